@@ -1,0 +1,44 @@
+# Everything a checkout needs is prepared by the targets themselves, in .venv.
+
+PYTHON ?= python3
+UV ?= uv
+BIN := .venv/bin
+
+LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
+
+.PHONY: help setup demo test lint lock
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.installed ## Prepare .venv with the chargewatch command
+
+demo: setup ## Run everything on this machine: Kafka, simulated charges, a worker, live scoring
+	$(BIN)/chargewatch demo
+
+test: lint ## Check style, types and layers, then run all tests on a real Kafka
+	$(BIN)/pytest
+
+lint: setup ## Check style, types and layers only
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: ## Pin the dependencies again after a change in pyproject.toml; needs uv
+	$(UV) pip compile pyproject.toml $(LOCK) -o requirements.txt
+	$(UV) pip compile pyproject.toml $(LOCK) --extra dev -c requirements.txt -o requirements-dev.txt
+
+# From scratch whenever a pin changes, so that nothing unpinned stays behind.
+.venv/.pinned: requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is older than Python 3.11: make PYTHON=/path/to/a/newer/one" >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+	  --no-compile --requirement requirements-dev.txt
+	$(BIN)/python -m compileall -q -j 0 .venv/lib # on all cores, where pip would use one
+	@touch $@
+
+.venv/.installed: .venv/.pinned pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
