@@ -1,0 +1,1 @@
+"""The events on the wire: their types, their validation, and the documents made from them."""

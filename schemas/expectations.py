@@ -1,0 +1,175 @@
+"""What a field's type expects, in words: the slow half of validation."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final, get_type_hints
+
+import msgspec
+from msgspec import inspect
+
+from schemas.card_numbers import mask
+from schemas.rejected import InvalidEvent, RejectReason
+
+QUOTED_CHARACTERS_MAX: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What one field of an event type expects.
+
+    Parameters
+    ----------
+    name
+        The field's name.
+    hint
+        Its Python type, as `msgspec.convert` takes it.
+    form
+        The same type without `None`, as msgspec describes it.
+    words
+        The type's own words for what it expects, where it has some.
+    required
+        Whether the field may not be missing.
+    """
+
+    name: str
+    hint: Any
+    form: inspect.Type
+    words: str | None
+    required: bool
+
+    def normal(self, content: object) -> object:
+        """Return content as it is meant: 1999.0 is an integer, an empty optional text is none."""
+        if isinstance(self.form, inspect.IntType) and isinstance(content, float):
+            return int(content) if content.is_integer() else content
+        if isinstance(self.form, inspect.StrType) and content == "" and not self.required:
+            return None
+        return content
+
+    def check(self, content: object) -> None:
+        """Refuse normal content that is not valid.
+
+        Raises
+        ------
+        InvalidEvent
+            With reason `missing`, `type` or `range`.
+        """
+        if content is None and self.required:
+            raise InvalidEvent("missing", f"{self._expected(content)}, got none")
+        try:
+            msgspec.convert(content, self.hint)
+        except msgspec.ValidationError:
+            reason: RejectReason = "range" if self._has_right_type(content) else "type"
+            found = self._found(content)
+            raise InvalidEvent(reason, f"{self._expected(content)}, got {found}") from None
+
+    def refuse(self, content: object) -> InvalidEvent:
+        """Return the error for content of the right type that a rule beyond the type refuses."""
+        return InvalidEvent("range", f"{self._expected(content)}, got {self._found(content)}")
+
+    def _has_right_type(self, content: object) -> bool:
+        match self.form:
+            case inspect.IntType():
+                return type(content) is int
+            case inspect.FloatType():
+                return type(content) in (int, float)
+            case inspect.StrType() | inspect.LiteralType():
+                return type(content) is str
+            case _:
+                return False
+
+    def _expected(self, content: object) -> str:
+        return f"{self.name}: expected {self.words or _words(self.form, content)}"
+
+    def _found(self, content: object) -> str:
+        """Describe what was found. The content of free text is not quoted: it may be a token."""
+        if isinstance(self.form, inspect.StrType) and self.words is None:
+            if isinstance(content, str):
+                return f"{len(content)} characters" if content else "an empty string"
+            return kind(content)
+        return quoted(content)
+
+
+def expectations(event_type: type[msgspec.Struct]) -> tuple[Expectation, ...]:
+    """Return what each field of an event type expects, in their order."""
+    described = inspect.type_info(event_type)
+    assert isinstance(described, inspect.StructType)
+    hints = get_type_hints(event_type, include_extras=True)
+    return tuple(
+        Expectation(field.name, hints[field.name], *_form(field.type), field.required)
+        for field in described.fields
+    )
+
+
+def kind(content: object) -> str:
+    """Return what kind of JSON a parsed value is.
+
+    Examples
+    --------
+    >>> kind([1]), kind(None), kind(True)
+    ('an array', 'null', 'a boolean')
+    """
+    return _KINDS[type(content)]
+
+
+def quoted(content: object) -> str:
+    """Return a parsed value as JSON, without card numbers and cut where it is long.
+
+    Examples
+    --------
+    >>> quoted(-5), quoted("x" * 50), quoted({"a": 1})
+    ('-5', '"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx... (50 characters)', 'an object')
+    """
+    if isinstance(content, (dict, list)):
+        return kind(content)
+    text = mask(json.dumps(content, ensure_ascii=False))
+    if len(text) <= QUOTED_CHARACTERS_MAX:
+        return text
+    length = len(content) if isinstance(content, str) else len(text)
+    return f"{text[:QUOTED_CHARACTERS_MAX]}... ({length} characters)"
+
+
+_KINDS: Final[dict[type, str]] = {
+    dict: "an object",
+    list: "an array",
+    str: "a string",
+    int: "an integer",
+    float: "a number",
+    bool: "a boolean",
+    type(None): "null",
+}
+
+
+def _form(described: inspect.Type) -> tuple[inspect.Type, str | None]:
+    """Return a described type without annotations and `None`, and the words annotated to it."""
+    words = None
+    while isinstance(described, (inspect.Metadata, inspect.UnionType)):
+        if isinstance(described, inspect.UnionType):
+            described = described.types[0]
+        else:
+            words = (described.extra or {}).get("expected", words)
+            described = described.type
+    return described, words
+
+
+def _integer_words(form: inspect.IntType, content: object) -> str:
+    if form.ge is not None:
+        return f"an integer from {form.ge} to {form.le}"
+    if form.le is not None and type(content) is int and content > form.le:
+        return f"an integer of at most {form.le}"
+    return f"an integer above {form.gt}"
+
+
+def _words(form: inspect.Type, content: object) -> str:
+    match form:
+        case inspect.IntType():
+            return _integer_words(form, content)
+        case inspect.FloatType(ge=least):
+            return f"a number of at least {least}"
+        case inspect.StrType(min_length=shortest, max_length=longest):
+            return f"a string of {shortest} to {longest} characters"
+        case inspect.LiteralType(values=values):
+            return "one of " + ", ".join(map(str, values))
+        case inspect.BoolType():
+            return "true or false"
+        case _:
+            raise AssertionError(f"no words for {form}")

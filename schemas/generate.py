@@ -1,0 +1,185 @@
+"""Write the JSON Schema files and the AsyncAPI document from the event types.
+
+Run `python -m schemas.generate` after a change to a type; a test fails when it was forgotten.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from schemas.charge import Charge
+from schemas.dispute import Dispute
+from schemas.rejected import RejectedHeaders
+from schemas.scored import Reason, Scored
+from schemas.snapshot import Snapshot
+
+FOLDER: Final = Path(__file__).parent
+ASYNCAPI_VERSION: Final = "3.0.0"
+EVENTS_VERSION: Final = "1.0.0"  # of the events on the wire, not of the program
+JSON_SCHEMA_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One public topic: its name without the prefix, what is on it, and Chargewatch's part."""
+
+    name: str
+    action: Literal["receive", "send"]
+    summary: str
+    key: str
+    payload: type[msgspec.Struct] | None = None
+    headers: type[msgspec.Struct] | None = None
+    cleanup_policy: Literal["delete", "compact"] = "delete"
+
+
+TOPICS: Final = (
+    Topic("charges", "receive", "One charge attempt, to be scored.", "the card", Charge),
+    Topic(
+        "disputes",
+        "receive",
+        "A label: a dispute or an issuer's early fraud warning, usually days later.",
+        "the card",
+        Dispute,
+    ),
+    Topic("scored", "send", "One scored event for every valid charge.", "the card", Scored),
+    Topic(
+        "charges.rejected",
+        "send",
+        "Every input that could not be used, byte for byte save masked card numbers.",
+        "the input's key",
+        headers=RejectedHeaders,
+    ),
+    Topic(
+        "models",
+        "send",
+        "Versioned model snapshots.",
+        "the model's name",
+        Snapshot,
+        cleanup_policy="compact",
+    ),
+)
+_SCHEMA_FILES: Final[dict[str, type[msgspec.Struct]]] = {
+    "charge": Charge,
+    "dispute": Dispute,
+    "scored": Scored,
+    "rejected-headers": RejectedHeaders,
+    "snapshot": Snapshot,
+}
+_ANY_BYTES: Final = {"description": "the input's bytes, JSON or not"}
+
+
+def json_schema(event_type: type[msgspec.Struct]) -> Document:
+    """Return the JSON Schema (draft 2020-12) of an event type."""
+    return {"$schema": JSON_SCHEMA_DIALECT, **msgspec.json.schema(event_type)}
+
+
+def asyncapi() -> Document:
+    """Return the AsyncAPI 3 document of the public topics, seen from Chargewatch."""
+    _, schemas = msgspec.json.schema_components(
+        [Charge, Dispute, Scored, Reason, RejectedHeaders, Snapshot],
+        ref_template="#/components/schemas/{name}",
+    )
+    return {
+        "asyncapi": ASYNCAPI_VERSION,
+        "info": {
+            "title": "Chargewatch",
+            "version": EVENTS_VERSION,
+            "description": "Streaming fraud detection: charges and disputes in, scored charges "
+            "out. Unknown fields of a charge are carried along to its scored event.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "channels": {_identifier(topic): _channel(topic) for topic in TOPICS},
+        "operations": {
+            f"{topic.action}{_identifier(topic)}": _operation(topic) for topic in TOPICS
+        },
+        "components": {
+            "schemas": schemas,
+            "messages": {_identifier(topic): _message(topic) for topic in TOPICS},
+        },
+    }
+
+
+def documents() -> dict[Path, str]:
+    """Return every generated file with its text."""
+    files = {
+        FOLDER / "json" / f"{name}.schema.json": json_schema(event_type)
+        for name, event_type in _SCHEMA_FILES.items()
+    }
+    files[FOLDER / "asyncapi.json"] = asyncapi()
+    return {
+        path: json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        for path, content in files.items()
+    }
+
+
+def main() -> None:
+    """Write every generated file."""
+    for path, text in documents().items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def _identifier(topic: Topic) -> str:
+    """Return the topic's name as AsyncAPI identifiers are written: `ChargesRejected`."""
+    return "".join(part.capitalize() for part in topic.name.split("."))
+
+
+def _channel(topic: Topic) -> Document:
+    name = _identifier(topic)
+    return {
+        "address": f"{{topic_prefix}}{topic.name}",
+        "summary": topic.summary,
+        "messages": {name: {"$ref": f"#/components/messages/{name}"}},
+        "parameters": {
+            "topic_prefix": {
+                "description": "one for the whole installation, empty unless set",
+                "default": "",
+            }
+        },
+        "bindings": {
+            "kafka": {
+                "topicConfiguration": {"cleanup.policy": [topic.cleanup_policy]},
+                "bindingVersion": "0.5.0",
+            }
+        },
+    }
+
+
+def _operation(topic: Topic) -> Document:
+    name = _identifier(topic)
+    return {
+        "action": topic.action,
+        "channel": {"$ref": f"#/channels/{name}"},
+        "messages": [{"$ref": f"#/channels/{name}/messages/{name}"}],
+    }
+
+
+def _message(topic: Topic) -> Document:
+    message: Document = {
+        "name": topic.name,
+        "summary": topic.summary,
+        "payload": _ANY_BYTES if topic.payload is None else _reference(topic.payload),
+        "bindings": {
+            "kafka": {
+                "key": {"type": "string", "description": topic.key},
+                "bindingVersion": "0.5.0",
+            }
+        },
+    }
+    if topic.headers is not None:
+        message["headers"] = _reference(topic.headers)
+    return message
+
+
+def _reference(event_type: type[msgspec.Struct]) -> Document:
+    return {"$ref": f"#/components/schemas/{event_type.__name__}"}
+
+
+if __name__ == "__main__":
+    main()
