@@ -1,0 +1,1 @@
+"""How Chargewatch is run: the local Kafka. Imports nothing of the other packages."""
