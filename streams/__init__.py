@@ -1,0 +1,1 @@
+"""The stream machinery, and what flows through it: state, windows, features, the simulator."""

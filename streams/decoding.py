@@ -1,0 +1,159 @@
+"""From bytes to events: what a batch of inputs becomes, and what of it must be rejected."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import orjson
+
+from schemas.card_numbers import mask_key, mask_payload
+from schemas.charge import Charge
+from schemas.rejected import InvalidEvent, rejected_headers
+from schemas.scored import Scored
+from schemas.validation import parse_charge, parse_dispute
+from streams.events import EVENT, Rows, charge_rows, dispute_rows
+from streams.frames import Origin, encode_dispute_tail
+
+if TYPE_CHECKING:
+    from schemas.dispute import Dispute
+
+_SCORED_FIELDS = frozenset((*Scored.__struct_fields__, "shadow", "risk"))
+
+
+class Input(NamedTuple):
+    """One message of `charges` or `disputes` as it came."""
+
+    key: bytes | None
+    value: bytes | None
+    origin: Origin
+
+
+class Rejected(NamedTuple):
+    """An input that could not be used, ready for `charges.rejected`: card numbers are masked."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+    reason: str
+
+
+@dataclass(slots=True)
+class Decoded:
+    """A decoded batch: columns of the valid events, and the inputs that were not.
+
+    Attributes
+    ----------
+    rows
+        EVENT[N], in the order of the inputs.
+    cards, merchants
+        N keys, UTF-8.
+    tails
+        N byte strings that travel with the event: for a charge the first half of its scored
+        event, for a dispute what a rejected copy needs.
+    index
+        N positions: the input each event came from.
+    rejected
+        The inputs that are no events.
+    """
+
+    rows: Rows
+    cards: list[bytes] = field(default_factory=list)
+    merchants: list[bytes] = field(default_factory=list)
+    tails: list[bytes] = field(default_factory=list)
+    index: list[int] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+
+
+def decode_charges(inputs: Sequence[Input], max_created: float) -> Decoded:
+    """Decode a batch of charges.
+
+    Parameters
+    ----------
+    inputs
+        Messages as they came.
+    max_created
+        Latest event time that is believed, Unix seconds.
+
+    Examples
+    --------
+    >>> charge = b'{"id":"c1","created":1,"amount":5,"currency":"usd","card":"k","merchant":"m"}'
+    >>> decoded = decode_charges([Input(b"k", charge, Origin("charges", 0, 0))], 2.0)
+    >>> decoded.tails
+    [b'{"charge":"c1","card":"k","merchant":"m","amount":5,"currency":"usd","created":1.0']
+    """
+    decoded = Decoded(np.empty(0, EVENT))
+    charges: list[Charge] = []
+    for i, received in enumerate(inputs):
+        try:
+            charge, unknown = parse_charge(received.value, received.key, max_created)
+        except InvalidEvent as error:
+            decoded.rejected.append(reject(received, error))
+            continue
+        charges.append(charge)
+        decoded.cards.append(charge.card.encode())
+        decoded.merchants.append(charge.merchant.encode())
+        decoded.tails.append(_scored_head(charge, unknown))
+        decoded.index.append(i)
+    decoded.rows = charge_rows(charges)
+    return decoded
+
+
+def decode_disputes(inputs: Sequence[Input], max_created: float) -> Decoded:
+    """Decode a batch of disputes; see `decode_charges`."""
+    decoded = Decoded(np.empty(0, EVENT))
+    disputes: list[Dispute] = []
+    for i, received in enumerate(inputs):
+        try:
+            dispute, _ = parse_dispute(received.value, received.key, max_created)
+        except InvalidEvent as error:
+            decoded.rejected.append(reject(received, error))
+            continue
+        assert received.key is not None
+        assert received.value is not None
+        disputes.append(dispute)
+        decoded.cards.append(received.key)
+        decoded.merchants.append(dispute.merchant.encode())
+        decoded.tails.append(encode_dispute_tail(received.origin, received.key, received.value))
+        decoded.index.append(i)
+    decoded.rows = dispute_rows(disputes)
+    return decoded
+
+
+def card_in(value: bytes) -> bytes | None:
+    """Return the key that a message of this payload should have, `None` where it has no card.
+
+    Examples
+    --------
+    >>> card_in(b'{"card": "tok_1"}'), card_in(b"nonsense")
+    (b'tok_1', None)
+    """
+    try:
+        card = orjson.loads(value)["card"]
+        return card.encode() if isinstance(card, str) else None
+    except (orjson.JSONDecodeError, KeyError, TypeError, UnicodeEncodeError):
+        return None
+
+
+def reject(received: Input, error: InvalidEvent) -> Rejected:
+    """Make the rejected copy of an input."""
+    return Rejected(
+        mask_key(received.key),
+        mask_payload(received.value),
+        rejected_headers(error, *received.origin),
+        error.reason,
+    )
+
+
+def _scored_head(charge: Charge, unknown: dict[str, object]) -> bytes:
+    """Encode the part of the scored event that is known before the score, open for the rest."""
+    known: dict[str, object] = {
+        "charge": charge.id,
+        "card": charge.card,
+        "merchant": charge.merchant,
+        "amount": charge.amount,
+        "currency": charge.currency,
+        "created": charge.created,
+    }
+    carried = {name: value for name, value in unknown.items() if name not in _SCORED_FIELDS}
+    return orjson.dumps(known | carried)[:-1]

@@ -1,0 +1,190 @@
+"""Files of events: JSON Lines, plain or compressed, and Parquet.
+
+An event is its JSON bytes here. Whether it is a valid one is not asked, as it is not asked of a
+message in a topic.
+"""
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import IO, Protocol, cast
+
+import zstandard
+
+from streams.parquet import PARQUET_ERRORS, ParquetWriter, parquet_events
+
+_CHUNK_BYTES = 1 << 20
+_EVENTS_AT_A_TIME = 10_000
+
+Chunks = Callable[[IO[bytes]], Iterator[bytes]]
+Wrap = Callable[[IO[bytes]], IO[bytes]]
+
+
+class FileError(ValueError):
+    """A file cannot be read or written; the message names it and says why."""
+
+
+class Writer(Protocol):
+    """A file that events are written to."""
+
+    def write(self, events: list[bytes]) -> None:
+        """Write events after those before."""
+
+    def close(self) -> None:
+        """Finish the file."""
+
+
+def read_events(path: Path) -> Iterator[bytes]:
+    """Yield the events of a file in their order.
+
+    Parameters
+    ----------
+    path
+        JSON Lines (``.jsonl``, ``.jsonl.gz``, ``.jsonl.zst``), a line an event, empty ones left
+        out; or Parquet (``.parquet``), a row an event, nulls left out.
+
+    Raises
+    ------
+    FileError
+        When the file is missing, of another kind, damaged or cut off: at the latest where it is.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     path = Path(directory, "charges.jsonl.gz")
+    ...     write_events(path, [b'{"id":"c1"}', b'{"id":"c2"}'])
+    ...     list(read_events(path))
+    [b'{"id":"c1"}', b'{"id":"c2"}']
+    """
+    kind = _kind(path)
+    with _failing_clearly(path), path.open("rb") as stream:
+        if kind == _PARQUET:
+            yield from parquet_events(stream)
+        else:
+            yield from _lines(_READERS[kind](stream))
+
+
+def write_events(path: Path, events: Iterable[bytes]) -> None:
+    """Write events to a file, its kind told by its name as in `read_events`.
+
+    Raises
+    ------
+    FileError
+        When it cannot be written, or when Parquet has no place for an event.
+    """
+    remaining = iter(events)
+    with event_writer(path) as writer:
+        while batch := list(islice(remaining, _EVENTS_AT_A_TIME)):
+            writer.write(batch)
+
+
+@contextmanager
+def event_writer(path: Path) -> Iterator[Writer]:
+    """Open a file for `write_events` in parts; it is complete when the block ends.
+
+    Raises
+    ------
+    FileError
+        As in `write_events`.
+    """
+    kind = _kind(path)
+    with _failing_clearly(path), path.open("wb") as stream:
+        writer: Writer = (
+            ParquetWriter(stream) if kind == _PARQUET else _LinesWriter(_WRITERS[kind](stream))
+        )
+        try:
+            yield writer
+        finally:
+            writer.close()
+
+
+class _LinesWriter:
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def write(self, events: list[bytes]) -> None:
+        self._stream.write(b"".join(event + b"\n" for event in events))
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            if event := line.removesuffix(b"\r"):
+                yield event
+    if event := rest.removesuffix(b"\r"):
+        yield event
+
+
+def _plain_chunks(stream: IO[bytes]) -> Iterator[bytes]:
+    while chunk := stream.read(_CHUNK_BYTES):
+        yield chunk
+
+
+def _gzip_chunks(stream: IO[bytes]) -> Iterator[bytes]:
+    with gzip.open(stream) as unpacked:
+        while chunk := unpacked.read(_CHUNK_BYTES):
+            yield chunk
+
+
+def _zstd_chunks(stream: IO[bytes]) -> Iterator[bytes]:
+    """Unpack frame by frame, since the reader of the library takes a cut file for a whole one."""
+    frame = None
+    for chunk in _plain_chunks(stream):
+        packed = chunk
+        while packed:
+            frame = frame or zstandard.ZstdDecompressor().decompressobj()
+            yield frame.decompress(packed)
+            packed = b""
+            if frame.eof:
+                packed, frame = frame.unused_data, None
+    if frame is not None:
+        raise EOFError("the last frame is cut off")
+
+
+def _gzipped(stream: IO[bytes]) -> IO[bytes]:
+    # Without name and time, so that the same events make the same file.
+    return cast("IO[bytes]", gzip.GzipFile(filename="", fileobj=stream, mode="wb", mtime=0))
+
+
+def _zstd(stream: IO[bytes]) -> IO[bytes]:
+    return zstandard.ZstdCompressor().stream_writer(stream, closefd=False)
+
+
+_PARQUET = ".parquet"
+_READERS: Mapping[str, Chunks] = {
+    ".jsonl": _plain_chunks,
+    ".jsonl.gz": _gzip_chunks,
+    ".jsonl.zst": _zstd_chunks,
+}
+_WRITERS: Mapping[str, Wrap] = {
+    ".jsonl": lambda stream: stream,
+    ".jsonl.gz": _gzipped,
+    ".jsonl.zst": _zstd,
+}
+SUFFIXES = (*_READERS, _PARQUET)
+
+
+def _kind(path: Path) -> str:
+    for suffix in SUFFIXES:
+        if path.name.endswith(suffix):
+            return suffix
+    raise FileError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}")
+
+
+@contextmanager
+def _failing_clearly(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FileError(f"{path}: {error.strerror or error}") from None
+    except (EOFError, zlib.error, zstandard.ZstdError, *PARQUET_ERRORS) as error:
+        raise FileError(f"{path}: {error}") from None

@@ -1,0 +1,247 @@
+"""The delayed join: scored vectors wait for their labels, and become examples to learn from.
+
+::
+
+    created                      created + horizon                    + retention
+    |-- scored, vector kept ------|-- a negative, unless disputed ------|-- forgotten
+          ^ fraud dispute: a positive at once        ^ still a positive
+
+Every vector is kept, since any charge may be disputed. Of the charges that come out good only a
+sample is learned from: which ones is decided by a hash of the charge, so that every replica and
+every replay chooses the same, and each stands for `1 / negative_rate` charges.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from streams.events import Rows
+from streams.features import FEATURES
+from streams.frames import EXAMPLE
+from streams.state import TaskState
+
+PENDING = np.dtype(
+    [
+        ("created", "f8"),
+        ("score", "f8"),
+        ("labels", "u1"),
+        ("action", "u1"),
+        ("reason_count", "u1"),
+        ("reasons", "u1", (5,)),
+        ("model", "S32"),
+        ("vector", "f4", (len(FEATURES),)),
+    ]
+)
+"""What is kept of a scored charge: its vector, and the answer it got, for a producer's retry."""
+
+FRAUD_LABEL, CANCELLED, MATURED = 1, 2, 4
+"""Bits of `labels`: disputed as fraud; so before the horizon, hence never a negative; learned as
+a negative."""
+
+_DAY_S = 86_400
+_HASH_RANGE = float(2**64)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRules:
+    """When a charge gets its label.
+
+    Attributes
+    ----------
+    horizon_s
+        Seconds of stream time after which an undisputed charge is a negative.
+    retention_s
+        Seconds for which a dispute still finds its charge.
+    negative_rate
+        Share of the negatives that is learned from, above 0 and at most 1.
+    """
+
+    horizon_s: float
+    retention_s: float
+    negative_rate: float
+
+    def __post_init__(self) -> None:
+        assert 0 < self.negative_rate <= 1
+        assert 0 <= self.horizon_s <= self.retention_s
+
+
+class Kept(NamedTuple):
+    """A kept charge: PENDING, and the key it is under."""
+
+    key: bytes
+    charge: np.void
+
+
+class LabelJoin:
+    """Keeps scored charges of one task until their labels are known.
+
+    Parameters
+    ----------
+    state
+        Tables of the task.
+    rules
+        When labels come.
+    """
+
+    def __init__(self, state: TaskState, rules: LabelRules) -> None:
+        self._pending = state.pending
+        self._due = state.due
+        self._rules = rules
+
+    def keep(self, charges: Rows, kept: Rows, matured_until: float) -> None:
+        """Keep scored charges.
+
+        Parameters
+        ----------
+        charges
+            EVENT[N] of charges, no duplicates.
+        kept
+            PENDING[N] of the same charges.
+        matured_until
+            Creation time up to which charges have matured already; one that comes later than
+            that (very late indeed) matures at the next occasion.
+        """
+        hashes = _big_endian(charges["charge"])
+        days = _days(charges["created"])
+        sampled = charges["charge"][:, 0] < self._rules.negative_rate * _HASH_RANGE
+        due_at = np.maximum(charges["created"], matured_until).tolist()
+        size, raw = PENDING.itemsize, kept.tobytes()
+        for i, key_hash in enumerate(hashes):
+            key = days[i] + key_hash
+            self._pending.put(key, raw[i * size : (i + 1) * size])
+            if sampled[i]:
+                self._due.put(_time_key(due_at[i]) + key_hash, key)
+
+    def find(
+        self,
+        charges: npt.NDArray[np.uint64],
+        around: npt.NDArray[np.float64],
+        back_s: float,
+        ahead_s: float,
+    ) -> list[Kept | None]:
+        """Find kept charges by their hash.
+
+        Parameters
+        ----------
+        charges
+            u8[N, 2] charge hashes.
+        around
+            f8[N] times near which the charges were created, Unix seconds.
+        back_s, ahead_s
+            How far from that time to look, seconds.
+
+        Returns
+        -------
+        list
+            N findings, `None` where nothing is kept.
+        """
+        candidates: list[bytes] = []
+        owners: list[int] = []
+        for i, key_hash in enumerate(_big_endian(charges)):
+            first = max(0, int((around[i] - back_s) // _DAY_S))
+            last = int((around[i] + ahead_s) // _DAY_S)
+            candidates.extend(_day_key(day) + key_hash for day in range(last, first - 1, -1))
+            owners.extend([i] * (last - first + 1))
+        found: list[Kept | None] = [None] * len(charges)
+        values = self._pending.get_many(candidates)
+        for i, key, value in zip(owners, candidates, values, strict=True):
+            if value is not None and found[i] is None:
+                found[i] = Kept(key, np.frombuffer(value, PENDING)[0])
+        return found
+
+    def label(self, key: bytes, disputed_at: float) -> Rows:
+        """Take a fraud dispute's word on the charge kept under `key`.
+
+        Returns
+        -------
+        EXAMPLE[0 or 1]
+            A positive, unless the charge has been one before.
+        """
+        value = self._pending.get(key)
+        assert value is not None
+        charge = np.frombuffer(value, PENDING).copy()[0]
+        if charge["labels"] & FRAUD_LABEL:
+            return np.empty(0, EXAMPLE)
+        charge["labels"] |= FRAUD_LABEL
+        if disputed_at <= charge["created"] + self._rules.horizon_s:
+            charge["labels"] |= CANCELLED
+        self._pending.put(key, charge.tobytes())
+        example = np.zeros(1, EXAMPLE)
+        example["label"] = 1
+        example["weight"] = 1.0
+        example["charge"] = _hash_in(key)
+        example["charged_at"] = charge["created"]
+        example["labelled_at"] = disputed_at
+        example["vector"] = charge["vector"]
+        return example
+
+    def mature(self, after: float, until: float) -> Rows:
+        """Turn the undisputed sampled charges created from `after` up to `until` into negatives.
+
+        Returns
+        -------
+        EXAMPLE[N]
+            In the order of their creation, without the charges disputed as fraud.
+        """
+        due = list(self._due.scan(_time_key(after), _time_key(until)))
+        for key, _ in due:
+            self._due.delete(key)
+        keys = [key for _, key in due]
+        values = self._pending.get_many(keys)
+        learned = []
+        for key, value in zip(keys, values, strict=True):
+            assert value is not None, "a charge is kept for longer than it takes to mature"
+            kept = np.frombuffer(value, PENDING).copy()[0]
+            if kept["labels"] & CANCELLED:
+                continue
+            kept["labels"] |= MATURED
+            self._pending.put(key, kept.tobytes())
+            learned.append((key, kept))
+        return self._negatives(learned)
+
+    def expire(self, after: float, until: float) -> None:
+        """Forget charges created on the days from that of `after` up to that of `until`."""
+        if int(after // _DAY_S) < int(until // _DAY_S):
+            self._pending.drop(
+                _day_key(max(0, int(after // _DAY_S))), _day_key(int(until // _DAY_S))
+            )
+
+    def _negatives(self, learned: Sequence[tuple[bytes, np.void]]) -> Rows:
+        examples = np.zeros(len(learned), EXAMPLE)
+        for i, (key, kept) in enumerate(learned):
+            examples["charge"][i] = _hash_in(key)
+            examples["charged_at"][i] = kept["created"]
+            examples["vector"][i] = kept["vector"]
+        examples["labelled_at"] = examples["charged_at"] + self._rules.horizon_s
+        examples["weight"] = 1.0 / self._rules.negative_rate
+        return examples
+
+
+def kept_key(charge: np.void) -> bytes:
+    """Give the key under which a charge, a row of EVENT, is kept."""
+    return _days(charge["created"][None])[0] + _big_endian(charge["charge"][None, :])[0]
+
+
+def _big_endian(hashes: npt.NDArray[np.uint64]) -> list[bytes]:
+    raw = hashes.astype(">u8").tobytes()
+    return [raw[i : i + 16] for i in range(0, len(raw), 16)]
+
+
+def _days(created: npt.NDArray[np.float64]) -> list[bytes]:
+    return [_day_key(int(day)) for day in (created // _DAY_S).tolist()]
+
+
+def _day_key(day: int) -> bytes:
+    return day.to_bytes(4, "big")
+
+
+def _time_key(seconds: float) -> bytes:
+    """Give a key that sorts as non-negative times do (their IEEE 754 bits do)."""
+    return np.float64(max(seconds, 0.0)).astype(">f8").tobytes()
+
+
+def _hash_in(key: bytes) -> npt.NDArray[np.uint64]:
+    return np.frombuffer(key[4:], ">u8").astype(np.uint64)

@@ -1,0 +1,168 @@
+"""The worker's one producer: everything it writes goes through it, in transactions or without."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from streams.decoding import Rejected
+
+TRANSACTION_TIMEOUT_MS = 20_000
+"""How long the broker lets a silent worker's transaction hold up read_committed readers."""
+
+_CALL_TIMEOUT_S = 30.0
+_QUEUE_FULL_WAIT_S = 0.05
+
+
+class FencedError(RuntimeError):
+    """The producer may not write any more, as a rule since another worker took its name."""
+
+
+class AbortableError(RuntimeError):
+    """The transaction has failed and must be aborted; nothing of it is visible."""
+
+
+class OutputProducer:
+    """Writes the outputs of a worker.
+
+    Parameters
+    ----------
+    config
+        Client settings (`streams.client.client_config`).
+    transactional_id
+        Names the worker to the broker, which fences an earlier one of the same name. `None`
+        writes without transactions, at least once.
+    """
+
+    def __init__(self, config: Mapping[str, object], transactional_id: str | None) -> None:
+        settings: dict[str, object] = {
+            **config,
+            "enable.idempotence": True,
+            "compression.type": "lz4",
+            "partitioner": "murmur2_random",
+            "linger.ms": 2,
+            "batch.num.messages": 100_000,
+            "queue.buffering.max.messages": 1_000_000,
+            "queue.buffering.max.kbytes": 1 << 19,
+            "message.max.bytes": 2 << 20,  # a rejected copy of the largest input, with its headers
+        }
+        if transactional_id is not None:
+            settings["transactional.id"] = transactional_id
+            settings["transaction.timeout.ms"] = TRANSACTION_TIMEOUT_MS
+        self._producer = Producer(settings)
+        self._is_transactional = transactional_id is not None
+        self._in_transaction = False
+        self._failure: KafkaError | None = None
+        if self._is_transactional:
+            _call(self._producer.init_transactions, _CALL_TIMEOUT_S)
+
+    def send(
+        self, topic: str, messages: Sequence[tuple[bytes | None, bytes | None]], partition: int = -1
+    ) -> None:
+        """Send keys and values to a topic, by the key's hash or to one partition."""
+        if not messages:
+            return
+        self._begin()
+        queued: list[dict[str, Any]] = [{"key": key, "value": value} for key, value in messages]
+        if not self._is_transactional:  # a transaction's commit tells of every failure by itself
+            for message in queued:
+                message["callback"] = self._on_delivery
+        while queued:
+            self._producer.produce_batch(topic, queued, partition=partition)
+            queued = [message for message in queued if message.pop("_error", None) is not None]
+            if queued:
+                self._producer.poll(_QUEUE_FULL_WAIT_S)
+
+    def send_last(
+        self,
+        topic: str,
+        message: tuple[bytes, bytes | None],
+        partition: int,
+        on_offset: Callable[[int], None],
+    ) -> None:
+        """Send one message and tell the offset it got, before the commit returns."""
+
+        def delivered(error: KafkaError | None, record: Message) -> None:
+            self._on_delivery(error, record)
+            if error is None:
+                on_offset(record.offset())
+
+        self._begin()
+        key, value = message
+        self._producer.produce(topic, value, key, partition, on_delivery=delivered)
+
+    def send_rejected(self, topic: str, rejected: Sequence[Rejected]) -> None:
+        """Send rejected inputs with their headers."""
+        if rejected:
+            self._begin()
+        for copy in rejected:
+            self._producer.produce(
+                topic,
+                copy.value,
+                copy.key,
+                headers=list(copy.headers),
+                on_delivery=self._on_delivery,
+            )
+
+    def commit(self, offsets: Sequence[TopicPartition], group: object) -> None:
+        """Make everything sent since the last commit visible, together with the input offsets.
+
+        Without transactions: wait until the broker has everything; offsets are not touched.
+
+        Raises
+        ------
+        AbortableError
+            When the transaction must be aborted.
+        FencedError
+            When this producer may not write any more.
+        KafkaException
+            When the broker cannot be worked with at all.
+        """
+        if self._is_transactional:
+            self._begin()
+            _call(self._producer.send_offsets_to_transaction, list(offsets), group, _CALL_TIMEOUT_S)
+            _call(self._producer.commit_transaction, _CALL_TIMEOUT_S)
+            self._in_transaction = False
+            return
+        if self._producer.flush(_CALL_TIMEOUT_S) > 0:
+            raise KafkaException(
+                KafkaError(KafkaError._TIMED_OUT, "the broker does not take our output")
+            )
+        if self._failure is not None:
+            raise KafkaException(self._failure)
+
+    def abort(self) -> None:
+        """Undo everything sent since the last commit."""
+        if self._in_transaction:
+            _call(self._producer.abort_transaction, _CALL_TIMEOUT_S)
+            self._in_transaction = False
+
+    def poll(self) -> None:
+        """Serve delivery reports."""
+        self._producer.poll(0)
+
+    def _begin(self) -> None:
+        if self._is_transactional and not self._in_transaction:
+            self._producer.begin_transaction()
+            self._in_transaction = True
+
+    def _on_delivery(self, error: KafkaError | None, _: Message) -> None:
+        if error is not None and self._failure is None:
+            self._failure = error
+
+
+def _call(operation: Callable[..., object], *arguments: object) -> None:
+    """Call a transactional operation, again where the client says that this is right."""
+    while True:
+        try:
+            operation(*arguments)
+        except KafkaException as exception:
+            error: KafkaError = exception.args[0]
+            if error.fatal():
+                raise FencedError(error.str()) from exception
+            if error.txn_requires_abort():
+                raise AbortableError(error.str()) from exception
+            if not error.retriable():
+                raise
+        else:
+            return

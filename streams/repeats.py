@@ -1,0 +1,63 @@
+"""A producer's retries: charge ids that the card's record has lately counted.
+
+The record remembers the ids of its latest charges. An id that is pushed out while it may still be
+repeated is handed to the caller, which keeps it elsewhere: so no retry is ever counted, and
+the record stays small.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from streams.card_record import LATEST_CHARGES
+from streams.compiled import compiled
+
+EVICTED = np.dtype([("slot", "i8"), ("charge", "u8", (2,)), ("created", "f8")], align=True)
+"""A charge id that a record's short memory had to give up although it may still be repeated."""
+
+
+@compiled
+def is_repeat(record: Any, event: Any, window_s: float) -> bool:
+    """Whether the card's latest charges have this one's id, at most a window apart."""
+    for place in range(min(record.charges, LATEST_CHARGES)):
+        if (
+            record.charge_ids[place, 0] == event.charge[0]
+            and record.charge_ids[place, 1] == event.charge[1]
+        ):
+            return bool(abs(record.charge_created[place] - event.created) <= window_s)
+    return False
+
+
+@compiled
+def was_evicted(evicted: Any, evictions: int, slot: int, event: Any, window_s: float) -> bool:
+    """Whether the id was evicted earlier in this batch, when the caller could not know it yet."""
+    for i in range(evictions):
+        entry = evicted[i]
+        if (
+            entry.slot == slot
+            and entry.charge[0] == event.charge[0]
+            and entry.charge[1] == event.charge[1]
+        ):
+            return bool(abs(entry.created - event.created) <= window_s)
+    return False
+
+
+@compiled
+def remember_id(
+    record: Any, event: Any, slot: int, window_s: float, evicted: Any, evictions: int
+) -> int:
+    """Remember a charge's id in place of the oldest; tell whether that one had to be evicted."""
+    place = record.charges % LATEST_CHARGES
+    expires = record.charge_created[place] + window_s
+    evict = record.charges >= LATEST_CHARGES and expires >= max(record.clock_s, event.created)
+    if evict:
+        entry = evicted[evictions]
+        entry.slot = slot
+        entry.charge[:] = record.charge_ids[place]
+        entry.created = record.charge_created[place]
+        record.overflow_until = max(record.overflow_until, expires)
+    record.charge_ids[place] = event.charge
+    record.charge_created[place] = event.created
+    return 1 if evict else 0

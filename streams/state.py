@@ -1,0 +1,114 @@
+"""The state of one task: tables over its store, whose changes wait for the commit."""
+
+from collections.abc import Iterator, Sequence
+from heapq import merge
+
+from streams.store import Changes, KeyRange, Store
+
+CARDS, MERCHANTS, SEEN, PENDING, DUE, ORPHANS, META = (bytes([n]) for n in range(1, 8))
+"""The first byte of a key tells its table; the changelog and the store hold them all."""
+
+
+class Table:
+    """One table of a task: reads see what was written since the last commit.
+
+    Examples
+    --------
+    >>> from streams.store import MemoryStore
+    >>> table = Table(MemoryStore(), b"t")
+    >>> table.put(b"1", b"one")
+    >>> table.get(b"1"), table.get(b"2")
+    (b'one', None)
+    >>> table.delete(b"1")
+    >>> table.get(b"1") is None
+    True
+    """
+
+    def __init__(self, store: Store, prefix: bytes) -> None:
+        assert len(prefix) == 1
+        self._store = store
+        self._prefix = prefix
+        self.changes: dict[bytes, bytes | None] = {}
+        self.dropped: list[KeyRange] = []
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value of a key, `None` where there is none."""
+        return self.get_many([key])[0]
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return the value of each key, asking the store once for those that did not change."""
+        full = [self._prefix + key for key in keys]
+        unchanged = [key for key in full if key not in self.changes]
+        if not unchanged:
+            return [self.changes[key] for key in full]
+        stored = dict(zip(unchanged, self._store.get_many(unchanged), strict=True))
+        return [self.changes[key] if key in self.changes else stored[key] for key in full]
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Set the value of a key."""
+        self.changes[self._prefix + key] = value
+
+    def delete(self, key: bytes) -> None:
+        """Delete a key, whether it is there or not."""
+        self.changes[self._prefix + key] = None
+
+    def drop(self, start: bytes, end: bytes) -> None:
+        """Drop the keys from `start` up to `end` from the store at the next commit.
+
+        This is for what has expired: nobody looks in the range any more, so the changelog is
+        spared the tombstones and forgets by its own retention.
+        """
+        self.dropped.append(KeyRange(self._prefix + start, self._prefix + end))
+
+    def scan(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield keys and values from `start` up to `end`, in the order of the keys."""
+        keys = KeyRange(self._prefix + start, self._prefix + end)
+        changed = {
+            key: value for key, value in self.changes.items() if keys.start <= key < keys.end
+        }
+        stored = (item for item in self._store.scan(keys) if item[0] not in changed)
+        written = sorted((key, value) for key, value in changed.items() if value is not None)
+        for key, value in merge(stored, written):
+            yield key[1:], value
+
+
+class TaskState:
+    """All tables of one task, committed or discarded together."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.cards = Table(store, CARDS)
+        self.merchants = Table(store, MERCHANTS)
+        self.seen = Table(store, SEEN)
+        self.pending = Table(store, PENDING)
+        self.due = Table(store, DUE)
+        self.orphans = Table(store, ORPHANS)
+        self.meta = Table(store, META)
+        self._tables = (
+            self.cards,
+            self.merchants,
+            self.seen,
+            self.pending,
+            self.due,
+            self.orphans,
+            self.meta,
+        )
+
+    def changes(self) -> Changes:
+        """Return everything that changed since the last commit, by full key."""
+        changed: dict[bytes, bytes | None] = {}
+        for table in self._tables:
+            changed.update(table.changes)
+        return changed
+
+    def commit(self, offset: int) -> None:
+        """Write the changes to the store; `offset` is where the changelog goes on after them."""
+        dropped = [keys for table in self._tables for keys in table.dropped]
+        self.store.write(self.changes(), dropped, offset)
+        self.discard()
+
+    def discard(self) -> None:
+        """Forget what changed since the last commit."""
+        for table in self._tables:
+            table.changes.clear()
+            table.dropped.clear()

@@ -1,0 +1,84 @@
+"""A task: one partition number, its state, and what of its inputs waits to be processed."""
+
+from typing import Protocol
+
+import orjson
+
+from streams.intake import PartitionBuffer
+from streams.state import TaskState
+
+_POSITIONS = b"positions"
+
+CHARGES, DISPUTES, BY_MERCHANT = "charges", "disputes", "by_merchant"
+SOURCES = (CHARGES, DISPUTES, BY_MERCHANT)
+"""The inputs of a task; a partition number has one of each."""
+
+
+class Stages(Protocol):
+    """What computes above the state of a task."""
+
+    def flush(self) -> None:
+        """Put everything changed into the tables."""
+
+    def reload(self) -> None:
+        """Forget everything changed; the tables are asked again."""
+
+
+class Task:
+    """One partition of every input with the state that belongs to it.
+
+    Parameters
+    ----------
+    number
+        The partition number.
+    state
+        The task's tables.
+    stages
+        What computes above them.
+    """
+
+    def __init__(self, number: int, state: TaskState, stages: Stages) -> None:
+        self.number = number
+        self.state = state
+        self.stages = stages
+        self.buffers: dict[str, PartitionBuffer] = {}
+        self.is_dirty = False
+        self._committed: dict[str, int] = {}
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has been started, which it is once it is restored."""
+        return bool(self.buffers)
+
+    def start(self, positions: dict[str, int]) -> None:
+        """Begin at the given offset of each source."""
+        self.buffers = {source: PartitionBuffer(positions[source]) for source in SOURCES}
+        self._committed = dict(positions)
+
+    def positions(self) -> dict[str, int]:
+        """Return the offset of the first input of each source that does not count yet."""
+        return {source: buffer.position for source, buffer in self.buffers.items()}
+
+    def stored_positions(self) -> dict[str, int] | None:
+        """Return the positions that the state stands for, `None` when it is empty."""
+        stored = self.state.meta.get(_POSITIONS)
+        return None if stored is None else orjson.loads(stored)
+
+    def seal(self) -> None:
+        """Put everything changed, and the positions it stands for, into the tables."""
+        self.stages.flush()
+        self.state.meta.put(_POSITIONS, orjson.dumps(self.positions()))
+
+    def commit(self, changelog_offset: int) -> None:
+        """Write what was sealed to the store; the changelog goes on at `changelog_offset`."""
+        self.state.commit(changelog_offset)
+        self._committed = self.positions()
+        self.is_dirty = False
+
+    def roll_back(self) -> dict[str, int]:
+        """Return to the last commit, and return its positions to fetch from again."""
+        self.state.discard()
+        self.stages.reload()
+        self.start(self._committed)
+        self.is_dirty = False
+        return self._committed

@@ -1,0 +1,136 @@
+"""Files of events: what is written is read, and what is wrong is named."""
+
+import gzip
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.files import SUFFIXES, FileError, read_events, write_events
+from streams.simulator import Simulation
+
+LINES = [suffix for suffix in SUFFIXES if "jsonl" in suffix]
+
+
+@pytest.fixture(scope="module")
+def simulated() -> dict[str, list[bytes]]:
+    simulation = Simulation(seed=7, cards=300, merchants=20, days=12, charges_per_day=1000)
+    events: dict[str, list[bytes]] = {"charges": [], "disputes": []}
+    for event in simulation.events():
+        events[event.topic].append(orjson.dumps(event.value))
+    assert len(events["charges"]) > 10_000
+    assert events["disputes"]
+    return events
+
+
+@pytest.mark.parametrize("suffix", LINES)
+def test_lines_come_back_byte_for_byte(
+    tmp_path: Path, suffix: str, simulated: dict[str, list[bytes]]
+) -> None:
+    events = [*simulated["charges"], b"no JSON \xff", b"[1]", b" "]
+    path = tmp_path / f"f{suffix}"
+    write_events(path, iter(events))
+    assert list(read_events(path)) == events
+
+
+@pytest.mark.parametrize("topic", ["charges", "disputes"])
+def test_parquet_rows_are_the_events(
+    tmp_path: Path, topic: str, simulated: dict[str, list[bytes]]
+) -> None:
+    path = tmp_path / "f.parquet"
+    events = [orjson.loads(event) for event in simulated[topic]]
+    events[0]["order"] = {"tags": ["gift"], "items": 2}
+    events[1]["amount"] = 2**62
+    write_events(path, map(orjson.dumps, events))
+    known = [{k: v for k, v in event.items() if v is not None} for event in events]
+    assert list(map(orjson.loads, read_events(path))) == known
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_file_without_events(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"f{suffix}"
+    write_events(path, [])
+    assert list(read_events(path)) == []
+
+
+@settings(max_examples=50, deadline=None)
+@given(lines=st.lists(st.binary(min_size=1).filter(lambda line: not set(line) & set(b"\r\n"))))
+def test_any_line(tmp_path_factory: pytest.TempPathFactory, lines: list[bytes]) -> None:
+    path = tmp_path_factory.mktemp("any") / "f.jsonl"
+    path.write_bytes(b"\r\n\n".join(lines))
+    assert list(read_events(path)) == lines
+
+
+def test_lines_longer_than_a_chunk(tmp_path: Path) -> None:
+    path = tmp_path / "f.jsonl"
+    events = [b"x" * 3_000_000, b"y", b"z" * 1_048_575]
+    write_events(path, events)
+    assert list(read_events(path)) == events
+
+
+def test_several_members_and_frames(tmp_path: Path) -> None:
+    parts = [b'{"id":1}\n{"id"', b":2}\n", b'{"id":3}']
+    (tmp_path / "f.jsonl.gz").write_bytes(b"".join(map(gzip.compress, parts)))
+    (tmp_path / "f.jsonl.zst").write_bytes(b"".join(map(zstandard.compress, parts)))
+    for name in ("f.jsonl.gz", "f.jsonl.zst"):
+        assert list(read_events(tmp_path / name)) == [b'{"id":1}', b'{"id":2}', b'{"id":3}']
+
+
+def test_same_events_make_the_same_file(tmp_path: Path) -> None:
+    for suffix in SUFFIXES:
+        for name in ("a", "b"):
+            write_events(tmp_path / f"{name}{suffix}", [b'{"id":"c"}'] * 100)
+        assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [*LINES[1:], ".parquet"])
+def test_cut_and_damaged_files_are_named(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"f{suffix}"
+    write_events(path, [b'{"id":"c%d"}' % number for number in range(5000)])
+    whole = path.read_bytes()
+    for broken in (whole[:-9], whole[: len(whole) // 2], b"no such format"):
+        path.write_bytes(broken)
+        with pytest.raises(FileError, match=rf"^{path}: .") as raised:
+            list(read_events(path))
+        assert "\n" not in str(raised.value)
+
+
+def test_missing_file_and_unknown_kind_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match=r"none\.jsonl: No such file or directory"):
+        list(read_events(tmp_path / "none.jsonl"))
+    with pytest.raises(FileError, match=r"f\.csv: expected a name that ends in \.jsonl, "):
+        list(read_events(tmp_path / "f.csv"))
+    with pytest.raises(FileError, match=r"none/f\.jsonl: No such file or directory"):
+        write_events(tmp_path / "none" / "f.jsonl", [b"{}"])
+
+
+@pytest.mark.parametrize(
+    ("events", "message"),
+    [
+        ([b"{}", b"x"], "event 1: "),
+        ([b"[]"], "event 0: expected an object"),
+        ([b'{"amount":"19.99"}'], "amount: expected integers"),
+        ([b'{"amount":1.5}'], "amount: expected integers"),
+        ([b'{"amount":true}'], "amount: expected integers"),
+        ([b'{"card":5}'], "card: "),
+        ([b'{"created":"now"}'], "created: "),
+        ([b'{"id":"c"}'] * 10_000 + [b'{"later":1}'], "later: no such field in the first events"),
+    ],
+)
+def test_what_parquet_cannot_hold_is_named(
+    tmp_path: Path, events: list[bytes], message: str
+) -> None:
+    with pytest.raises(FileError, match=rf"f\.parquet: {message}"):
+        write_events(tmp_path / "f.parquet", events)
+
+
+def test_parquet_value_that_json_cannot_hold(tmp_path: Path) -> None:
+    path = tmp_path / "f.parquet"
+    pq.write_table(pa.table({"id": pa.array([b"\xff"])}), path)
+    with pytest.raises(FileError, match=r"f\.parquet: Type is not JSON serializable: bytes"):
+        list(read_events(path))
