@@ -1,0 +1,1 @@
+"""The Faust application and its agents, the models, the decisions and the commands."""

@@ -1,0 +1,44 @@
+"""The verbs of the console command, each in a module of its own that is imported when it is run."""
+
+from importlib import import_module
+
+import click
+
+VERBS = {
+    "demo": "Run everything on this machine and show it live.",
+    "worker": "Run one worker; as many as there are partitions may run.",
+    "topics": "Create the topics, or check them.",
+    "simulate": "Make charges and disputes, to Kafka or to files.",
+    "publish": "Publish a file of charges or disputes to its topic.",
+    "backtest": "Score and learn over files, without Kafka, and print the metrics.",
+    "watch": "Follow the scored charges.",
+}
+
+
+class LazyGroup(click.Group):
+    """Knows the verbs without importing them, so that the help is there at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the verbs in the order of the help."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import a verb."""
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"agents.commands.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the verbs into the help."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="chargewatch")
+def chargewatch() -> None:
+    """Detect fraud in a stream of charges on Apache Kafka.
+
+    `chargewatch demo` shows it on this machine. Each command has a --help with an example.
+    """

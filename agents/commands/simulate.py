@@ -1,0 +1,116 @@
+"""`chargewatch simulate`: makes charges and disputes, to Kafka or to files."""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from itertools import takewhile
+from pathlib import Path
+
+import click
+import orjson
+
+from agents.commands.connection import connect
+from agents.commands.options import with_settings
+from agents.commands.publishing import counting, paced, publish_batches
+from agents.settings import Settings
+from streams.files import event_writer
+from streams.publisher import Event
+from streams.simulator import SimulatedEvent, Simulation
+from streams.topics import Topics
+
+_DAY_S = 86_400.0
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command(
+    "simulate",
+    epilog="Example: chargewatch simulate --days 60 --speed-up 86400; to files: "
+    "chargewatch simulate --charges charges.parquet --disputes disputes.parquet",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option("--days", type=click.FloatRange(min=0, min_open=True), default=30, show_default=True)
+@click.option("--cards", type=click.IntRange(min=1), default=10_000, show_default=True)
+@click.option("--merchants", type=click.IntRange(min=1), default=1_000, show_default=True)
+@click.option(
+    "--charges-per-day",
+    type=click.FloatRange(min=0, min_open=True),
+    default=20_000,
+    show_default=True,
+)
+@click.option(
+    "--start", type=float, help="Unix time of the beginning  [default: so that it ends now]"
+)
+@click.option(
+    "--speed-up",
+    type=click.FloatRange(min=0, min_open=True),
+    help="How many times faster than the clock event time runs  [default: as fast as it goes]",
+)
+@click.option("--charges", type=_FILE, help="File for the charges, in place of Kafka")
+@click.option("--disputes", type=_FILE, help="File for the disputes, in place of Kafka")
+@with_settings("bootstrap_servers", "topic_prefix")
+def command(
+    settings: Settings,
+    *,
+    seed: int,
+    days: float,
+    cards: int,
+    merchants: int,
+    charges_per_day: float,
+    start: float | None,
+    speed_up: float | None,
+    charges: Path | None,
+    disputes: Path | None,
+) -> None:
+    """Make a believable stream of charges and disputes, the same for the same seed and start.
+
+    Disputes follow their charges for weeks. Those that would come after the end, and after now, are
+    left out.
+    """
+    now = time.time()
+    simulation = Simulation(
+        seed=seed,
+        cards=cards,
+        merchants=merchants,
+        start=now - days * _DAY_S if start is None else start,
+        days=days,
+        charges_per_day=charges_per_day,
+    )
+    end = max(now, simulation.start + days * _DAY_S)
+    events = takewhile(lambda event: event.publish_time <= end, simulation.events())
+    batches = paced(
+        events,
+        lambda _, event: (event.publish_time - simulation.start) / speed_up if speed_up else 0.0,
+    )
+    if charges and disputes:
+        _write(batches, charges, disputes)
+    elif charges or disputes:
+        raise click.UsageError("--charges and --disputes go together")
+    else:
+        topics = Topics(settings.topic_prefix)
+        _, config = connect(settings, topics.charges, topics.disputes)
+        publish_batches(config, (by_topic(batch, topics) for batch in batches))
+
+
+def by_topic(events: Iterable[SimulatedEvent], topics: Topics) -> dict[str, list[Event]]:
+    """Sort simulated events by the topic they are for, ready to be published."""
+    charges: list[Event] = []
+    disputes: list[Event] = []
+    for event in events:
+        kind = charges if event.topic == "charges" else disputes
+        kind.append((event.key, orjson.dumps(event.value)))
+    return {topics.charges: charges, topics.disputes: disputes}
+
+
+def _write(batches: Iterator[list[SimulatedEvent]], charges: Path, disputes: Path) -> None:
+    with ExitStack() as files, counting("written") as show:
+        names = Topics()
+        writers = {
+            names.charges: files.enter_context(event_writer(charges)),
+            names.disputes: files.enter_context(event_writer(disputes)),
+        }
+        written = 0
+        for batch in batches:
+            for topic, events in by_topic(batch, names).items():
+                writers[topic].write([value for _, value in events])
+            written += len(batch)
+            show(written)

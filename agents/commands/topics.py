@@ -1,0 +1,37 @@
+"""`chargewatch topics`: creates the topics, or checks those that are there."""
+
+import click
+
+from agents.commands.connection import connect
+from agents.commands.options import with_settings
+from agents.settings import Settings
+from streams.topics import CLUSTER_DEFAULT, DEFAULT_PARTITIONS, Topics, ensure_topics
+
+
+@click.command(
+    "topics",
+    epilog="Example: chargewatch topics --bootstrap-servers localhost:9092 --partitions 12",
+)
+@click.option(
+    "--partitions",
+    type=click.IntRange(min=1),
+    help="Partitions of each topic, the most workers that can share the work  "
+    f"[default: as those there, else {DEFAULT_PARTITIONS}]",
+)
+@click.option(
+    "--replication",
+    type=click.IntRange(min=1),
+    help="Replicas of each partition  [default: the cluster's]",
+)
+@with_settings("bootstrap_servers", "topic_prefix")
+def command(settings: Settings, partitions: int | None, replication: int | None) -> None:
+    """Create the topics that are missing and check the others; safe to repeat."""
+    admin, _ = connect(settings)
+    topics = Topics(settings.topic_prefix)
+    reports = ensure_topics(admin, topics, partitions, replication or CLUSTER_DEFAULT)
+    width = max(len(report.name) for report in reports)
+    for report in reports:
+        state = "created" if report.created else "ok"
+        click.echo(f"{report.name:{width}}  {report.partitions:4} partitions  {state}")
+        if report.warning:
+            click.echo(f"Warning: topic {report.name}: {report.warning}", err=True)

@@ -1,0 +1,95 @@
+"""`chargewatch watch`: follows the scored charges in the terminal."""
+
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+import orjson
+
+from agents.commands.connection import connect
+from agents.commands.options import with_settings
+from agents.decisions import ACTIONS
+from agents.settings import Settings
+from schemas.currency import minor_unit_exponent
+from streams.subscriber import Subscriber
+from streams.topics import Topics
+
+COLOURS = {"allow": "green", "challenge": "yellow", "review": "magenta", "block": "red"}
+
+_WAIT_S = 0.5
+
+
+@click.command("watch", epilog="Example: chargewatch watch --action block --action review")
+@click.option(
+    "--action",
+    "actions",
+    type=click.Choice(ACTIONS),
+    multiple=True,
+    help="Only charges with this action; may be repeated",
+)
+@click.option("--json", "as_json", is_flag=True, help="The scored events as they are, one a line")
+@click.option("--from-beginning", is_flag=True, help="Also those scored before now")
+@with_settings("bootstrap_servers", "topic_prefix")
+def command(
+    settings: Settings, actions: tuple[str, ...], *, as_json: bool, from_beginning: bool
+) -> None:
+    """Follow the scored charges, a line each, until Ctrl-C; then sum them up."""
+    scored = Topics(settings.topic_prefix).scored
+    _, config = connect(settings, scored)
+    counts: Counter[str] = Counter()
+    began = time.monotonic()
+    try:
+        with Subscriber(config, [scored], from_beginning=from_beginning) as subscriber:
+            while True:
+                for message in subscriber.read(_WAIT_S):
+                    value = message.value()
+                    assert value is not None, "a scored event is never deleted"
+                    event = orjson.loads(value)
+                    counts[event["action"]] += 1
+                    if not actions or event["action"] in actions:
+                        click.echo(value if as_json else line(event))
+    except KeyboardInterrupt:
+        click.echo(summary(counts, time.monotonic() - began), err=True)
+
+
+def line(event: dict[str, Any]) -> str:
+    """Return a scored event as a line with colours.
+
+    >>> event = {"created": 0.5, "action": "block", "score": 0.93, "amount": 1999,
+    ...          "currency": "usd", "card": "card_1", "merchant": "acct_2",
+    ...          "reasons": [{"text": "first time at this merchant"}, {"text": "3 cards"}]}
+    >>> click.unstyle(line(event))
+    '1970-01-01 00:00:00 block     0.930      19.99 USD card_1 acct_2 first time at this merchant, \
+3 cards'
+    """
+    created = datetime.fromtimestamp(event["created"], UTC)
+    action = click.style(f"{event['action']:9}", fg=COLOURS[event["action"]], bold=True)
+    why = click.style(", ".join(reason["text"] for reason in event["reasons"]), dim=True)
+    again = " (duplicate)" if event.get("duplicate") else ""
+    return (
+        f"{created:%Y-%m-%d %H:%M:%S} {action} {event['score']:.3f} {money(event)} "
+        f"{event['card']} {event['merchant']}{again} {why}"
+    )
+
+
+def money(event: dict[str, Any]) -> str:
+    """Return the amount in major units with its currency, aligned.
+
+    >>> money({"amount": 1999, "currency": "jpy"})
+    '      1999 JPY'
+    """
+    decimals = minor_unit_exponent(event["currency"])
+    amount = event["amount"] / 10**decimals
+    return f"{amount:10.{decimals}f} {event['currency'].upper()}"
+
+
+def summary(counts: Counter[str], seconds: float) -> str:
+    """Sum up what was seen.
+
+    >>> summary(Counter(allow=8, block=2), 5.0)
+    '10 charges in 5 s: 8 allow, 0 challenge, 0 review, 2 block'
+    """
+    each = ", ".join(f"{counts[action]:,} {action}" for action in ACTIONS)
+    return f"{counts.total():,} charges in {seconds:.0f} s: {each}"

@@ -1,0 +1,1 @@
+"""How well charges were scored: metrics, money, and the report for a fraud analyst."""

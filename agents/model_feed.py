@@ -1,0 +1,132 @@
+"""The way of the model: examples to the learner, its snapshots to every worker's scorer."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from confluent_kafka import Message
+
+from agents.learner import LearnerStage
+from agents.models.registry import scorer
+from agents.settings import Settings
+from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
+from streams.features import FEATURES
+from streams.follower import Follower
+from streams.frames import decode_examples
+from streams.producer import OutputProducer
+from streams.topics import Topics
+
+if TYPE_CHECKING:
+    from agents.models.interface import Scorer
+
+logger = logging.getLogger(__name__)
+
+_EXAMPLES_AT_A_TIME = 1000
+_SNAPSHOTS_AT_A_TIME = 100
+
+
+class ModelFollower:
+    """Follows the topic `models` and holds the scorer of the newest snapshot.
+
+    Parameters
+    ----------
+    topics
+        The names of the topics.
+    config
+        Client settings (`streams.client.client_config`).
+    name
+        The model to score with.
+    """
+
+    def __init__(self, topics: Topics, config: Mapping[str, object], name: str) -> None:
+        self._name = name.encode()
+        self._follower = Follower(config, topics.models, 0)
+        self.snapshot: Snapshot | None = None
+        self.scorer: Scorer = scorer(None, FEATURES)
+
+    def catch_up(self) -> None:
+        """Read all that is there: no charge is scored by an older model than need be."""
+        for messages in self._follower.read_to_end():
+            self._use(messages)
+
+    def refresh(self) -> None:
+        """Use a newer snapshot if one has come."""
+        self._use(self._follower.take(_SNAPSHOTS_AT_A_TIME))
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._follower.close()
+
+    def _use(self, messages: Sequence[Message]) -> None:
+        values = [m.value() for m in messages if m.key() == self._name and m.value() is not None]
+        if values:
+            self.snapshot = decode_snapshot(values[-1])
+            self.scorer = scorer(self.snapshot, FEATURES)
+
+
+class LearnerFeed:
+    """Runs the learner on the worker that has task 0, and nowhere else.
+
+    The learner goes on from the newest snapshot, at the offset that it names: what it learns after
+    a takeover is what it would have learned undisturbed.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        topics: Topics,
+        config: Mapping[str, object],
+        producer: OutputProducer,
+    ) -> None:
+        self._settings = settings
+        self._topics = topics
+        self._config = config
+        self._producer = producer
+        self._follower: Follower | None = None
+        self._learner: LearnerStage
+        self._published_at = monotonic()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the learner is on this worker."""
+        return self._follower is not None
+
+    def start(self, snapshot: Snapshot | None) -> None:
+        """Take the learner over, from the newest snapshot there is."""
+        self._learner = LearnerStage(snapshot, self._settings.snapshot_every_examples)
+        offset = None if snapshot is None else snapshot.offset
+        self._follower = Follower(self._config, self._topics.examples, 0, offset)
+        logger.info("learner: goes on from %s", "nothing" if snapshot is None else snapshot.version)
+
+    def stop(self) -> None:
+        """Leave the learner to another worker."""
+        if self._follower is not None:
+            self._follower.close()
+            self._follower = None
+            logger.info("learner: stopped")
+
+    def fetch(self) -> list[Message]:
+        """Return the examples that are here."""
+        return [] if self._follower is None else self._follower.take(_EXAMPLES_AT_A_TIME)
+
+    def learn(self, messages: Sequence[Message]) -> None:
+        """Learn examples, and send a snapshot when one is due."""
+        examples = decode_examples([message.value() for message in messages])
+        self._send(self._learner.learn(examples, messages[-1].offset() + 1))
+
+    def publish_late(self) -> None:
+        """Send a snapshot of what was learned a while ago, when examples are few."""
+        waited_s = monotonic() - self._published_at
+        if (
+            self.is_running
+            and self._learner.has_news
+            and waited_s > self._settings.snapshot_every_s
+        ):
+            self._send(self._learner.snapshot())
+
+    def _send(self, snapshot: Snapshot | None) -> None:
+        if snapshot is not None:
+            value = encode_snapshot(snapshot)
+            self._producer.send(self._topics.models, [(snapshot.name.encode(), value)])
+            self._published_at = monotonic()

@@ -1,0 +1,68 @@
+"""Which learner and which scorer belong to a kind of model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agents.models import linear
+from agents.models.interface import SnapshotMismatchError
+from agents.models.linear import LinearLearner, LinearScorer
+from agents.models.prior import PriorScorer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from agents.models.interface import Learner, Scorer
+    from schemas.snapshot import Snapshot
+    from streams.feature import Feature
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The learner and the scorer of one kind of model, and when the scorer may be used."""
+
+    learner: type[Learner]
+    scorer: Callable[[Snapshot, Sequence[Feature]], Scorer]
+    is_ready: Callable[[Snapshot], bool]
+
+
+KINDS: Mapping[str, Kind] = {linear.KIND: Kind(LinearLearner, LinearScorer, linear.is_ready)}
+
+
+def new_learner(features: Sequence[Feature]) -> Learner:
+    """Return a learner of the default kind that has learned nothing yet."""
+    return LinearLearner(features)
+
+
+def restored_learner(snapshot: Snapshot, features: Sequence[Feature]) -> Learner:
+    """Return the learner that goes on from `snapshot`.
+
+    Raises
+    ------
+    SnapshotMismatchError
+        When its kind is unknown or its features are not `features`.
+    """
+    return _kind(snapshot).learner.from_snapshot(snapshot, features)
+
+
+def scorer(snapshot: Snapshot | None, features: Sequence[Feature]) -> Scorer:
+    """Return what to score with: the model in `snapshot` once it is ready, the prior until then.
+
+    Raises
+    ------
+    SnapshotMismatchError
+        When the snapshot's kind is unknown or its features are not `features`.
+    """
+    if snapshot is None:
+        return PriorScorer(features)
+    kind = _kind(snapshot)
+    if not kind.is_ready(snapshot):
+        return PriorScorer(features)
+    return kind.scorer(snapshot, features)
+
+
+def _kind(snapshot: Snapshot) -> Kind:
+    if snapshot.kind not in KINDS:
+        raise SnapshotMismatchError(f"{snapshot.version}: unknown kind {snapshot.kind}")
+    return KINDS[snapshot.kind]

@@ -1,0 +1,334 @@
+"""What can be set, where it is read from, and the check of it."""
+
+import math
+import os
+import socket
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import fields as dataclass_fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+from msgspec import inspect as types
+
+from agents.decisions import Costs
+
+DEFAULT_FILE = Path("chargewatch.toml")
+FILE_VARIABLE = "CHARGEWATCH_CONFIG"
+KAFKA_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
+
+_PREFIX = "CHARGEWATCH_"
+_COSTS = "costs"
+
+_NAME = "[A-Za-z0-9._-]"
+_NAME_TEXT = "ASCII letters, digits, dots, hyphens or underscores"
+
+
+class SettingsError(ValueError):
+    """A setting is wrong or unknown; the message names it where it was set."""
+
+
+def _this_process() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """The settings of an installation; each field says what it is, in its metadata.
+
+    Examples
+    --------
+    >>> Settings().commit_interval_ms
+    25
+    """
+
+    bootstrap_servers: Annotated[
+        str, Meta(description="Kafka's brokers, `host:port` with commas between")
+    ] = ""
+    application_id: Annotated[
+        str,
+        Meta(
+            pattern=f"^{_NAME}{{1,100}}$",
+            extra={"expected": f"1 to 100 {_NAME_TEXT}"},
+            description="consumer group of the workers and start of their transactional ids",
+        ),
+    ] = "chargewatch"
+    topic_prefix: Annotated[
+        str,
+        Meta(
+            pattern=f"^{_NAME}{{0,200}}$",
+            extra={"expected": f"at most 200 {_NAME_TEXT}"},
+            description="put before every topic, so that installations can share a cluster",
+        ),
+    ] = ""
+    state_dir: Annotated[
+        Path, Meta(description="local state of the tasks; rebuilt from Kafka when it is lost")
+    ] = Path("state")
+    processing_guarantee: Annotated[
+        Literal["exactly_once", "at_least_once"],
+        Meta(description="`at_least_once` does without transactions, for the lowest latency"),
+    ] = "exactly_once"
+    commit_interval_ms: Annotated[
+        int, Meta(ge=1, le=10_000, description="longest time between two commits")
+    ] = 25
+    max_batch: Annotated[
+        int, Meta(ge=1, le=100_000, description="events processed together at the most, about")
+    ] = 4000
+    cache_records: Annotated[
+        int,
+        Meta(ge=1000, description="cards, and merchants, whose records a task keeps in memory"),
+    ] = 100_000
+    web_port: Annotated[
+        int, Meta(ge=0, le=65_535, description="port of a worker's web server; 0 for a free one")
+    ] = 6066
+    worker_id: Annotated[
+        str,
+        Meta(
+            pattern=f"^{_NAME}{{1,200}}$",
+            extra={"expected": f"1 to 200 {_NAME_TEXT}"},
+            description="names a worker among those of the application; by default host and pid",
+        ),
+    ] = msgspec.field(default_factory=_this_process)
+    label_horizon_days: Annotated[
+        float,
+        Meta(gt=0, le=180, description="a charge not disputed for so long counts as genuine"),
+    ] = 30.0
+    dispute_retention_days: Annotated[
+        float,
+        Meta(gt=0, le=200, description="how long a charge is kept for a dispute to learn from"),
+    ] = 180.0
+    negative_rate: Annotated[
+        float, Meta(gt=0, le=1, description="share of the genuine charges that are learned from")
+    ] = 0.1
+    dedup_window_hours: Annotated[
+        float, Meta(ge=0, le=720, description="a charge id seen again within it is a duplicate")
+    ] = 24.0
+    orphan_wait_hours: Annotated[
+        float, Meta(ge=0, le=720, description="how long a dispute waits for its charge to come")
+    ] = 24.0
+    future_allowance_minutes: Annotated[
+        float, Meta(ge=0, description="how far ahead of the clock `created` may be")
+    ] = 60.0
+    snapshot_every_examples: Annotated[
+        int, Meta(ge=1, description="examples from one snapshot of the model to the next")
+    ] = 200
+    snapshot_every_s: Annotated[
+        float, Meta(gt=0, description="or seconds, when examples are few")
+    ] = 5.0
+    model_name: Annotated[
+        str,
+        Meta(
+            pattern=f"^{_NAME}{{1,100}}$",
+            extra={"expected": f"1 to 100 {_NAME_TEXT}"},
+            description="key of the model's snapshots",
+        ),
+    ] = "fraud"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="least that is logged")
+    ] = "info"
+    costs: Costs = msgspec.field(default_factory=Costs)
+
+    def __post_init__(self) -> None:
+        if self.dispute_retention_days < self.label_horizon_days:
+            raise ValueError(
+                "dispute_retention_days: expected at least label_horizon_days "
+                f"({self.label_horizon_days:g}), got {self.dispute_retention_days:g}"
+            )
+
+
+FIELDS: Mapping[str, msgspec.structs.FieldInfo] = {
+    field.name: field for field in msgspec.structs.fields(Settings) if field.name != _COSTS
+}
+COST_FIELDS = tuple(field.name for field in dataclass_fields(Costs))
+
+
+class _Given:
+    """The settings found so far, and what the user calls each of them."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.costs: dict[str, float] = {}
+        self.labels: dict[str, str] = {}
+
+    def set(self, name: str, label: str, value: object, *, is_text: bool) -> None:
+        """Take a setting; a later one wins."""
+        if name not in FIELDS:
+            raise SettingsError(f"{label}: there is no such setting")
+        field = types.type_info(FIELDS[name].type)
+        try:
+            converted = msgspec.convert(
+                value, FIELDS[name].type, strict=not is_text, dec_hook=_path
+            )
+        except msgspec.ValidationError:
+            converted = None
+        if converted is None or (isinstance(converted, float) and not math.isfinite(converted)):
+            raise SettingsError(f"{label}: expected {expected(field)}, got {value!r}")
+        self.values[name] = converted
+        self.labels[name] = label
+
+    def set_cost(self, name: str, label: str, value: object, *, is_text: bool) -> None:
+        """Take an entry of the cost table; a later one wins."""
+        if name not in COST_FIELDS:
+            raise SettingsError(f"{label}: there is no such setting")
+        try:
+            cost = msgspec.convert(value, float, strict=not is_text)
+        except msgspec.ValidationError:
+            raise SettingsError(f"{label}: expected a number, got {value!r}") from None
+        try:
+            Costs(**{name: cost})
+        except ValueError as error:
+            raise SettingsError(f"{label}{str(error).removeprefix(name)}") from None
+        self.costs[name] = cost
+
+    def settings(self) -> Settings:
+        """Put the settings together."""
+        try:
+            return Settings(**self.values, costs=Costs(**self.costs))
+        except ValueError as error:
+            name, _, reason = str(error).partition(":")
+            raise SettingsError(f"{self.labels.get(name, name)}:{reason}") from None
+
+
+def load_settings(
+    flags: Mapping[str, object], env: Mapping[str, str], file: Path | None = None
+) -> Settings:
+    """Read the settings: a flag beats the environment, the environment beats the file.
+
+    Parameters
+    ----------
+    flags
+        Settings by their names; None for one that was not given.
+    env
+        The environment. A setting's variable is its name in capitals after ``CHARGEWATCH_``, that
+        of a cost after ``CHARGEWATCH_COSTS_``; the brokers' is ``KAFKA_BOOTSTRAP_SERVERS``. Empty
+        variables count as unset.
+    file
+        A TOML file with the settings' names, those of costs in a table ``[costs]``. None for the
+        one that ``CHARGEWATCH_CONFIG`` names, or else ``chargewatch.toml`` here if there is one.
+
+    Raises
+    ------
+    SettingsError
+        Names the first setting that is wrong or unknown, as the user wrote it.
+
+    Examples
+    --------
+    >>> env = {"CHARGEWATCH_MAX_BATCH": "100", "CHARGEWATCH_COSTS_DISPUTE_FEE_USD": "20"}
+    >>> settings = load_settings({"max_batch": "200", "web_port": None}, env)
+    >>> settings.max_batch, settings.costs.dispute_fee_usd
+    (200, 20.0)
+    >>> load_settings({}, {"CHARGEWATCH_WEB_PORT": "http"})
+    Traceback (most recent call last):
+    agents.settings.SettingsError: CHARGEWATCH_WEB_PORT: expected an integer from 0 to 65535, got \
+'http'
+    """
+    given = _Given()
+    _take_file(given, file or _configured_file(env))
+    _take_environment(given, env)
+    for name, value in flags.items():
+        if value is not None:
+            given.set(name, flag(name), value, is_text=isinstance(value, str))
+    return given.settings()
+
+
+def flag(name: str) -> str:
+    """Return the option of a setting on the command line.
+
+    >>> flag("web_port")
+    '--web-port'
+    """
+    return f"--{name.replace('_', '-')}"
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a setting, or of a cost as ``costs.<name>``.
+
+    >>> variable("costs.dispute_fee_usd")
+    'CHARGEWATCH_COSTS_DISPUTE_FEE_USD'
+    """
+    if name == "bootstrap_servers":
+        return KAFKA_VARIABLE
+    return _PREFIX + name.replace(".", "_").upper()
+
+
+def expected(type_: types.Type) -> str:
+    """Say what a setting may be.
+
+    >>> expected(types.type_info(FIELDS["negative_rate"].type))
+    'a number above 0 and up to 1'
+    """
+    match type_:
+        case types.Metadata(type=inner, extra=extra):
+            return extra["expected"] if extra else expected(inner)
+        case types.IntType(ge=low, le=high):
+            return f"an integer {_from(low, None, high)}"
+        case types.FloatType(ge=low, gt=above, le=high):
+            return f"a number {_from(low, above, high)}"
+        case types.LiteralType(values=values):
+            return " or ".join(str(value) for value in values)
+        case _:
+            return "text"
+
+
+def _from(low: float | None, above: float | None, high: float | None) -> str:
+    if above is not None:
+        return f"above {above:g}" + (f" and up to {high:g}" if high is not None else "")
+    assert low is not None, "every numeric setting has a least value"
+    return f"from {low:g} to {high:.0f}" if high is not None else f"of {low:g} or more"
+
+
+def _path(type_: type, value: object) -> object:
+    if type_ is Path and isinstance(value, str):
+        return Path(value)
+    raise TypeError
+
+
+def _configured_file(env: Mapping[str, str]) -> Path | None:
+    if configured := env.get(FILE_VARIABLE):
+        return Path(configured)
+    return DEFAULT_FILE if DEFAULT_FILE.exists() else None
+
+
+def _take_file(given: _Given, file: Path | None) -> None:
+    if file is None:
+        return
+    for name, value in _parse(file).items():
+        if name == _COSTS and isinstance(value, dict):
+            for cost, amount in value.items():
+                given.set_cost(cost, f"{file}: {_COSTS}.{cost}", amount, is_text=False)
+        else:
+            given.set(name, f"{file}: {name}", value, is_text=False)
+
+
+def _parse(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as stream:
+            return tomllib.load(stream)
+    except OSError as error:
+        raise SettingsError(f"{file}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: {error}") from None
+
+
+def _take_environment(given: _Given, env: Mapping[str, str]) -> None:
+    for name, value in _variables(env):
+        label = variable(name)
+        if name.startswith(f"{_COSTS}."):
+            given.set_cost(name.removeprefix(f"{_COSTS}."), label, value, is_text=True)
+        else:
+            given.set(name, label, value, is_text=True)
+
+
+def _variables(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the settings that the environment has, by name."""
+    if servers := env.get(KAFKA_VARIABLE):
+        yield "bootstrap_servers", servers
+    for name, value in env.items():
+        if not name.startswith(_PREFIX) or name == FILE_VARIABLE or not value:
+            continue
+        if name == variable("BOOTSTRAP_SERVERS"):
+            raise SettingsError(f"{name}: there is no such setting; it is {KAFKA_VARIABLE}")
+        setting = name.removeprefix(_PREFIX).lower()
+        is_cost = setting.startswith(f"{_COSTS}_")
+        yield setting.replace("_", ".", 1) if is_cost else setting, value

@@ -1,0 +1,72 @@
+"""A task as a worker runs it: the two stages above one state."""
+
+import hashlib
+from pathlib import Path
+
+from agents.card import CardStage
+from agents.merchant import MerchantStage
+from agents.settings import Settings
+from streams.card_record import CARD
+from streams.labels import PENDING, LabelRules
+from streams.merchant_record import MERCHANT
+from streams.rocks import RocksStore
+from streams.state import TaskState
+from streams.store import Store
+from streams.task import Task
+
+_HOUR_S = 3600.0
+_DAY_S = 86_400.0
+
+
+class TaskStages:
+    """The card and the merchant stage of one task."""
+
+    def __init__(self, state: TaskState, settings: Settings) -> None:
+        rules = LabelRules(
+            horizon_s=settings.label_horizon_days * _DAY_S,
+            retention_s=settings.dispute_retention_days * _DAY_S,
+            negative_rate=settings.negative_rate,
+        )
+        dedup_window_s = settings.dedup_window_hours * _HOUR_S
+        self.card = CardStage(state, dedup_window_s, settings.cache_records)
+        self.merchant = MerchantStage(
+            state,
+            rules,
+            dedup_window_s,
+            settings.orphan_wait_hours * _HOUR_S,
+            settings.costs,
+            settings.cache_records,
+        )
+
+    def flush(self) -> None:
+        """See `streams.task.Stages.flush`."""
+        self.card.flush()
+        self.merchant.flush()
+
+    def reload(self) -> None:
+        """See `streams.task.Stages.reload`."""
+        self.card.reload()
+        self.merchant.reload()
+
+
+def open_task(number: int, settings: Settings) -> Task:
+    """Open a task with its state on disk, to be restored."""
+    name = f"{settings.topic_prefix}{settings.application_id}"
+    return new_task(
+        number, RocksStore(Path(settings.state_dir) / name / str(number), FORMAT), settings
+    )
+
+
+def new_task(number: int, store: Store, settings: Settings) -> Task:
+    """Put a task together above a store."""
+    state = TaskState(store)
+    return Task(number, state, TaskStages(state, settings))
+
+
+def _format() -> str:
+    """Name the layout of everything in a store: another layout is not read."""
+    layout = repr([dtype.descr for dtype in (CARD, MERCHANT, PENDING)])
+    return hashlib.sha256(layout.encode()).hexdigest()[:16]
+
+
+FORMAT = _format()

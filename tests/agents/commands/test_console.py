@@ -1,0 +1,136 @@
+"""The console command as a user meets it, where no Kafka is needed."""
+
+import gzip
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import orjson
+import pytest
+from click.testing import CliRunner, Result
+
+from agents.commands import VERBS, chargewatch
+
+QUICK = ("topics", "simulate", "publish", "watch")
+
+
+def invoke(*arguments: str, env: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(
+        chargewatch, arguments, env={"KAFKA_BOOTSTRAP_SERVERS": "", **(env or {})}
+    )
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_help_names_every_verb_and_imports_none() -> None:
+    code = "import sys; from agents.__main__ import main\ntry: main()\nfinally: print(*sys.modules)"
+    arguments = [sys.executable, "-c", code, "--help"]
+    shown = subprocess.run(
+        arguments, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3]
+    ).stdout
+    assert [verb for verb in VERBS if f"  {verb} " not in shown] == []
+    heavy = {"numpy", "confluent_kafka", "faust", "numba", "river", "agents.settings"}
+    assert heavy & set(shown.splitlines()[-1].split()) == set()
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_a_help_with_an_example(verb: str) -> None:
+    result = invoke(verb, "--help")
+    assert result.exit_code == 0
+    assert "Example" in result.output
+    assert f"chargewatch {verb}" in result.output
+
+
+def test_unknown_verb() -> None:
+    result = invoke("scroe")
+    assert result.exit_code == 2
+    assert "No such command 'scroe'" in result.output
+
+
+@pytest.mark.parametrize("verb", ["topics", "watch", "simulate"])
+def test_no_broker_configured(verb: str) -> None:
+    result = invoke(verb)
+    assert result.exit_code == 2
+    assert result.output.startswith("Error: KAFKA_BOOTSTRAP_SERVERS: not set")
+    assert result.output.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "named"),
+    [
+        (("topics",), {"CHARGEWATCH_TYPO": "1"}, "CHARGEWATCH_TYPO: there is no such setting"),
+        (("topics", "--topic-prefix", "a/b"), {}, "--topic-prefix: expected at most 200"),
+        (("topics", "--config", "none.toml"), {}, "none.toml: No such file"),
+        (
+            ("topics",),
+            {"KAFKA_BOOTSTRAP_SERVERS": "localhost:1", "KAFKA_SECURITY_PROTOCOL": "SLS"},
+            "KAFKA_SECURITY_PROTOCOL: ",
+        ),
+    ],
+)
+def test_wrong_setting_is_one_line(
+    arguments: tuple[str, ...], env: dict[str, str], named: str
+) -> None:
+    result = invoke(*arguments, env=env)
+    assert result.exit_code == 2
+    assert result.output.startswith(f"Error: {named}")
+    assert result.output.count("\n") == 1
+
+
+def test_missing_broker_is_named_soon() -> None:
+    began = time.monotonic()
+    result = invoke("topics", "--bootstrap-servers", "127.0.0.1:1")
+    assert time.monotonic() - began < 12
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: no Kafka answers at 127.0.0.1:1 (")
+    assert "KAFKA_BOOTSTRAP_SERVERS" in result.output
+    assert result.output.count("\n") == 1
+
+
+def test_simulated_files_are_those_of_the_seed_and_end_by_now() -> None:
+    options = ("--cards", "200", "--merchants", "20", "--days", "6", "--charges-per-day", "500")
+    for name, start in (("a", "1.75e9"), ("b", "1.75e9"), ("now", None)):
+        given = ("--start", start) if start else ()
+        files = ("--charges", f"{name}.jsonl", "--disputes", f"{name}-disputes.jsonl.gz")
+        began = time.time()
+        result = invoke("simulate", *options, *given, *files)
+        assert result.exit_code == 0, result.output
+    assert Path("a.jsonl").read_bytes() == Path("b.jsonl").read_bytes()
+    assert Path("a-disputes.jsonl.gz").read_bytes() == Path("b-disputes.jsonl.gz").read_bytes()
+    created = [
+        orjson.loads(line)["created"] for line in Path("now.jsonl").read_bytes().splitlines()
+    ]
+    assert len(created) > 2000
+    assert began - 6 * 86_400 < min(created) < max(created) < time.time()
+    assert max(created) > began - 3600
+    disputes = gzip.decompress(Path("a-disputes.jsonl.gz").read_bytes()).splitlines()
+    assert disputes
+    assert all(orjson.loads(line)["charge"] for line in disputes)
+
+
+def test_simulate_to_one_file_only() -> None:
+    result = invoke("simulate", "--charges", "c.jsonl")
+    assert result.exit_code == 2
+    assert "--charges and --disputes go together" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("none.jsonl", None, "none.jsonl: No such file or directory"),
+        ("f.csv", b"", "f.csv: expected a name that ends in"),
+        ("f.jsonl", b"nonsense\n[]\n{}", "f.jsonl: holds no charge and no dispute"),
+        ("f.jsonl.gz", b"nonsense", "f.jsonl.gz: Not a gzipped file"),
+    ],
+)
+def test_file_that_cannot_be_published(name: str, content: bytes | None, message: str) -> None:
+    if content is not None:
+        Path(name).write_bytes(content)
+    result = invoke("publish", name)
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: {message}")
+    assert result.output.count("\n") == 1

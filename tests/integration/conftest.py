@@ -1,0 +1,27 @@
+"""One Kafka for all integration tests: the one configured, else a local one."""
+
+import os
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.local_kafka import LocalKafka
+from streams.client import client_config
+from tests.integration.kafka import Kafka
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Kafka]:
+    configured = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+    if configured:
+        yield Kafka(client_config(configured, os.environ))
+        return
+    with LocalKafka() as local:
+        yield Kafka(client_config(local.bootstrap_servers, {}))
+
+
+@pytest.fixture
+def prefix() -> str:
+    """Return a topic prefix that no other test has."""
+    return f"test-{uuid.uuid4().hex[:12]}."

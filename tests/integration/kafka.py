@@ -1,0 +1,133 @@
+"""What a client that is not ours does: plain confluent-kafka, used by the integration tests."""
+
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+
+from streams.client import Config
+
+TIMEOUT_S = 60.0
+
+
+class Kafka:
+    """A cluster to test against.
+
+    Parameters
+    ----------
+    config
+        Settings that every client of it needs.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._admin = AdminClient(config)
+        self._producer = Producer(config | {"linger.ms": 5})
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return str(self.config["bootstrap.servers"])
+
+    def create(
+        self, topic: str, partitions: int = 1, config: Mapping[str, str] | None = None
+    ) -> None:
+        new = NewTopic(topic, partitions, -1, config=dict(config or {}))
+        self._admin.create_topics([new])[topic].result()
+        deadline = time.monotonic() + TIMEOUT_S
+        while self.partitions(topic) != partitions:  # the controller knows it first
+            assert time.monotonic() < deadline, f"{topic} was made but is not there"
+            time.sleep(0.01)
+
+    def partitions(self, topic: str) -> int:
+        """Return how many partitions a topic has, 0 if there is no such topic."""
+        topics = self._admin.list_topics(timeout=TIMEOUT_S).topics
+        return len(topics[topic].partitions) if topic in topics else 0
+
+    def topic_config(self, topic: str) -> dict[str, str]:
+        resource = ConfigResource(ResourceType.TOPIC, topic)
+        entries = self._admin.describe_configs([resource])[resource].result()
+        return {name: entry.value for name, entry in entries.items()}
+
+    def produce(
+        self,
+        topic: str,
+        events: Iterable[tuple[bytes | None, bytes | None]],
+        timestamp_ms: int = 0,
+    ) -> None:
+        """Publish (key, value) pairs and wait until the broker has them all."""
+        failures: list[object] = []
+
+        def delivered(error: object, _: Message) -> None:
+            if error is not None:
+                failures.append(error)
+
+        for key, value in events:
+            self._producer.produce(
+                topic, key=key, value=value, timestamp=timestamp_ms, on_delivery=delivered
+            )
+            self._producer.poll(0)
+        left = self._producer.flush(TIMEOUT_S)
+        assert not left, f"{left} events not delivered within {TIMEOUT_S} s"
+        assert not failures, failures[:3]
+
+    def consume(self, topic: str, count: int, timeout_s: float = TIMEOUT_S) -> list[Message]:
+        """Read a topic from its start, committed events only, until there are `count` of them.
+
+        It fails when they do not come in time. That there are no more of them is `read_all`'s to
+        say.
+        """
+        consumer = self._reader(topic)
+        messages: list[Message] = []
+        deadline = time.monotonic() + timeout_s
+        try:
+            while len(messages) < count:
+                assert time.monotonic() < deadline, f"{topic}: {len(messages)} of {count} events"
+                messages += _checked(consumer.consume(count - len(messages), 0.2))
+        finally:
+            consumer.close()
+        return messages
+
+    def read_all(self, topic: str) -> list[Message]:
+        """Read all that is committed in a topic now; by partition, each in its own order."""
+        consumer = self._reader(topic)
+        messages: list[Message] = []
+        deadline = time.monotonic() + TIMEOUT_S
+        try:
+            # Under read_committed the high watermark is the last stable offset: it also counts the
+            # commit markers, which are never delivered, so that only the position tells the end.
+            ends = {
+                partition.partition: consumer.get_watermark_offsets(partition, TIMEOUT_S)[1]
+                for partition in consumer.assignment()
+            }
+            while any(
+                max(position.offset, 0) < ends[position.partition]
+                for position in consumer.position(consumer.assignment())
+            ):
+                assert time.monotonic() < deadline, f"{topic}: its end was not reached"
+                messages += _checked(consumer.consume(1000, 0.2))
+        finally:
+            consumer.close()
+        return sorted(messages, key=lambda message: (message.partition(), message.offset()))
+
+    def _reader(self, topic: str) -> Consumer:
+        consumer = Consumer(
+            self.config
+            | {
+                "group.id": f"test-{uuid.uuid4().hex}",
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+            }
+        )
+        consumer.assign(
+            [TopicPartition(topic, number, 0) for number in range(self.partitions(topic))]
+        )
+        return consumer
+
+
+def _checked(messages: list[Message]) -> list[Message]:
+    for message in messages:
+        assert message.error() is None, message.error()
+    return messages
