@@ -11,6 +11,7 @@ sample is learned from: which ones is decided by a hash of the charge, so that e
 every replay chooses the same, and each stands for `1 / negative_rate` charges.
 """
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -240,7 +241,7 @@ def _day_key(day: int) -> bytes:
 
 def _time_key(seconds: float) -> bytes:
     """Give a key that sorts as non-negative times do (their IEEE 754 bits do)."""
-    return np.float64(max(seconds, 0.0)).astype(">f8").tobytes()
+    return struct.pack(">d", max(seconds, 0.0))
 
 
 def _hash_in(key: bytes) -> npt.NDArray[np.uint64]:
