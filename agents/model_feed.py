@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Mapping, Sequence
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from confluent_kafka import Message
 
 from agents.learner import LearnerStage
-from agents.models.registry import scorer
+from agents.models.registry import DEFAULT, scorer
 from agents.settings import Settings
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
 from streams.features import FEATURES
@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 _EXAMPLES_AT_A_TIME = 1000
 _SNAPSHOTS_AT_A_TIME = 100
+_NAME = DEFAULT.encode()
 
 
 class ModelFollower:
@@ -35,12 +36,9 @@ class ModelFollower:
         The names of the topics.
     config
         Client settings (`streams.client.client_config`).
-    name
-        The model to score with.
     """
 
-    def __init__(self, topics: Topics, config: Mapping[str, object], name: str) -> None:
-        self._name = name.encode()
+    def __init__(self, topics: Topics, config: Mapping[str, object]) -> None:
         self._follower = Follower(config, topics.models, 0)
         self.snapshot: Snapshot | None = None
         self.scorer: Scorer = scorer(None, FEATURES)
@@ -59,7 +57,8 @@ class ModelFollower:
         self._follower.close()
 
     def _use(self, messages: Sequence[Message]) -> None:
-        values = [m.value() for m in messages if m.key() == self._name and m.value() is not None]
+        own = [message.value() for message in messages if message.key() == _NAME]
+        values = [value for value in own if value is not None]
         if values:
             self.snapshot = decode_snapshot(values[-1])
             self.scorer = scorer(self.snapshot, FEATURES)
@@ -112,8 +111,9 @@ class LearnerFeed:
 
     def learn(self, messages: Sequence[Message]) -> None:
         """Learn examples, and send a snapshot when one is due."""
-        examples = decode_examples([message.value() for message in messages])
-        self._send(self._learner.learn(examples, messages[-1].offset() + 1))
+        examples = decode_examples([cast("bytes", message.value()) for message in messages])
+        next_offset = cast("int", messages[-1].offset()) + 1
+        self._send(self._learner.learn(examples, next_offset))
 
     def publish_late(self) -> None:
         """Send a snapshot of what was learned a while ago, when examples are few."""

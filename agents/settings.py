@@ -72,6 +72,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     commit_interval_ms: Annotated[
         int, Meta(ge=1, le=10_000, description="longest time between two commits")
     ] = 25
+    session_timeout_ms: Annotated[
+        int,
+        Meta(ge=6000, le=300_000, description="silence after which others take a worker's tasks"),
+    ] = 10_000
     max_batch: Annotated[
         int, Meta(ge=1, le=100_000, description="events processed together at the most, about")
     ] = 4000
@@ -116,14 +120,6 @@ class Settings(Struct, frozen=True, kw_only=True):
     snapshot_every_s: Annotated[
         float, Meta(gt=0, description="or seconds, when examples are few")
     ] = 5.0
-    model_name: Annotated[
-        str,
-        Meta(
-            pattern=f"^{_NAME}{{1,100}}$",
-            extra={"expected": f"1 to 100 {_NAME_TEXT}"},
-            description="key of the model's snapshots",
-        ),
-    ] = "fraud"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="least that is logged")
     ] = "info"

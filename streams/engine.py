@@ -7,12 +7,15 @@ Rebalances are served inside `fetch`, so between two batches and never within on
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic, time
+from typing import cast
 
 import numpy as np
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.decoding import Input, Rejected, decode_charges, decode_disputes
+from streams.errors import OperationalError
 from streams.frames import Origin, decode_frames
 from streams.intake import Events, PartitionBuffer, turn
 from streams.membership import Membership
@@ -36,6 +39,8 @@ class EngineSettings:
         The consumer group.
     exactly_once
         Whether outputs, state and offsets are one transaction.
+    session_timeout_ms
+        How long the group waits for a silent worker before its tasks go to others.
     max_batch
         Events taken at about the most at a time.
     max_buffered
@@ -48,6 +53,7 @@ class EngineSettings:
 
     application_id: str
     exactly_once: bool = True
+    session_timeout_ms: int = 10_000
     max_batch: int = 4000
     max_buffered: int = 20_000
     future_allowance_s: float = 3600.0
@@ -66,7 +72,7 @@ class Work:
         return bool(self.inputs or self.frames or self.rejected)
 
 
-class OffsetLostError(RuntimeError):
+class OffsetLostError(OperationalError):
     """Input that does not count yet has been deleted from its topic."""
 
 
@@ -114,10 +120,12 @@ class Engine:
                 "isolation.level": "read_committed",
                 "auto.offset.reset": "error",
                 "enable.partition.eof": True,
+                "session.timeout.ms": settings.session_timeout_ms,
                 "fetch.wait.max.ms": 100,
                 "queued.min.messages": settings.max_buffered,
                 "queued.max.messages.kbytes": 1 << 16,
-            }
+            },
+            logger=logging.getLogger("kafka"),
         )
         self._membership = Membership(
             self._consumer, self._topic_of, config, topics.changelog, open_task, self._let_go
@@ -156,7 +164,7 @@ class Engine:
         self._hold_back(running)
         return self._take(running)
 
-    def commit(self) -> None:
+    def commit(self) -> bool:
         """Make the work since the last commit count: outputs, state and positions as one.
 
         1. Every changed task puts its changed records and its positions into its changelog.
@@ -165,7 +173,7 @@ class Engine:
         3. The transaction is committed.
         4. Every changed task writes its changes to its store.
 
-        When the transaction fails, everything since the last commit is undone.
+        When the transaction fails, everything since the last commit is undone, and False returned.
         """
         dirty = [task for task in self.tasks.values() if task.is_dirty]
         reached: dict[int, int] = {}
@@ -174,10 +182,7 @@ class Engine:
             *changes, last = task.state.changes().items()
             self.producer.send(self.topics.changelog, changes, task.number)
             self.producer.send_last(
-                self.topics.changelog,
-                last,
-                task.number,
-                lambda offset, number=task.number: reached.__setitem__(number, offset + 1),
+                self.topics.changelog, last, task.number, partial(_note, reached, task.number)
             )
         offsets = [
             TopicPartition(self._topic_of[source], task.number, position)
@@ -189,11 +194,12 @@ class Engine:
         except AbortableError as error:
             logger.warning("the transaction failed, its work is done again: %s", error)
             self.abort()
-            return
+            return False
         if not self._settings.exactly_once and offsets:
             self._consumer.commit(offsets=offsets, asynchronous=False)
         for task in dirty:
             task.commit(reached[task.number])
+        return True
 
     def abort(self) -> None:
         """Undo everything since the last commit, and take it again."""
@@ -219,13 +225,14 @@ class Engine:
 
     def _sort_in(self, messages: Sequence[Message]) -> None:
         """Decode messages into the buffers of their partitions."""
-        by_partition: dict[tuple[str, int], list[Message]] = {}
+        by_partition: dict[tuple[str | None, int | None], list[Message]] = {}
+        ends: list[Message] = []
         for message in messages:
             error = message.error()
             if error is None:
                 by_partition.setdefault((message.topic(), message.partition()), []).append(message)
             elif error.code() == KafkaError._PARTITION_EOF:
-                self._at_end(message)
+                ends.append(message)
             elif error.code() in _LOST:
                 raise OffsetLostError(
                     f"{message.topic()}[{message.partition()}]: input was deleted before it was "
@@ -234,15 +241,18 @@ class Engine:
             elif not error.retriable():
                 raise KafkaException(error)
         for (topic, partition), batch in by_partition.items():
-            task = self.tasks.get(partition)
+            task = self.tasks.get(cast("int", partition))
             if task is not None and task.is_running:
-                self._decode(task, self._source_of[topic], batch)
+                self._decode(task, self._source_of[cast("str", topic)], batch)
+        for message in ends:
+            self._at_end(message)
 
     def _at_end(self, message: Message) -> None:
-        task = self.tasks.get(message.partition())
+        """Note that nothing is left before an offset, commit markers included."""
+        task = self.tasks.get(cast("int", message.partition()))
         if task is not None and task.is_running:
-            buffer = task.buffers[self._source_of[message.topic()]]
-            buffer.fetched = max(buffer.fetched, message.offset())
+            buffer = task.buffers[self._source_of[cast("str", message.topic())]]
+            buffer.fetched = max(buffer.fetched, cast("int", message.offset()))
 
     def _decode(self, task: Task, source: str, messages: Sequence[Message]) -> None:
         buffer = task.buffers[source]
@@ -250,8 +260,8 @@ class Engine:
         values = [message.value() for message in messages]
         fetched = int(offsets[-1]) + 1
         if source == BY_MERCHANT:
-            frames = decode_frames(values)
-            merchants = [message.key() for message in messages]
+            frames = decode_frames(cast("list[bytes]", values))
+            merchants = [cast("bytes", message.key()) for message in messages]
             lists = (merchants, frames.keys, frames.tails)
             created = frames.rows["event"]["created"]
             buffer.add(created, frames.rows, lists, offsets, [], fetched)
@@ -263,6 +273,8 @@ class Engine:
         ]
         decode = decode_charges if source == CHARGES else decode_disputes
         decoded = decode(inputs, time() + self._settings.future_allowance_s)
+        timestamps_ms = np.array([message.timestamp()[1] for message in messages])
+        decoded.rows["published"] = timestamps_ms[decoded.index] / 1e3
         buffer.add(
             decoded.rows["created"],
             decoded.rows,
@@ -328,6 +340,11 @@ class Engine:
         if monotonic() - self._waiting_since < self._settings.idle_wait_s:
             return until
         return turn([buffer for buffer in buffers if len(buffer)], self._settings.max_batch)
+
+
+def _note(reached: dict[int, int], number: int, offset: int) -> None:
+    """Note where a task's changelog goes on after its last record."""
+    reached[number] = offset + 1
 
 
 _LOST = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)

@@ -46,6 +46,7 @@ EVENT = np.dtype(
         ("ip_country", "u2"),
         ("mcc", "u2"),
         ("created", "f8"),
+        ("published", "f8"),
         ("amount", "f8"),
         ("charge", "u8", (2,)),
         ("card", "u8"),
@@ -56,7 +57,11 @@ EVENT = np.dtype(
     ],
     align=True,
 )
-"""A charge or dispute. Code 0 and hash 0 mean "missing"; `amount` is in the reference currency."""
+"""A charge or dispute. Code 0 and hash 0 mean "missing"; `amount` is in the reference currency.
+
+`published` is when the broker had the message, Unix seconds, 0 where there is no broker: it is for
+measuring latency alone, and nothing else is computed from it.
+"""
 
 Rows = np.ndarray[Any, np.dtype[np.void]]
 

@@ -14,6 +14,7 @@ from typing import IO, Protocol, cast
 
 import zstandard
 
+from streams.errors import OperationalError
 from streams.parquet import PARQUET_ERRORS, ParquetWriter, parquet_events
 
 _CHUNK_BYTES = 1 << 20
@@ -23,7 +24,7 @@ Chunks = Callable[[IO[bytes]], Iterator[bytes]]
 Wrap = Callable[[IO[bytes]], IO[bytes]]
 
 
-class FileError(ValueError):
+class FileError(OperationalError):
     """A file cannot be read or written; the message names it and says why."""
 
 

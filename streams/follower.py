@@ -1,6 +1,8 @@
 """Reading one partition of our own from an offset on, outside the consumer group."""
 
+import logging
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -44,7 +46,8 @@ class Follower:
                 "enable.partition.eof": True,
                 "auto.offset.reset": "error",
                 "fetch.wait.max.ms": _FETCH_WAIT_MS,
-            }
+            },
+            logger=logging.getLogger("kafka"),
         )
         self._partition = TopicPartition(topic, partition)
         self._start(OFFSET_BEGINNING if offset is None else offset)
@@ -61,11 +64,8 @@ class Follower:
             When the partition cannot be read, or what was asked for is there no more.
         """
         low, end = self.watermarks()
-        at_end = end == low
-        while not at_end:
-            messages, reached = self._consume(_BULK_MESSAGES, _FETCH_WAIT_MS / 1e3)
-            at_end = reached >= end
-            if messages:
+        while end > max(low, self._reached):
+            if messages := self._consume(_BULK_MESSAGES, _FETCH_WAIT_MS / 1e3):
                 yield messages
 
     def watermarks(self) -> tuple[int, int]:
@@ -75,7 +75,7 @@ class Follower:
 
     def take(self, limit: int) -> list[Message]:
         """Return at most `limit` messages that are here already."""
-        return self._consume(limit, 0.0)[0]
+        return self._consume(limit, 0.0)
 
     def seek(self, offset: int) -> None:
         """Go on from another offset."""
@@ -86,19 +86,23 @@ class Follower:
         self._consumer.close()
 
     def _start(self, offset: int) -> None:
+        self._reached = -1
         self._consumer.assign(
             [TopicPartition(self._partition.topic, self._partition.partition, offset)]
         )
 
-    def _consume(self, limit: int, timeout_s: float) -> tuple[list[Message], int]:
-        """Return messages, and the offset the end of the partition was reached at, or -1."""
-        messages, reached = [], -1
+    def _consume(self, limit: int, timeout_s: float) -> list[Message]:
+        """Return messages, and note where the end of the partition is when it is reached.
+
+        The client tells an end once, so what it told stays noted.
+        """
+        messages = []
         for message in self._consumer.consume(limit, timeout=timeout_s):
             error = message.error()
             if error is None:
                 messages.append(message)
             elif error.code() == KafkaError._PARTITION_EOF:
-                reached = message.offset()
+                self._reached = cast("int", message.offset())
             elif not error.retriable():
                 raise KafkaException(error)
-        return messages, reached
+        return messages

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from confluent_kafka import Consumer, TopicPartition
 
+from streams.errors import OperationalError
 from streams.restore import RestoreStoppedError, restore
 from streams.task import Task
 
@@ -21,7 +22,7 @@ logger = logging.getLogger(__name__)
 _ANSWER_S = 30.0
 
 
-class StateLostError(RuntimeError):
+class StateLostError(OperationalError):
     """The group has offsets for a task whose changelog is gone."""
 
 

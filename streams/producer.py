@@ -1,11 +1,13 @@
 """The worker's one producer: everything it writes goes through it, in transactions or without."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from streams.decoding import Rejected
+from streams.errors import OperationalError
 
 TRANSACTION_TIMEOUT_MS = 20_000
 """How long the broker lets a silent worker's transaction hold up read_committed readers."""
@@ -14,7 +16,7 @@ _CALL_TIMEOUT_S = 30.0
 _QUEUE_FULL_WAIT_S = 0.05
 
 
-class FencedError(RuntimeError):
+class FencedError(OperationalError):
     """The producer may not write any more, as a rule since another worker took its name."""
 
 
@@ -49,7 +51,7 @@ class OutputProducer:
         if transactional_id is not None:
             settings["transactional.id"] = transactional_id
             settings["transaction.timeout.ms"] = TRANSACTION_TIMEOUT_MS
-        self._producer = Producer(settings)
+        self._producer = Producer(settings, logger=logging.getLogger("kafka"))
         self._is_transactional = transactional_id is not None
         self._in_transaction = False
         self._failure: KafkaError | None = None
@@ -69,7 +71,7 @@ class OutputProducer:
                 message["callback"] = self._on_delivery
         while queued:
             self._producer.produce_batch(topic, queued, partition=partition)
-            queued = [message for message in queued if message.pop("_error", None) is not None]
+            queued = [message for message in queued if _must_wait(message.pop("_error", None))]
             if queued:
                 self._producer.poll(_QUEUE_FULL_WAIT_S)
 
@@ -85,7 +87,7 @@ class OutputProducer:
         def delivered(error: KafkaError | None, record: Message) -> None:
             self._on_delivery(error, record)
             if error is None:
-                on_offset(record.offset())
+                on_offset(cast("int", record.offset()))
 
         self._begin()
         key, value = message
@@ -149,6 +151,15 @@ class OutputProducer:
     def _on_delivery(self, error: KafkaError | None, _: Message) -> None:
         if error is not None and self._failure is None:
             self._failure = error
+
+
+def _must_wait(error: KafkaError | None) -> bool:
+    """Tell whether a message found the queue full; any other error is raised."""
+    if error is None:
+        return False
+    if error.code() != KafkaError._QUEUE_FULL:
+        raise KafkaException(error)
+    return True
 
 
 def _call(operation: Callable[..., object], *arguments: object) -> None:

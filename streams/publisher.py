@@ -6,6 +6,7 @@ from typing import Any
 from confluent_kafka import KafkaError, Message, Producer
 
 from streams.client import Config
+from streams.errors import OperationalError
 
 _FLUSH_WAIT_S = 1.0
 _QUEUE_FULL_WAIT_S = 0.1
@@ -14,7 +15,7 @@ Event = tuple[bytes | None, bytes]
 """The key and the value."""
 
 
-class PublishError(RuntimeError):
+class PublishError(OperationalError):
     """Events were not delivered; the message says how many and why."""
 
 

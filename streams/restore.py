@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from threading import Event
 from time import monotonic
+from typing import cast
 
 from streams.follower import Follower
 from streams.store import Store
@@ -56,8 +57,8 @@ def restore(
         if store.offset is not None:
             follower.seek(store.offset)
         for messages in follower.read_to_end():
-            changes = {message.key(): message.value() for message in messages}
-            store.write(changes, [], messages[-1].offset() + 1)
+            changes = {cast("bytes", message.key()): message.value() for message in messages}
+            store.write(changes, [], cast("int", messages[-1].offset()) + 1)
             records += len(messages)
             if stop.is_set():
                 raise RestoreStoppedError(f"task {partition}")

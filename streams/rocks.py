@@ -8,6 +8,7 @@ from typing import cast
 
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch
 
+from streams.errors import OperationalError
 from streams.store import Changes, KeyRange
 
 logger = logging.getLogger(__name__)
@@ -19,7 +20,7 @@ _BLOCK_CACHE_BYTES = 32 << 20
 _WRITE_BUFFER_BYTES = 32 << 20
 
 
-class StateInUseError(RuntimeError):
+class StateInUseError(OperationalError):
     """Another process has a task's database open."""
 
 

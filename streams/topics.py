@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import ConfigResource, NewTopic, ResourceType
 
 from streams.client import Admin
+from streams.errors import OperationalError
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -37,7 +38,7 @@ WRITTEN = {"message.timestamp.type": "LogAppendTime"}
 COMPACTED = {"cleanup.policy": "compact", "segment.bytes": str(32 * 1024 * 1024)}
 
 
-class TopicsError(RuntimeError):
+class TopicsError(OperationalError):
     """The topics cannot be made or used as they are; the message says which and why."""
 
 

@@ -12,9 +12,7 @@ from msgspec import inspect as types
 from agents.settings import FIELDS, SettingsError, flag, load_settings, variable
 from deploy.local_kafka import LocalKafkaError
 from streams.client import ClientError
-from streams.files import FileError
-from streams.publisher import PublishError
-from streams.topics import TopicsError
+from streams.errors import OperationalError
 
 WRONG_SETTING, FAILED = 2, 1
 
@@ -42,7 +40,7 @@ def with_settings(*names: str) -> Callable[[Command], Command]:
                 command(settings=load_settings(flags, os.environ, config), **given)
             except (SettingsError, ClientError) as error:
                 raise _OneLineError(str(error), WRONG_SETTING) from None
-            except (TopicsError, FileError, PublishError, LocalKafkaError) as error:
+            except (OperationalError, LocalKafkaError) as error:
                 raise _OneLineError(str(error), FAILED) from None
 
         decorated: Command = click.option(

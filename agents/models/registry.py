@@ -30,6 +30,10 @@ class Kind:
 KINDS: Mapping[str, Kind] = {linear.KIND: Kind(LinearLearner, LinearScorer, linear.is_ready)}
 
 
+DEFAULT = linear.KIND
+"""Name of the model that scores."""
+
+
 def new_learner(features: Sequence[Feature]) -> Learner:
     """Return a learner of the default kind that has learned nothing yet."""
     return LinearLearner(features)

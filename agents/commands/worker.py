@@ -1,0 +1,64 @@
+"""`chargewatch worker`: one worker replica."""
+
+import logging
+import socket
+
+import click
+import faust
+from msgspec.structs import replace
+
+from agents.app import create_app
+from agents.commands.connection import connect
+from agents.commands.options import with_settings
+from agents.logs import setup_logging
+from agents.settings import Settings, SettingsError
+from streams.topics import Topics, ensure_topics
+
+logger = logging.getLogger(__name__)
+
+
+@click.command(
+    "worker",
+    epilog="Example: chargewatch worker --bootstrap-servers localhost:9092 --state-dir /var/lib/cw",
+)
+@with_settings(
+    "bootstrap_servers",
+    "topic_prefix",
+    "application_id",
+    "worker_id",
+    "state_dir",
+    "processing_guarantee",
+    "commit_interval_ms",
+    "label_horizon_days",
+    "web_port",
+    "log_level",
+)
+def command(settings: Settings) -> None:
+    """Run one worker until it is stopped; as many as there are partitions share the work.
+
+    It makes the topics that are missing. On its web port are /healthz, /readyz (its tasks are
+    restored) and /metrics.
+    """
+    admin, _ = connect(settings)
+    for report in ensure_topics(admin, Topics(settings.topic_prefix)):
+        if report.warning:
+            click.echo(f"Warning: topic {report.name}: {report.warning}", err=True)
+    settings = replace(settings, web_port=_free_port(settings.web_port))
+    setup_logging(settings.log_level)
+    logger.info("worker %s: web port %d", settings.worker_id, settings.web_port)
+    worker = faust.Worker(
+        create_app(settings), quiet=True, override_logging=False, redirect_stdouts=False
+    )
+    worker.spinner = None
+    worker.execute_from_commandline()
+
+
+def _free_port(port: int) -> int:
+    """Return the web port if it is free, and any free one for 0."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except OSError as error:
+            raise SettingsError(f"web_port: {port} cannot be used: {error.strerror}") from None
+        return int(probe.getsockname()[1])

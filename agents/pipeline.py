@@ -1,0 +1,133 @@
+"""What a worker computes with: the engine, the stages of its tasks, the model and the learner."""
+
+from __future__ import annotations
+
+import os
+from time import time
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from agents import metrics
+from agents.card import CardBatch
+from agents.model_feed import LearnerFeed, ModelFollower
+from agents.tasks import TaskStages, open_task
+from streams.client import client_config
+from streams.engine import Engine, EngineSettings
+from streams.events import CHARGE
+from streams.frames import Frames, encode_examples
+from streams.producer import OutputProducer
+from streams.topics import Topics
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from confluent_kafka import Message
+
+    from agents.settings import Settings
+    from streams.decoding import Rejected
+    from streams.intake import Events
+    from streams.task import Task
+
+    TaskEvents = list[tuple[Task, Events]]
+
+
+class Pipeline:
+    """Everything between the input topics and the output topics.
+
+    Connecting blocks, so this is made in the thread that does everything with Kafka.
+
+    Parameters
+    ----------
+    settings
+        Of the worker.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        config = client_config(settings.bootstrap_servers, os.environ)
+        application_id = f"{settings.topic_prefix}{settings.application_id}"
+        exactly_once = settings.processing_guarantee == "exactly_once"
+        transactional_id = f"{application_id}-{settings.worker_id}" if exactly_once else None
+        self.topics = Topics(settings.topic_prefix)
+        self.producer = OutputProducer(config, transactional_id)
+        self.engine = Engine(
+            EngineSettings(
+                application_id=application_id,
+                exactly_once=exactly_once,
+                session_timeout_ms=settings.session_timeout_ms,
+                max_batch=settings.max_batch,
+                future_allowance_s=settings.future_allowance_minutes * 60.0,
+            ),
+            self.topics,
+            config,
+            self.producer,
+            lambda number: open_task(number, settings),
+        )
+        self.model = ModelFollower(self.topics, config)
+        self.model.catch_up()
+        self.learner = LearnerFeed(settings, self.topics, config, self.producer)
+        self._latencies = metrics.Latencies()
+        self.engine.start()
+
+    def count_cards(self, inputs: TaskEvents) -> None:
+        """Run the card stage of each task; send the frames on in the order of event time."""
+        times, merchants, frames = [], list[bytes](), list[bytes]()
+        for task, events in inputs:
+            batch = CardBatch(events.rows, *events.lists)
+            frames.extend(_stages(task).card.process(batch))
+            merchants.extend(batch.merchants)
+            times.append(events.times)
+        order = np.argsort(np.concatenate(times), kind="stable").tolist()
+        self.producer.send(self.topics.by_merchant, [(merchants[i], frames[i]) for i in order])
+
+    def score(self, frames: TaskEvents) -> None:
+        """Run the merchant stage of each task; send scored events and examples."""
+        for task, events in frames:
+            merchants, keys, tails = events.lists
+            output = _stages(task).merchant.process(
+                merchants, Frames(events.rows, keys, tails), self.model.scorer, time
+            )
+            scored = list(zip(output.keys, output.scored, strict=True))
+            self.producer.send(self.topics.scored, scored)
+            examples = encode_examples(output.examples)
+            self.producer.send(self.topics.examples, [(None, example) for example in examples])
+            self.reject(output.rejected)
+            metrics.count_output(output)
+            rows = events.rows["event"]
+            self._latencies.add(rows["published"][rows["kind"] == CHARGE])
+
+    def learn(self, examples: Sequence[Message]) -> None:
+        """Learn; send a snapshot when one is due."""
+        self.learner.learn(examples)
+
+    def reject(self, rejected: Sequence[Rejected]) -> None:
+        """Send inputs that could not be used to their topic."""
+        self.producer.send_rejected(self.topics.rejected, rejected)
+        metrics.count_rejected(rejected)
+
+    def settle_learner(self) -> None:
+        """Have the learner where task 0 is, and the newest model in use."""
+        has_task = 0 in self.engine.tasks and self.engine.tasks[0].is_running
+        if has_task and not self.learner.is_running:
+            self.model.catch_up()
+            self.learner.start(self.model.snapshot)
+        elif not has_task:
+            self.learner.stop()
+        self.model.refresh()
+
+    def commit(self) -> None:
+        """Make everything since the last commit count, or undo it."""
+        with metrics.COMMIT_SECONDS.time():
+            committed = self.engine.commit()
+        (metrics.COMMITS if committed else metrics.ABORTS).inc()
+        self._latencies.settle(time(), counts=committed)
+
+    def close(self) -> None:
+        """Commit and leave."""
+        self.learner.stop()
+        self.engine.close()
+        self.model.close()
+
+
+def _stages(task: Task) -> TaskStages:
+    return cast("TaskStages", task.stages)
