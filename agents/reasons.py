@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
+import orjson
 
 from streams.compiled import compiled
 
@@ -24,16 +26,8 @@ FLAG = "flag"
 """Unit of features that are 1 or 0. A text says what is so, hence a 0 has none."""
 
 
-class Reason(TypedDict):
-    """One entry of a scored event's `reasons`."""
-
-    feature: str
-    value: float
-    text: str
-
-
 class Reasons:
-    """Picks and words the reasons for batches of scored charges.
+    """Picks the reasons for batches of scored charges, and puts them into words.
 
     Parameters
     ----------
@@ -42,7 +36,7 @@ class Reasons:
     """
 
     def __init__(self, features: Sequence[Feature]) -> None:
-        self._words = [(feature.name, feature.text.format) for feature in features]
+        self._words = [_template(feature).format for feature in features]
         self._flags = np.array([feature.unit == FLAG for feature in features])
 
     def pick(
@@ -64,23 +58,28 @@ class Reasons:
         columns, counts = _strongest(vectors, contributions, self._flags)
         return columns.astype(np.uint8), counts.astype(np.uint8)
 
-    def worded(
+    def encode(
         self,
         vectors: NDArray[np.float32],
         columns: NDArray[np.uint8],
         counts: NDArray[np.uint8],
-    ) -> list[list[Reason]]:
-        """Put what `pick` returned into words, row by row."""
-        reasons: list[list[Reason]] = [[] for _ in range(len(vectors))]
+    ) -> list[bytes]:
+        """Encode what `pick` returned: a scored event's `reasons`, N arrays in JSON."""
+        rows = np.repeat(np.arange(len(vectors)), counts)
+        chosen = columns[np.arange(REASONS_MAX) < counts[:, None]]
         words = self._words
-        for row in np.flatnonzero(counts).tolist():
-            chosen = columns[row, : counts[row]]
-            for column, value in zip(chosen.tolist(), vectors[row, chosen].tolist(), strict=True):
-                name, text = words[column]
-                reasons[row].append(
-                    {"feature": name, "value": float(f"{value:.6g}"), "text": text(value=value)}
-                )
-        return reasons
+        reasons = [
+            words[column](value=value)
+            for column, value in zip(chosen.tolist(), vectors[rows, chosen].tolist(), strict=True)
+        ]
+        ends = np.cumsum(counts, dtype=np.int64).tolist()
+        return [f"[{','.join(reasons[start:end])}]".encode() for start, end in pairwise([0, *ends])]
+
+
+def _template(feature: Feature) -> str:
+    """Return the template of a reason in JSON: one formatting is all that a charge costs."""
+    name, text = orjson.dumps(feature.name).decode(), orjson.dumps(feature.text).decode()
+    return f'{{{{"feature":{name},"value":{{value:.6g}},"text":{text}}}}}'
 
 
 @compiled

@@ -35,17 +35,17 @@ def encode_scored(
     scored_at
         Unix seconds, wall clock.
     """
-    worded = reasons.worded(answers["vector"], answers["reasons"], answers["reason_count"])
+    whys = reasons.encode(answers["vector"], answers["reasons"], answers["reason_count"])
     actions = [_ACTIONS[code] for code in answers["action"].tolist()]
     end = b',"scored_at":%.6f' % scored_at
     return [
         b'%b,"score":%.9g,"action":%b,"reasons":%b,"model":"%b"%b%b}'
-        % (head, score, action, orjson.dumps(why), model, end, _DUPLICATE if duplicate else b"")
+        % (head, score, action, why, model, end, _DUPLICATE if duplicate else b"")
         for head, score, action, why, model, duplicate in zip(
             heads,
             answers["score"].tolist(),
             actions,
-            worded,
+            whys,
             answers["model"].tolist(),
             duplicates.tolist(),
             strict=True,

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+import orjson
 import pytest
 
 from agents.reasons import LEAST_LOG_ODDS, REASONS_MAX, Reasons
+from schemas.scored import Reason
 from streams.feature import Feature
+from streams.features import FEATURES as PRODUCT_FEATURES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 WIDTH = 12
 FEATURES = [
@@ -16,10 +24,18 @@ FEATURES = [
         "flag" if i % 4 == 3 else "count",
         "none",
         "0",
-        "it is {value:.1f}" if i % 4 != 3 else "it is so",
+        'it is {value:.1f} "so"' if i % 4 != 3 else "it is so",
     )
     for i in range(WIDTH)
 ]
+
+
+def reasons_of(
+    features: list[Feature], vectors: NDArray[np.float32], contributions: NDArray[np.float64]
+) -> list[list[dict[str, object]]]:
+    reasons = Reasons(features)
+    encoded = reasons.encode(vectors, *reasons.pick(vectors, contributions))
+    return [orjson.loads(row) for row in encoded]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -29,7 +45,8 @@ def test_they_are_the_largest_contributions_strongest_first(seed: int) -> None:
     vectors = vectors.astype(np.float32)
     # Coarse values, so that ties occur.
     contributions = np.round(rng.normal(0.0, 0.6, (300, WIDTH)), 1)
-    result = Reasons(FEATURES).of(vectors, contributions)
+    result = reasons_of(FEATURES, vectors, contributions)
+    assert len(result) == len(vectors)
     for row, reasons in enumerate(result):
         said = [
             column
@@ -47,5 +64,21 @@ def test_they_are_the_largest_contributions_strongest_first(seed: int) -> None:
 
 def test_a_charge_that_nothing_raised_has_no_reasons() -> None:
     vectors = np.ones((2, WIDTH), np.float32)
-    assert Reasons(FEATURES).of(vectors, np.full((2, WIDTH), -3.0)) == [[], []]
-    assert Reasons(FEATURES).of(vectors[:0], np.zeros((0, WIDTH))) == []
+    assert reasons_of(FEATURES, vectors, np.full((2, WIDTH), -3.0)) == [[], []]
+    assert reasons_of(FEATURES, vectors[:0], np.zeros((0, WIDTH))) == []
+
+
+@pytest.mark.parametrize("value", [0.0, -0.25, 1.0, 7.0, 123456.789, 1e7, 3.4e38, 1e-30])
+def test_every_feature_can_be_a_reason_at_any_value(value: float) -> None:
+    width = len(PRODUCT_FEATURES)
+    vectors = np.full((width, width), value, np.float32)
+    result = reasons_of(list(PRODUCT_FEATURES), vectors, np.eye(width))
+    for feature, reasons in zip(PRODUCT_FEATURES, result, strict=True):
+        if feature.unit == "flag" and value == 0.0:
+            assert reasons == []
+            continue
+        (reason,) = reasons
+        assert set(reason) == set(Reason.__struct_fields__)
+        assert reason["feature"] == feature.name
+        assert reason["value"] == pytest.approx(value, rel=1e-5)
+        assert reason["text"] == feature.text.format(value=float(np.float32(value)))
