@@ -1,8 +1,8 @@
 """Find what looks like a card number in text, and mask it.
 
 A card number is 13 to 19 digits that pass the Luhn check: a maximal run of digits (a longer run is
-no card number), or digits printed in the groups that cards carry, with single spaces or hyphens
-between. Digits are the ASCII ones. A UUID is never taken for a number printed in groups.
+no card number), or consecutive runs in one of the groupings that card numbers are written in, with
+single spaces or hyphens between. Digits are the ASCII ones. A UUID is never taken for groups.
 
 One in ten random runs of such a length passes the check. A hash in hexadecimal has such a run now
 and then and is then taken for a card number; a token in Base64 practically never is.
@@ -14,24 +14,34 @@ from typing import Final
 
 import orjson
 
-_RUN: Final = re.compile(r"(?<![0-9])[0-9]{13,19}(?![0-9])")
-# Groups as printed: most schemes, 19 digits, American Express, Diners Club.
-_GROUPINGS: Final = ((4, 4, 4, 4), (4, 4, 4, 4, 3), (4, 6, 5), (4, 6, 4))
-# Within a lookahead, so that a number that starts inside a failed candidate is found as well.
-_GROUPED: Final = tuple(
-    re.compile(f"(?<![0-9])(?=({'[ -]'.join(f'[0-9]{{{size}}}' for size in sizes)})(?![0-9]))")
-    for sizes in _GROUPINGS
+SIZES: Final = frozenset(
+    {
+        *((digits,) for digits in range(13, 20)),
+        *((4, 4, 4, rest) for rest in (1, 2, 3, 4)),  # by fours, as forms and most cards do
+        *((4, 4, 4, 4, rest) for rest in (1, 2, 3)),
+        (4, 6, 5),  # American Express
+        (4, 6, 4),  # Diners Club
+        (4, 4, 5),  # Maestro
+        (4, 5, 6),  # UATP
+        (6, 13),  # UnionPay
+    }
 )
+"""The digits of a card number's runs, in every way it is written."""
+
+_RUNS_MAX: Final = max(map(len, SIZES))
+_RUN: Final = re.compile("[0-9]+")
+# Whole runs with single separators between, of enough digits for a card number.
+_STRETCH: Final = re.compile("[0-9](?:[ -]?[0-9]){12,}+")
 _HEX: Final = "[0-9a-fA-F]"
 _UUID: Final = re.compile(
     f"(?<!{_HEX}){_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}(?!{_HEX})"
 )
-_DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)  # twice a digit, its own digits added up
+_UUID_CHARACTERS: Final = 36
+_DOUBLED: Final = bytes.maketrans(b"0123456789", b"0246813579")  # and its own digits added up
 
 _SHAPE: Final = bytes.maketrans(b"123456789 ", b"000000000-")
 # One of them is in the shape of every card number: a whole run, or the start of every grouping.
 _SHAPES: Final = ("0000000000000", "0000-0000")
-_STRETCH: Final = re.compile("[0-]*")
 # An unclosed string reaches to the end, so that one pass over broken JSON stays one pass.
 JSON_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 # A character of JSON text: an escaped backslash, an escape that hides a digit, space or hyphen, or
@@ -48,8 +58,9 @@ def passes_luhn(digits: str) -> bool:
     >>> passes_luhn("4242424242424242"), passes_luhn("4242424242424243")
     (True, False)
     """
-    total = sum(map(int, digits[-1::-2])) + sum(_DOUBLED[int(digit)] for digit in digits[-2::-2])
-    return total % 10 == 0
+    codes = digits.encode()
+    total = sum(codes[-1::-2]) + sum(codes[-2::-2].translate(_DOUBLED))
+    return (total - len(codes) * ord("0")) % 10 == 0
 
 
 def contains_card_number(text: str) -> bool:
@@ -73,15 +84,15 @@ def mask(text: str) -> str:
     >>> mask("paid with 4242 4242 4242 4242.")
     'paid with **** **** **** ****.'
     """
-    spans = list(_spans(text))
-    if not spans:
-        return text
-    characters = list(text)
-    for start, end in spans:
-        for index in range(start, end):
-            if characters[index] not in " -":
-                characters[index] = "*"
-    return "".join(characters)
+    # Again, because masking a part of a UUID turns the rest of it into mere groups.
+    while spans := list(_spans(text)):
+        characters = list(text)
+        for start, end in spans:
+            for index in range(start, end):
+                if characters[index] not in " -":
+                    characters[index] = "*"
+        text = "".join(characters)
+    return text
 
 
 def mask_key(key: bytes | None) -> bytes | None:
@@ -114,8 +125,8 @@ def may_hold_card_number(value: bytes) -> bool:
     """Whether JSON text might hold a card number: quick, and never wrong when it says no."""
     shape = value.translate(_SHAPE).decode("latin-1")  # a search in a str costs half
     if _SHAPES[0] in shape or _SHAPES[1] in shape:
-        # The digits of an escape may lengthen a run of plain ones.
-        return b"\\u" in value or _stretch_holds_card_number(value, shape)
+        # What an escape stands for may lengthen a run, and is no part of a UUID.
+        return "\\" in shape or contains_card_number(value.decode("latin-1"))
     return "\\" in shape and (b"\\u003" in value or b"\\u002" in value)
 
 
@@ -132,35 +143,31 @@ def json_holds_card_number(value: bytes) -> bool:
     )
 
 
-def _stretch_holds_card_number(value: bytes, shape: str) -> bool:
-    """Whether a stretch of digits, spaces and hyphens holds a card number, were it not a UUID."""
-    for needle in _SHAPES:
-        start = shape.find(needle)
-        while start >= 0:
-            stretch = _STRETCH.match(shape, start)
-            assert stretch is not None
-            if contains_card_number(value[start : stretch.end()].decode("ascii")):
-                return True
-            start = shape.find(needle, stretch.end())
-    return False
-
-
 def _spans(text: str) -> Iterator[tuple[int, int]]:
     """Yield start and end of every card number in the text."""
-    for match in _RUN.finditer(text):
-        if passes_luhn(match[0]):
-            yield match.span()
-    for pattern in _GROUPED:
-        for match in pattern.finditer(text):
-            start, end = match.span(1)
-            digits = match[1].replace(" ", "").replace("-", "")
+    for stretch in _STRETCH.finditer(text):
+        runs = [run.span() for run in _RUN.finditer(text, *stretch.span())]
+        for start, end in _candidates(runs):
+            digits = text[start:end].replace(" ", "").replace("-", "")
             if passes_luhn(digits) and not _in_uuid(text, start, end):
                 yield start, end
 
 
+def _candidates(runs: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield start and end of consecutive runs that have the sizes of a card number."""
+    sizes = tuple(end - start for start, end in runs)
+    for first in range(len(runs)):
+        for last in range(first, min(first + _RUNS_MAX, len(runs))):
+            if sizes[first : last + 1] in SIZES:
+                yield runs[first][0], runs[last][1]
+
+
 def _in_uuid(text: str, start: int, end: int) -> bool:
     """Whether text[start:end] lies within a UUID."""
-    return any(uuid.start() <= start and end <= uuid.end() for uuid in _UUID.finditer(text))
+    nearby = max(0, end - _UUID_CHARACTERS), start + _UUID_CHARACTERS + 1
+    return any(
+        uuid.start() <= start and end <= uuid.end() for uuid in _UUID.finditer(text, *nearby)
+    )
 
 
 def _mask_escaped(text: str) -> str:
