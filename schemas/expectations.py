@@ -121,7 +121,9 @@ def quoted(content: object) -> str:
     """
     if isinstance(content, (dict, list)):
         return kind(content)
-    text = mask(json.dumps(content, ensure_ascii=False))
+    # Before it is encoded: the digits of an escape would make another number of it.
+    content = mask(content) if isinstance(content, str) else content
+    text = json.dumps(content, ensure_ascii=False)
     if len(text) <= QUOTED_CHARACTERS_MAX:
         return text
     length = len(content) if isinstance(content, str) else len(text)
@@ -152,11 +154,9 @@ def _form(described: inspect.Type) -> tuple[inspect.Type, str | None]:
 
 
 def _integer_words(form: inspect.IntType, content: object) -> str:
-    if form.ge is not None:
-        return f"an integer from {form.ge} to {form.le}"
     if form.le is not None and type(content) is int and content > form.le:
         return f"an integer of at most {form.le}"
-    return f"an integer above {form.gt}"
+    return "an integer" if form.gt is None else f"an integer above {form.gt}"
 
 
 def _words(form: inspect.Type, content: object) -> str:
