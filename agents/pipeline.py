@@ -78,23 +78,32 @@ class Pipeline:
             merchants.extend(batch.merchants)
             times.append(events.times)
         order = np.argsort(np.concatenate(times), kind="stable").tolist()
-        self.producer.send(self.topics.by_merchant, [(merchants[i], frames[i]) for i in order])
+        self.engine.send_frames([merchants[i] for i in order], [frames[i] for i in order])
 
     def score(self, frames: TaskEvents) -> None:
-        """Run the merchant stage of each task; send scored events and examples."""
+        """Run the merchant stage of each task; send scored events and examples.
+
+        Charges of one card may be at several merchants: their scored events are sent in the order
+        that the charges have in the partition of their card.
+        """
+        scored: list[tuple[bytes | None, bytes | None]] = []
+        offsets = []
         for task, events in frames:
             merchants, keys, tails = events.lists
             output = _stages(task).merchant.process(
                 merchants, Frames(events.rows, keys, tails), self.model.scorer, time
             )
-            scored = list(zip(output.keys, output.scored, strict=True))
-            self.producer.send(self.topics.scored, scored)
+            scored.extend(zip(output.keys, output.scored, strict=True))
             examples = encode_examples(output.examples)
             self.producer.send(self.topics.examples, [(None, example) for example in examples])
             self.reject(output.rejected)
             metrics.count_output(output)
             rows = events.rows["event"]
-            self._latencies.add(rows["published"][rows["kind"] == CHARGE])
+            charges = rows[rows["kind"] == CHARGE]
+            self._latencies.add(charges["published"])
+            offsets.append(charges["offset"])
+        order = np.argsort(np.concatenate(offsets), kind="stable").tolist()
+        self.producer.send(self.topics.scored, [scored[i] for i in order])
 
     def learn(self, examples: Sequence[Message]) -> None:
         """Learn; send a snapshot when one is due."""

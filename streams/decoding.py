@@ -11,14 +11,14 @@ from schemas.card_numbers import mask_key, mask_payload
 from schemas.charge import Charge
 from schemas.rejected import InvalidEvent, rejected_headers
 from schemas.scored import Scored
-from schemas.validation import parse_charge, parse_dispute
+from schemas.validation import Unknown, parse_charge, parse_dispute
 from streams.events import EVENT, Rows, charge_rows, dispute_rows
 from streams.frames import Origin, encode_dispute_tail
 
 if TYPE_CHECKING:
     from schemas.dispute import Dispute
 
-_SCORED_FIELDS = frozenset((*Scored.__struct_fields__, "shadow", "risk"))
+_SCORED_FIELDS = frozenset(Scored.__struct_fields__)
 
 
 class Input(NamedTuple):
@@ -145,7 +145,7 @@ def reject(received: Input, error: InvalidEvent) -> Rejected:
     )
 
 
-def _scored_head(charge: Charge, unknown: dict[str, object]) -> bytes:
+def _scored_head(charge: Charge, unknown: Unknown) -> bytes:
     """Encode the part of the scored event that is known before the score, open for the rest."""
     known: dict[str, object] = {
         "charge": charge.id,

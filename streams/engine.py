@@ -7,7 +7,6 @@ Rebalances are served inside `fetch`, so between two batches and never within on
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from time import monotonic, time
 from typing import cast
 
@@ -19,11 +18,14 @@ from streams.errors import OperationalError
 from streams.frames import Origin, decode_frames
 from streams.intake import Events, PartitionBuffer, turn
 from streams.membership import Membership
+from streams.partitioner import partitions_of
 from streams.producer import AbortableError, OutputProducer
 from streams.task import BY_MERCHANT, CHARGES, DISPUTES, Task
 from streams.topics import Topics
 
 logger = logging.getLogger(__name__)
+
+_ANSWER_S = 30.0
 
 _NEARLY_AT_END = 200
 """Messages a partition may lag without being waited for: what is in flight at any time."""
@@ -131,6 +133,9 @@ class Engine:
             self._consumer, self._topic_of, config, topics.changelog, open_task, self._let_go
         )
         self._waiting_since: float | None = None
+        self._partitions = 0
+        self._frames_reached: dict[int, int] = {}
+        self._frames_committed: dict[int, int] = {}
 
     @property
     def tasks(self) -> Mapping[int, Task]:
@@ -164,6 +169,18 @@ class Engine:
         self._hold_back(running)
         return self._take(running)
 
+    def send_frames(self, merchants: Sequence[bytes], frames: Sequence[bytes]) -> None:
+        """Send frames on to the merchant stage, and remember how far the partitions then reach."""
+        if not self._partitions:
+            described = self._consumer.list_topics(self.topics.by_merchant, timeout=_ANSWER_S)
+            self._partitions = len(described.topics[self.topics.by_merchant].partitions)
+        batches: list[list[tuple[bytes, bytes]]] = [[] for _ in range(self._partitions)]
+        partitions = partitions_of(merchants, self._partitions)
+        for merchant, frame, partition in zip(merchants, frames, partitions, strict=True):
+            batches[partition].append((merchant, frame))
+        for partition, batch in enumerate(batches):
+            self.producer.send(self.topics.by_merchant, batch, partition, self._frames_reached)
+
     def commit(self) -> bool:
         """Make the work since the last commit count: outputs, state and positions as one.
 
@@ -179,11 +196,8 @@ class Engine:
         reached: dict[int, int] = {}
         for task in dirty:
             task.seal()
-            *changes, last = task.state.changes().items()
-            self.producer.send(self.topics.changelog, changes, task.number)
-            self.producer.send_last(
-                self.topics.changelog, last, task.number, partial(_note, reached, task.number)
-            )
+            changes = list(task.state.changes().items())
+            self.producer.send(self.topics.changelog, changes, task.number, reached)
         offsets = [
             TopicPartition(self._topic_of[source], task.number, position)
             for task in self.tasks.values()
@@ -199,11 +213,13 @@ class Engine:
             self._consumer.commit(offsets=offsets, asynchronous=False)
         for task in dirty:
             task.commit(reached[task.number])
+        self._frames_committed |= self._frames_reached
         return True
 
     def abort(self) -> None:
         """Undo everything since the last commit, and take it again."""
         self.producer.abort()
+        self._frames_reached.clear()
         for task in self.tasks.values():
             if task.is_dirty:
                 for source, position in task.roll_back().items():
@@ -275,6 +291,7 @@ class Engine:
         decoded = decode(inputs, time() + self._settings.future_allowance_s)
         timestamps_ms = np.array([message.timestamp()[1] for message in messages])
         decoded.rows["published"] = timestamps_ms[decoded.index] / 1e3
+        decoded.rows["offset"] = offsets[decoded.index]
         buffer.add(
             decoded.rows["created"],
             decoded.rows,
@@ -291,6 +308,10 @@ class Engine:
                 partition = TopicPartition(self._topic_of[source], task.number)
                 _, end = self._consumer.get_watermark_offsets(partition, cached=True)
                 buffer.is_behind = end < 0 or end - buffer.fetched > _NEARLY_AT_END
+                if source == BY_MERCHANT and buffer.fetched < self._frames_committed.get(
+                    task.number, 0
+                ):
+                    buffer.is_behind = True
                 self._pause_or_resume(partition, buffer)
 
     def _pause_or_resume(self, partition: TopicPartition, buffer: PartitionBuffer) -> None:
@@ -340,11 +361,6 @@ class Engine:
         if monotonic() - self._waiting_since < self._settings.idle_wait_s:
             return until
         return turn([buffer for buffer in buffers if len(buffer)], self._settings.max_batch)
-
-
-def _note(reached: dict[int, int], number: int, offset: int) -> None:
-    """Note where a task's changelog goes on after its last record."""
-    reached[number] = offset + 1
 
 
 _LOST = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)

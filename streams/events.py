@@ -47,6 +47,7 @@ EVENT = np.dtype(
         ("mcc", "u2"),
         ("created", "f8"),
         ("published", "f8"),
+        ("offset", "i8"),
         ("amount", "f8"),
         ("charge", "u8", (2,)),
         ("card", "u8"),
@@ -60,7 +61,8 @@ EVENT = np.dtype(
 """A charge or dispute. Code 0 and hash 0 mean "missing"; `amount` is in the reference currency.
 
 `published` is when the broker had the message, Unix seconds, 0 where there is no broker: it is for
-measuring latency alone, and nothing else is computed from it.
+measuring latency alone, and nothing else is computed from it. `offset` is the message's, and orders
+what comes of the charges of one card.
 """
 
 Rows = np.ndarray[Any, np.dtype[np.void]]

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -59,9 +60,25 @@ class OutputProducer:
             _call(self._producer.init_transactions, _CALL_TIMEOUT_S)
 
     def send(
-        self, topic: str, messages: Sequence[tuple[bytes | None, bytes | None]], partition: int = -1
+        self,
+        topic: str,
+        messages: Sequence[tuple[bytes | None, bytes | None]],
+        partition: int = -1,
+        reached: dict[int, int] | None = None,
     ) -> None:
-        """Send keys and values to a topic, by the key's hash or to one partition."""
+        """Send keys and values to a topic; waits while the queue is full.
+
+        Parameters
+        ----------
+        topic
+            Where to.
+        messages
+            N keys and values.
+        partition
+            Where in the topic; by the hash of the key when it is negative.
+        reached
+            Gets the offset after the last message under its partition, before the commit returns.
+        """
         if not messages:
             return
         self._begin()
@@ -69,29 +86,13 @@ class OutputProducer:
         if not self._is_transactional:  # a transaction's commit tells of every failure by itself
             for message in queued:
                 message["callback"] = self._on_delivery
+        if reached is not None:
+            queued[-1]["callback"] = partial(self._on_last, reached)
         while queued:
             self._producer.produce_batch(topic, queued, partition=partition)
             queued = [message for message in queued if _must_wait(message.pop("_error", None))]
             if queued:
                 self._producer.poll(_QUEUE_FULL_WAIT_S)
-
-    def send_last(
-        self,
-        topic: str,
-        message: tuple[bytes, bytes | None],
-        partition: int,
-        on_offset: Callable[[int], None],
-    ) -> None:
-        """Send one message and tell the offset it got, before the commit returns."""
-
-        def delivered(error: KafkaError | None, record: Message) -> None:
-            self._on_delivery(error, record)
-            if error is None:
-                on_offset(cast("int", record.offset()))
-
-        self._begin()
-        key, value = message
-        self._producer.produce(topic, value, key, partition, on_delivery=delivered)
 
     def send_rejected(self, topic: str, rejected: Sequence[Rejected]) -> None:
         """Send rejected inputs with their headers."""
@@ -147,6 +148,11 @@ class OutputProducer:
         if self._is_transactional and not self._in_transaction:
             self._producer.begin_transaction()
             self._in_transaction = True
+
+    def _on_last(self, reached: dict[int, int], error: KafkaError | None, last: Message) -> None:
+        self._on_delivery(error, last)
+        if error is None:
+            reached[cast("int", last.partition())] = cast("int", last.offset()) + 1
 
     def _on_delivery(self, error: KafkaError | None, _: Message) -> None:
         if error is not None and self._failure is None:

@@ -25,8 +25,9 @@ def is_repeat(record: Any, event: Any, window_s: float) -> bool:
         if (
             record.charge_ids[place, 0] == event.charge[0]
             and record.charge_ids[place, 1] == event.charge[1]
+            and abs(record.charge_created[place] - event.created) <= window_s
         ):
-            return bool(abs(record.charge_created[place] - event.created) <= window_s)
+            return True
     return False
 
 
@@ -39,8 +40,9 @@ def was_evicted(evicted: Any, evictions: int, slot: int, event: Any, window_s: f
             entry.slot == slot
             and entry.charge[0] == event.charge[0]
             and entry.charge[1] == event.charge[1]
+            and abs(entry.created - event.created) <= window_s
         ):
-            return bool(abs(entry.created - event.created) <= window_s)
+            return True
     return False
 
 
