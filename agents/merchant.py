@@ -8,7 +8,7 @@ import numpy.typing as npt
 import orjson
 
 from agents.decisions import Costs, ReviewBudget, choose
-from agents.disputes import Charged, Disputes
+from agents.disputes import Charged, Disputes, Times
 from agents.models.interface import Scorer
 from agents.reasons import Reasons
 from agents.scored_events import encode_scored
@@ -117,7 +117,7 @@ class MerchantStage:
         charges = np.flatnonzero(events["kind"] == CHARGE)
         rows = events[charges]
         vectors = _vectors(rows, frames.rows["card_features"][charges], features[charges])
-        answers = self._answer(rows, vectors, scorer, before - self._rules.horizon_s)
+        answers = self._answer(rows, vectors, scorer, times[charges])
 
         joined = self._disputes.join(events, times, disputed, frames.tails)
         matured = self._mature(before, now)
@@ -173,12 +173,13 @@ class MerchantStage:
         charges: Rows,
         vectors: npt.NDArray[np.float32],
         scorer: Scorer,
-        matured_until: float,
+        times: Times,
     ) -> Rows:
         """Return PENDING[N] of the charges and keep it; a retry gets what its original got."""
         is_first = charges["duplicate"] == 0
         answers = self._score(charges, vectors, scorer)
         self._decide(charges, answers, is_first, self._budget)
+        matured_until = times[is_first] - self._rules.horizon_s
         self._labels.keep(charges[is_first], answers[is_first], matured_until)
         self._repeat(charges, answers, np.flatnonzero(~is_first))
         return answers

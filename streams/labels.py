@@ -92,7 +92,7 @@ class LabelJoin:
         self._due = state.due
         self._rules = rules
 
-    def keep(self, charges: Rows, kept: Rows, matured_until: float) -> None:
+    def keep(self, charges: Rows, kept: Rows, matured_until: npt.NDArray[np.float64]) -> None:
         """Keep scored charges.
 
         Parameters
@@ -102,8 +102,8 @@ class LabelJoin:
         kept
             PENDING[N] of the same charges.
         matured_until
-            Creation time up to which charges have matured already; one that comes later than
-            that (very late indeed) matures at the next occasion.
+            f8[N], creation time up to which charges have matured when each comes; one that is
+            older than that (very late indeed) matures as soon as time moves on.
         """
         hashes = _big_endian(charges["charge"])
         days = _days(charges["created"])
@@ -190,33 +190,34 @@ class LabelJoin:
         due = list(self._due.scan(_time_key(after), _time_key(until)))
         for key, _ in due:
             self._due.delete(key)
-        keys = [key for _, key in due]
-        values = self._pending.get_many(keys)
+        values = self._pending.get_many([key for _, key in due])
         learned = []
-        for key, value in zip(keys, values, strict=True):
+        for (due_key, key), value in zip(due, values, strict=True):
             assert value is not None, "a charge is kept for longer than it takes to mature"
             kept = np.frombuffer(value, PENDING).copy()[0]
             if kept["labels"] & CANCELLED:
                 continue
             kept["labels"] |= MATURED
             self._pending.put(key, kept.tobytes())
-            learned.append((key, kept))
+            learned.append((due_key, key, kept))
         return self._negatives(learned)
 
     def expire(self, after: float, until: float) -> None:
-        """Forget charges created on the days from that of `after` up to that of `until`."""
-        if int(after // _DAY_S) < int(until // _DAY_S):
-            self._pending.drop(
-                _day_key(max(0, int(after // _DAY_S))), _day_key(int(until // _DAY_S))
-            )
+        """Forget the charges created before the day of `until`, once that day is a new one.
 
-    def _negatives(self, learned: Sequence[tuple[bytes, np.void]]) -> Rows:
+        From the first day on: late charges, and those that a restore brought back, go too.
+        """
+        today = int(until // _DAY_S)
+        if max(0, int(after // _DAY_S)) < today:
+            self._pending.drop(_day_key(0), _day_key(today))
+
+    def _negatives(self, learned: Sequence[tuple[bytes, bytes, np.void]]) -> Rows:
         examples = np.zeros(len(learned), EXAMPLE)
-        for i, (key, kept) in enumerate(learned):
+        for i, (due_key, key, kept) in enumerate(learned):
             examples["charge"][i] = _hash_in(key)
             examples["charged_at"][i] = kept["created"]
+            examples["labelled_at"][i] = _time_in(due_key) + self._rules.horizon_s
             examples["vector"][i] = kept["vector"]
-        examples["labelled_at"] = examples["charged_at"] + self._rules.horizon_s
         examples["weight"] = 1.0 / self._rules.negative_rate
         return examples
 
@@ -242,6 +243,10 @@ def _day_key(day: int) -> bytes:
 def _time_key(seconds: float) -> bytes:
     """Give a key that sorts as non-negative times do (their IEEE 754 bits do)."""
     return struct.pack(">d", max(seconds, 0.0))
+
+
+def _time_in(due_key: bytes) -> float:
+    return float(np.frombuffer(due_key[:8], ">f8")[0])
 
 
 def _hash_in(key: bytes) -> npt.NDArray[np.uint64]:
