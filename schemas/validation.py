@@ -23,19 +23,17 @@ from schemas.dispute import Dispute
 from schemas.expectations import expectations, kind, quoted
 from schemas.rejected import InvalidEvent
 
-__all__ = ["InvalidEvent", "parse_charge", "parse_dispute"]
+__all__ = ["InvalidEvent", "Unknown", "parse_charge", "parse_dispute"]
 
 PAYLOAD_BYTES_MAX: Final = 64 * 1024
 NESTING_MAX: Final = 250  # orjson encodes 254 levels, and decodes 1,024
 
 Event = TypeVar("Event", Charge, Dispute)
+Unknown = dict[str, orjson.Fragment]
 
-_NO_FIELDS: Final[dict[str, object]] = {}
+_NO_FIELDS: Final[Unknown] = {}
 _BRACKET: Final = re.compile(rb"[\[\]{}]")
-_WITH_NUMBERS: Final = (float, dict, list)  # an integer beyond 64 bits is parsed to a float
-# More digits than a float of 64 bits surely holds.
-_LONG_NUMBER: Final = re.compile(rb"[0-9][0-9.]{16}")
-_RAW_FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_WRITTEN_FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class _Known(Generic[Event]):
@@ -53,7 +51,7 @@ _DISPUTE: Final = _Known(Dispute)
 
 def parse_charge(
     value: bytes | None, key: bytes | None, max_created: float
-) -> tuple[Charge, dict[str, object]]:
+) -> tuple[Charge, Unknown]:
     r"""Return the charge of a message, and the fields it has beyond the known ones.
 
     Parameters
@@ -66,9 +64,8 @@ def parse_charge(
     Returns
     -------
     tuple
-        The charge, and its unknown fields to be carried along with `orjson.dumps` (not to be
-        changed: it is often the same empty dict). A value with a number too long for 64 bits is an
-        `orjson.Fragment`, so that it is written as it was read.
+        The charge, and its unknown fields to be carried along with `orjson.dumps`, which writes
+        them byte for byte as they came (not to be changed: it is often the same empty dict).
 
     Raises
     ------
@@ -80,8 +77,8 @@ def parse_charge(
     >>> value = b'{"id":"ch_1","created":1.5,"amount":1999,"currency":"usd",' \
     ...     b'"card":"tok_1","merchant":"m_1","order":7}'
     >>> charge, unknown = parse_charge(value, b"tok_1", max_created=60.0)
-    >>> charge.amount, charge.mcc, unknown
-    (1999, None, {'order': 7})
+    >>> charge.amount, charge.mcc, orjson.dumps(unknown)
+    (1999, None, b'{"order":7}')
     >>> parse_charge(value.replace(b"1999", b"-5"), b"tok_1", max_created=60.0)
     Traceback (most recent call last):
     schemas.rejected.InvalidEvent: amount: expected an integer above 0, got -5
@@ -94,7 +91,7 @@ def parse_charge(
 
 def parse_dispute(
     value: bytes | None, key: bytes | None, max_created: float
-) -> tuple[Dispute, dict[str, object]]:
+) -> tuple[Dispute, Unknown]:
     """Return the dispute of a message, and its unknown fields; all as for `parse_charge`."""
     return _parse(value, key, max_created, _DISPUTE)
 
@@ -104,7 +101,7 @@ def _parse(
     key: bytes | None,
     max_created: float,
     known: _Known[Event],
-) -> tuple[Event, dict[str, object]]:
+) -> tuple[Event, Unknown]:
     value, fields = _decode(value)
     if may_hold_card_number(value) and json_holds_card_number(value):
         _refuse_card_number(fields)
@@ -124,9 +121,11 @@ def _parse(
         raise InvalidEvent("key", f"key: expected the event's card, got {found}")
     if known.names.issuperset(fields):
         return event, _NO_FIELDS
-    unknown = {name: content for name, content in fields.items() if name not in known.names}
-    if any(type(content) in _WITH_NUMBERS for content in unknown.values()):
-        unknown = _with_long_numbers(value, unknown)
+    unknown = {
+        name: orjson.Fragment(bytes(written))
+        for name, written in _WRITTEN_FIELDS.decode(value).items()
+        if name not in known.names
+    }
     return event, unknown
 
 
@@ -184,14 +183,3 @@ def _convert_slowly(fields: dict[str, object], known: _Known[Event]) -> Event:
         for name, field in known.fields.items():
             field.check(meant.get(name))
         raise
-
-
-def _with_long_numbers(value: bytes, unknown: dict[str, object]) -> dict[str, object]:
-    """Return the unknown fields, those with overlong numbers as the text they came in."""
-    written = _RAW_FIELDS.decode(value)
-    return {
-        name: orjson.Fragment(bytes(written[name]))
-        if _LONG_NUMBER.search(JSON_STRING.sub(b"", bytes(written[name])))
-        else content
-        for name, content in unknown.items()
-    }
