@@ -7,7 +7,6 @@ from msgspec import Meta, Struct
 from schemas.fields import Amount, Country, Currency, Identifier, Text, Timestamp
 
 Check = Literal["pass", "fail", "unchecked"]
-MerchantCategory = Annotated[int, Meta(ge=0, le=9999)]
 
 
 class Charge(Struct, frozen=True, gc=False):
@@ -27,7 +26,7 @@ class Charge(Struct, frozen=True, gc=False):
         Identifier, Meta(description="the card's token or fingerprint; never a card number")
     ]
     merchant: Annotated[Identifier, Meta(description="the merchant account")]
-    mcc: Annotated[MerchantCategory | None, Meta(description="merchant category code")] = None
+    mcc: Annotated[int | None, Meta(description="merchant category code")] = None
     merchant_country: Annotated[
         Country | None, Meta(description="the merchant's country, ISO 3166-1 alpha-2")
     ] = None

@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from schemas.fields import Identifier, Timestamp
+from schemas.fields import Identifier, Text, Timestamp
 
 FRAUDULENT: Final = "fraudulent"
 
@@ -12,16 +12,18 @@ FRAUDULENT: Final = "fraudulent"
 class Dispute(Struct, frozen=True, gc=False):
     """A dispute or an issuer's early fraud warning, keyed by card on the topic `disputes`."""
 
-    id: Annotated[Identifier, Meta(description="unique dispute id")]
+    id: Annotated[Text, Meta(description="unique dispute id")]
     charge: Annotated[Identifier, Meta(description="the charge it is about")]
     card: Annotated[Identifier, Meta(description="the card of that charge")]
     merchant: Annotated[Identifier, Meta(description="the merchant of that charge")]
     created: Annotated[Timestamp, Meta(description="when it arrived, Unix seconds")]
     reason: Annotated[
-        Identifier,
+        str,
         Meta(
+            min_length=0,
+            max_length=1024,
             description="`fraudulent` is a fraud label; any other reason is counted but is no "
-            "fraud label"
+            "fraud label",
         ),
     ]
 

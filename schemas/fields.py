@@ -7,7 +7,7 @@ from msgspec import Meta
 LARGEST_INTEGER: Final = 2**53 - 1  # the largest that every JSON reader holds exactly (RFC 8259)
 
 Identifier = Annotated[str, Meta(min_length=1, max_length=128)]
-# The contract sets no length for optional strings; this one only keeps abuse out.
+# The contract sets no length for these strings; this one only keeps abuse out.
 Text = Annotated[str, Meta(min_length=1, max_length=1024)]
 # Any two characters: a provider's own codes ("T1" is Tor at some) are no reason to lose a charge.
 Country = Annotated[

@@ -3,7 +3,9 @@
 Run `python -m schemas.generate` after a change to a type; a test fails when it was forgotten.
 """
 
+import inspect
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -13,7 +15,7 @@ import msgspec
 from schemas.charge import Charge
 from schemas.dispute import Dispute
 from schemas.rejected import RejectedHeaders
-from schemas.scored import Reason, Scored
+from schemas.scored import Scored
 from schemas.snapshot import Snapshot
 
 FOLDER: Final = Path(__file__).parent
@@ -75,15 +77,13 @@ _ANY_BYTES: Final = {"description": "the input's bytes, JSON or not"}
 
 def json_schema(event_type: type[msgspec.Struct]) -> Document:
     """Return the JSON Schema (draft 2020-12) of an event type."""
-    return {"$schema": JSON_SCHEMA_DIALECT, **msgspec.json.schema(event_type)}
+    reference, schemas = _schemas([event_type], "#/$defs/{name}")
+    return {"$schema": JSON_SCHEMA_DIALECT, **reference[0], "$defs": schemas}
 
 
 def asyncapi() -> Document:
     """Return the AsyncAPI 3 document of the public topics, seen from Chargewatch."""
-    _, schemas = msgspec.json.schema_components(
-        [Charge, Dispute, Scored, Reason, RejectedHeaders, Snapshot],
-        ref_template="#/components/schemas/{name}",
-    )
+    _, schemas = _schemas(_SCHEMA_FILES.values(), "#/components/schemas/{name}")
     return {
         "asyncapi": ASYNCAPI_VERSION,
         "info": {
@@ -123,6 +123,16 @@ def main() -> None:
     for path, text in documents().items():
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
+
+
+def _schemas(
+    event_types: Iterable[type[msgspec.Struct]], ref_template: str
+) -> tuple[tuple[Document, ...], Document]:
+    """Return references to the schemas of event types, and those schemas by name."""
+    references, schemas = msgspec.json.schema_components(event_types, ref_template=ref_template)
+    for schema in schemas.values():
+        schema["description"] = inspect.cleandoc(schema["description"])
+    return references, schemas
 
 
 def _identifier(topic: Topic) -> str:

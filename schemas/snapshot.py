@@ -58,5 +58,5 @@ def decode_snapshot(value: bytes) -> Snapshot:
         return _DECODER.decode(value)
     except msgspec.ValidationError as error:
         raise InvalidEvent("type", f"snapshot: {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidEvent("json", f"snapshot: {error}") from None
