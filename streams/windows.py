@@ -48,7 +48,7 @@ WINDOWS = (
     Window("7d", "7 days", 7, DAY_S),
     Window("30d", "30 days", 10, 3 * DAY_S),
 )
-"""The windows of every record, longer by less than 20%, 17%, 13%, 14% and 10% than their names."""
+"""The windows of every record, longer by at most 20%, 17%, 13%, 15% and 10% than their names."""
 
 N_WINDOWS = len(WINDOWS)
 SLOTS = tuple(w.tiles + 1 for w in WINDOWS)

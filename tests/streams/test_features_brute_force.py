@@ -112,7 +112,7 @@ def edgy_streams(draw: st.DrawFn) -> list[list[Event]]:
     charge_ids = st.integers(0, 12)
     for _ in range(draw(st.integers(1, 25))):
         now += draw(st.sampled_from(EDGES))
-        created = max(now - draw(st.sampled_from([0.0, *EDGES])), 0.0)
+        created = max(now - draw(st.just(0.0) | st.sampled_from(EDGES)), 0.0)
         number = draw(charge_ids)
         card, merchant = f"card_{number % 2}", f"merchant_{number % 3}"
         if draw(st.booleans()):

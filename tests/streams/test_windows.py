@@ -1,0 +1,158 @@
+"""Windows against true sliding ones: never shorter than their names, longer by at most a tile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.windows import (
+    DAY_S,
+    N_WINDOWS,
+    SLOTS,
+    TOTAL_SLOTS,
+    UINT32_MAX,
+    WINDOWS,
+    Vector,
+    add_to_maxima,
+    add_to_windows,
+    advance_maxima,
+    advance_windows,
+    window_totals,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+LENGTH_S = {"10m": 600.0, "1h": 3600.0, "24h": DAY_S, "7d": 7 * DAY_S, "30d": 30 * DAY_S}
+NAMED_ERROR = {"10m": 0.20, "1h": 0.17, "24h": 0.13, "7d": 0.15, "30d": 0.10}
+"""By how much of its length each window may be longer, as its documentation has it."""
+
+
+class Added(NamedTuple):
+    """A charge as the windows see it."""
+
+    created: float
+    amount: float
+
+
+class Windows:
+    """The windows of one record."""
+
+    def __init__(self) -> None:
+        self.counts = np.zeros(TOTAL_SLOTS, np.uint32)
+        self.sums = np.zeros(TOTAL_SLOTS, np.float32)
+        self.clock = 0.0
+
+    def add(self, charge: Added) -> Vector:
+        now = max(self.clock, charge.created)
+        advance_windows(self.counts, self.sums, self.clock, now)
+        add_to_windows(self.counts, self.sums, now, charge.created, charge.amount)
+        self.clock = now
+        return self.totals()
+
+    def totals(self) -> Vector:
+        row = np.zeros(2 * N_WINDOWS, np.float32)
+        window_totals(self.counts, self.sums, row)
+        return row
+
+
+def since(charges: Sequence[Added], begin: float) -> tuple[int, float]:
+    """Count and add up what was made at a time or later."""
+    inside = [charge.amount for charge in charges if charge.created >= begin]
+    return len(inside), sum(inside)
+
+
+STEPS = [0.0, 0.5, 119.5, 120.0, 599.5, 600.0, 3600.0, 10_800.0, DAY_S, 3 * DAY_S, 31 * DAY_S]
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> list[Added]:
+    """Charges at the edges of tiles and between them, some of them late."""
+    now, charges = draw(st.sampled_from([0.0, 1e5, 1_699_920_000.0])), []
+    step = st.sampled_from(STEPS) | st.floats(0, 2 * DAY_S)
+    for _ in range(draw(st.integers(1, 25))):
+        now += draw(step)
+        late = draw(st.just(0.0) | step)
+        charges.append(Added(max(now - late, 0.0), draw(st.floats(0.01, 1e6))))
+    return charges
+
+
+@settings(max_examples=100, deadline=None)
+@given(charges=streams())
+def test_windows_are_sliding_to_within_a_tile(charges: list[Added]) -> None:
+    windows = Windows()
+    for number, charge in enumerate(charges, 1):
+        row = windows.add(charge)
+        for w, window in enumerate(WINDOWS):
+            begin = windows.clock - LENGTH_S[window.name]
+            least = since(charges[:number], begin)
+            most = since(charges[:number], begin - window.tile_s)
+            rounding = 1e-5 * most[1]
+            assert least[0] <= row[w] <= most[0]
+            assert least[1] - rounding <= row[N_WINDOWS + w] <= most[1] + rounding
+
+
+def test_windows_err_no_more_than_documented() -> None:
+    """Of charges at an even pace, a window counts those of its length and of the share named."""
+    for w, window in enumerate(WINDOWS):
+        assert window.tiles * window.tile_s == LENGTH_S[window.name]
+        interval = window.tile_s / 50
+        shares = [counted(w, interval, charges) for charges in range(600, 660)]
+        assert min(shares) >= 1.0
+        assert 1.0 + 0.9 * window.tile_s / LENGTH_S[window.name] < max(shares)
+        assert max(shares) <= 1.0 + NAMED_ERROR[window.name] + 1e-9
+
+
+def counted(window: int, interval: float, charges: int) -> float:
+    """Return the length that a window covers, as a share of the one it is named after."""
+    windows = Windows()
+    for number in range(charges):
+        row = windows.add(Added(1e9 + number * interval, 1.0))
+    return float(row[window]) * interval / LENGTH_S[WINDOWS[window].name]
+
+
+def test_late_charge_counts_in_the_windows_that_still_reach_it() -> None:
+    windows = Windows()
+    now = 1_699_920_000.0 + 10_800.0 - 1.0
+    windows.add(Added(now, 1.0))
+    row = windows.add(Added(now - 7200.0, 10.0))
+    assert row[:N_WINDOWS].tolist() == [1, 1, 2, 2, 2]
+    assert row[N_WINDOWS:].tolist() == [1, 1, 11, 11, 11]
+    assert windows.clock == now
+
+
+def test_counts_stop_at_the_largest() -> None:
+    windows = Windows()
+    windows.add(Added(1e9, 1.0))
+    windows.counts[windows.counts > 0] = UINT32_MAX
+    before = windows.totals()
+    np.testing.assert_array_equal(windows.add(Added(1e9, 1.0))[:N_WINDOWS], before[:N_WINDOWS])
+
+
+def rings(w: int, charges: Sequence[Added]) -> Iterator[tuple[float, float]]:
+    """Yield the clock and the largest value of a window after each charge."""
+    maxima, clock = np.zeros(SLOTS[w], np.float32), 0.0
+    for charge in charges:
+        now = max(clock, charge.created)
+        advance_maxima(maxima, w, clock, now)
+        add_to_maxima(maxima, w, now, charge.created, charge.amount)
+        clock = now
+        yield clock, float(maxima.max())
+
+
+@pytest.mark.parametrize("w", range(N_WINDOWS))
+@settings(max_examples=25, deadline=None)
+@given(charges=streams())
+def test_maxima_are_those_of_the_window(w: int, charges: list[Added]) -> None:
+    window = WINDOWS[w]
+    for number, (clock, largest) in enumerate(rings(w, charges), 1):
+        begin = clock - LENGTH_S[window.name]
+        low, high = (
+            max((c.amount for c in charges[:number] if c.created >= start), default=0.0)
+            for start in (begin, begin - window.tile_s)
+        )
+        assert np.float32(low) <= largest <= np.float32(high)
