@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from time import time
 from typing import TYPE_CHECKING, cast
 
@@ -11,11 +12,12 @@ import numpy as np
 from agents import metrics
 from agents.card import CardBatch
 from agents.model_feed import LearnerFeed, ModelFollower
-from agents.tasks import TaskStages, open_task
+from agents.tasks import TaskStages, new_task, open_store
 from streams.client import client_config
 from streams.engine import Engine, EngineSettings
 from streams.events import CHARGE
 from streams.frames import Frames, encode_examples
+from streams.membership import TaskFactory
 from streams.producer import OutputProducer
 from streams.topics import Topics
 
@@ -49,10 +51,11 @@ class Pipeline:
         exactly_once = settings.processing_guarantee == "exactly_once"
         transactional_id = f"{application_id}-{settings.worker_id}" if exactly_once else None
         self.topics = Topics(settings.topic_prefix)
-        self.producer = OutputProducer(config, transactional_id)
+        self.producer = OutputProducer(config, transactional_id, settings.session_timeout_ms)
         self.engine = Engine(
             EngineSettings(
                 application_id=application_id,
+                instance_id=settings.instance_id,
                 exactly_once=exactly_once,
                 session_timeout_ms=settings.session_timeout_ms,
                 max_batch=settings.max_batch,
@@ -61,7 +64,9 @@ class Pipeline:
             self.topics,
             config,
             self.producer,
-            lambda number: open_task(number, settings),
+            TaskFactory(
+                partial(open_store, settings=settings), partial(new_task, settings=settings)
+            ),
         )
         self.model = ModelFollower(self.topics, config)
         self.model.catch_up()
@@ -116,7 +121,7 @@ class Pipeline:
 
     def settle_learner(self) -> None:
         """Have the learner where task 0 is, and the newest model in use."""
-        has_task = 0 in self.engine.tasks and self.engine.tasks[0].is_running
+        has_task = 0 in self.engine.tasks
         if has_task and not self.learner.is_running:
             self.model.catch_up()
             self.learner.start(self.model.snapshot)
@@ -130,6 +135,12 @@ class Pipeline:
             committed = self.engine.commit()
         (metrics.COMMITS if committed else metrics.ABORTS).inc()
         self._latencies.settle(time(), counts=committed)
+
+    def abort(self) -> None:
+        """Undo everything since the last commit."""
+        self.engine.abort()
+        metrics.ABORTS.inc()
+        self._latencies.settle(time(), counts=False)
 
     def close(self) -> None:
         """Commit and leave."""

@@ -62,6 +62,15 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="put before every topic, so that installations can share a cluster",
         ),
     ] = ""
+    instance_id: Annotated[
+        str,
+        Meta(
+            pattern=f"^{_NAME}{{0,200}}$",
+            extra={"expected": f"at most 200 {_NAME_TEXT}"},
+            description="makes the worker a static member of the group, so that a restart within "
+            "the session timeout moves no task; must differ between workers",
+        ),
+    ] = ""
     state_dir: Annotated[
         Path, Meta(description="local state of the tasks; rebuilt from Kafka when it is lost")
     ] = Path("state")

@@ -49,16 +49,14 @@ class TaskStages:
         self.merchant.reload()
 
 
-def open_task(number: int, settings: Settings) -> Task:
-    """Open a task with its state on disk, to be restored."""
+def open_store(number: int, settings: Settings) -> Store:
+    """Open the local store of a task, which may have to be restored."""
     name = f"{settings.topic_prefix}{settings.application_id}"
-    return new_task(
-        number, RocksStore(Path(settings.state_dir) / name / str(number), FORMAT), settings
-    )
+    return RocksStore(Path(settings.state_dir) / name / str(number), FORMAT)
 
 
 def new_task(number: int, store: Store, settings: Settings) -> Task:
-    """Put a task together above a store."""
+    """Put a task together above its restored store."""
     state = TaskState(store)
     return Task(number, state, TaskStages(state, settings))
 

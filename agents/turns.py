@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from mode import Service
 
 from agents.pipeline import Pipeline
+from streams.producer import AbortableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _IDLE_POLL_S = 0.05
+_STOP_PATIENCE_S = 5.0
+"""How long a stopping worker waits for a broker that does not answer."""
 
 
 @dataclass(slots=True)
@@ -94,9 +97,16 @@ class Turns(Service):
 
     async def on_stop(self) -> None:
         """Commit what is done and give the tasks back; a turn that has begun is finished first."""
-        async with self._turn_lock:
-            if self.pipeline is not None and not self.crashed:
-                await self._blocking(self.pipeline.close)
+        pipeline = self.pipeline
+        if pipeline is not None:
+            give_up = asyncio.get_running_loop().call_later(
+                _STOP_PATIENCE_S, pipeline.producer.stopping.set
+            )
+            async with self._turn_lock:
+                if self.crashed:
+                    await self._blocking(pipeline.abort)
+                await self._blocking(pipeline.close)
+            give_up.cancel()
         self._kafka.shutdown()
 
     @Service.task
@@ -106,10 +116,17 @@ class Turns(Service):
         while not self.should_stop:
             async with self._turn_lock:
                 if not self.should_stop:
-                    await self._turn(self.pipeline)
+                    await self._take_turn(self.pipeline)
             if self.is_ready and not was_ready:
                 was_ready = True
                 logger.info("worker ready: tasks %s", sorted(self.pipeline.engine.tasks))
+
+    async def _take_turn(self, pipeline: Pipeline) -> None:
+        try:
+            await self._turn(pipeline)
+        except AbortableError as error:
+            logger.warning("the work since the last commit is done again: %s", error)
+            await self._blocking(pipeline.abort)
 
     async def _turn(self, pipeline: Pipeline) -> None:
         work = await self._blocking(pipeline.engine.fetch, self._patience_s())

@@ -1,7 +1,7 @@
 """Reading one partition of our own from an offset on, outside the consumer group."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from confluent_kafka import (
@@ -12,6 +12,8 @@ from confluent_kafka import (
     Message,
     TopicPartition,
 )
+
+logger = logging.getLogger(__name__)
 
 _FETCH_WAIT_MS = 50  # how long the end of a partition takes to be known
 _BULK_MESSAGES = 20_000
@@ -31,15 +33,22 @@ class Follower:
         What to follow.
     offset
         Where to begin; the partition's beginning when `None`.
+    group
+        The consumer group whose offsets can be asked for; it is never joined.
     """
 
     def __init__(
-        self, config: Mapping[str, object], topic: str, partition: int, offset: int | None = None
+        self,
+        config: Mapping[str, object],
+        topic: str,
+        partition: int,
+        offset: int | None = None,
+        group: str = "chargewatch.follower",
     ) -> None:
         self._consumer = Consumer(
             {
                 **config,
-                "group.id": "chargewatch.follower",  # required by the client, never joined
+                "group.id": group,
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "isolation.level": "read_committed",
@@ -50,7 +59,12 @@ class Follower:
             logger=logging.getLogger("kafka"),
         )
         self._partition = TopicPartition(topic, partition)
-        self._start(OFFSET_BEGINNING if offset is None else offset)
+        self.reached = -1
+        self.seek(OFFSET_BEGINNING if offset is None else offset)
+
+    def read(self) -> list[Message]:
+        """Return messages in bulk, waiting a moment for some; `reached` tells an end met."""
+        return self._consume(_BULK_MESSAGES, _FETCH_WAIT_MS / 1e3)
 
     def read_to_end(self) -> Iterator[list[Message]]:
         """Yield all messages up to the end as it is now, in bulk.
@@ -64,14 +78,27 @@ class Follower:
             When the partition cannot be read, or what was asked for is there no more.
         """
         low, end = self.watermarks()
-        while end > max(low, self._reached):
-            if messages := self._consume(_BULK_MESSAGES, _FETCH_WAIT_MS / 1e3):
+        while end > max(low, self.reached):
+            if messages := self.read():
                 yield messages
 
     def watermarks(self) -> tuple[int, int]:
         """Ask for the first offset there is, and the one after the last committed message."""
-        low, high = self._consumer.get_watermark_offsets(self._partition, timeout=_ANSWER_S)
+        return self.watermarks_of(self._partition)
+
+    def watermarks_of(self, partition: TopicPartition) -> tuple[int, int]:
+        """Ask for the same of another partition."""
+        low, high = self._consumer.get_watermark_offsets(partition, timeout=_ANSWER_S)
         return low, high
+
+    def committed(self, partitions: Sequence[TopicPartition]) -> list[int]:
+        """Return the group's offset of each partition, negative where it has none.
+
+        Waits for transactions that carry offsets of these partitions, so that what an earlier
+        owner has committed is in its changelog when this returns.
+        """
+        found = self._consumer.committed(list(partitions), timeout=_ANSWER_S)
+        return [partition.offset for partition in found]
 
     def take(self, limit: int) -> list[Message]:
         """Return at most `limit` messages that are here already."""
@@ -79,17 +106,14 @@ class Follower:
 
     def seek(self, offset: int) -> None:
         """Go on from another offset."""
-        self._start(offset)
+        self.reached = -1
+        self._consumer.assign(
+            [TopicPartition(self._partition.topic, self._partition.partition, offset)]
+        )
 
     def close(self) -> None:
         """Disconnect."""
         self._consumer.close()
-
-    def _start(self, offset: int) -> None:
-        self._reached = -1
-        self._consumer.assign(
-            [TopicPartition(self._partition.topic, self._partition.partition, offset)]
-        )
 
     def _consume(self, limit: int, timeout_s: float) -> list[Message]:
         """Return messages, and note where the end of the partition is when it is reached.
@@ -102,7 +126,9 @@ class Follower:
             if error is None:
                 messages.append(message)
             elif error.code() == KafkaError._PARTITION_EOF:
-                self._reached = cast("int", message.offset())
-            elif not error.retriable():
+                self.reached = cast("int", message.offset())
+            elif error.code() in {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}:
                 raise KafkaException(error)
+            else:
+                logger.warning("%s: %s", self._partition.topic, error.str())
         return messages

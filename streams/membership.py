@@ -1,25 +1,28 @@
 """Which tasks this worker has: rebalances, companion partitions, restores.
 
 The group assigns partitions of `charges` alone. A task takes the partitions of the same number of
-the other inputs along, so tasks move whole and need no assignor of their own.
+the other inputs along, so tasks move whole and need no assignor of their own. A task that comes is
+opened and restored beside the running ones; nothing of it is fetched before it is ready.
 """
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from threading import Event
 from typing import Protocol
 
 from confluent_kafka import Consumer, TopicPartition
 
 from streams.errors import OperationalError
-from streams.restore import RestoreStoppedError, restore
+from streams.follower import Follower
+from streams.restore import Progress, RestoreStoppedError, restore
+from streams.store import Store
 from streams.task import Task
 
 logger = logging.getLogger(__name__)
 
-_ANSWER_S = 30.0
+Positions = dict[str, int]
 
 
 class StateLostError(OperationalError):
@@ -33,13 +36,26 @@ class LetGo(Protocol):
         """Commit the work, or undo it when the tasks are lost already."""
 
 
-@dataclass(slots=True)
-class _Restoring:
-    task: Task
-    assigned: dict[str, int]
-    is_new: bool
-    stop: Event
-    done: Future[int]
+@dataclass(frozen=True, slots=True)
+class TaskFactory:
+    """How the tasks of an application are made.
+
+    Attributes
+    ----------
+    open_store
+        Opens the local store of a task by its number.
+    new_task
+        Puts a task together above its restored store.
+    """
+
+    open_store: Callable[[int], Store]
+    new_task: Callable[[int, Store], Task]
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    progress: Progress
+    done: Future[tuple[Task, Positions]]
 
 
 class Membership:
@@ -49,37 +65,53 @@ class Membership:
     ----------
     consumer
         The group's member.
+    group
+        The group's name.
     topic_of
         Topic of each source of a task, `charges` being one.
     config
         Client settings, for the restores.
     changelog
         Topic of the changelog.
-    open_task
-        Opens a task by its number.
+    factory
+        Makes tasks.
     let_go
         Called before tasks leave.
+
+    Attributes
+    ----------
+    tasks
+        The running tasks by number.
+    has_joined
+        Whether the group has given this worker its tasks, if only none.
     """
 
     def __init__(
         self,
         consumer: Consumer,
+        group: str,
         topic_of: Mapping[str, str],
         config: Mapping[str, object],
         changelog: str,
-        open_task: Callable[[int], Task],
+        factory: TaskFactory,
         let_go: LetGo,
     ) -> None:
         self.tasks: dict[int, Task] = {}
         self.has_joined = False
         self._consumer = consumer
+        self._group = group
         self._topic_of = topic_of
         self._config = config
         self._changelog = changelog
-        self._open_task = open_task
+        self._factory = factory
         self._let_go = let_go
-        self._restoring: dict[int, _Restoring] = {}
-        self._restorer = ThreadPoolExecutor(1, "restore")
+        self._opening: dict[int, _Opening] = {}
+        self._opener = ThreadPoolExecutor(1, "restore")
+
+    @property
+    def restoring(self) -> dict[int, Progress]:
+        """Return the progress of the tasks that are not running yet."""
+        return {number: opening.progress for number, opening in list(self._opening.items())}
 
     def join(self, topic: str) -> None:
         """Join the group; what follows happens inside the consumer's polls."""
@@ -95,67 +127,66 @@ class Membership:
         StateLostError
             When a task has offsets but no state.
         """
-        for number, restoring in list(self._restoring.items()):
-            if restoring.done.done():
-                restoring.done.result()
-                del self._restoring[number]
-                self._start(restoring)
-                yield restoring.task
+        for number, opening in list(self._opening.items()):
+            if opening.done.done():
+                task, positions = opening.done.result()
+                del self._opening[number]
+                self._consumer.incremental_assign(
+                    [self._partition(source, number, at) for source, at in positions.items()]
+                )
+                task.start(positions)
+                self.tasks[number] = task
+                yield task
 
     def close(self) -> None:
         """Wait for what still runs."""
-        self._restorer.shutdown()
+        self._opener.shutdown()
 
-    def _start(self, restoring: _Restoring) -> None:
-        task = restoring.task
-        positions = task.stored_positions()
-        if positions is None and not restoring.is_new:
-            raise StateLostError(
-                f"task {task.number} has committed offsets but no state: was {self._changelog} "
-                "deleted? Restore the topic, or reset the application to begin anew"
-            )
-        positions = positions or restoring.assigned
-        for source, position in positions.items():
-            if position != restoring.assigned[source]:  # offsets expire, the state does not
-                self._consumer.seek(self._partition(source, task.number, position))
-        task.start(positions)
-        self._consumer.resume(self._partitions([task.number]))
-
-    def _on_assign(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
+    def _on_assign(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         self.has_joined = True
+        consumer.incremental_assign([])  # each task's partitions follow when it is restored
         numbers = [partition.partition for partition in partitions]
         if numbers:
             logger.info("tasks assigned: %s", numbers)
         for number in numbers:
-            assigned, is_new = self._first_offsets(number)
-            task = self.tasks[number] = self._open_task(number)
-            self._consumer.incremental_assign(
-                [self._partition(source, number, offset) for source, offset in assigned.items()]
-            )
-            self._consumer.pause(self._partitions([number]))
-            stop = Event()
-            done = self._restorer.submit(
-                restore, task.state.store, self._config, self._changelog, number, stop
-            )
-            self._restoring[number] = _Restoring(task, assigned, is_new, stop, done)
+            progress = Progress()
+            done = self._opener.submit(self._open, number, progress)
+            self._opening[number] = _Opening(progress, done)
 
-    def _first_offsets(self, number: int) -> tuple[dict[str, int], bool]:
-        """Return the group's offset of each source, the first there is where it has none.
+    def _open(self, number: int, progress: Progress) -> tuple[Task, Positions]:
+        """Open and restore a task; return it with the positions to go on from."""
+        store = self._factory.open_store(number)
+        try:
+            follower = Follower(self._config, self._changelog, number, group=self._group)
+            try:
+                offsets = self._offsets(follower, number)
+                restore(store, follower, number, progress)
+                task = self._factory.new_task(number, store)
+                return task, self._positions(task, offsets, follower)
+            finally:
+                follower.close()
+        except BaseException:
+            store.close()
+            raise
 
-        Asking waits for transactions that carry offsets of these partitions, so what an earlier
-        owner has committed is in the changelog when the restore begins.
-        """
-        asked = self._partitions([number])
-        committed = self._consumer.committed(asked, timeout=_ANSWER_S)
-        offsets = dict(
-            zip(self._topic_of, (partition.offset for partition in committed), strict=True)
-        )
-        is_new = all(offset < 0 for offset in offsets.values())
-        for source, partition in zip(self._topic_of, asked, strict=True):
-            if offsets[source] < 0:
-                low, _ = self._consumer.get_watermark_offsets(partition, timeout=_ANSWER_S)
-                offsets[source] = low
-        return offsets, is_new
+    def _offsets(self, follower: Follower, number: int) -> Positions:
+        """Ask for the group's offset of each source; it must come before the restore."""
+        sources = {source: self._partition(source, number) for source in self._topic_of}
+        return dict(zip(sources, follower.committed(list(sources.values())), strict=True))
+
+    def _positions(self, task: Task, offsets: Positions, follower: Follower) -> Positions:
+        stored = task.stored_positions()  # offsets expire, the state does not
+        if stored is not None:
+            return stored
+        if any(offset >= 0 for offset in offsets.values()):
+            raise StateLostError(
+                f"task {task.number} has committed offsets but no state: was {self._changelog} "
+                "deleted? Restore the topic, or reset the application to begin anew"
+            )
+        return {
+            source: follower.watermarks_of(self._partition(source, task.number))[0]
+            for source in self._topic_of
+        }
 
     def _on_revoke(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
         self._give_back(partitions, is_lost=False)
@@ -166,22 +197,27 @@ class Membership:
     def _give_back(self, partitions: Sequence[TopicPartition], *, is_lost: bool) -> None:
         numbers = [partition.partition for partition in partitions]
         logger.info("tasks %s: %s", "lost" if is_lost else "revoked", numbers)
-        self._let_go(is_lost=is_lost)
+        leaving = [number for number in numbers if number in self.tasks]
+        if leaving:
+            self._let_go(is_lost=is_lost)
         for number in numbers:
-            task = self.tasks.pop(number)
-            restoring = self._restoring.pop(number, None)
-            if restoring is not None:
-                restoring.stop.set()
-                error = restoring.done.exception()
-                if error is not None and not isinstance(error, RestoreStoppedError):
-                    raise error
-            task.state.store.close()
-        self._consumer.incremental_unassign(self._partitions(numbers))
+            task = self.tasks.pop(number, None)
+            if task is not None:
+                task.state.store.close()
+            opening = self._opening.pop(number, None)
+            if opening is not None:
+                opening.progress.stop.set()
+                self._opener.submit(_discard, opening)  # before any later one of the same number
+        self._consumer.incremental_unassign(
+            [self._partition(source, number) for number in leaving for source in self._topic_of]
+        )
 
-    def _partitions(self, numbers: Sequence[int]) -> list[TopicPartition]:
-        return [
-            TopicPartition(topic, number) for number in numbers for topic in self._topic_of.values()
-        ]
-
-    def _partition(self, source: str, number: int, offset: int) -> TopicPartition:
+    def _partition(self, source: str, number: int, offset: int = -1001) -> TopicPartition:
         return TopicPartition(self._topic_of[source], number, offset)
+
+
+def _discard(opening: _Opening) -> None:
+    """Close the store of a task that was taken away while it was opened."""
+    with suppress(RestoreStoppedError):
+        task, _ = opening.done.result()
+        task.state.store.close()

@@ -3,26 +3,40 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from threading import Event
+from time import monotonic
 from typing import Any, cast
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 
 from streams.decoding import Rejected
 from streams.errors import OperationalError
 
-TRANSACTION_TIMEOUT_MS = 20_000
-"""How long the broker lets a silent worker's transaction hold up read_committed readers."""
+logger = logging.getLogger(__name__)
 
-_CALL_TIMEOUT_S = 30.0
+_CALL_TIMEOUT_S = 1.0  # of a call that is made again until it succeeds, or the worker stops
+_START_TIMEOUT_S = 30.0
 _QUEUE_FULL_WAIT_S = 0.05
+_SAID_EVERY_S = 5.0
 
 
-class FencedError(OperationalError):
-    """The producer may not write any more, as a rule since another worker took its name."""
+class NotDeliveredError(OperationalError):
+    """The broker has refused an output."""
+
+
+class StoppedError(OperationalError):
+    """The worker stops while the broker does not answer; what was not committed is done again."""
 
 
 class AbortableError(RuntimeError):
-    """The transaction has failed and must be aborted; nothing of it is visible."""
+    """What was sent since the last commit does not count, and must be undone."""
 
 
 class OutputProducer:
@@ -35,10 +49,23 @@ class OutputProducer:
     transactional_id
         Names the worker to the broker, which fences an earlier one of the same name. `None`
         writes without transactions, at least once.
+    transaction_timeout_ms
+        How long the broker lets a silent worker's transaction hold up read_committed readers.
+
+    Attributes
+    ----------
+    stopping
+        Set it to wait no longer for a broker that does not answer.
     """
 
-    def __init__(self, config: Mapping[str, object], transactional_id: str | None) -> None:
-        settings: dict[str, object] = {
+    def __init__(
+        self,
+        config: Mapping[str, object],
+        transactional_id: str | None,
+        transaction_timeout_ms: int,
+    ) -> None:
+        self.stopping = Event()
+        self._settings: dict[str, object] = {
             **config,
             "enable.idempotence": True,
             "compression.type": "lz4",
@@ -46,18 +73,17 @@ class OutputProducer:
             "linger.ms": 2,
             "batch.num.messages": 100_000,
             "queue.buffering.max.messages": 1_000_000,
-            "queue.buffering.max.kbytes": 1 << 19,
+            "queue.buffering.max.kbytes": 1 << 18,
             "message.max.bytes": 2 << 20,  # a rejected copy of the largest input, with its headers
         }
         if transactional_id is not None:
-            settings["transactional.id"] = transactional_id
-            settings["transaction.timeout.ms"] = TRANSACTION_TIMEOUT_MS
-        self._producer = Producer(settings, logger=logging.getLogger("kafka"))
+            self._settings["transactional.id"] = transactional_id
+            self._settings["transaction.timeout.ms"] = transaction_timeout_ms
         self._is_transactional = transactional_id is not None
         self._in_transaction = False
+        self._is_broken = False
         self._failure: KafkaError | None = None
-        if self._is_transactional:
-            _call(self._producer.init_transactions, _CALL_TIMEOUT_S)
+        self._producer = self._connect()
 
     def send(
         self,
@@ -88,11 +114,13 @@ class OutputProducer:
                 message["callback"] = self._on_delivery
         if reached is not None:
             queued[-1]["callback"] = partial(self._on_last, reached)
+        waiting = _Waiting(self.stopping)
         while queued:
             self._producer.produce_batch(topic, queued, partition=partition)
-            queued = [message for message in queued if _must_wait(message.pop("_error", None))]
+            queued = [message for message in queued if self._must_wait(message)]
             if queued:
                 self._producer.poll(_QUEUE_FULL_WAIT_S)
+                waiting.say("the broker does not take our output")
 
     def send_rejected(self, topic: str, rejected: Sequence[Rejected]) -> None:
         """Send rejected inputs with their headers."""
@@ -107,46 +135,64 @@ class OutputProducer:
                 on_delivery=self._on_delivery,
             )
 
-    def commit(self, offsets: Sequence[TopicPartition], group: object) -> None:
+    def commit(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
         """Make everything sent since the last commit visible, together with the input offsets.
 
-        Without transactions: wait until the broker has everything; offsets are not touched.
+        Without transactions: wait until the broker has everything, then commit the offsets.
+
+        Parameters
+        ----------
+        offsets
+            Positions of the inputs.
+        consumer
+            The member of the group they are committed for.
 
         Raises
         ------
         AbortableError
-            When the transaction must be aborted.
-        FencedError
-            When this producer may not write any more.
-        KafkaException
-            When the broker cannot be worked with at all.
+            When nothing of it counts.
+        NotDeliveredError
+            When the broker has refused an output.
+        StoppedError
+            When the broker does not answer and the worker stops.
         """
         if self._is_transactional:
             self._begin()
-            _call(self._producer.send_offsets_to_transaction, list(offsets), group, _CALL_TIMEOUT_S)
-            _call(self._producer.commit_transaction, _CALL_TIMEOUT_S)
+            group = consumer.consumer_group_metadata()
+            self._call(self._producer.send_offsets_to_transaction, list(offsets), group)
+            self._flush()  # tells the offsets that were reached
+            self._call(self._producer.commit_transaction)
             self._in_transaction = False
             return
-        if self._producer.flush(_CALL_TIMEOUT_S) > 0:
-            raise KafkaException(
-                KafkaError(KafkaError._TIMED_OUT, "the broker does not take our output")
-            )
+        self._flush()
         if self._failure is not None:
-            raise KafkaException(self._failure)
+            raise NotDeliveredError(f"an output was refused: {self._failure.str()}")
+        if offsets:
+            try:
+                consumer.commit(offsets=list(offsets), asynchronous=False)
+            except KafkaException as exception:
+                raise AbortableError(exception.args[0].str()) from exception
 
     def abort(self) -> None:
         """Undo everything sent since the last commit."""
-        if self._in_transaction:
-            _call(self._producer.abort_transaction, _CALL_TIMEOUT_S)
-            self._in_transaction = False
-
-    def poll(self) -> None:
-        """Serve delivery reports."""
-        self._producer.poll(0)
+        if self._in_transaction and not self._is_broken:
+            try:
+                self._call(self._producer.abort_transaction)
+            except AbortableError:
+                self._is_broken = True
+        if self._is_broken:
+            # One that may not write any more can only be replaced. The broker has aborted its
+            # transaction, or does so before the new one may begin its first.
+            logger.warning("the producer was fenced off or timed out, and is replaced")
+            self._producer = self._connect()
+        self._in_transaction = self._is_broken = False
 
     def _begin(self) -> None:
         if self._is_transactional and not self._in_transaction:
-            self._producer.begin_transaction()
+            try:
+                self._producer.begin_transaction()
+            except KafkaException as exception:
+                raise self._failed(exception) from exception
             self._in_transaction = True
 
     def _on_last(self, reached: dict[int, int], error: KafkaError | None, last: Message) -> None:
@@ -158,28 +204,71 @@ class OutputProducer:
         if error is not None and self._failure is None:
             self._failure = error
 
+    def _must_wait(self, message: dict[str, Any]) -> bool:
+        """Tell whether a message found the queue full."""
+        error: KafkaError | None = message.pop("_error", None)
+        if error is None:
+            return False
+        if error.code() != KafkaError._QUEUE_FULL:
+            raise self._failed(KafkaException(error))
+        return True
 
-def _must_wait(error: KafkaError | None) -> bool:
-    """Tell whether a message found the queue full; any other error is raised."""
-    if error is None:
-        return False
-    if error.code() != KafkaError._QUEUE_FULL:
-        raise KafkaException(error)
-    return True
+    def _failed(self, exception: KafkaException) -> Exception:
+        """Return what to raise: in a transaction almost any failure is undone by an abort."""
+        error: KafkaError = exception.args[0]
+        self._is_broken = self._is_broken or error.fatal()
+        if error.fatal() or error.txn_requires_abort() or error.code() == KafkaError._STATE:
+            return AbortableError(error.str())
+        return exception
+
+    def _connect(self) -> Producer:
+        producer = Producer(self._settings, logger=logging.getLogger("kafka"))
+        if self._is_transactional:
+            self._call(producer.init_transactions, timeout_s=_START_TIMEOUT_S)
+        return producer
+
+    def _flush(self) -> None:
+        waiting = _Waiting(self.stopping)
+        while self._producer.flush(_CALL_TIMEOUT_S) > 0:
+            waiting.say("the broker does not take our output")
+
+    def _call(
+        self,
+        operation: Callable[..., object],
+        *arguments: object,
+        timeout_s: float = _CALL_TIMEOUT_S,
+    ) -> None:
+        """Call a transactional operation, again where the client says that this is right."""
+        waiting = _Waiting(self.stopping)
+        while True:
+            try:
+                operation(*arguments, timeout_s)
+            except KafkaException as exception:
+                error: KafkaError = exception.args[0]
+                if not error.retriable():
+                    raise self._failed(exception) from exception
+                waiting.say(error.str())
+            else:
+                return
 
 
-def _call(operation: Callable[..., object], *arguments: object) -> None:
-    """Call a transactional operation, again where the client says that this is right."""
-    while True:
-        try:
-            operation(*arguments)
-        except KafkaException as exception:
-            error: KafkaError = exception.args[0]
-            if error.fatal():
-                raise FencedError(error.str()) from exception
-            if error.txn_requires_abort():
-                raise AbortableError(error.str()) from exception
-            if not error.retriable():
-                raise
-        else:
-            return
+class _Waiting:
+    """Says now and then what is waited for, until the worker stops."""
+
+    def __init__(self, stopping: Event) -> None:
+        self._stopping = stopping
+        self._said_at = monotonic()
+
+    def say(self, what: str) -> None:
+        """Say it, if it was not said lately.
+
+        Raises
+        ------
+        StoppedError
+            When the worker stops.
+        """
+        if self._stopping.is_set():
+            raise StoppedError(f"stopped while waiting for Kafka: {what}")
+        if monotonic() - self._said_at > _SAID_EVERY_S:
+            logger.warning("waiting for Kafka: %s", what)
+            self._said_at = monotonic()

@@ -1,7 +1,7 @@
 """Bringing a task's store up to its changelog."""
 
 import logging
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 from threading import Event
 from time import monotonic
 from typing import cast
@@ -11,59 +11,75 @@ from streams.store import Store
 
 logger = logging.getLogger(__name__)
 
+_SHOWN_EVERY_S = 5.0
+
 
 class RestoreStoppedError(RuntimeError):
     """The task was taken away before it was restored."""
 
 
-def restore(
-    store: Store, config: Mapping[str, object], topic: str, partition: int, stop: Event
-) -> int:
+@dataclass(slots=True)
+class Progress:
+    """How far a restore has come; other threads may look at it.
+
+    Attributes
+    ----------
+    records
+        Records read so far.
+    position, end
+        Offsets of the changelog: the next to read, and the one to reach.
+    stop
+        Set it to give up.
+    """
+
+    records: int = 0
+    position: int = 0
+    end: int = 0
+    stop: Event = field(default_factory=Event)
+
+
+def restore(store: Store, follower: Follower, number: int, progress: Progress) -> None:
     """Read the changelog from where the store stands to the end, in bulk.
 
-    A store that stands for more than the changelog holds is not trusted and emptied first.
+    A store that stands for more than the changelog holds is not trusted and emptied first, and so
+    is one that stands for less than what the changelog still remembers.
 
     Parameters
     ----------
     store
         The task's store; it changes by whole batches, so it is sound whenever this ends.
-    config
-        Client settings (`streams.client.client_config`).
-    topic, partition
-        The changelog.
-    stop
-        Set it to give up.
-
-    Returns
-    -------
-    int
-        Records read.
+    follower
+        Of the task's partition of the changelog.
+    number
+        The task, for the log.
+    progress
+        Is kept up to date.
 
     Raises
     ------
     RestoreStoppedError
-        When `stop` was set before the end was reached.
+        When it was stopped before the end was reached.
     """
-    began, records = monotonic(), 0
-    follower = Follower(config, topic, partition)
-    try:
-        low, high = follower.watermarks()
-        if store.offset is not None and not low <= store.offset <= high:
-            logger.warning(
-                "task %d: the local state stands at %d, the changelog holds %d to %d: emptied",
-                partition, store.offset, low, high,
-            )  # fmt: skip
-            store.clear()
-        if store.offset is not None:
-            follower.seek(store.offset)
-        for messages in follower.read_to_end():
-            changes = {cast("bytes", message.key()): message.value() for message in messages}
-            store.write(changes, [], cast("int", messages[-1].offset()) + 1)
-            records += len(messages)
-            if stop.is_set():
-                raise RestoreStoppedError(f"task {partition}")
-    finally:
-        follower.close()
+    began = shown = monotonic()
+    low, progress.end = follower.watermarks()
+    if store.offset is not None and not low <= store.offset <= progress.end:
+        logger.warning(
+            "task %d: the local state stands at %d, the changelog holds %d to %d: emptied",
+            number, store.offset, low, progress.end,
+        )  # fmt: skip
+        store.clear()
+    progress.position = low if store.offset is None else store.offset
+    follower.seek(progress.position)
+    for messages in follower.read_to_end():
+        changes = {cast("bytes", message.key()): message.value() for message in messages}
+        progress.position = cast("int", messages[-1].offset()) + 1
+        store.write(changes, [], progress.position)
+        progress.records += len(messages)
+        if progress.stop.is_set():
+            raise RestoreStoppedError(f"task {number}")
+        if monotonic() - shown > _SHOWN_EVERY_S:
+            shown = monotonic()
+            left = progress.end - progress.position
+            logger.info("task %d: restored %d records, %d left", number, progress.records, left)
     seconds = monotonic() - began
-    logger.info("task %d: restored %d records in %.1f s", partition, records, seconds)
-    return records
+    logger.info("task %d: restored %d records in %.1f s", number, progress.records, seconds)

@@ -1,0 +1,183 @@
+"""From fetched messages to work: decoding them into buffers, and taking what is next in time."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import monotonic, time
+from typing import cast
+
+import numpy as np
+from confluent_kafka import Consumer, Message, TopicPartition
+
+from streams.decoding import Input, Rejected, decode_charges, decode_disputes
+from streams.frames import Origin, decode_frames
+from streams.intake import Events, PartitionBuffer, turn
+from streams.task import BY_MERCHANT, CHARGES, DISPUTES, Task
+
+_NEARLY_AT_END = 200
+"""Messages a partition may lag without being waited for: what is in flight at any time."""
+
+_PATIENCE_S = 1.0
+"""How long a partition that is behind and delivers nothing holds up the others, seconds."""
+
+
+@dataclass(slots=True)
+class Work:
+    """What one turn has for the agents, by task, in the order of event time."""
+
+    inputs: list[tuple[Task, Events]] = field(default_factory=list)
+    frames: list[tuple[Task, Events]] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.inputs or self.frames or self.rejected)
+
+
+class Inputs:
+    """Fills the buffers of the tasks, and empties them in the order of event time.
+
+    Parameters
+    ----------
+    consumer
+        Fetches; is paused where enough is waiting.
+    topic_of
+        Topic of each source of a task.
+    max_batch
+        Events taken at about the most at a time.
+    max_buffered
+        Events of a partition that wait at the most, before it is paused.
+    future_allowance_s
+        Seconds by which an event's time may lie ahead of the clock.
+    """
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        topic_of: Mapping[str, str],
+        max_batch: int,
+        max_buffered: int,
+        future_allowance_s: float,
+    ) -> None:
+        self._consumer = consumer
+        self._topic_of = topic_of
+        self._source_of = {topic: source for source, topic in topic_of.items()}
+        self._max_batch = max_batch
+        self._max_buffered = max_buffered
+        self._future_allowance_s = future_allowance_s
+        self._waiting_since: float | None = None
+
+    def add(self, tasks: Mapping[int, Task], messages: Iterable[Message]) -> None:
+        """Decode messages into the buffers of their partitions."""
+        by_partition: dict[tuple[str | None, int | None], list[Message]] = {}
+        for message in messages:
+            by_partition.setdefault((message.topic(), message.partition()), []).append(message)
+        for (topic, partition), batch in by_partition.items():
+            task = tasks.get(cast("int", partition))
+            if task is not None:
+                self._decode(task, self._source_of[cast("str", topic)], batch)
+
+    def note_end(self, tasks: Mapping[int, Task], end: Message) -> None:
+        """Note that nothing is left before an offset, commit markers included."""
+        task = tasks.get(cast("int", end.partition()))
+        if task is not None:
+            buffer = task.buffers[self._source_of[cast("str", end.topic())]]
+            buffer.fetched = max(buffer.fetched, cast("int", end.offset()))
+
+    def take(self, tasks: Sequence[Task], frames_reach: Mapping[int, int]) -> Work:
+        """Take what is next; inputs only while the merchant stage keeps up with the card stage.
+
+        Parameters
+        ----------
+        tasks
+            The running tasks.
+        frames_reach
+            Offsets that partitions of the merchant stage are known to reach: these are waited
+            for, so that what was sent on together is taken together.
+        """
+        self._hold_back(tasks, frames_reach)
+        work = Work()
+        frames = [task.buffers[BY_MERCHANT] for task in tasks]
+        until = self._turn(frames)
+        for task in tasks:
+            if parts := task.buffers[BY_MERCHANT].take(until):
+                work.frames.append((task, Events.merged(parts)))
+        if not any(buffer.is_behind for buffer in frames):
+            self._take_inputs(tasks, work)
+        for task, _ in (*work.inputs, *work.frames):
+            task.is_dirty = True
+        return work
+
+    def _take_inputs(self, tasks: Sequence[Task], work: Work) -> None:
+        until = self._turn(
+            [task.buffers[source] for task in tasks for source in (CHARGES, DISPUTES)]
+        )
+        for task in tasks:
+            charges, disputes = task.buffers[CHARGES], task.buffers[DISPUTES]
+            if parts := charges.take(until) + disputes.take(until):
+                work.inputs.append((task, Events.merged(parts)))
+            for buffer in (charges, disputes):
+                if rejected := buffer.take_rejected():
+                    task.is_dirty = True
+                    work.rejected.extend(rejected)
+
+    def _decode(self, task: Task, source: str, messages: Sequence[Message]) -> None:
+        buffer = task.buffers[source]
+        offsets = np.array([message.offset() for message in messages], np.int64)
+        values = [message.value() for message in messages]
+        fetched = int(offsets[-1]) + 1
+        if source == BY_MERCHANT:
+            frames = decode_frames(cast("list[bytes]", values))
+            merchants = [cast("bytes", message.key()) for message in messages]
+            lists = (merchants, frames.keys, frames.tails)
+            created = frames.rows["event"]["created"]
+            buffer.add(created, frames.rows, lists, offsets, [], fetched)
+            return
+        topic = self._topic_of[source]
+        inputs = [
+            Input(message.key(), value, Origin(topic, task.number, offset))
+            for message, value, offset in zip(messages, values, offsets.tolist(), strict=True)
+        ]
+        decode = decode_charges if source == CHARGES else decode_disputes
+        decoded = decode(inputs, time() + self._future_allowance_s)
+        timestamps_ms = np.array([message.timestamp()[1] for message in messages])
+        decoded.rows["published"] = timestamps_ms[decoded.index] / 1e3
+        decoded.rows["offset"] = offsets[decoded.index]
+        buffer.add(
+            decoded.rows["created"],
+            decoded.rows,
+            (decoded.cards, decoded.merchants, decoded.tails),
+            offsets[decoded.index],
+            [(int(dict(copy.headers)["offset"]), copy) for copy in decoded.rejected],
+            fetched,
+        )
+
+    def _hold_back(self, tasks: Sequence[Task], frames_reach: Mapping[int, int]) -> None:
+        """Find out who is behind, and pause the partitions of which enough is waiting."""
+        for task in tasks:
+            for source, buffer in task.buffers.items():
+                partition = TopicPartition(self._topic_of[source], task.number)
+                _, end = self._consumer.get_watermark_offsets(partition, cached=True)
+                buffer.is_behind = end < 0 or end - buffer.fetched > _NEARLY_AT_END
+                self._pause_or_resume(partition, buffer)
+            frames = task.buffers[BY_MERCHANT]
+            if frames.fetched < frames_reach.get(task.number, 0):
+                frames.is_behind = True
+
+    def _pause_or_resume(self, partition: TopicPartition, buffer: PartitionBuffer) -> None:
+        if not buffer.is_paused and len(buffer) > self._max_buffered:
+            self._consumer.pause([partition])
+            buffer.is_paused = True
+        elif buffer.is_paused and len(buffer) < self._max_buffered // 2:
+            self._consumer.resume([partition])
+            buffer.is_paused = False
+
+    def _turn(self, buffers: Sequence[PartitionBuffer]) -> float:
+        """Tell up to when to take, without waiting for ever for a partition that is behind."""
+        until = turn(buffers, self._max_batch)
+        if until > -np.inf or not any(len(buffer) for buffer in buffers):
+            self._waiting_since = None
+            return until
+        if self._waiting_since is None:
+            self._waiting_since = monotonic()
+        if monotonic() - self._waiting_since < _PATIENCE_S:
+            return until
+        return turn([buffer for buffer in buffers if len(buffer)], self._max_batch)
