@@ -75,25 +75,25 @@ class CardStage:
         These are repeated disputes, and charges that their card's own short memory has lost.
         """
         seen = np.zeros(len(events), np.bool_)
-        overflowed = self.cache.records["overflow_until"][slots] > events["created"]
+        overflowed = self.cache.records["overflow_until"][slots] >= events["created"]
         asked = np.flatnonzero((events["kind"] == CHARGE) & overflowed)
         stored = self._seen.get_many([_seen_key(events[i]) for i in asked])
-        for i, value in zip(asked, stored, strict=True):
-            if value is not None:
-                first_created = np.frombuffer(value, np.float64)[0]
-                seen[i] = abs(events["created"][i] - first_created) <= self._dedup_window_s
+        for i, times in zip(asked, stored, strict=True):
+            if times is not None:
+                apart_s = np.abs(np.frombuffer(times, np.float64) - events["created"][i])
+                seen[i] = apart_s.min() <= self._dedup_window_s
         for i in np.flatnonzero(events["kind"] != CHARGE):
             key = _seen_key(events[i])
             seen[i] = self._seen.get(key) is not None
-            self._seen.put(key, events["created"][i].tobytes())
+            self._seen.put(key, b"")
         return seen
 
     def _remember(self, evicted: Rows) -> None:
         for row in evicted:
             key = bytes([CHARGE]) + row["charge"].tobytes()
-            self._seen.put(key, row["created"].tobytes())
+            self._seen.put(key, (self._seen.get(key) or b"") + row["created"].tobytes())
 
 
 def _seen_key(event: np.void) -> bytes:
-    """Give the key of a charge's id, or of a charge's dispute of one kind."""
+    """Give the key of the times of a charge id, or of a charge's dispute of one kind."""
     return bytes([event["kind"]]) + bytes(event["charge"])
