@@ -4,13 +4,15 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from agents.decisions import ACTIONS
 from agents.merchant import MerchantOutput
 from streams.decoding import Rejected
+from streams.engine import Engine
+from streams.task import SOURCES
 
 SCORED = Counter("chargewatch_scored", "Charges scored, by intervention", ["action"])
 REJECTED = Counter("chargewatch_rejected", "Inputs that could not be used, by reason", ["reason"])
@@ -23,6 +25,17 @@ COMMIT_SECONDS = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0),
 )
 
+LAG_MESSAGES = Gauge("chargewatch_lag_messages", "Messages not yet taken, by input", ["source"])
+LAG_SECONDS = Gauge(
+    "chargewatch_lag_seconds", "Age of the newest scored charge while others wait, else 0"
+)
+TASKS = Gauge("chargewatch_tasks", "Tasks of this worker, by state", ["state"])
+RESTORED_RECORDS = Gauge("chargewatch_restored_records", "Records read by restores under way")
+RESTORE_LEFT = Gauge("chargewatch_restore_left_records", "Records that these still have to read")
+STATE_BYTES = Gauge("chargewatch_state_bytes", "Size of the local databases on disk")
+MODEL = Info("chargewatch_model", "The model that scores")
+MODEL_AGE_SECONDS = Gauge("chargewatch_model_age_seconds", "Time since its snapshot came")
+
 LATENCY_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 5.0, 30.0)
 
 
@@ -30,6 +43,11 @@ class Latencies(Collector):
     """How long charges took from the log of `charges` to the commit of their scored event.
 
     A histogram that takes whole batches, and a batch only counts once it is committed.
+
+    Attributes
+    ----------
+    newest
+        When the broker had the newest charge that was scored, Unix seconds.
 
     Examples
     --------
@@ -45,6 +63,7 @@ class Latencies(Collector):
         self._counts = np.zeros(len(LATENCY_BUCKETS_S) + 1, np.int64)
         self._sum_s = 0.0
         self._waiting: list[npt.NDArray[np.float64]] = []
+        self.newest = 0.0
         registry.register(self)
 
     def add(self, published: npt.NDArray[np.float64]) -> None:
@@ -54,7 +73,9 @@ class Latencies(Collector):
     def settle(self, now: float, *, counts: bool) -> None:
         """Count what was added as committed now, or forget it."""
         if counts and self._waiting:
-            seconds = np.maximum(now - np.concatenate(self._waiting), 0.0)
+            published = np.concatenate(self._waiting)
+            self.newest = max(self.newest, float(published.max(initial=0.0)))
+            seconds = np.maximum(now - published, 0.0)
             places = np.searchsorted(LATENCY_BUCKETS_S, seconds)
             self._counts += np.bincount(places, minlength=len(self._counts))
             self._sum_s += float(seconds.sum())
@@ -69,6 +90,27 @@ class Latencies(Collector):
             buckets=list(zip(bounds, np.cumsum(self._counts).tolist(), strict=True)),
             sum_value=self._sum_s,
         )
+
+
+def show_tasks(engine: Engine, newest_scored: float, now: float) -> None:
+    """Show the lag, the restores and the state of a worker's tasks."""
+    tasks = list(engine.tasks.values())
+    restores = list(engine.restoring.values())
+    for source in SOURCES:
+        LAG_MESSAGES.labels(source).set(sum(task.buffers[source].lag for task in tasks))
+    waits = any(buffer.lag for task in tasks for buffer in task.buffers.values())
+    LAG_SECONDS.set(now - newest_scored if waits and newest_scored else 0.0)
+    TASKS.labels("running").set(len(tasks))
+    TASKS.labels("restoring").set(len(restores))
+    RESTORED_RECORDS.set(sum(restore.records for restore in restores))
+    RESTORE_LEFT.set(sum(restore.end - restore.position for restore in restores))
+    STATE_BYTES.set(sum(task.state.store.size_bytes for task in tasks))
+
+
+def show_model(version: str, age_s: float) -> None:
+    """Show which model scores."""
+    MODEL.info({"version": version})
+    MODEL_AGE_SECONDS.set(age_s)
 
 
 def count_output(output: MerchantOutput) -> None:

@@ -41,7 +41,13 @@ class ModelFollower:
     def __init__(self, topics: Topics, config: Mapping[str, object]) -> None:
         self._follower = Follower(config, topics.models, 0)
         self.snapshot: Snapshot | None = None
+        self._came_at = monotonic()
         self.scorer: Scorer = scorer(None, FEATURES)
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the snapshot in use came, or since the start."""
+        return monotonic() - self._came_at
 
     def catch_up(self) -> None:
         """Read all that is there: no charge is scored by an older model than need be."""
@@ -61,6 +67,7 @@ class ModelFollower:
         values = [value for value in own if value is not None]
         if values:
             self.snapshot = decode_snapshot(values[-1])
+            self._came_at = monotonic()
             self.scorer = scorer(self.snapshot, FEATURES)
 
 

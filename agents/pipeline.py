@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from time import time
+from time import monotonic, time
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from streams.task import Task
 
     TaskEvents = list[tuple[Task, Events]]
+
+_SHOWN_EVERY_S = 1.0
 
 
 class Pipeline:
@@ -72,6 +74,7 @@ class Pipeline:
         self.model.catch_up()
         self.learner = LearnerFeed(settings, self.topics, config, self.producer)
         self._latencies = metrics.Latencies()
+        self._shown_at = 0.0
         self.engine.start()
 
     def count_cards(self, inputs: TaskEvents) -> None:
@@ -128,6 +131,15 @@ class Pipeline:
         elif not has_task:
             self.learner.stop()
         self.model.refresh()
+        self.show()
+
+    def show(self) -> None:
+        """Bring the gauges up to date, once a second."""
+        if monotonic() - self._shown_at < _SHOWN_EVERY_S:
+            return
+        self._shown_at = monotonic()
+        metrics.show_tasks(self.engine, self._latencies.newest, time())
+        metrics.show_model(self.model.scorer.version, self.model.age_s)
 
     def commit(self) -> None:
         """Make everything since the last commit count, or undo it."""

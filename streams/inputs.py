@@ -157,6 +157,7 @@ class Inputs:
                 partition = TopicPartition(self._topic_of[source], task.number)
                 _, end = self._consumer.get_watermark_offsets(partition, cached=True)
                 buffer.is_behind = end < 0 or end - buffer.fetched > _NEARLY_AT_END
+                buffer.end = max(end, buffer.fetched)
                 self._pause_or_resume(partition, buffer)
             frames = task.buffers[BY_MERCHANT]
             if frames.fetched < frames_reach.get(task.number, 0):

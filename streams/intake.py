@@ -76,10 +76,22 @@ class PartitionBuffer:
     ----------
     position
         Offset of the first message to come.
+
+    Attributes
+    ----------
+    fetched
+        Offset after the newest message fetched.
+    end
+        Offset after the newest message that the broker is known to have.
+    is_behind
+        Whether it has to be waited for, as the broker holds more of it.
+    is_paused
+        Whether fetching is paused, as enough is waiting.
     """
 
     def __init__(self, position: int) -> None:
         self.fetched = position
+        self.end = position
         self.is_behind = True
         self.is_paused = False
         self._chunks: deque[tuple[Events, npt.NDArray[np.int64]]] = deque()
@@ -93,6 +105,11 @@ class PartitionBuffer:
     def position(self) -> int:
         """Offset of the first message not taken yet."""
         return int(self._chunks[0][1][0]) if self._chunks else self.fetched
+
+    @property
+    def lag(self) -> int:
+        """Messages that the broker has and that were not taken yet."""
+        return max(self.end - self.position, 0)
 
     @property
     def newest(self) -> float:

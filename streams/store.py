@@ -34,6 +34,10 @@ class Store(Protocol):
     def offset(self) -> int | None:
         """The changelog offset the store stands for, `None` when it has never been written."""
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes that the store takes on disk."""
+
     def clear(self) -> None:
         """Empty the store, its offset too."""
 
@@ -96,6 +100,11 @@ class MemoryStore:
     def offset(self) -> int | None:
         """See `Store.offset`."""
         return self._offset
+
+    @property
+    def size_bytes(self) -> int:
+        """See `Store.size_bytes`."""
+        return 0
 
     def clear(self) -> None:
         """See `Store.clear`."""
