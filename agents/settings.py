@@ -103,6 +103,10 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="names a worker among those of the application; by default host and pid",
         ),
     ] = msgspec.field(default_factory=_this_process)
+    wedged_after_s: Annotated[
+        float,
+        Meta(ge=1, description="a worker without progress for so long ends itself"),
+    ] = 120.0
     label_horizon_days: Annotated[
         float,
         Meta(gt=0, le=180, description="a charge not disputed for so long counts as genuine"),

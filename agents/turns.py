@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from mode import Service
 
 from agents.pipeline import Pipeline
+from agents.watchdog import Watchdog
 from streams.producer import AbortableError
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class Turns(Service):
         self._kafka = ThreadPoolExecutor(1, "kafka")
         self._committed_at = monotonic()
         self._has_sent = False
+        self._watchdog = Watchdog(settings.wedged_after_s)
         self._turn_lock = asyncio.Lock()
         super().__init__(**options)
 
@@ -93,6 +95,8 @@ class Turns(Service):
     async def on_start(self) -> None:
         """Connect."""
         self.pipeline = await self._blocking(Pipeline, self._settings)
+        self.pipeline.producer.on_wait = self._watchdog.alive
+        self._watchdog.start()
         self._app.flow_control.resume()  # streams wait for it, and nobody else does it
 
     async def on_stop(self) -> None:
@@ -117,6 +121,7 @@ class Turns(Service):
             async with self._turn_lock:
                 if not self.should_stop:
                     await self._take_turn(self.pipeline)
+                    self._watchdog.turn(self.pipeline.engine.taken, self.pipeline.engine.lag)
             if self.is_ready and not was_ready:
                 was_ready = True
                 logger.info("worker ready: tasks %s", sorted(self.pipeline.engine.tasks))

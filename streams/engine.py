@@ -94,7 +94,7 @@ class Engine:
             BY_MERCHANT: topics.by_merchant,
         }
         self._consumer = Consumer(
-            _member(settings, config), logger=logging.getLogger("kafka"), error_cb=_say
+            _member(settings, config), logger=logging.getLogger("kafka"), error_cb=self._say
         )
         self._membership = Membership(
             self._consumer,
@@ -112,6 +112,7 @@ class Engine:
             settings.max_buffered,
             settings.future_allowance_s,
         )
+        self._is_cut_off = False
         self._partitions = 0
         self._frames_sent: dict[int, int] = {}
         self._frames_reach: dict[int, int] = {}
@@ -126,6 +127,18 @@ class Engine:
     def restoring(self) -> Mapping[int, Progress]:
         """How far the tasks are that do not run yet."""
         return self._membership.restoring
+
+    @property
+    def taken(self) -> int:
+        """Sum of the positions of all inputs, which changes when anything is taken."""
+        return sum(sum(task.positions().values()) for task in self.tasks.values())
+
+    @property
+    def lag(self) -> int:
+        """Messages that wait, as far as is known; 0 while no broker can be reached."""
+        if self._is_cut_off:
+            return 0
+        return sum(buffer.lag for task in self.tasks.values() for buffer in task.buffers.values())
 
     @property
     def is_ready(self) -> bool:
@@ -146,6 +159,7 @@ class Engine:
         """
         first = self._consumer.poll(timeout_s)
         if first is not None:
+            self._is_cut_off = False
             rest = self._consumer.consume(self._settings.max_batch, timeout=0)
             self._sort_in([first, *rest])
         self._seek_back()
@@ -242,6 +256,11 @@ class Engine:
             else:
                 logger.warning("fetching: %s", error.str())
 
+    def _say(self, error: KafkaError) -> None:
+        """Say what the client waits for; it goes on by itself when that is back."""
+        self._is_cut_off = self._is_cut_off or error.code() == KafkaError._ALL_BROKERS_DOWN
+        logger.warning("Kafka: %s", error.str())
+
     def _seek_back(self) -> None:
         """Fetch again what was undone, where the task is still here."""
         for number, positions in self._to_seek.items():
@@ -271,11 +290,6 @@ def _member(settings: EngineSettings, config: Mapping[str, object]) -> dict[str,
         "queued.max.messages.kbytes": 1 << 16,
     }
     return member | ({"group.instance.id": settings.instance_id} if settings.instance_id else {})
-
-
-def _say(error: KafkaError) -> None:
-    """Say what the client waits for; it goes on by itself when that is back."""
-    logger.warning("Kafka: %s", error.str())
 
 
 _LOST = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)

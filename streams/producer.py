@@ -56,6 +56,8 @@ class OutputProducer:
     ----------
     stopping
         Set it to wait no longer for a broker that does not answer.
+    on_wait
+        Called now and then while a broker is waited for.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class OutputProducer:
         transaction_timeout_ms: int,
     ) -> None:
         self.stopping = Event()
+        self.on_wait: Callable[[], None] = _nothing
         self._settings: dict[str, object] = {
             **config,
             "enable.idempotence": True,
@@ -114,7 +117,7 @@ class OutputProducer:
                 message["callback"] = self._on_delivery
         if reached is not None:
             queued[-1]["callback"] = partial(self._on_last, reached)
-        waiting = _Waiting(self.stopping)
+        waiting = _Waiting(self.stopping, self.on_wait)
         while queued:
             self._producer.produce_batch(topic, queued, partition=partition)
             queued = [message for message in queued if self._must_wait(message)]
@@ -228,7 +231,7 @@ class OutputProducer:
         return producer
 
     def _flush(self) -> None:
-        waiting = _Waiting(self.stopping)
+        waiting = _Waiting(self.stopping, self.on_wait)
         while self._producer.flush(_CALL_TIMEOUT_S) > 0:
             waiting.say("the broker does not take our output")
 
@@ -239,7 +242,7 @@ class OutputProducer:
         timeout_s: float = _CALL_TIMEOUT_S,
     ) -> None:
         """Call a transactional operation, again where the client says that this is right."""
-        waiting = _Waiting(self.stopping)
+        waiting = _Waiting(self.stopping, self.on_wait)
         while True:
             try:
                 operation(*arguments, timeout_s)
@@ -255,8 +258,9 @@ class OutputProducer:
 class _Waiting:
     """Says now and then what is waited for, until the worker stops."""
 
-    def __init__(self, stopping: Event) -> None:
+    def __init__(self, stopping: Event, on_wait: Callable[[], None]) -> None:
         self._stopping = stopping
+        self._on_wait = on_wait
         self._said_at = monotonic()
 
     def say(self, what: str) -> None:
@@ -269,6 +273,11 @@ class _Waiting:
         """
         if self._stopping.is_set():
             raise StoppedError(f"stopped while waiting for Kafka: {what}")
+        self._on_wait()
         if monotonic() - self._said_at > _SAID_EVERY_S:
             logger.warning("waiting for Kafka: %s", what)
             self._said_at = monotonic()
+
+
+def _nothing() -> None:
+    """Do nothing."""
