@@ -54,7 +54,7 @@ _VELOCITY = (
                  "{value:.2f} spent on this card in the last " + w.text)
         for w in WINDOWS
     ),
-    _feature("pace_24h", "times usual", "log1p", "1",
+    _feature("pace_24h", "times usual", "log1p", "30 (itself)",
              "the card is used {value:.1f} times as often as in the last 30 days"),
 )  # fmt: skip
 _HISTORY = (

@@ -27,6 +27,7 @@ CARD = np.dtype(
         ("overflow_until", "f8"),
         ("charge_ids", "u8", (LATEST_CHARGES, 2)),
         ("charge_created", "f8", (LATEST_CHARGES,)),
+        ("charge_clock", "f8", (LATEST_CHARGES,)),
         ("counts", "u4", (TOTAL_SLOTS,)),
         ("sums", "f4", (TOTAL_SLOTS,)),
         ("deviations_7d", "f4", (SLOTS[SEVEN_DAYS],)),
@@ -58,8 +59,9 @@ largest
 overflow_until
     Until when a charge id may be younger than the deduplication window and yet no longer among
     `charge_ids`, Unix seconds.
-charge_ids, charge_created
-    Ids and times of the charges that arrived last, a ring written at `charges` modulo its length.
+charge_ids, charge_created, charge_clock
+    Ids and times of the charges that arrived last, and the clock at which they did: a ring written
+    at `charges` modulo its length.
 counts, sums
     The tiles of the sliding windows (see `streams.windows`).
 deviations_7d

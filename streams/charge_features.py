@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from streams.events import Rows
 
 
-def _feature(name: str, text: str, missing: str = "0") -> Feature:
+def _feature(name: str, text: str) -> Feature:
+    missing = "1" if name.endswith("_missing") else "0"
     return Feature(name, "charge", "flag", "none", missing, text)
 
 

@@ -52,7 +52,7 @@ _VELOCITY = (
                  "{value:.2f} charged at this merchant in the last " + w.text)
         for w in WINDOWS
     ),
-    _feature("pace_1h", "times usual", "log1p", "1",
+    _feature("pace_1h", "times usual", "log1p", "168 (itself)",
              "the merchant is {value:.1f} times as busy as in the last 7 days"),
 )  # fmt: skip
 _CARDS = (

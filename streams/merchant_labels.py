@@ -42,6 +42,8 @@ may still come, and more than nothing, as else a busy merchant's latest labels w
 UINT16_MAX = 65535
 NEVER_DAYS = 91.0
 
+_FIRST_SHARE = f"{PRIOR_SHARE * PRIOR_CHARGES / (PRIOR_CHARGES + 1):.2g} (prior and itself)"
+
 
 def _feature(name: str, unit: str, transform: Any, missing: str, text: str) -> Feature:
     return Feature(f"merchant_{name}", "merchant", unit, transform, missing, text)
@@ -49,12 +51,12 @@ def _feature(name: str, unit: str, transform: Any, missing: str, text: str) -> F
 
 LABEL_FEATURES = (
     *(
-        _feature(f"dispute_share_{days}d", "share", "none", f"{PRIOR_SHARE}",
+        _feature(f"dispute_share_{days}d", "share", "none", _FIRST_SHARE,
                  "{value:.1%} of the merchant's charges disputed as fraud in the last "
                  f"{days} days")
         for days in SHARE_DAYS
     ),
-    _feature("other_dispute_share_90d", "share", "none", f"{PRIOR_SHARE}",
+    _feature("other_dispute_share_90d", "share", "none", _FIRST_SHARE,
              "{value:.1%} of the merchant's charges disputed for other reasons in 90 days"),
     _feature("since_fraud_dispute", "days", "log1p", "91",
              "the merchant's last fraud dispute came {value:.0f} days ago"),

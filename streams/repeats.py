@@ -50,16 +50,21 @@ def was_evicted(evicted: Any, evictions: int, slot: int, event: Any, window_s: f
 def remember_id(
     record: Any, event: Any, slot: int, window_s: float, evicted: Any, evictions: int
 ) -> int:
-    """Remember a charge's id in place of the oldest; tell whether that one had to be evicted."""
+    """Remember a charge's id in place of the oldest; tell whether that one had to be evicted.
+
+    It may be repeated for as long as the clock is within a window of when it came, which for a
+    late charge is later than its own time.
+    """
+    now = max(record.clock_s, event.created)
     place = record.charges % LATEST_CHARGES
-    expires = record.charge_created[place] + window_s
-    evict = record.charges >= LATEST_CHARGES and expires >= max(record.clock_s, event.created)
+    evict = record.charges >= LATEST_CHARGES and record.charge_clock[place] + window_s >= now
     if evict:
         entry = evicted[evictions]
         entry.slot = slot
         entry.charge[:] = record.charge_ids[place]
         entry.created = record.charge_created[place]
-        record.overflow_until = max(record.overflow_until, expires)
+        record.overflow_until = max(record.overflow_until, entry.created + window_s)
     record.charge_ids[place] = event.charge
     record.charge_created[place] = event.created
+    record.charge_clock[place] = now
     return 1 if evict else 0

@@ -175,13 +175,13 @@ class BruteForce:
     def _is_repeat(self, counted: Sequence[Counted], charge: Charge) -> bool:
         """Whether the card remembers a charge of this id, made at most a window apart.
 
-        It remembers the latest, and of those before them what could still come again when the
-        latest pushed it out.
+        It remembers the latest, and of those before them the ones that had come at most a window
+        before they were pushed out, by the card's clock.
         """
         for place, other in enumerate(counted):
             if place + LATEST_IDS < len(counted):
                 pushed_out_at = counted[place + LATEST_IDS].clock
-                is_remembered = other.created + self._dedup_window_s >= pushed_out_at
+                is_remembered = other.clock + self._dedup_window_s >= pushed_out_at
             else:
                 is_remembered = True
             is_near = abs(other.created - charge.created) <= self._dedup_window_s
