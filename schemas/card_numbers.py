@@ -4,8 +4,8 @@ A card number is 13 to 19 digits that pass the Luhn check: a maximal run of digi
 no card number), or consecutive runs in one of the groupings that card numbers are written in, with
 single spaces or hyphens between. Digits are the ASCII ones. A UUID is never taken for groups.
 
-One in ten random runs of such a length passes the check. A hash in hexadecimal has such a run now
-and then and is then taken for a card number; a token in Base64 practically never is.
+One in ten random runs of such a length passes the check. So one random hash in hexadecimal out of
+550 (128 bits) or 220 (256 bits) is taken for a card number; a token in Base64 practically never is.
 """
 
 import re
