@@ -3,6 +3,7 @@
 import logging
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
@@ -15,48 +16,67 @@ logger = logging.getLogger(__name__)
 
 _OFFSET_KEY = b"\x00offset"
 _FORMAT_KEY = b"\x00format"
+_LOCKED = ("lock hold by", "Resource temporarily unavailable")
 _BLOOM_BITS_PER_KEY = 10  # one false positive in a hundred look-ups of an unknown key
 _BLOCK_CACHE_BYTES = 32 << 20
 _WRITE_BUFFER_BYTES = 32 << 20
 
 
-class StateInUseError(OperationalError):
+class StateError(OperationalError):
+    """A task's database cannot be used: the disk is full or not ours to write, or has failed."""
+
+
+class StateInUseError(StateError):
     """Another process has a task's database open."""
 
 
 class RocksStore:
     """One RocksDB database that holds only what a transaction has committed.
 
+    Damage that shows while it is used is an error, and empties the database when it is next opened.
+
     Parameters
     ----------
     path
         Directory of the database; made when it is missing.
     format_id
-        Names the layout of the records. A database of another layout is emptied, and so is one
-        that RocksDB cannot open: the changelog has everything.
+        Names the layout of the records. A database of another layout is emptied, and so is a
+        damaged one: the changelog has everything.
 
     Raises
     ------
     StateInUseError
         When another process has the database open.
+    StateError
+        When the disk refuses it. It is left as it is.
     """
 
     def __init__(self, path: Path, format_id: str) -> None:
         self._path = path
         self._format = format_id.encode()
+        self._damage_note = path / "DAMAGED"
         self._db = self._open_sound()
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """See `Store.get_many`."""
-        return cast("list[bytes | None]", self._db.get(list(keys)))
+        with self._failures_named():
+            return cast("list[bytes | None]", self._db.get(list(keys)))
 
     def scan(self, keys: KeyRange) -> Iterator[tuple[bytes, bytes]]:
         """See `Store.scan`."""
         options = ReadOptions()
         options.set_iterate_upper_bound(keys.end)
-        # The list ends the iterator at once: RocksDB keeps its lock while one is alive.
-        items = self._db.items(from_key=keys.start, read_opt=options)
-        return iter(cast("list[tuple[bytes, bytes]]", list(items)))
+        found: list[tuple[bytes, bytes]] = []
+        with self._failures_named():
+            # Not kept: RocksDB keeps its lock while an iterator is alive. Not `items`: at a
+            # damaged block that just ends.
+            at = self._db.iter(options)
+            at.seek(keys.start)
+            while at.valid():
+                found.append((at.key(), at.value()))
+                at.next()
+            at.status()
+        return iter(found)
 
     def write(self, changes: Changes, dropped: Iterable[KeyRange], offset: int) -> None:
         """See `Store.write`."""
@@ -69,12 +89,13 @@ class RocksStore:
             else:
                 batch.put(key, value)
         batch.put(_OFFSET_KEY, b"%d" % offset)
-        self._db.write(batch)
+        with self._failures_named():
+            self._db.write(batch)
 
     @property
     def offset(self) -> int | None:
         """See `Store.offset`."""
-        stored: bytes | None = self._db.get(_OFFSET_KEY)
+        [stored] = self.get_many([_OFFSET_KEY])
         return None if stored is None else int(stored)
 
     @property
@@ -84,29 +105,33 @@ class RocksStore:
 
     def clear(self) -> None:
         """See `Store.clear`."""
-        self._db.close()
-        shutil.rmtree(self._path)
-        self._db = self._open()
+        with self._failures_named():
+            self._db.close()
+            self._db = self._open_empty()
 
     def close(self) -> None:
         """See `Store.close`."""
-        self._db.close()
+        with self._failures_named():
+            self._db.close()
 
     def _open_sound(self) -> Rdict:
-        try:
-            db = self._open()
-            stored: bytes | None = db.get(_FORMAT_KEY)
-            if stored == self._format:
-                return db
-            db.close()
-            cause = "it holds another record layout"
-        except Exception as error:
-            if "lock hold by" in str(error) or "While lock file" in str(error):
-                raise StateInUseError(f"{self._path} is in use by another worker") from error
-            cause = str(error)
-        logger.warning("emptying the state in %s, to be restored: %s", self._path, cause)
-        shutil.rmtree(self._path)
-        return self._open()
+        """Open the database; empty it first when it is damaged or of another layout."""
+        with self._failures_named():
+            cause = self._damage_left()
+            if cause is None:
+                try:
+                    db = self._open()
+                    stored: bytes | None = db.get(_FORMAT_KEY)
+                    if stored == self._format:
+                        return db
+                    db.close()
+                    cause = "it holds another record layout"
+                except Exception as error:
+                    if not _is_damage(error):
+                        raise
+                    cause = str(error)
+            logger.warning("emptying the state in %s, to be restored: %s", self._path, cause)
+            return self._open_empty()
 
     def _open(self) -> Rdict:
         fresh = not (self._path / "CURRENT").exists()
@@ -115,6 +140,38 @@ class RocksStore:
         if fresh:
             db.put(_FORMAT_KEY, self._format)
         return db
+
+    def _open_empty(self) -> Rdict:
+        shutil.rmtree(self._path)
+        return self._open()
+
+    @contextmanager
+    def _failures_named(self) -> Iterator[None]:
+        """Raise what RocksDB and the disk refuse as a `StateError`, and leave a note of damage."""
+        try:
+            yield
+        except Exception as error:
+            if any(sign in str(error) for sign in _LOCKED):
+                raise StateInUseError(f"{self._path} is in use by another worker") from error
+            if _is_damage(error):
+                with suppress(OSError):
+                    self._damage_note.write_text(str(error))
+                raise StateError(
+                    f"the state in {self._path} is damaged, and rebuilt at the next start: {error}"
+                ) from error
+            raise StateError(f"cannot use the state in {self._path}: {error}") from error
+
+    def _damage_left(self) -> str | None:
+        """Return what was found damaged when the database was last in use."""
+        return self._damage_note.read_text() if self._damage_note.exists() else None
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether files are torn or missing, as opposed to a disk that refuses."""
+    text = str(error)
+    if isinstance(error, OSError):
+        return False
+    return "No such file" in text or not (text.startswith("IO error") or "(os error" in text)
 
 
 def _options() -> Options:

@@ -1,0 +1,260 @@
+"""The store on disk: what is torn is rebuilt, what is in the way is named, nothing is made up."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from rocksdict import Options, Rdict
+
+from streams.errors import OperationalError
+from streams.rocks import RocksStore, StateError, StateInUseError
+from streams.store import KeyRange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+ALL = KeyRange(b"\x01", b"\xff")
+COMMITS = 30
+
+
+def changes_of(commit: int) -> dict[bytes, bytes | None]:
+    """Two hundred records of a kilobyte, fifty of them new."""
+    return {b"\x01%05d" % n: bytes([commit]) * 1000 for n in range(commit * 50, commit * 50 + 200)}
+
+
+def state_after(commits: int) -> dict[bytes, bytes | None]:
+    state: dict[bytes, bytes | None] = {}
+    for commit in range(commits):
+        state.update(changes_of(commit))
+    return state
+
+
+def contents(store: RocksStore) -> dict[bytes, bytes | None]:
+    return dict(store.scan(ALL))
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with several files of tables, and a log that holds the last commits."""
+    path = tmp_path_factory.mktemp("written") / "db"
+    store = RocksStore(path, "layout")
+    for commit in range(COMMITS):
+        store.write(changes_of(commit), [], commit + 1)
+        if commit == COMMITS // 2:
+            store.close()
+            store = RocksStore(path, "layout")
+    # Copied while it is open: closed in peace, it would have no log to replay.
+    shutil.copytree(path, path.with_name("copy"))
+    store.close()
+    return path.with_name("copy")
+
+
+@pytest.fixture
+def path(written: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(written, tmp_path / "db")
+
+
+def test_reopened_state_is_the_same(path: Path) -> None:
+    """After a crash, too: what was written is there without having been closed."""
+    for _ in range(2):
+        store = RocksStore(path, "layout")
+        assert (store.offset, contents(store)) == (COMMITS, state_after(COMMITS))
+        store.close()
+
+
+def test_other_layout_is_emptied(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = RocksStore(path, "another layout")
+    assert (store.offset, contents(store)) == (None, {})
+    assert f"emptying the state in {path}, to be restored: it holds another" in caplog.text
+    store.write({b"\x01a": b"1"}, [], 5)
+    store.close()
+    store = RocksStore(path, "another layout")
+    assert (store.offset, contents(store)) == (5, {b"\x01a": b"1"})
+    store.close()
+
+
+def nothing(path: Path) -> None:
+    path.mkdir()
+
+
+def files_without_a_database(path: Path) -> None:
+    path.mkdir()
+    (path / "LOG").write_text("2026/01/01-00:00:00")
+    (path / "000004.log").write_bytes(b"")
+
+
+def no_format(path: Path) -> None:
+    Rdict(str(path), Options(raw_mode=True)).close()
+
+
+@pytest.mark.parametrize("interrupted", [nothing, files_without_a_database, no_format])
+def test_interrupted_creation_is_begun_again(
+    tmp_path: Path, interrupted: Callable[[Path], None]
+) -> None:
+    interrupted(tmp_path / "db")
+    store = RocksStore(tmp_path / "db", "layout")
+    assert (store.offset, contents(store)) == (None, {})
+    store.write({b"\x01a": b"1"}, [], 1)
+    store.close()
+    store = RocksStore(tmp_path / "db", "layout")
+    assert (store.offset, contents(store)) == (1, {b"\x01a": b"1"})
+    store.close()
+
+
+def remove(file: Path) -> None:
+    file.unlink()
+
+
+def empty(file: Path) -> None:
+    os.truncate(file, 0)
+
+
+def tear(file: Path) -> None:
+    os.truncate(file, file.stat().st_size // 2)
+
+
+def scribble(file: Path) -> None:
+    raw = bytearray(file.read_bytes())
+    for place in range(len(raw) // 5, len(raw), max(1, len(raw) // 50)):
+        raw[place] ^= 0xFF
+    file.write_bytes(raw)
+
+
+@pytest.mark.parametrize("damage", [remove, empty, tear, scribble])
+def test_damaged_database_is_rebuilt_or_stands_for_an_earlier_commit(
+    path: Path, damage: Callable[[Path], None]
+) -> None:
+    """Whichever file it is, what is read is what its offset stands for."""
+    names = sorted(file.name for file in path.iterdir())
+    assert {"CURRENT", "OPTIONS", "MANIFEST"} <= {name.split("-")[0] for name in names}
+    assert len([name for name in names if name.endswith(".sst")]) >= 1
+    assert any(file.suffix == ".log" and file.stat().st_size for file in path.iterdir())
+    emptied = 0
+    for name in names:
+        copy = shutil.copytree(path, path.with_name(name))
+        damage(copy / name)
+        store = RocksStore(copy, "layout")
+        offset = store.offset
+        assert contents(store) == state_after(offset or 0), name
+        emptied += offset is None
+        store.write({b"\x01a": b"1"}, [], 99)
+        store.close()
+    assert emptied >= 2
+
+
+def test_damage_that_shows_late_is_an_error_and_rebuilt_at_the_next_start(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A block gone bad in the middle of a file: neither half a scan nor the same error for ever."""
+    tables = max(path.glob("*.sst"), key=lambda file: file.stat().st_size)
+    raw = bytearray(tables.read_bytes())
+    raw[len(raw) // 8 : len(raw) // 4] = bytes(len(raw) // 4 - len(raw) // 8)
+    tables.write_bytes(raw)
+    store = RocksStore(path, "layout")
+    with pytest.raises(StateError, match=rf"{path} is damaged, and rebuilt at the next start: Cor"):
+        list(store.scan(ALL))
+    with pytest.raises(StateError, match="is damaged"):
+        store.get_many([b"\x01%05d" % n for n in range(COMMITS * 50)])
+    store.close()
+    store = RocksStore(path, "layout")
+    assert (store.offset, contents(store)) == (None, {})
+    assert "to be restored: Corruption: block checksum mismatch" in caplog.text
+    store.close()
+
+
+def test_database_in_use_is_named(path: Path) -> None:
+    store = RocksStore(path, "layout")
+    with pytest.raises(StateInUseError, match=f"{path} is in use by another worker"):
+        RocksStore(path, "layout")
+    assert contents(store) == state_after(COMMITS)
+    store.close()
+
+
+HOLD = """
+import pathlib, sys
+from streams.rocks import RocksStore
+store = RocksStore(pathlib.Path(sys.argv[1]), "layout")
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def other_process(path: Path) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        yield process
+        process.kill()
+
+
+def test_database_of_another_process_is_named_and_left_alone(
+    path: Path, other_process: subprocess.Popen[str]
+) -> None:
+    with pytest.raises(StateInUseError, match="is in use by another worker"):
+        RocksStore(path, "another layout")
+    other_process.kill()
+    other_process.wait()
+    store = RocksStore(path, "layout")  # a killed process holds no lock
+    assert contents(store) == state_after(COMMITS)
+    store.close()
+
+
+FULL_DISK = """
+import pathlib, resource, sys
+from streams.rocks import RocksStore, StateError
+from streams.store import KeyRange
+path = pathlib.Path(sys.argv[1])
+limit = lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+limit(0)
+try:
+    RocksStore(path, "layout")
+except StateError as error:
+    print(error)
+limit(500_000)
+store = RocksStore(path, "layout")
+try:
+    for offset in range(1000, 2000):
+        store.write({b"\\x02": bytes(10_000), b"\\x03%d" % offset: b""}, [], offset)
+except StateError as error:
+    print(error)
+print(offset, store.offset, len(list(store.scan(KeyRange(b"\\x03", b"\\x04")))))
+"""
+
+
+def test_full_disk_is_named_and_loses_nothing(path: Path) -> None:
+    """A limit on the size of files stands in for it: RocksDB is refused in the same way."""
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True, check=False
+    )
+    opening, writing, state, *_ = done.stdout.splitlines()
+    assert opening.startswith(f"cannot use the state in {path}: ")
+    assert "File too large" in opening
+    assert writing.startswith(f"cannot use the state in {path}: IO error: ")
+    refused, offset, markers = map(int, state.split())
+    assert offset == refused - 1
+    assert markers == refused - 1000
+    store = RocksStore(path, "layout")
+    assert store.offset == offset
+    assert contents(store).items() >= state_after(COMMITS).items()
+    store.close()
+
+
+@pytest.mark.parametrize("place", ["file", "file/db"])
+def test_place_that_is_no_directory_is_named(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("not ours")
+    with pytest.raises(StateError, match=f"cannot use the state in {tmp_path / place}: "):
+        RocksStore(tmp_path / place, "layout")
+    assert (tmp_path / "file").read_text() == "not ours"
+    assert issubclass(StateError, OperationalError)

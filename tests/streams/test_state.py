@@ -1,0 +1,151 @@
+"""A task's tables against plain dictionaries, above both stores."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from streams.rocks import RocksStore
+from streams.state import TaskState
+from streams.store import KeyRange, MemoryStore
+
+if TYPE_CHECKING:
+    from streams.state import Table
+    from streams.store import Store
+
+TABLES = ("cards", "merchants", "seen", "pending", "due", "orphans", "meta")
+
+tables = st.sampled_from(TABLES)
+keys = st.lists(st.sampled_from([b"\x00", b"\x01", b"a", b"\xff"]), max_size=3).map(b"".join)
+values = st.binary(max_size=5)
+
+
+class StateMachine(RuleBasedStateMachine):
+    """Random reads and writes, commits and the lack of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.committed: dict[tuple[str, bytes], bytes] = {}
+        self.changed: dict[tuple[str, bytes], bytes | None] = {}
+        self.dropped: list[tuple[str, bytes, bytes]] = []
+        self.offset: int | None = None
+        self.replayed = MemoryStore()
+
+    @initialize()
+    def open(self) -> None:
+        self.state = TaskState(self.new_store())
+
+    def new_store(self) -> Store:
+        return MemoryStore()
+
+    def table(self, name: str) -> Table:
+        table: Table = getattr(self.state, name)
+        return table
+
+    def current(self) -> dict[tuple[str, bytes], bytes]:
+        both = {**self.committed, **self.changed}
+        return {key: value for key, value in both.items() if value is not None}
+
+    @rule(table=tables, key=keys, value=values)
+    def put(self, table: str, key: bytes, value: bytes) -> None:
+        self.table(table).put(key, value)
+        self.changed[table, key] = value
+
+    @rule(table=tables, key=keys)
+    def delete(self, table: str, key: bytes) -> None:
+        self.table(table).delete(key)
+        self.changed[table, key] = None
+
+    @rule(table=tables, start=keys, end=keys)
+    def drop(self, table: str, start: bytes, end: bytes) -> None:
+        start, end = sorted((start, end))
+        self.table(table).drop(start, end)
+        self.dropped.append((table, start, end))
+
+    @rule(table=tables, some=st.lists(keys, max_size=5))
+    def get(self, table: str, some: list[bytes]) -> None:
+        current = self.current()
+        expected = [current.get((table, key)) for key in some]
+        assert self.table(table).get_many(some) == expected
+        assert [self.table(table).get(key) for key in some] == expected
+
+    @rule(table=tables, start=keys, end=keys)
+    def scan(self, table: str, start: bytes, end: bytes) -> None:
+        start, end = sorted((start, end))
+        expected = sorted(
+            (key, value)
+            for (name, key), value in self.current().items()
+            if name == table and start <= key < end
+        )
+        assert list(self.table(table).scan(start, end)) == expected
+
+    @rule(offset=st.integers(0, 2**40))
+    def commit(self, offset: int) -> None:
+        self.replayed.write(self.state.changes(), [], offset)
+        self.state.commit(offset)
+        for table, start, end in self.dropped:
+            for name, key in list(self.committed):
+                if name == table and start <= key < end:
+                    del self.committed[name, key]
+        self.committed = self.current()
+        self.offset = offset
+        self.forget()
+
+    @rule()
+    def discard(self) -> None:
+        self.state.discard()
+        self.forget()
+
+    def forget(self) -> None:
+        self.changed, self.dropped = {}, []
+
+    @invariant()
+    def store_holds_what_was_committed(self) -> None:
+        store = self.state.store
+        assert store.offset == self.offset
+        assert dict(everything(store)) == {
+            bytes([1 + TABLES.index(table)]) + key: value
+            for (table, key), value in self.committed.items()
+        }
+
+    @invariant()
+    def changelog_has_all_of_it(self) -> None:
+        """Replayed, the commits give what was committed, and at most what was dropped besides."""
+        assert set(everything(self.replayed)) >= set(everything(self.state.store))
+
+
+class RocksMachine(StateMachine):
+    """The same on disk, closed and opened again now and then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = Path(tempfile.mkdtemp())
+
+    def new_store(self) -> Store:
+        return RocksStore(self.directory / "db", "layout")
+
+    @rule()
+    def reopen(self) -> None:
+        self.state.store.close()
+        self.state = TaskState(self.new_store())
+        self.forget()
+
+    def teardown(self) -> None:
+        self.state.store.close()
+        shutil.rmtree(self.directory)
+
+
+def everything(store: Store) -> list[tuple[bytes, bytes]]:
+    return list(store.scan(KeyRange(b"\x01", b"\x08")))
+
+
+TestMemory = StateMachine.TestCase
+TestMemory.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
+TestRocks = RocksMachine.TestCase
+TestRocks.settings = settings(max_examples=8, stateful_step_count=40, deadline=None)
