@@ -2,13 +2,15 @@
 
 numba keys its on-disk cache by the source file of the function compiled, not by the files of the
 functions and constants it uses, so a kernel could outlive a change of its parts. The cache of this
-package therefore lies in a directory named after the sources of all kernels.
+package therefore lies in a directory named after the sources of all kernels and of what they
+import.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 from pathlib import Path
 
 from numba import njit
@@ -18,11 +20,16 @@ _PACKAGE = Path(__file__).parent
 
 
 def _digest_of_sources(package: Path) -> str:
+    sources = {path.stem: path.read_bytes() for path in package.glob("*.py")}
+    kernels = [name for name, source in sources.items() if b"streams.compiled" in source]
+    used = {
+        imported.decode()
+        for name in kernels
+        for imported in re.findall(rb"from streams\.(\w+) import", sources[name])
+    }
     digest = hashlib.sha256()
-    for path in sorted(package.glob("*.py")):
-        source = path.read_bytes()
-        if b"streams.compiled" in source:
-            digest.update(source)
+    for name in sorted({*kernels, *used}):
+        digest.update(sources[name])
     return digest.hexdigest()[:16]
 
 
