@@ -102,6 +102,7 @@ def show_tasks(engine: Engine, newest_scored: float, now: float) -> None:
     LAG_SECONDS.set(now - newest_scored if waits and newest_scored else 0.0)
     TASKS.labels("running").set(len(tasks))
     TASKS.labels("restoring").set(len(restores))
+    TASKS.labels("standby").set(len(engine.copied))
     RESTORED_RECORDS.set(sum(restore.records for restore in restores))
     RESTORE_LEFT.set(sum(restore.end - restore.position for restore in restores))
     STATE_BYTES.set(sum(task.state.store.size_bytes for task in tasks))

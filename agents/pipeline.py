@@ -60,6 +60,7 @@ class Pipeline:
                 instance_id=settings.instance_id,
                 exactly_once=exactly_once,
                 session_timeout_ms=settings.session_timeout_ms,
+                standby_replicas=settings.standby_replicas,
                 max_batch=settings.max_batch,
                 future_allowance_s=settings.future_allowance_minutes * 60.0,
             ),
@@ -114,8 +115,12 @@ class Pipeline:
         self.producer.send(self.topics.scored, [scored[i] for i in order])
 
     def learn(self, examples: Sequence[Message]) -> None:
-        """Learn; send a snapshot when one is due."""
+        """Learn; send a snapshot when one is due.
+
+        Task 0 counts as changed, so that the commit proves that it and the learner are still here.
+        """
         self.learner.learn(examples)
+        self.engine.tasks[0].is_dirty = True
 
     def reject(self, rejected: Sequence[Rejected]) -> None:
         """Send inputs that could not be used to their topic."""

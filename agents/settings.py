@@ -103,6 +103,10 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="names a worker among those of the application; by default host and pid",
         ),
     ] = msgspec.field(default_factory=_this_process)
+    standby_replicas: Annotated[
+        int,
+        Meta(ge=0, le=10, description="other workers that keep a copy of each task's state"),
+    ] = 0
     wedged_after_s: Annotated[
         float,
         Meta(ge=1, description="a worker without progress for so long ends itself"),

@@ -10,18 +10,21 @@ from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from streams.client import Config
 from streams.errors import OperationalError
 from streams.inputs import Inputs, Work
 from streams.membership import Membership, TaskFactory
 from streams.partitioner import partitions_of
 from streams.producer import AbortableError, OutputProducer
 from streams.restore import Progress
+from streams.standby import Standbys
 from streams.task import BY_MERCHANT, CHARGES, DISPUTES, Task
 from streams.topics import Topics
 
 logger = logging.getLogger(__name__)
 
 _ANSWER_S = 30.0
+_HEARTBEAT_MS = 1000  # a member hears of a rebalance by the answer to a heartbeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class EngineSettings:
         Whether outputs, state and offsets are one transaction.
     session_timeout_ms
         How long the group waits for a silent worker before its tasks go to others.
+    standby_replicas
+        Other workers that keep a copy of each task's state.
     max_batch
         Events taken at about the most at a time.
     max_buffered
@@ -51,6 +56,7 @@ class EngineSettings:
     instance_id: str = ""
     exactly_once: bool = True
     session_timeout_ms: int = 10_000
+    standby_replicas: int = 0
     max_batch: int = 4000
     max_buffered: int = 20_000
     future_allowance_s: float = 3600.0
@@ -81,7 +87,7 @@ class Engine:
         self,
         settings: EngineSettings,
         topics: Topics,
-        config: Mapping[str, object],
+        config: Config,
         producer: OutputProducer,
         factory: TaskFactory,
     ) -> None:
@@ -96,6 +102,14 @@ class Engine:
         self._consumer = Consumer(
             _member(settings, config), logger=logging.getLogger("kafka"), error_cb=self._say
         )
+        self._standbys = Standbys(
+            config,
+            settings.application_id,
+            topics.changelog,
+            settings.standby_replicas,
+            factory.open_store,
+            self._consumer.memberid,
+        )
         self._membership = Membership(
             self._consumer,
             settings.application_id,
@@ -104,6 +118,7 @@ class Engine:
             topics.changelog,
             factory,
             self._let_go,
+            self._standbys,
         )
         self._inputs = Inputs(
             self._consumer,
@@ -129,6 +144,11 @@ class Engine:
         return self._membership.restoring
 
     @property
+    def copied(self) -> list[int]:
+        """Numbers of the tasks of others whose state is copied here."""
+        return self._standbys.numbers
+
+    @property
     def taken(self) -> int:
         """Sum of the positions of all inputs, which changes when anything is taken."""
         return sum(sum(task.positions().values()) for task in self.tasks.values())
@@ -148,6 +168,8 @@ class Engine:
     def start(self) -> None:
         """Join the group."""
         self._membership.join(self._topics.charges)
+        if self._settings.standby_replicas:
+            self._standbys.start()
 
     def fetch(self, timeout_s: float) -> Work:
         """Wait for input, serve rebalances, and take what is next in event time.
@@ -184,7 +206,8 @@ class Engine:
 
         1. Every changed task puts its changed records and its positions into its changelog.
         2. The positions go into the transaction as the group's offsets, which is where the
-           broker refuses a worker that has lost its tasks.
+           broker refuses a worker that has lost its tasks. Those of unchanged tasks do not:
+           offsets without a state behind them would look like a state that was lost.
         3. The transaction is committed.
         4. Every changed task writes its changes to its store.
 
@@ -198,7 +221,7 @@ class Engine:
             self._producer.send(self._topics.changelog, changes, task.number, reached)
         offsets = [
             TopicPartition(self._topic_of[source], task.number, position)
-            for task in self.tasks.values()
+            for task in dirty
             for source, position in task.positions().items()
         ]
         try:
@@ -224,6 +247,8 @@ class Engine:
         """Commit, give the tasks back, and leave the group."""
         self._consumer.close()
         self._membership.close()
+        if self._settings.standby_replicas:
+            self._standbys.close()
 
     def _let_go(self, *, is_lost: bool) -> None:
         """Settle before tasks leave: a lost task must not be written for any more."""
@@ -272,14 +297,14 @@ class Engine:
         self._to_seek.clear()
 
 
-def _member(settings: EngineSettings, config: Mapping[str, object]) -> dict[str, object]:
+def _member(settings: EngineSettings, config: Config) -> Config:
     """Return the settings of a member of the group."""
     member = {
         **config,
         "group.id": settings.application_id,
         "partition.assignment.strategy": "cooperative-sticky",
         "session.timeout.ms": settings.session_timeout_ms,
-        "heartbeat.interval.ms": settings.session_timeout_ms // 4,
+        "heartbeat.interval.ms": _HEARTBEAT_MS,
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "isolation.level": "read_committed",

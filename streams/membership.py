@@ -14,9 +14,11 @@ from typing import Protocol
 
 from confluent_kafka import Consumer, TopicPartition
 
+from streams.client import Config
 from streams.errors import OperationalError
 from streams.follower import Follower
 from streams.restore import Progress, RestoreStoppedError, restore
+from streams.standby import Standbys
 from streams.store import Store
 from streams.task import Task
 
@@ -77,6 +79,8 @@ class Membership:
         Makes tasks.
     let_go
         Called before tasks leave.
+    standbys
+        The copies of other tasks that are kept here.
 
     Attributes
     ----------
@@ -91,10 +95,11 @@ class Membership:
         consumer: Consumer,
         group: str,
         topic_of: Mapping[str, str],
-        config: Mapping[str, object],
+        config: Config,
         changelog: str,
         factory: TaskFactory,
         let_go: LetGo,
+        standbys: Standbys,
     ) -> None:
         self.tasks: dict[int, Task] = {}
         self.has_joined = False
@@ -105,6 +110,7 @@ class Membership:
         self._changelog = changelog
         self._factory = factory
         self._let_go = let_go
+        self._standbys = standbys
         self._opening: dict[int, _Opening] = {}
         self._opener = ThreadPoolExecutor(1, "restore")
 
@@ -155,6 +161,7 @@ class Membership:
 
     def _open(self, number: int, progress: Progress) -> tuple[Task, Positions]:
         """Open and restore a task; return it with the positions to go on from."""
+        self._standbys.take_over(number)
         store = self._factory.open_store(number)
         try:
             follower = Follower(self._config, self._changelog, number, group=self._group)
@@ -204,20 +211,22 @@ class Membership:
             task = self.tasks.pop(number, None)
             if task is not None:
                 task.state.store.close()
+                self._standbys.let_go(number)
             opening = self._opening.pop(number, None)
             if opening is not None:
                 opening.progress.stop.set()
-                self._opener.submit(_discard, opening)  # before any later one of the same number
+                # Before any later opening of the same number.
+                self._opener.submit(self._discard, number, opening)
         self._consumer.incremental_unassign(
             [self._partition(source, number) for number in leaving for source in self._topic_of]
         )
 
+    def _discard(self, number: int, opening: _Opening) -> None:
+        """Close the store of a task that was taken away while it was opened."""
+        with suppress(RestoreStoppedError):
+            task, _ = opening.done.result()
+            task.state.store.close()
+        self._standbys.let_go(number)
+
     def _partition(self, source: str, number: int, offset: int = -1001) -> TopicPartition:
         return TopicPartition(self._topic_of[source], number, offset)
-
-
-def _discard(opening: _Opening) -> None:
-    """Close the store of a task that was taken away while it was opened."""
-    with suppress(RestoreStoppedError):
-        task, _ = opening.done.result()
-        task.state.store.close()

@@ -41,9 +41,6 @@ class Progress:
 def restore(store: Store, follower: Follower, number: int, progress: Progress) -> None:
     """Read the changelog from where the store stands to the end, in bulk.
 
-    A store that stands for more than the changelog holds is not trusted and emptied first, and so
-    is one that stands for less than what the changelog still remembers.
-
     Parameters
     ----------
     store
@@ -61,15 +58,7 @@ def restore(store: Store, follower: Follower, number: int, progress: Progress) -
         When it was stopped before the end was reached.
     """
     began = shown = monotonic()
-    low, progress.end = follower.watermarks()
-    if store.offset is not None and not low <= store.offset <= progress.end:
-        logger.warning(
-            "task %d: the local state stands at %d, the changelog holds %d to %d: emptied",
-            number, store.offset, low, progress.end,
-        )  # fmt: skip
-        store.clear()
-    progress.position = low if store.offset is None else store.offset
-    follower.seek(progress.position)
+    progress.position, progress.end = seek_to_store(store, follower, number)
     for messages in follower.read_to_end():
         changes = {cast("bytes", message.key()): message.value() for message in messages}
         progress.position = cast("int", messages[-1].offset()) + 1
@@ -83,3 +72,26 @@ def restore(store: Store, follower: Follower, number: int, progress: Progress) -
             logger.info("task %d: restored %d records, %d left", number, progress.records, left)
     seconds = monotonic() - began
     logger.info("task %d: restored %d records in %.1f s", number, progress.records, seconds)
+
+
+def seek_to_store(store: Store, follower: Follower, number: int) -> tuple[int, int]:
+    """Set a follower of the changelog to where the store stands.
+
+    A store that stands for more than the changelog holds is not trusted and emptied first, and so
+    is one that stands for less than what the changelog still remembers.
+
+    Returns
+    -------
+    tuple
+        The offset to go on from, and the end of the changelog.
+    """
+    low, end = follower.watermarks()
+    if store.offset is not None and not low <= store.offset <= end:
+        logger.warning(
+            "task %d: the local state stands at %d, the changelog holds %d to %d: emptied",
+            number, store.offset, low, end,
+        )  # fmt: skip
+        store.clear()
+    position = low if store.offset is None else store.offset
+    follower.seek(position)
+    return position, end

@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 
 from streams.client import Config
 
-TIMEOUT_S = 60.0
+TIMEOUT_S = 120.0
 
 
 class Kafka:
