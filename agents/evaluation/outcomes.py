@@ -8,11 +8,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
 DAY_S = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A way to divide charges.
+
+    Attributes
+    ----------
+    names
+        Of the parts.
+    part
+        Index of the part each charge is in, shape (N,).
+    """
+
+    names: Sequence[str]
+    part: NDArray[np.integer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +50,7 @@ class Outcomes:
     fraud
         Whether the charge was disputed as fraudulent.
     segments
-        For each way to divide the charges, such as ``"channel"``, the part each charge is in.
+        Ways to divide the charges, such as ``"channel"``.
     """
 
     created: NDArray[np.float64]
@@ -43,12 +59,12 @@ class Outcomes:
     score: NDArray[np.float64]
     action: NDArray[np.uint8]
     fraud: NDArray[np.bool_]
-    segments: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
+    segments: Mapping[str, Segment] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = ("created", "card", "amount", "score", "action", "fraud")
         lengths = [len(getattr(self, name)) for name in names]
-        lengths += [len(parts) for parts in self.segments.values()]
+        lengths += [len(segment.part) for segment in self.segments.values()]
         assert len(set(lengths)) == 1, f"columns of different lengths: {lengths}"
 
     def __len__(self) -> int:
@@ -69,14 +85,3 @@ class Outcomes:
             self.action[rows],
             self.fraud[rows],
         )
-
-
-def amount_band(amount: NDArray[np.float64]) -> NDArray[np.str_]:
-    """Return the band of each amount, for a segment.
-
-    >>> amount_band(np.array([9.99, 10.0, 5000.0])).tolist()
-    ['below 10', '10 to 50', '1000 and above']
-    """
-    limits = np.array([10.0, 50.0, 100.0, 250.0, 1000.0])
-    names = ["below 10", "10 to 50", "50 to 100", "100 to 250", "250 to 1000", "1000 and above"]
-    return np.array(names)[np.searchsorted(limits, amount, side="right")]

@@ -22,15 +22,13 @@ from agents.evaluation.money import money
 from agents.evaluation.outcomes import DAY_S
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from agents.decisions import Costs
-    from agents.evaluation.outcomes import Outcomes
+    from agents.evaluation.outcomes import Outcomes, Segment
 
 BLOCK_RATES = (0.001, 0.005, 0.01)
 
 PARTS_MAX = 12
-"""Parts of a segment listed one by one, the largest first; the rest counts as one."""
+"""Parts of a segment listed one by one, the largest ones; the rest counts as one."""
 
 
 def evaluate(outcomes: Outcomes, costs: Costs) -> dict[str, Any]:
@@ -38,35 +36,42 @@ def evaluate(outcomes: Outcomes, costs: Costs) -> dict[str, Any]:
 
     Returns
     -------
-    ``charges``, ``frauds``, ``auc_roc``, ``average_precision``, ``card_precision_at_100``,
-    ``brier``, ``calibration_error``, ``calibration`` (deciles), ``recall_at_block_rate``, ``money``
-    (units of the reference currency), ``actions``, ``by_day`` and ``by_segment``.
+    What `measures` gives, ``actions``, and what `measures` gives of each part in ``by_day`` (a
+    list) and ``by_segment``.
     """
-    deciles = calibration(outcomes.score, outcomes.fraud)
     return {
-        **_headline(outcomes),
-        "card_precision_at_100": card_precision(
-            outcomes.score, outcomes.fraud, outcomes.card, outcomes.day
-        ),
-        "calibration_error": calibration_error(deciles),
-        "calibration": [asdict(part) for part in deciles],
-        "recall_at_block_rate": {
-            str(rate): recall_at(outcomes.score, outcomes.fraud, rate) for rate in BLOCK_RATES
-        },
-        "money": _money(outcomes, costs),
+        **measures(outcomes, costs),
         "actions": _actions(outcomes),
-        "by_day": _by_day(outcomes),
-        "by_segment": {name: _by_part(outcomes, part) for name, part in outcomes.segments.items()},
+        "by_day": _by_day(outcomes, costs),
+        "by_segment": {
+            name: _by_part(outcomes, segment, costs) for name, segment in outcomes.segments.items()
+        },
     }
 
 
-def _headline(outcomes: Outcomes) -> dict[str, Any]:
+def measures(outcomes: Outcomes, costs: Costs) -> dict[str, Any]:
+    """Return everything that is measured of any set of charges.
+
+    Returns
+    -------
+    ``charges``, ``frauds``, ``score_mean``, ``auc_roc``, ``average_precision``,
+    ``card_precision_at_100``, ``brier``, ``calibration_error``, ``calibration`` (deciles),
+    ``recall_at_block_rate`` and ``money`` (units of the reference currency).
+    """
+    score, fraud = outcomes.score, outcomes.fraud
+    deciles = calibration(score, fraud)
     return {
         "charges": len(outcomes),
-        "frauds": int(np.count_nonzero(outcomes.fraud)),
-        "auc_roc": auc_roc(outcomes.score, outcomes.fraud),
-        "average_precision": average_precision(outcomes.score, outcomes.fraud),
-        "brier": brier(outcomes.score, outcomes.fraud),
+        "frauds": int(np.count_nonzero(fraud)),
+        "score_mean": float(score.mean()) if len(outcomes) else None,
+        "auc_roc": auc_roc(score, fraud),
+        "average_precision": average_precision(score, fraud),
+        "card_precision_at_100": card_precision(score, fraud, outcomes.card, outcomes.day),
+        "brier": brier(score, fraud),
+        "calibration_error": calibration_error(deciles),
+        "calibration": [asdict(part) for part in deciles],
+        "recall_at_block_rate": {str(rate): recall_at(score, fraud, rate) for rate in BLOCK_RATES},
+        "money": _money(outcomes, costs),
     }
 
 
@@ -95,29 +100,25 @@ def _actions(outcomes: Outcomes) -> dict[str, dict[str, Any]]:
     return actions
 
 
-def _by_day(outcomes: Outcomes) -> list[dict[str, Any]]:
+def _by_day(outcomes: Outcomes, costs: Costs) -> list[dict[str, Any]]:
     day = outcomes.day
     return [
         {
             "day": datetime.fromtimestamp(today * DAY_S, UTC).date().isoformat(),
-            **_headline(part := outcomes.only(day == today)),
-            "score_mean": float(part.score.mean()),
+            **measures(outcomes.only(day == today), costs),
         }
         for today in np.unique(day).tolist()
     ]
 
 
-def _by_part(outcomes: Outcomes, parts: NDArray[np.str_]) -> dict[str, dict[str, Any]]:
-    names, counts = np.unique(parts, return_counts=True)
-    largest = names[np.argsort(-counts, kind="stable")][:PARTS_MAX]
-    rows = {str(name): parts == name for name in largest}
-    if len(names) > PARTS_MAX:
-        rows["all others"] = ~np.isin(parts, largest)
-    return {
-        name: {
-            **_headline(part := outcomes.only(chosen)),
-            "recall_at_1_percent": recall_at(part.score, part.fraud, 0.01),
-            "score_mean": float(part.score.mean()),
-        }
-        for name, chosen in rows.items()
-    }
+def _by_part(outcomes: Outcomes, segment: Segment, costs: Costs) -> dict[str, dict[str, Any]]:
+    """Measure the parts in their order; where there are too many, the largest ones first."""
+    parts, counts = np.unique(segment.part, return_counts=True)
+    rest = parts[:0]
+    if len(parts) > PARTS_MAX:
+        by_size = parts[np.argsort(-counts, kind="stable")]
+        parts, rest = by_size[:PARTS_MAX], by_size[PARTS_MAX:]
+    rows = {segment.names[part]: segment.part == part for part in parts.tolist()}
+    if len(rest):
+        rows["all others"] = np.isin(segment.part, rest)
+    return {name: measures(outcomes.only(chosen), costs) for name, chosen in rows.items()}

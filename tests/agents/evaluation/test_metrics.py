@@ -20,7 +20,7 @@ from agents.evaluation.metrics import (
     recall_at,
 )
 from agents.evaluation.money import money
-from agents.evaluation.outcomes import Outcomes
+from agents.evaluation.outcomes import Outcomes, Segment
 from agents.evaluation.summary import evaluate
 
 SEEDS = range(6)
@@ -41,7 +41,7 @@ def outcomes_of(seed: int, charges: int = 300, *, coarse: bool = False) -> Outco
         score=score,
         action=rng.integers(0, 4, charges).astype(np.uint8),
         fraud=fraud,
-        segments={"channel": np.array(["online", "in_person"])[rng.integers(0, 2, charges)]},
+        segments={"channel": Segment(["online", "in_person"], rng.integers(0, 2, charges))},
     )
 
 
@@ -170,11 +170,36 @@ def test_the_summary_has_the_names_users_rely_on() -> None:
     assert sum(action["charges"] for action in result["actions"].values()) == 300
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_day_and_part_is_measured_as_a_whole_is(seed: int) -> None:
+    o = outcomes_of(seed)
+    result = evaluate(o, Costs())
+    for today, measured in zip(np.unique(o.day), result["by_day"], strict=True):
+        rows = o.day == today
+        assert measured["charges"] == rows.sum()
+        assert measured["frauds"] == o.fraud[rows].sum()
+        assert measured["average_precision"] == average_precision(o.score[rows], o.fraud[rows])
+        assert measured["score_mean"] == pytest.approx(o.score[rows].mean())
+        assert measured["money"]["cost"] == pytest.approx(money(o.only(rows), Costs()).cost)
+    segment = o.segments["channel"]
+    assert list(result["by_segment"]["channel"]) == segment.names
+    for place, name in enumerate(segment.names):
+        rows = segment.part == place
+        measured = result["by_segment"]["channel"][name]
+        assert measured["auc_roc"] == auc_roc(o.score[rows], o.fraud[rows])
+        assert measured["recall_at_block_rate"]["0.01"] == recall_at(
+            o.score[rows], o.fraud[rows], 0.01
+        )
+        assert measured["calibration"][9]["charges"] == rows.sum() // 10
+
+
 def test_small_parts_of_a_segment_are_taken_together() -> None:
-    country = np.array([f"c{min(i, 20)}" for i in range(300)])
+    names = [f"c{place}" for place in range(30)]
+    country = Segment(names, np.minimum(np.arange(300), 20))
     o = dataclasses.replace(outcomes_of(2), segments={"country": country})
     parts = evaluate(o, Costs())["by_segment"]["country"]
     assert len(parts) == 13
+    assert next(iter(parts)) == "c20"
     assert parts["c20"]["charges"] == 280
     assert parts["all others"]["charges"] == 20 - 11
     assert sum(part["charges"] for part in parts.values()) == 300
