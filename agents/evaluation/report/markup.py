@@ -1,0 +1,98 @@
+"""The few pieces of HTML that the report is made of."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+class Bar(NamedTuple):
+    """A cell that shows a share from 0 to 1 as a bar behind its text; None for no bar."""
+
+    text: str
+    share: float | None
+
+
+class Text(NamedTuple):
+    """A cell of words, not of figures."""
+
+    text: str
+
+
+Cell = str | Bar | Text
+
+
+class Group(NamedTuple):
+    """Rows of a table that belong together, under a title if there is one."""
+
+    title: str
+    rows: Iterable[Sequence[Cell]]
+
+
+def section(title: str, about: str, *content: str) -> str:
+    """Return a section with what it is about in a sentence or two."""
+    head = f"<h2>{escape(title)}</h2>\n<p class='about'>{escape(about)}</p>"
+    return f"<section>\n{head}\n{''.join(content)}</section>\n"
+
+
+def pair(*content: str) -> str:
+    """Put pieces side by side where there is room."""
+    return f"<div class='pair'>\n{''.join(content)}</div>\n"
+
+
+def figure(image: str, alt: str, caption: str) -> str:
+    """Return a plot, with its words for those who do not see it."""
+    return (
+        f"<figure><img src='{image}' alt='{escape(alt)}'>"
+        f"<figcaption>{escape(caption)}</figcaption></figure>\n"
+    )
+
+
+def note(text: str) -> str:
+    """Return a remark that should not be missed."""
+    return f"<p class='note'>{escape(text)}</p>\n"
+
+
+def details(summary: str, content: str) -> str:
+    """Return what is shown on request."""
+    return f"<details><summary>{escape(summary)}</summary>\n{content}</details>\n"
+
+
+def table(caption: str, columns: Sequence[str], *groups: Group) -> str:
+    """Return a table; the first cell of a row names it.
+
+    >>> print(table("Cards", ["Card", "Charges"], Group("", [["new", Bar("7", 0.5)]])))
+    <div class='scroll' tabindex='0'><table><caption>Cards</caption>
+    <thead><tr><th scope='col'>Card</th><th scope='col'>Charges</th></tr></thead>
+    <tbody>
+    <tr><th scope='row'>new</th><td class='bar' style='--share:50.0%'>7</td></tr>
+    </tbody></table></div>
+    <BLANKLINE>
+    """
+    head = "".join(f"<th scope='col'>{escape(column)}</th>" for column in columns)
+    body = "".join(_body(group, len(columns)) for group in groups)
+    return (
+        f"<div class='scroll' tabindex='0'><table><caption>{escape(caption)}</caption>\n"
+        f"<thead><tr>{head}</tr></thead>\n{body}</table></div>\n"
+    )
+
+
+def _body(group: Group, columns: int) -> str:
+    title = f"<tr><th scope='rowgroup' colspan='{columns}'>{escape(group.title)}</th></tr>\n"
+    rows = "".join(f"<tr>{''.join(map(_cell, row, range(columns)))}</tr>\n" for row in group.rows)
+    return f"<tbody>\n{title if group.title else ''}{rows}</tbody>"
+
+
+def _cell(cell: Cell, column: int) -> str:
+    if column == 0:
+        return f"<th scope='row'>{escape(str(cell))}</th>"
+    match cell:
+        case Bar(text, None) | str(text):
+            return f"<td>{escape(text)}</td>"
+        case Bar(text, share):
+            return f"<td class='bar' style='--share:{share:.1%}'>{escape(text)}</td>"
+        case Text(text):
+            return f"<td class='text'>{escape(text)}</td>"
