@@ -1,0 +1,217 @@
+"""`chargewatch backtest`: scores and learns over files, without Kafka."""
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from msgspec.structs import replace
+from rich import box
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from agents.backtest import Backtest
+from agents.commands.options import with_settings
+from agents.commands.times import Time
+from agents.evaluation.gathering import Gathering
+from agents.evaluation.rejections import Rejections
+from agents.evaluation.report import report_page
+from agents.evaluation.summary import evaluate
+from agents.evaluation.wording import headlines
+from agents.replay import Replay
+from agents.settings import Settings, SettingsError
+from streams.files import FileError, event_writer
+
+_DAY_S = 86_400.0
+_FILE = click.Path(path_type=Path)
+
+
+@click.command(
+    "backtest",
+    epilog="Example: chargewatch backtest charges.parquet disputes.parquet --out scores.jsonl.gz "
+    "--from 2018-05-15 --report report",
+)
+@click.argument("charges", type=_FILE)
+@click.argument("disputes", type=_FILE, required=False)
+@click.option("--out", type=_FILE, required=True, metavar="SCORES", help="File of scored events")
+@click.option(
+    "--label-horizon",
+    type=click.FloatRange(min=0, min_open=True, max=180),
+    metavar="DAYS",
+    help="A charge not disputed for so long counts as genuine  [CHARGEWATCH_LABEL_HORIZON_DAYS]",
+)
+@click.option("--from", "start", type=Time(), default=-inf, help="First time that counts")
+@click.option("--to", "end", type=Time(), default=inf, help="First time that counts no more")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Directory for report.html, metrics.json and rejected.jsonl",
+)
+@with_settings()
+def command(
+    settings: Settings,
+    *,
+    charges: Path,
+    disputes: Path | None,
+    out: Path,
+    label_horizon: float | None,
+    start: float,
+    end: float,
+    report: Path | None,
+) -> None:
+    """Score the charges of a file as a worker would, and learn from the disputes of another.
+
+    All charges are processed, in the order of event time, and all scored events are written, one a
+    line. The metrics are of the charges made between --from and --to: Unix seconds, or an ISO date
+    or time, in UTC unless it says otherwise. A charge that any dispute in the file calls fraudulent
+    is a fraud.
+
+    Files are JSON Lines (.jsonl, .jsonl.gz, .jsonl.zst); CHARGES and DISPUTES may be Parquet. Of
+    each charge some 700 bytes stay in memory for as long as it may be disputed (the setting
+    dispute_retention_days).
+    """
+    if start >= end:
+        raise click.UsageError("--from: expected a time before --to")
+    _check_out(out, charges, disputes)
+    settings = _with_horizon(settings, label_horizon)
+    listing = nullcontext() if report is None else event_writer(_made(report) / "rejected.jsonl")
+    gathering = Gathering(start, end)
+    began = time.monotonic()
+    with listing as listed:
+        rejections = Rejections(listed)
+        replay = Replay(charges, disputes, time.time() + settings.future_allowance_minutes * 60.0)
+        model = _score(settings, replay, out, gathering, rejections)
+    seconds = time.monotonic() - began
+    outcomes = gathering.outcomes()
+    metrics: dict[str, Any] = {
+        "files": [str(file) for file in (charges, disputes) if file],
+        "label_horizon_days": settings.label_horizon_days,
+        "model": model,
+        "charges_scored": gathering.charges,
+        "duplicates": gathering.duplicates,
+        "rejected": rejections.counts,
+        "open": gathering.open_after(settings.label_horizon_days * _DAY_S),
+        "seconds": seconds,
+        "charges_per_second": gathering.charges / seconds,
+        **evaluate(outcomes, settings.costs),
+    }
+    metrics["peak_rss_mb"] = _peak_rss_mb()
+    _show(metrics, rejections, report)
+    if report is not None:
+        (report / "metrics.json").write_bytes(orjson.dumps(metrics, option=orjson.OPT_INDENT_2))
+        (report / "report.html").write_text(report_page(outcomes, metrics), encoding="utf-8")
+        click.echo(f"Report: {report / 'report.html'}")
+
+
+def _check_out(out: Path, *inputs: Path | None) -> None:
+    if out.suffix == ".parquet":
+        raise FileError(f"{out}: scored events are written as lines, so .jsonl is expected")
+    if any(file is not None and out.resolve() == file.resolve() for file in inputs):
+        raise FileError(f"{out}: is an input, and would be lost")
+
+
+def _with_horizon(settings: Settings, days: float | None) -> Settings:
+    if days is None:
+        return settings
+    try:
+        return replace(settings, label_horizon_days=days)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+
+
+def _made(directory: Path) -> Path:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{directory}: {error.strerror}") from None
+    return directory
+
+
+def _score(
+    settings: Settings,
+    replay: Replay,
+    out: Path,
+    gathering: Gathering,
+    rejections: Rejections,
+) -> str | None:
+    """Score everything; return the version of the model at the end."""
+    backtest = Backtest(settings, time.time)
+    with _progress() as show:
+        for inputs in replay.survey():
+            show("reading the times", inputs, None)
+        with event_writer(out) as scores:
+            for part in replay.parts():
+                gathering.add_events(part.events.rows)
+                rejections.add(part.rejected)
+                for step in backtest.run(part.events):
+                    output = step.output
+                    scores.write(output.scored)
+                    gathering.add_scored(
+                        step.charges, step.first_of_card, output.actions, output.scored
+                    )
+                    rejections.add(output.rejected)
+                show("scoring", part.inputs, replay.inputs)
+    return None if backtest.snapshot is None else backtest.snapshot.version
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
+    """Show on stderr what is done, how far it is, and of how much if that is known."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} events"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def show(what: str, done: int, of: int | None) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=of)
+            progress.update(tasks[what], completed=done)
+
+        yield show
+
+
+def _peak_rss_mb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def _show(metrics: dict[str, Any], rejections: Rejections, report: Path | None) -> None:
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("Metric")
+    table.add_column("Value", justify="right")
+    for name, value, _ in headlines(metrics):
+        table.add_row(name, value)
+    Console().print(table)
+    click.echo(
+        f"{metrics['charges_scored']:,} charges scored in {metrics['seconds']:.1f} s "
+        f"({metrics['charges_per_second']:,.0f} a second), {metrics['duplicates']:,} of them "
+        f"repeated; peak memory {metrics['peak_rss_mb']:,.0f} MB"
+    )
+    if metrics["open"]:
+        click.echo(f"{metrics['open']:,} charges may still be disputed: they count as genuine.")
+    if rejections.counts:
+        where = "" if report is None else f", listed in {report / 'rejected.jsonl'}"
+        click.echo(f"{rejections.counts.total():,} inputs rejected{where}:")
+        for reason, count in rejections.counts.most_common():
+            click.echo(f"  {reason} {count:,}, first {rejections.first[reason]}")

@@ -1,0 +1,35 @@
+"""Times on the command line."""
+
+from datetime import UTC, datetime
+
+import click
+
+
+class Time(click.ParamType):
+    """Unix seconds, or an ISO 8601 date or time; without an offset it is UTC.
+
+    >>> Time().convert("2018-05-15", None, None)
+    1526342400.0
+    >>> Time().convert("2018-05-15T02:00+02:00", None, None)
+    1526342400.0
+    >>> Time().convert("1526342400.5", None, None)
+    1526342400.5
+    """
+
+    name = "time"
+
+    def convert(
+        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return Unix seconds."""
+        try:
+            return float(value)
+        except ValueError:
+            pass
+        try:
+            time = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(
+                f"expected Unix seconds or a date such as 2018-05-15, got {value}", param, ctx
+            )
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
