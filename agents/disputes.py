@@ -12,17 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from agents.references import Referred, Times, charge_hashes, find_referred
 from schemas.rejected import InvalidEvent
 from streams.decoding import Input, Rejected, reject
 from streams.events import CHARGE, FRAUD_DISPUTE, Rows
 from streams.frames import EXAMPLE, decode_dispute_tail
 from streams.labels import LabelJoin, kept_key
 from streams.orphans import Orphan, Orphans
-from streams.windows import DAY_S
-
-Times = npt.NDArray[np.float64]
 
 
 class Charged(NamedTuple):
@@ -73,20 +70,10 @@ class Disputes:
             By the position of the dispute. A charge that comes after its dispute is not there.
         """
         disputes = np.flatnonzero(events["kind"] != CHARGE)
-        if not len(disputes):
-            return {}
-        hashes, now = events["charge"][disputes], times[disputes]
-        kept = self._labels.find(hashes, now, self._retention_s, 0.0)
-        found = {
-            position: Charged(match.key, float(match.charge["created"]))
-            for position, match in zip(disputes.tolist(), kept, strict=True)
-            if match is not None
-        }
-        for position, charged in _charged_before(events, disputes):
-            lapsed = charged.created // DAY_S < (times[position] - self._retention_s) // DAY_S
-            if not lapsed and charged.key >= found.get(position, charged).key:
-                found[position] = charged
-        return found
+        referred = find_referred(
+            self._labels, events, disputes, times[disputes], self._retention_s, 0.0
+        )
+        return {position: _charged(events, charge) for position, charge in referred.items()}
 
     def join(
         self, events: Rows, times: Times, found: Mapping[int, Charged], tails: Sequence[bytes]
@@ -105,7 +92,7 @@ class Disputes:
         labelled: list[Rows] = [np.empty(0, EXAMPLE)]
         given_up: list[Orphan] = []
         kinds, repeats = events["kind"].tolist(), events["duplicate"].tolist()
-        for position, charge in enumerate(_hashes(events)):
+        for position, charge in enumerate(charge_hashes(events)):
             kind, now = kinds[position], times[position]
             if kind == CHARGE:
                 if charge in self._orphans and not repeats[position]:
@@ -125,22 +112,10 @@ class Disputes:
                 yield self._labels.label(kept_key(event), now)
 
 
-def _charged_before(events: Rows, disputes: npt.NDArray[np.intp]) -> Iterator[tuple[int, Charged]]:
-    """Yield disputes by position, each with the last charge of its id before it in the batch."""
-    hashes = _hashes(events)
-    disputed = {hashes[position] for position in disputes.tolist()}
-    latest: dict[bytes, Charged] = {}
-    for position in [i for i, charge in enumerate(hashes) if charge in disputed]:
-        event, charge = events[position], hashes[position]
-        if event["kind"] == CHARGE and not event["duplicate"]:
-            latest[charge] = Charged(kept_key(event), float(event["created"]))
-        elif event["kind"] != CHARGE and charge in latest:
-            yield position, latest[charge]
-
-
-def _hashes(events: Rows) -> list[bytes]:
-    raw = events["charge"].tobytes()
-    return [raw[i : i + 16] for i in range(0, len(raw), 16)]
+def _charged(events: Rows, charge: Referred) -> Charged:
+    if isinstance(charge, int):
+        return Charged(kept_key(events[charge]), float(events["created"][charge]))
+    return Charged(charge.key, float(charge.charge["created"]))
 
 
 def _rejected(orphan: Orphan) -> Rejected:

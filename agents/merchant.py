@@ -8,9 +8,10 @@ import numpy.typing as npt
 import orjson
 
 from agents.decisions import Costs, ReviewBudget, choose
-from agents.disputes import Charged, Disputes, Times
+from agents.disputes import Charged, Disputes
 from agents.models.interface import Scorer
 from agents.reasons import Reasons
+from agents.references import Times, find_referred
 from agents.scored_events import encode_scored
 from streams.charge_features import charge_features
 from streams.decoding import Rejected
@@ -179,9 +180,9 @@ class MerchantStage:
         is_first = charges["duplicate"] == 0
         answers = self._score(charges, vectors, scorer)
         self._decide(charges, answers, is_first, self._budget)
+        self._repeat(charges, answers, np.flatnonzero(~is_first))
         matured_until = times[is_first] - self._rules.horizon_s
         self._labels.keep(charges[is_first], answers[is_first], matured_until)
-        self._repeat(charges, answers, np.flatnonzero(~is_first))
         return answers
 
     def _score(self, charges: Rows, vectors: npt.NDArray[np.float32], scorer: Scorer) -> Rows:
@@ -204,12 +205,12 @@ class MerchantStage:
 
     def _repeat(self, charges: Rows, answers: Rows, retries: Slots) -> None:
         """Answer a producer's retries as their originals were; anew if those went elsewhere."""
-        rows, window_s = charges[retries], self._dedup_window_s
         self._decide(charges, answers, retries, ReviewBudget())
-        originals = self._labels.find(rows["charge"], rows["created"], window_s, window_s)
-        for retry, original in zip(retries.tolist(), originals, strict=True):
-            if original is not None:
-                answers[retry] = original.charge
+        window_s = self._dedup_window_s
+        around = charges["created"][retries]
+        originals = find_referred(self._labels, charges, retries, around, window_s, window_s)
+        for retry, original in originals.items():
+            answers[retry] = answers[original] if isinstance(original, int) else original.charge
 
     def _mature(self, before: float, now: float) -> Rows:
         """Return EXAMPLE[N] of the charges whose silence now says something; forget the oldest."""

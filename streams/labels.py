@@ -75,6 +75,10 @@ class Kept(NamedTuple):
     key: bytes
     charge: np.void
 
+    def apart_s(self, time: float) -> float:
+        """Return how far from a time it was created, seconds."""
+        return abs(float(self.charge["created"]) - time)
+
 
 class LabelJoin:
     """Keeps scored charges of one task until their labels are known.
@@ -123,7 +127,7 @@ class LabelJoin:
         back_s: float,
         ahead_s: float,
     ) -> list[Kept | None]:
-        """Find kept charges by their hash.
+        """Find kept charges by their hash; of several, the one that is nearest in time.
 
         Parameters
         ----------
@@ -149,8 +153,11 @@ class LabelJoin:
         found: list[Kept | None] = [None] * len(charges)
         values = self._pending.get_many(candidates)
         for i, key, value in zip(owners, candidates, values, strict=True):
-            if value is not None and found[i] is None:
-                found[i] = Kept(key, np.frombuffer(value, PENDING)[0])
+            if value is None:
+                continue
+            kept, best = Kept(key, np.frombuffer(value, PENDING)[0]), found[i]
+            if best is None or kept.apart_s(around[i]) < best.apart_s(around[i]):
+                found[i] = kept
         return found
 
     def label(self, key: bytes, disputed_at: float) -> Rows:
@@ -195,7 +202,7 @@ class LabelJoin:
         for (due_key, key), value in zip(due, values, strict=True):
             assert value is not None, "a charge is kept for longer than it takes to mature"
             kept = np.frombuffer(value, PENDING).copy()[0]
-            if kept["labels"] & CANCELLED:
+            if kept["labels"] & (CANCELLED | MATURED):
                 continue
             kept["labels"] |= MATURED
             self._pending.put(key, kept.tobytes())
