@@ -158,9 +158,10 @@ class MerchantStage:
         for position, charged in disputed.items():
             charged_at[position] = charged.created
         features = np.zeros((len(events), len(MERCHANT_FEATURES)), np.float32)
+        slots = self.cache.slots(merchants)  # first: the records may move
         update_merchants(
             self.cache.records,
-            self.cache.slots(merchants),
+            slots,
             events,
             charged_at,
             events["duplicate"] == 0,
