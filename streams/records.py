@@ -9,6 +9,9 @@ from streams.state import Table
 
 Slots = npt.NDArray[np.int64]
 
+_FREE = np.iinfo(np.int64).max
+"""When a slot that holds no record was used: never is it the oldest."""
+
 
 class RecordCache:
     """Fixed-size records by key, the least recently used leaving when the array is full.
@@ -21,7 +24,8 @@ class RecordCache:
     dtype
         Structured type of a record; an all-zero record is the empty one.
     capacity
-        Records held at most, which bounds the memory: `capacity * dtype.itemsize` bytes.
+        Records held at most, which bounds the memory: `capacity * dtype.itemsize` bytes. A batch
+        with more keys than that makes the array grow to hold them.
 
     Examples
     --------
@@ -42,19 +46,15 @@ class RecordCache:
         self._slot_of: dict[bytes, int] = {}
         self._key_of: list[bytes | None] = [None] * capacity
         self._dirty = np.zeros(capacity, np.bool_)
-        self._used_at = np.zeros(capacity, np.int64)
+        self._used_at = np.full(capacity, _FREE)
         self._clock = 0
         self._free = list(range(capacity - 1, -1, -1))
 
-    @property
-    def capacity(self) -> int:
-        """Records held at most, and distinct keys a batch may have."""
-        return len(self._key_of)
-
     def slots(self, keys: Sequence[bytes]) -> Slots:
-        """Return where each key's record is, for changing it in place.
+        """Return where in `records` each key's record is, for changing it in place.
 
-        The slots hold until the next call. Every record asked for counts as changed.
+        The slots, and `records` itself, hold until the next call. Every record asked for counts as
+        changed.
         """
         self._clock += 1
         slot_of = self._slot_of
@@ -78,34 +78,34 @@ class RecordCache:
     def clear(self) -> None:
         """Forget everything, changed or not: the table is asked again."""
         self._slot_of.clear()
-        self._key_of = [None] * self.capacity
+        self._key_of = [None] * len(self.records)
         self._dirty[:] = False
-        self._free = list(range(self.capacity - 1, -1, -1))
+        self._used_at[:] = _FREE
+        self._free = list(range(len(self.records) - 1, -1, -1))
 
     def _load(self, keys: dict[bytes, None]) -> None:
         if len(self._free) < len(keys):
             self._evict(len(keys) - len(self._free))
-        stored = self._table.get_many(list(keys))
+        if len(self._free) < len(keys):
+            self._grow(len(keys) - len(self._free))
         slots = self._free[-len(keys) :]
         del self._free[-len(keys) :]
-        self.records[slots] = np.zeros((), self.records.dtype)
-        for key, value, slot in zip(keys, stored, slots, strict=True):
+        empty = bytes(self.records.itemsize)
+        stored = [empty if value is None else value for value in self._table.get_many(list(keys))]
+        self.records[slots] = np.frombuffer(b"".join(stored), self.records.dtype)
+        self._used_at[slots] = self._clock
+        for key, slot in zip(keys, slots, strict=True):
             self._slot_of[key] = slot
             self._key_of[slot] = key
-            if value is not None:
-                self.records[slot] = np.frombuffer(value, self.records.dtype)[0]
-        self._used_at[slots] = self._clock
 
     def _evict(self, needed: int) -> None:
+        """Free the slots least recently used, none of this batch, and many: it costs a sort."""
         idle = np.flatnonzero(self._used_at < self._clock)
-        idle = idle[[self._key_of[slot] is not None for slot in idle]]
-        assert len(idle) >= needed, "a batch has more keys than the cache has records"
-        wanted = min(
-            len(idle), max(needed, self.capacity // 8)
-        )  # a few at a time costs a sort each
+        wanted = max(needed, len(self.records) // 8)
         oldest = idle[np.argsort(self._used_at[idle], kind="stable")[:wanted]]
         self._put(oldest[self._dirty[oldest]])
         self._dirty[oldest] = False
+        self._used_at[oldest] = _FREE
         for slot in oldest.tolist():
             key = self._key_of[slot]
             assert key is not None
@@ -113,8 +113,17 @@ class RecordCache:
             self._key_of[slot] = None
             self._free.append(slot)
 
+    def _grow(self, more: int) -> None:
+        first, records = len(self.records), self.records
+        self.records = np.zeros(first + more, records.dtype)
+        self.records[:first] = records
+        self._key_of += [None] * more
+        self._dirty = np.concatenate((self._dirty, np.zeros(more, np.bool_)))
+        self._used_at = np.concatenate((self._used_at, np.full(more, _FREE)))
+        self._free += range(first, first + more)
+
     def _put(self, slots: Slots) -> None:
-        size = self.records.dtype.itemsize
+        size = self.records.itemsize
         raw = self.records[slots].tobytes()
         for i, slot in enumerate(slots.tolist()):
             key = self._key_of[slot]
