@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from threading import Event
+from threading import Event, Thread
 from time import monotonic
 from typing import Any, cast
 
@@ -25,6 +25,7 @@ _CALL_TIMEOUT_S = 1.0  # of a call that is made again until it succeeds, or the 
 _START_TIMEOUT_S = 30.0
 _QUEUE_FULL_WAIT_S = 0.05
 _SAID_EVERY_S = 5.0
+_HUNG_S = 10.0
 
 
 class NotDeliveredError(OperationalError):
@@ -162,7 +163,7 @@ class OutputProducer:
         if self._is_transactional:
             self._begin()
             group = consumer.consumer_group_metadata()
-            self._call(self._producer.send_offsets_to_transaction, list(offsets), group)
+            self._call(self._send_offsets, list(offsets), group)
             self._flush()  # tells the offsets that were reached
             self._call(self._producer.commit_transaction)
             self._in_transaction = False
@@ -186,7 +187,7 @@ class OutputProducer:
         if self._is_broken:
             # One that may not write any more can only be replaced. The broker has aborted its
             # transaction, or does so before the new one may begin its first.
-            logger.warning("the producer was fenced off or timed out, and is replaced")
+            logger.warning("the producer was fenced off, timed out or hangs, and is replaced")
             self._producer = self._connect()
         self._in_transaction = self._is_broken = False
 
@@ -229,6 +230,31 @@ class OutputProducer:
         if self._is_transactional:
             self._call(producer.init_transactions, timeout_s=_START_TIMEOUT_S)
         return producer
+
+    def _send_offsets(self, offsets: list[TopicPartition], group: object, timeout_s: float) -> None:
+        """Send offsets in a thread of its own, as the client may wait for ever.
+
+        librdkafka 2.16 can miss that a group coordinator is back, whatever timeout it is given (its
+        issues 5456 and 5511). The thread and the producer it hangs in are then left behind.
+        """
+        outcome: list[Exception | None] = []
+
+        def send(producer: Producer) -> None:
+            try:
+                producer.send_offsets_to_transaction(offsets, group, timeout_s)
+            except KafkaException as exception:
+                outcome.append(exception)
+            else:
+                outcome.append(None)
+
+        thread = Thread(target=send, args=[self._producer], daemon=True)
+        thread.start()
+        thread.join(_HUNG_S)
+        if not outcome:
+            self._is_broken = True
+            raise AbortableError(f"no answer to the offsets for {_HUNG_S:.0f} s")
+        if outcome[0] is not None:
+            raise outcome[0]
 
     def _flush(self) -> None:
         waiting = _Waiting(self.stopping, self.on_wait)
