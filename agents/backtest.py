@@ -86,9 +86,7 @@ class Backtest:
         self._max_batch = settings.max_batch
         self._state = TaskState(MemoryStore())
         self._stages = TaskStages(self._state, settings)
-        self._every_examples = settings.snapshot_every_examples
-        self._learner = LearnerStage(None, self._every_examples)
-        self._learned = 0
+        self._learner = LearnerStage(None, settings.snapshot_every_examples)
         self._scorer = scorer(None, FEATURES)
         self._interval = 0.0
         self._events = self._committed = 0
@@ -117,11 +115,10 @@ class Backtest:
                 self._scorer = scorer(self.snapshot, FEATURES)
 
     def _learn(self, examples: Rows) -> None:
-        """Learn, with a snapshot after every so many examples to the number."""
-        first = self._every_examples - self._learned % self._every_examples
-        for part in np.split(examples, range(first, len(examples), self._every_examples)):
-            self._learned += len(part)
-            self.snapshot = self._learner.learn(part, self._learned) or self.snapshot
+        first = self._learner.offset
+        due = self._learner.learn(examples, range(first, first + len(examples)))
+        if due:
+            self.snapshot = due[-1]
 
     def _commit(self, events: int) -> None:
         """Put what has changed where it is found again, now and then."""

@@ -1,5 +1,6 @@
 """The learner: labelled examples in, model snapshots out."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from agents.models.registry import new_learner, restored_learner
@@ -19,49 +20,66 @@ class LearnerStage:
     snapshot
         Where to go on; from nothing when `None`.
     every_examples
-        Examples between two snapshots. Counted, so that the same examples give the same versions.
+        A snapshot is due whenever so many more were learned. Counted from the very first example,
+        so that the same examples give the same versions, however they come in batches.
+
+    Attributes
+    ----------
+    offset
+        Offset of the next example to learn.
     """
 
     def __init__(self, snapshot: Snapshot | None, every_examples: int) -> None:
         self._every_examples = every_examples
         self._learner: Learner
         if snapshot is None:
-            self._learner, self.offset, self._unpublished = new_learner(FEATURES), 0, 0
+            self._learner, self.offset, self._examples = new_learner(FEATURES), 0, 0
         else:
             self._learner = restored_learner(snapshot, FEATURES)
-            self.offset, self._unpublished = snapshot.offset, 0
+            self.offset, self._examples = snapshot.offset, snapshot.examples
+        self._published = self._examples
 
     @property
     def has_news(self) -> bool:
         """Whether anything was learned since the last snapshot."""
-        return self._unpublished > 0
+        return self._examples > self._published
 
-    def learn(self, examples: Rows, next_offset: int) -> Snapshot | None:
+    def learn(self, examples: Rows, offsets: Sequence[int]) -> list[Snapshot]:
         """Learn a batch.
 
         Parameters
         ----------
         examples
             EXAMPLE[N].
-        next_offset
-            Offset of the example that comes after them.
+        offsets
+            N offsets of them, rising.
 
         Returns
         -------
-        Snapshot or None
-            A new snapshot when one is due.
+        list
+            The snapshots that were due, each as of the example that made it so.
         """
+        due = []
+        start = 0
+        while start < len(examples):
+            stop = start + self._every_examples - self._examples % self._every_examples
+            self._learn(examples[start:stop], offsets[start:stop])
+            if self._examples % self._every_examples == 0:
+                due.append(self.snapshot())
+            start = stop
+        return due
+
+    def snapshot(self) -> Snapshot:
+        """Return what is learned so far."""
+        self._published = self._examples
+        return self._learner.snapshot(self.offset)
+
+    def _learn(self, examples: Rows, offsets: Sequence[int]) -> None:
         self._learner.learn(
             examples["vector"],
             examples["label"].astype(bool),
             examples["weight"],
             examples["charged_at"],
         )
-        self.offset = next_offset
-        self._unpublished += len(examples)
-        return self.snapshot() if self._unpublished >= self._every_examples else None
-
-    def snapshot(self) -> Snapshot:
-        """Return what is learned so far."""
-        self._unpublished = 0
-        return self._learner.snapshot(self.offset)
+        self._examples += len(examples)
+        self.offset = offsets[-1] + 1

@@ -117,10 +117,11 @@ class LearnerFeed:
         return [] if self._follower is None else self._follower.take(_EXAMPLES_AT_A_TIME)
 
     def learn(self, messages: Sequence[Message]) -> None:
-        """Learn examples, and send a snapshot when one is due."""
+        """Learn examples, and send the snapshots that are due."""
         examples = decode_examples([cast("bytes", message.value()) for message in messages])
-        next_offset = cast("int", messages[-1].offset()) + 1
-        self._send(self._learner.learn(examples, next_offset))
+        offsets = [cast("int", message.offset()) for message in messages]
+        for snapshot in self._learner.learn(examples, offsets):
+            self._send(snapshot)
 
     def publish_late(self) -> None:
         """Send a snapshot of what was learned a while ago, when examples are few."""
@@ -132,8 +133,7 @@ class LearnerFeed:
         ):
             self._send(self._learner.snapshot())
 
-    def _send(self, snapshot: Snapshot | None) -> None:
-        if snapshot is not None:
-            value = encode_snapshot(snapshot)
-            self._producer.send(self._topics.models, [(snapshot.name.encode(), value)])
-            self._published_at = monotonic()
+    def _send(self, snapshot: Snapshot) -> None:
+        value = encode_snapshot(snapshot)
+        self._producer.send(self._topics.models, [(snapshot.name.encode(), value)])
+        self._published_at = monotonic()
