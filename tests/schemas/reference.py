@@ -40,7 +40,7 @@ def card_numbers(text: str) -> list[tuple[int, int]]:
         (start, end)
         for index, (start, _) in enumerate(runs)
         for _, end in runs[index : index + 5]
-        if end - start >= 13
+        if 13 <= end - start <= 19 + 4
         and _is_written_like_one(text[start:end])
         and not _is_in_a_uuid(text, start, end)
     ]

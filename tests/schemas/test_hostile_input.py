@@ -78,7 +78,7 @@ def hostile(rng: Random) -> Input:
     """Make an input that is wrong in some way, or nearly so."""
     make = rng.choice([noise, edited, edited, edited, edited, edited, damaged, damaged])
     if rng.random() < 0.01:
-        make = rng.choice([nested, oversized])
+        make = rng.choice([nested, nested, nested, oversized])
     keys = [b"tok_1"] * 12 + [None, b"", noise(rng), rng.choice(TOKENS)]
     return Input(rng.choice(keys), make(rng) if rng.random() > 0.001 else None, ORIGIN)
 
