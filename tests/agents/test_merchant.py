@@ -278,3 +278,16 @@ def test_a_charge_from_the_earliest_times_is_scored() -> None:
         assert event["created"] == time
         run.commit()
     assert [time for time, _ in pairwise(created)] == run.outputs.learned()["charged_at"].tolist()
+
+
+def test_a_batch_may_have_more_cards_and_merchants_than_the_cache_holds() -> None:
+    at_once, one_by_one = Run(cache_records=1000), Run(cache_records=1000)
+    messages = [
+        charge(f"c{i}", START + i, card=f"card_{i % 1300}", merchant=f"shop_{i % 1100}")
+        for i in range(2600)
+    ]
+    at_once.feed(*messages)
+    for start in range(0, len(messages), 100):
+        one_by_one.feed(*messages[start : start + 100])
+    assert at_once.outputs == one_by_one.outputs
+    assert at_once.state() == one_by_one.state()
