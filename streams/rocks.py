@@ -7,15 +7,23 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
-from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch
+from rocksdict import (
+    AccessType,
+    BlockBasedOptions,
+    Cache,
+    Options,
+    Rdict,
+    ReadOptions,
+    WriteBatch,
+)
 
 from streams.errors import OperationalError
 from streams.store import Changes, KeyRange
 
 logger = logging.getLogger(__name__)
 
-_OFFSET_KEY = b"\x00offset"
-_FORMAT_KEY = b"\x00format"
+_STAMP_KEY = b"\x00stamp"
+_RETENTION_S = 200 * 86_400  # as long as the changelog keeps a record that is not written again
 _LOCKED = ("lock hold by", "Resource temporarily unavailable")
 _BLOOM_BITS_PER_KEY = 10  # one false positive in a hundred look-ups of an unknown key
 _BLOCK_CACHE_BYTES = 32 << 20
@@ -33,7 +41,9 @@ class StateInUseError(StateError):
 class RocksStore:
     """One RocksDB database that holds only what a transaction has committed.
 
-    Damage that shows while it is used is an error, and empties the database when it is next opened.
+    Every commit stamps it with its layout and offset. What is not written again leaves it, at a
+    compaction, once the changelog has forgotten it too. Damage that shows while it is used is an
+    error, and empties the database when it is next opened.
 
     Parameters
     ----------
@@ -88,15 +98,15 @@ class RocksStore:
                 batch.delete(key)
             else:
                 batch.put(key, value)
-        batch.put(_OFFSET_KEY, b"%d" % offset)
+        batch.put(_STAMP_KEY, b"%b %d" % (self._format, offset))
         with self._failures_named():
             self._db.write(batch)
 
     @property
     def offset(self) -> int | None:
         """See `Store.offset`."""
-        [stored] = self.get_many([_OFFSET_KEY])
-        return None if stored is None else int(stored)
+        [stamp] = self.get_many([_STAMP_KEY])
+        return None if stamp is None else int(stamp.rpartition(b" ")[2])
 
     @property
     def size_bytes(self) -> int:
@@ -121,25 +131,22 @@ class RocksStore:
             if cause is None:
                 try:
                     db = self._open()
-                    stored: bytes | None = db.get(_FORMAT_KEY)
-                    if stored == self._format:
+                    stamp: bytes = db.get(_STAMP_KEY) or b""
+                    if stamp.rpartition(b" ")[0] == self._format:
                         return db
                     db.close()
-                    cause = "it holds another record layout"
+                    cause = "it holds another record layout" if stamp else ""
                 except Exception as error:
                     if not _is_damage(error):
                         raise
                     cause = str(error)
-            logger.warning("emptying the state in %s, to be restored: %s", self._path, cause)
+            if cause:  # else nothing was ever committed
+                logger.warning("emptying the state in %s, to be restored: %s", self._path, cause)
             return self._open_empty()
 
     def _open(self) -> Rdict:
-        fresh = not (self._path / "CURRENT").exists()
         self._path.mkdir(parents=True, exist_ok=True)
-        db = Rdict(str(self._path), _options())
-        if fresh:
-            db.put(_FORMAT_KEY, self._format)
-        return db
+        return Rdict(str(self._path), _options(), access_type=AccessType.with_ttl(_RETENTION_S))
 
     def _open_empty(self) -> Rdict:
         shutil.rmtree(self._path)

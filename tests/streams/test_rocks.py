@@ -6,11 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
 from rocksdict import Options, Rdict
 
+from streams import rocks, topics
 from streams.errors import OperationalError
 from streams.rocks import RocksStore, StateError, StateInUseError
 from streams.store import KeyRange
@@ -89,11 +91,17 @@ def files_without_a_database(path: Path) -> None:
     (path / "000004.log").write_bytes(b"")
 
 
-def no_format(path: Path) -> None:
-    Rdict(str(path), Options(raw_mode=True)).close()
+def no_commit(path: Path) -> None:
+    RocksStore(path, "layout").close()
 
 
-@pytest.mark.parametrize("interrupted", [nothing, files_without_a_database, no_format])
+def not_ours(path: Path) -> None:
+    db = Rdict(str(path), Options(raw_mode=True))
+    db.put(b"\x01a", b"something else altogether")
+    db.close()
+
+
+@pytest.mark.parametrize("interrupted", [nothing, files_without_a_database, no_commit, not_ours])
 def test_interrupted_creation_is_begun_again(
     tmp_path: Path, interrupted: Callable[[Path], None]
 ) -> None:
@@ -166,6 +174,34 @@ def test_damage_that_shows_late_is_an_error_and_rebuilt_at_the_next_start(
     assert (store.offset, contents(store)) == (None, {})
     assert "to be restored: Corruption: block checksum mismatch" in caplog.text
     store.close()
+
+
+def test_what_is_not_written_again_leaves_as_it_leaves_the_changelog(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a retention of nearly nothing, written before it is opened with that."""
+    assert rocks._RETENTION_S * 1000 == topics.CHANGELOG_RETENTION_MS
+    store = RocksStore(tmp_path / "db", "layout")
+    store.write({b"\x01%05d" % n: bytes(1000) for n in range(1000)}, [], 1)
+    store.close()
+    monkeypatch.setattr(rocks, "_RETENTION_S", 1)
+    deadline = monotonic() + 60.0
+    while monotonic() < deadline:
+        store = RocksStore(tmp_path / "db", "layout")
+        store.write({b"\x01new": b"1"}, [], 2)
+        store._db.compact_range(None, None)
+        left = contents(store)
+        store.close()
+        if len(left) == 1:
+            break
+    assert (left, store_offset(tmp_path / "db")) == ({b"\x01new": b"1"}, 2)
+
+
+def store_offset(path: Path) -> int | None:
+    store = RocksStore(path, "layout")
+    offset = store.offset
+    store.close()
+    return offset
 
 
 def test_database_in_use_is_named(path: Path) -> None:
