@@ -1,0 +1,217 @@
+"""The backtest: nothing is known before its time, and batches make no difference."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pytest
+
+from agents.backtest import MODEL_INTERVAL_S, Backtest
+from agents.evaluation.gathering import Gathering
+from agents.models.linear import READY_FRAUDS, READY_HONEST
+from agents.replay import Replay
+from agents.settings import Settings
+from streams.files import write_events
+from streams.simulator import Simulation
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agents.evaluation.outcomes import Outcomes
+    from streams.intake import Events
+
+DAY_S = 86_400.0
+HORIZON_DAYS = 2.0
+EVERY = 150
+START = 1_700_000_000.0
+MIDDLE = START + 11 * DAY_S
+
+Lines = dict[str, list[bytes]]
+
+
+@pytest.fixture(scope="module", params=[3])
+def lines(request: pytest.FixtureRequest) -> Lines:
+    """Return charges and disputes, some of them published late or twice."""
+    simulation = Simulation(
+        seed=request.param,
+        cards=300,
+        merchants=30,
+        start=START,
+        days=15,
+        charges_per_day=300,
+        fraud_rate=0.06,
+        dispute_delay_scale=0.1,
+        duplicate_share=0.02,
+    )
+    events: Lines = {"charges": [], "disputes": []}
+    for event in simulation.events():
+        events[event.topic].append(orjson.dumps(event.value))
+    return events
+
+
+@pytest.fixture(scope="module")
+def whole(lines: Lines, tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """Return the scored events of everything."""
+    return scored(lines, tmp_path_factory.mktemp("whole"))
+
+
+def events_of(lines: Lines, directory: Path) -> list[Events]:
+    """Write files and replay them."""
+    for topic, events in lines.items():
+        write_events(directory / f"{topic}.jsonl", events)
+    files = Replay(directory / "charges.jsonl", directory / "disputes.jsonl", inf)
+    for _ in files.survey():
+        pass
+    return [part.events for part in files.parts()]
+
+
+def settings(**given: Any) -> Settings:
+    return Settings(
+        label_horizon_days=HORIZON_DAYS,
+        snapshot_every_examples=EVERY,
+        **{"negative_rate": 1.0, **given},
+    )
+
+
+def scored(lines: Lines, directory: Path, max_batch: int = 4000) -> list[bytes]:
+    backtest = Backtest(settings(max_batch=max_batch), lambda: 0.0)
+    return [
+        event
+        for events in events_of(lines, directory)
+        for step in backtest.run(events)
+        for event in step.output.scored
+    ]
+
+
+def before(scored_events: list[bytes], time: float) -> list[bytes]:
+    return [event for event in scored_events if orjson.loads(event)["created"] < time]
+
+
+@pytest.mark.parametrize("max_batch", [3, 100_000])
+def test_batches_make_no_difference(
+    lines: Lines, whole: list[bytes], tmp_path: Path, max_batch: int
+) -> None:
+    assert scored(lines, tmp_path, max_batch) == whole
+    assert len({orjson.loads(event)["model"] for event in whole}) > 10
+
+
+def test_no_score_depends_on_a_later_dispute(
+    lines: Lines, whole: list[bytes], tmp_path: Path
+) -> None:
+    early = [line for line in lines["disputes"] if orjson.loads(line)["created"] < MIDDLE]
+    assert 50 < len(early) < len(lines["disputes"])
+    result = scored(lines | {"disputes": early}, tmp_path)
+    assert before(result, MIDDLE) == before(whole, MIDDLE)
+    assert result != whole
+
+
+def test_no_score_depends_on_a_later_charge(
+    lines: Lines, whole: list[bytes], tmp_path: Path
+) -> None:
+    changed = []
+    for line in lines["charges"]:
+        event = orjson.loads(line)
+        if event["created"] >= MIDDLE:
+            event["amount"] *= 3
+        changed.append(orjson.dumps(event))
+    result = scored(lines | {"charges": changed}, tmp_path)
+    assert before(result, MIDDLE) == before(whole, MIDDLE)
+    assert result != whole
+
+
+def test_every_score_is_of_the_model_that_knew_all_labels_of_its_time(
+    lines: Lines, whole: list[bytes]
+) -> None:
+    """Count by hand what could be learned before each charge, and so which model must score it."""
+    charges: dict[str, float] = {}
+    for line in lines["charges"]:
+        event = orjson.loads(line)
+        charges.setdefault(event["id"], event["created"])
+    disputed: dict[str, float] = {}
+    times = list(charges.values())
+    for line in lines["disputes"]:
+        event = orjson.loads(line)
+        times.append(event["created"])
+        if event["reason"] == "fraudulent":
+            first = min(event["created"], disputed.get(event["charge"], inf))
+            disputed[event["charge"]] = first
+    labels = [(time, True) for time in disputed.values()]
+    for charge, created in charges.items():
+        silent_until = created + HORIZON_DAYS * DAY_S
+        if disputed.get(charge, inf) > silent_until:
+            labels.append((silent_until, False))
+    labels.sort()
+    label_times = [time for time, _ in labels]
+    frauds = np.cumsum([fraud for _, fraud in labels])
+    times.sort()
+
+    versions = set()
+    for text in whole:
+        event = orjson.loads(text)
+        if event.get("duplicate"):
+            continue  # it has the answer of the first
+        interval = event["created"] // MODEL_INTERVAL_S * MODEL_INTERVAL_S
+        earlier = bisect_left(times, interval)
+        # Silence counts as soon as an event shows that its time has passed.
+        now = times[earlier - 1] if earlier else 0.0
+        known = bisect_left(label_times, now + 1e-9)
+        learned = known // EVERY * EVERY
+        seen = int(frauds[learned - 1]) if learned else 0
+        is_ready = seen >= READY_FRAUDS and learned - seen >= READY_HONEST
+        assert event["model"] == (f"linear-{learned:010d}" if is_ready else "prior"), event
+        versions.add(event["model"])
+    assert len(versions) > 10
+
+
+def test_outcomes_are_those_of_the_files(lines: Lines, tmp_path: Path) -> None:
+    """Every charge counts once; a dispute counts whenever it comes; the period is half open."""
+    start, end = START + 4 * DAY_S, START + 9 * DAY_S
+    result = gathered(lines, tmp_path, start, end)
+    charges: dict[str, Any] = {}
+    for line in sorted(lines["charges"], key=lambda line: orjson.loads(line)["created"]):
+        event = orjson.loads(line)
+        charges.setdefault(event["id"], event)
+    disputes = [orjson.loads(line) for line in lines["disputes"]]
+    frauds = {event["charge"] for event in disputes if event["reason"] == "fraudulent"}
+    expected = [event for event in charges.values() if start <= event["created"] < end]
+    assert len(lines["charges"]) > len(charges) > len(expected) > 1000
+    assert result.created.tolist() == [event["created"] for event in expected]
+    assert result.fraud.tolist() == [event["id"] in frauds for event in expected]
+    assert len(set(result.card.tolist())) == len({event["card"] for event in expected})
+    dollars = [event["amount"] / 100 for event in expected if event["currency"] == "usd"]
+    usd = [event["currency"] == "usd" for event in expected]
+    assert result.amount[usd] == pytest.approx(dollars)
+
+    def parts(name: str) -> list[str]:
+        segment = result.segments[name]
+        return [segment.names[part] for part in segment.part.tolist()]
+
+    assert parts("channel") == [event.get("channel") or "not given" for event in expected]
+    assert parts("country") == [event.get("card_country") or "not given" for event in expected]
+    seen: set[str] = set()
+    new = set()
+    for event in charges.values():
+        if event["card"] not in seen:
+            new.add(event["id"])
+        seen.add(event["card"])
+    assert parts("card_history") == [
+        "new" if event["id"] in new else "seen before" for event in expected
+    ]
+
+
+def gathered(lines: Lines, directory: Path, start: float, end: float) -> Outcomes:
+    backtest = Backtest(settings(negative_rate=0.01), lambda: 0.0)
+    gathering = Gathering(start, end)
+    for events in events_of(lines, directory):
+        gathering.add_events(events.rows)
+        for step in backtest.run(events):
+            output = step.output
+            gathering.add_scored(step.charges, step.first_of_card, output.actions, output.scored)
+    assert gathering.charges == len(lines["charges"])
+    ids = [orjson.loads(line)["id"] for line in lines["charges"]]
+    assert gathering.duplicates == len(ids) - len(set(ids)) > 10
+    return gathering.outcomes()
