@@ -180,7 +180,7 @@ def _ranking(outcomes: Outcomes, metrics: Metrics) -> str:
             ),
             figure(
                 plots.roc_plot(outcomes),
-                f"ROC curve, area {number(metrics['auc_roc'])}.",
+                f"ROC curve, area {number(metrics['auc_roc'])}; chance would give 0.5.",
                 "ROC: frauds caught for each share of genuine charges flagged.",
             ),
         ),
