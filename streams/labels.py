@@ -180,7 +180,7 @@ class LabelJoin:
         example = np.zeros(1, EXAMPLE)
         example["label"] = 1
         example["weight"] = 1.0
-        example["charge"] = _hash_in(key)
+        example["charge"] = _hashes_in([key])
         example["charged_at"] = charge["created"]
         example["labelled_at"] = disputed_at
         example["vector"] = charge["vector"]
@@ -194,20 +194,21 @@ class LabelJoin:
         EXAMPLE[N]
             In the order of their creation, without the charges disputed as fraud.
         """
-        due = list(self._due.scan(_time_key(after), _time_key(until)))
-        for key, _ in due:
-            self._due.delete(key)
-        values = self._pending.get_many([key for _, key in due])
-        learned = []
-        for (due_key, key), value in zip(due, values, strict=True):
-            assert value is not None, "a charge is kept for longer than it takes to mature"
-            kept = np.frombuffer(value, PENDING).copy()[0]
-            if kept["labels"] & (CANCELLED | MATURED):
-                continue
-            kept["labels"] |= MATURED
-            self._pending.put(key, kept.tobytes())
-            learned.append((due_key, key, kept))
-        return self._negatives(learned)
+        due_at: dict[bytes, bytes] = {}  # two charges of one id and day are kept as one
+        for due_key, key in self._due.scan(_time_key(after), _time_key(until)):
+            self._due.delete(due_key)
+            due_at.setdefault(key, due_key[:8])
+        values = [value for value in self._pending.get_many(list(due_at)) if value is not None]
+        assert len(values) == len(due_at), "a charge is kept for longer than it takes to mature"
+        kept = np.frombuffer(b"".join(values), PENDING).copy()
+        is_negative = kept["labels"] & (CANCELLED | MATURED) == 0
+        keys = [key for key, chosen in zip(due_at, is_negative, strict=True) if chosen]
+        kept["labels"] |= MATURED
+        size, raw = PENDING.itemsize, kept[is_negative].tobytes()
+        for i, key in enumerate(keys):
+            self._pending.put(key, raw[i * size : (i + 1) * size])
+        due = np.frombuffer(b"".join(due_at.values()), ">f8")
+        return self._negatives(keys, kept[is_negative], due[is_negative])
 
     def expire(self, after: float, until: float) -> None:
         """Forget the charges created before the day of `until`, once that day is a new one.
@@ -218,13 +219,12 @@ class LabelJoin:
         if max(0, int(after // _DAY_S)) < today:
             self._pending.drop(_day_key(0), _day_key(today))
 
-    def _negatives(self, learned: Sequence[tuple[bytes, bytes, np.void]]) -> Rows:
-        examples = np.zeros(len(learned), EXAMPLE)
-        for i, (due_key, key, kept) in enumerate(learned):
-            examples["charge"][i] = _hash_in(key)
-            examples["charged_at"][i] = kept["created"]
-            examples["labelled_at"][i] = _time_in(due_key) + self._rules.horizon_s
-            examples["vector"][i] = kept["vector"]
+    def _negatives(self, keys: Sequence[bytes], kept: Rows, due: npt.NDArray[np.float64]) -> Rows:
+        examples = np.zeros(len(keys), EXAMPLE)
+        examples["charge"] = _hashes_in(keys)
+        examples["charged_at"] = kept["created"]
+        examples["labelled_at"] = due + self._rules.horizon_s
+        examples["vector"] = kept["vector"]
         examples["weight"] = 1.0 / self._rules.negative_rate
         return examples
 
@@ -252,9 +252,6 @@ def _time_key(seconds: float) -> bytes:
     return struct.pack(">d", max(seconds, 0.0))
 
 
-def _time_in(due_key: bytes) -> float:
-    return float(np.frombuffer(due_key[:8], ">f8")[0])
-
-
-def _hash_in(key: bytes) -> npt.NDArray[np.uint64]:
-    return np.frombuffer(key[4:], ">u8").astype(np.uint64)
+def _hashes_in(keys: Sequence[bytes]) -> npt.NDArray[np.uint64]:
+    raw = b"".join(key[4:] for key in keys)
+    return np.frombuffer(raw, ">u8").astype(np.uint64).reshape(-1, 2)
