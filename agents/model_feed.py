@@ -1,8 +1,7 @@
 """The way of the model: examples to the learner, its snapshots to every worker's scorer."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from time import monotonic
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from confluent_kafka import Message
@@ -11,6 +10,7 @@ from agents.learner import LearnerStage
 from agents.models.registry import DEFAULT, scorer
 from agents.settings import Settings
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
+from streams.clients import Clients
 from streams.features import FEATURES
 from streams.follower import Follower
 from streams.frames import decode_examples
@@ -34,20 +34,21 @@ class ModelFollower:
     ----------
     topics
         The names of the topics.
-    config
-        Client settings (`streams.client.client_config`).
+    clients
+        Makes the client that follows.
     """
 
-    def __init__(self, topics: Topics, config: Mapping[str, object]) -> None:
-        self._follower = Follower(config, topics.models, 0)
+    def __init__(self, topics: Topics, clients: Clients) -> None:
+        self._follower = Follower(clients, topics.models, 0)
+        self._clock = clients.clock
         self.snapshot: Snapshot | None = None
-        self._came_at = monotonic()
+        self._came_at = self._clock()
         self.scorer: Scorer = scorer(None, FEATURES)
 
     @property
     def age_s(self) -> float:
         """Seconds since the snapshot in use came, or since the start."""
-        return monotonic() - self._came_at
+        return self._clock() - self._came_at
 
     def catch_up(self) -> None:
         """Read all that is there: no charge is scored by an older model than need be."""
@@ -67,7 +68,7 @@ class ModelFollower:
         values = [value for value in own if value is not None]
         if values:
             self.snapshot = decode_snapshot(values[-1])
-            self._came_at = monotonic()
+            self._came_at = self._clock()
             self.scorer = scorer(self.snapshot, FEATURES)
 
 
@@ -82,16 +83,16 @@ class LearnerFeed:
         self,
         settings: Settings,
         topics: Topics,
-        config: Mapping[str, object],
+        clients: Clients,
         producer: OutputProducer,
     ) -> None:
         self._settings = settings
         self._topics = topics
-        self._config = config
+        self._clients = clients
         self._producer = producer
         self._follower: Follower | None = None
         self._learner: LearnerStage
-        self._published_at = monotonic()
+        self._published_at = self._clients.clock()
 
     @property
     def is_running(self) -> bool:
@@ -102,7 +103,7 @@ class LearnerFeed:
         """Take the learner over, from the newest snapshot there is."""
         self._learner = LearnerStage(snapshot, self._settings.snapshot_every_examples)
         offset = None if snapshot is None else snapshot.offset
-        self._follower = Follower(self._config, self._topics.examples, 0, offset)
+        self._follower = Follower(self._clients, self._topics.examples, 0, offset)
         logger.info("learner: goes on from %s", "nothing" if snapshot is None else snapshot.version)
 
     def stop(self) -> None:
@@ -125,7 +126,7 @@ class LearnerFeed:
 
     def publish_late(self) -> None:
         """Send a snapshot of what was learned a while ago, when examples are few."""
-        waited_s = monotonic() - self._published_at
+        waited_s = self._clients.clock() - self._published_at
         if (
             self.is_running
             and self._learner.has_news
@@ -136,4 +137,4 @@ class LearnerFeed:
     def _send(self, snapshot: Snapshot) -> None:
         value = encode_snapshot(snapshot)
         self._producer.send(self._topics.models, [(snapshot.name.encode(), value)])
-        self._published_at = monotonic()
+        self._published_at = self._clients.clock()

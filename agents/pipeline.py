@@ -14,6 +14,7 @@ from agents.card import CardBatch
 from agents.model_feed import LearnerFeed, ModelFollower
 from agents.tasks import TaskStages, new_task, open_store
 from streams.client import client_config
+from streams.clients import Clients
 from streams.engine import Engine, EngineSettings
 from streams.events import CHARGE
 from streams.frames import Frames, encode_examples
@@ -45,15 +46,24 @@ class Pipeline:
     ----------
     settings
         Of the worker.
+    clients
+        Makes its Kafka clients; those of `settings` when `None`.
+    factory
+        Makes its tasks; with their state where `settings` has it when `None`.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        config = client_config(settings.bootstrap_servers, os.environ)
+    def __init__(
+        self,
+        settings: Settings,
+        clients: Clients | None = None,
+        factory: TaskFactory | None = None,
+    ) -> None:
+        clients = clients or Clients(client_config(settings.bootstrap_servers, os.environ))
         application_id = f"{settings.topic_prefix}{settings.application_id}"
         exactly_once = settings.processing_guarantee == "exactly_once"
         transactional_id = f"{application_id}-{settings.worker_id}" if exactly_once else None
         self.topics = Topics(settings.topic_prefix)
-        self.producer = OutputProducer(config, transactional_id, settings.session_timeout_ms)
+        self.producer = OutputProducer(clients, transactional_id, settings.session_timeout_ms)
         self.engine = Engine(
             EngineSettings(
                 application_id=application_id,
@@ -65,15 +75,16 @@ class Pipeline:
                 future_allowance_s=settings.future_allowance_minutes * 60.0,
             ),
             self.topics,
-            config,
+            clients,
             self.producer,
-            TaskFactory(
+            factory
+            or TaskFactory(
                 partial(open_store, settings=settings), partial(new_task, settings=settings)
             ),
         )
-        self.model = ModelFollower(self.topics, config)
+        self.model = ModelFollower(self.topics, clients)
         self.model.catch_up()
-        self.learner = LearnerFeed(settings, self.topics, config, self.producer)
+        self.learner = LearnerFeed(settings, self.topics, clients, self.producer)
         self._latencies = metrics.Latencies()
         self._shown_at = 0.0
         self.engine.start()

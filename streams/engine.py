@@ -8,9 +8,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from streams.client import Config
+from streams.clients import Clients
 from streams.errors import OperationalError
 from streams.inputs import Inputs, Work
 from streams.membership import Membership, TaskFactory
@@ -75,8 +76,8 @@ class Engine:
         How it works.
     topics
         The names of the topics.
-    config
-        Client settings (`streams.client.client_config`).
+    clients
+        Makes its Kafka clients.
     producer
         Writes everything.
     factory
@@ -87,7 +88,7 @@ class Engine:
         self,
         settings: EngineSettings,
         topics: Topics,
-        config: Config,
+        clients: Clients,
         producer: OutputProducer,
         factory: TaskFactory,
     ) -> None:
@@ -99,11 +100,9 @@ class Engine:
             DISPUTES: topics.disputes,
             BY_MERCHANT: topics.by_merchant,
         }
-        self._consumer = Consumer(
-            _member(settings, config), logger=logging.getLogger("kafka"), error_cb=self._say
-        )
+        self._consumer = clients.consumer(_member(settings), self._say)
         self._standbys = Standbys(
-            config,
+            clients,
             settings.application_id,
             topics.changelog,
             settings.standby_replicas,
@@ -114,7 +113,7 @@ class Engine:
             self._consumer,
             settings.application_id,
             self._topic_of,
-            config,
+            clients,
             topics.changelog,
             factory,
             self._let_go,
@@ -126,6 +125,7 @@ class Engine:
             settings.max_batch,
             settings.max_buffered,
             settings.future_allowance_s,
+            clients.clock,
         )
         self._is_cut_off = False
         self._partitions = 0
@@ -297,10 +297,9 @@ class Engine:
         self._to_seek.clear()
 
 
-def _member(settings: EngineSettings, config: Config) -> Config:
+def _member(settings: EngineSettings) -> Config:
     """Return the settings of a member of the group."""
-    member = {
-        **config,
+    member: Config = {
         "group.id": settings.application_id,
         "partition.assignment.strategy": "cooperative-sticky",
         "session.timeout.ms": settings.session_timeout_ms,

@@ -1,17 +1,18 @@
 """Reading one partition of our own from an offset on, outside the consumer group."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
-    Consumer,
     KafkaError,
     KafkaException,
     Message,
     TopicPartition,
 )
+
+from streams.clients import Clients
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +28,8 @@ class Follower:
 
     Parameters
     ----------
-    config
-        Client settings (`streams.client.client_config`).
+    clients
+        Makes its consumer.
     topic, partition
         What to follow.
     offset
@@ -39,15 +40,14 @@ class Follower:
 
     def __init__(
         self,
-        config: Mapping[str, object],
+        clients: Clients,
         topic: str,
         partition: int,
         offset: int | None = None,
         group: str = "chargewatch.follower",
     ) -> None:
-        self._consumer = Consumer(
+        self._consumer = clients.consumer(
             {
-                **config,
                 "group.id": group,
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
@@ -55,8 +55,7 @@ class Follower:
                 "enable.partition.eof": True,
                 "auto.offset.reset": "error",
                 "fetch.wait.max.ms": _FETCH_WAIT_MS,
-            },
-            logger=logging.getLogger("kafka"),
+            }
         )
         self._partition = TopicPartition(topic, partition)
         self.reached = -1

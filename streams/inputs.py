@@ -1,8 +1,8 @@
 """From fetched messages to work: decoding them into buffers, and taking what is next in time."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from time import monotonic, time
+from time import time
 from typing import cast
 
 import numpy as np
@@ -47,6 +47,8 @@ class Inputs:
         Events of a partition that wait at the most, before it is paused.
     future_allowance_s
         Seconds by which an event's time may lie ahead of the clock.
+    clock
+        Gives seconds of a clock that never goes back.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Inputs:
         max_batch: int,
         max_buffered: int,
         future_allowance_s: float,
+        clock: Callable[[], float],
     ) -> None:
         self._consumer = consumer
         self._topic_of = topic_of
@@ -63,6 +66,7 @@ class Inputs:
         self._max_batch = max_batch
         self._max_buffered = max_buffered
         self._future_allowance_s = future_allowance_s
+        self._clock = clock
         self._waiting_since: float | None = None
 
     def add(self, tasks: Mapping[int, Task], messages: Iterable[Message]) -> None:
@@ -178,7 +182,7 @@ class Inputs:
             self._waiting_since = None
             return until
         if self._waiting_since is None:
-            self._waiting_since = monotonic()
-        if monotonic() - self._waiting_since < _PATIENCE_S:
+            self._waiting_since = self._clock()
+        if self._clock() - self._waiting_since < _PATIENCE_S:
             return until
         return turn([buffer for buffer in buffers if len(buffer)], self._max_batch)

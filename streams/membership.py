@@ -7,14 +7,14 @@ opened and restored beside the running ones; nothing of it is fetched before it 
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from confluent_kafka import Consumer, TopicPartition
 
-from streams.client import Config
+from streams.clients import Clients
 from streams.errors import OperationalError
 from streams.follower import Follower
 from streams.restore import Progress, RestoreStoppedError, restore
@@ -71,8 +71,8 @@ class Membership:
         The group's name.
     topic_of
         Topic of each source of a task, `charges` being one.
-    config
-        Client settings, for the restores.
+    clients
+        Makes the clients that restore.
     changelog
         Topic of the changelog.
     factory
@@ -95,7 +95,7 @@ class Membership:
         consumer: Consumer,
         group: str,
         topic_of: Mapping[str, str],
-        config: Config,
+        clients: Clients,
         changelog: str,
         factory: TaskFactory,
         let_go: LetGo,
@@ -106,13 +106,13 @@ class Membership:
         self._consumer = consumer
         self._group = group
         self._topic_of = topic_of
-        self._config = config
+        self._clients = clients
         self._changelog = changelog
         self._factory = factory
         self._let_go = let_go
         self._standbys = standbys
         self._opening: dict[int, _Opening] = {}
-        self._opener = ThreadPoolExecutor(1, "restore")
+        self._opener = clients.executor("restore")
 
     @property
     def restoring(self) -> dict[int, Progress]:
@@ -164,7 +164,7 @@ class Membership:
         self._standbys.take_over(number)
         store = self._factory.open_store(number)
         try:
-            follower = Follower(self._config, self._changelog, number, group=self._group)
+            follower = Follower(self._clients, self._changelog, number, group=self._group)
             try:
                 offsets = self._offsets(follower, number)
                 restore(store, follower, number, progress)

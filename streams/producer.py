@@ -1,9 +1,9 @@
 """The worker's one producer: everything it writes goes through it, in transactions or without."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from threading import Event, Thread
+from threading import Event
 from time import monotonic
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 
+from streams.clients import Clients
 from streams.decoding import Rejected
 from streams.errors import OperationalError
 
@@ -45,8 +46,8 @@ class OutputProducer:
 
     Parameters
     ----------
-    config
-        Client settings (`streams.client.client_config`).
+    clients
+        Makes the client.
     transactional_id
         Names the worker to the broker, which fences an earlier one of the same name. `None`
         writes without transactions, at least once.
@@ -63,14 +64,14 @@ class OutputProducer:
 
     def __init__(
         self,
-        config: Mapping[str, object],
+        clients: Clients,
         transactional_id: str | None,
         transaction_timeout_ms: int,
     ) -> None:
         self.stopping = Event()
         self.on_wait: Callable[[], None] = _nothing
+        self._clients = clients
         self._settings: dict[str, object] = {
-            **config,
             "enable.idempotence": True,
             "compression.type": "lz4",
             "partitioner": "murmur2_random",
@@ -226,7 +227,7 @@ class OutputProducer:
         return exception
 
     def _connect(self) -> Producer:
-        producer = Producer(self._settings, logger=logging.getLogger("kafka"))
+        producer = self._clients.producer(self._settings)
         if self._is_transactional:
             self._call(producer.init_transactions, timeout_s=_START_TIMEOUT_S)
         return producer
@@ -239,7 +240,9 @@ class OutputProducer:
         """
         outcome: list[Exception | None] = []
 
-        def send(producer: Producer) -> None:
+        producer = self._producer
+
+        def send() -> None:
             try:
                 producer.send_offsets_to_transaction(offsets, group, timeout_s)
             except KafkaException as exception:
@@ -247,9 +250,7 @@ class OutputProducer:
             else:
                 outcome.append(None)
 
-        thread = Thread(target=send, args=[self._producer], daemon=True)
-        thread.start()
-        thread.join(_HUNG_S)
+        self._clients.thread(send).join(_HUNG_S)
         if not outcome:
             self._is_broken = True
             raise AbortableError(f"no answer to the offsets for {_HUNG_S:.0f} s")

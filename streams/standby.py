@@ -16,7 +16,8 @@ from typing import cast
 
 from confluent_kafka import KafkaException
 
-from streams.client import Admin, Config
+from streams.client import Admin
+from streams.clients import Clients
 from streams.follower import Follower
 from streams.restore import seek_to_store
 from streams.store import Store
@@ -40,8 +41,8 @@ class Standbys:
 
     Parameters
     ----------
-    config
-        Client settings (`streams.client.client_config`).
+    clients
+        Makes the clients that follow.
     group
         The consumer group.
     changelog
@@ -56,14 +57,14 @@ class Standbys:
 
     def __init__(
         self,
-        config: Config,
+        clients: Clients,
         group: str,
         changelog: str,
         replicas: int,
         open_store: Callable[[int], Store],
         member_id: Callable[[], str],
     ) -> None:
-        self._config = config
+        self._clients = clients
         self._group = group
         self._changelog = changelog
         self._replicas = replicas
@@ -106,7 +107,7 @@ class Standbys:
             self._held.discard(number)
 
     def _run(self) -> None:
-        admin = Admin(self._config)
+        admin = Admin(self._clients.config)
         planned_at = -_PLAN_EVERY_S
         while not self._stop.wait(_PAUSE_S):
             if monotonic() - planned_at > _PLAN_EVERY_S:
@@ -136,7 +137,7 @@ class Standbys:
                 self._drop(number)
             for number in numbers - set(self._copies) - self._held:
                 store = self._open_store(number)
-                follower = Follower(self._config, self._changelog, number)
+                follower = Follower(self._clients, self._changelog, number)
                 seek_to_store(store, follower, number)
                 self._copies[number] = _Copy(store, follower)
                 logger.info("task %d: is copied here", number)
