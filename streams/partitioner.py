@@ -22,7 +22,7 @@ def partitions_of(keys: Sequence[bytes], count: int) -> list[int]:
     Examples
     --------
     >>> partitions_of([b"card_1", b"card_2", b"card_1"], 4)
-    [2, 3, 2]
+    [3, 0, 3]
     """
     ends = np.cumsum(np.array([len(key) for key in keys], np.int64))
     hashes = np.empty(len(keys), np.int64)
