@@ -82,7 +82,7 @@ def command(
     is a fraud.
 
     Files are JSON Lines (.jsonl, .jsonl.gz, .jsonl.zst); CHARGES and DISPUTES may be Parquet. Of
-    each charge some 700 bytes stay in memory for as long as it may be disputed (the setting
+    each charge some 750 bytes stay in memory for as long as it may be disputed (the setting
     dispute_retention_days).
     """
     if start >= end:

@@ -61,7 +61,7 @@ def details(summary: str, content: str) -> str:
     return f"<details><summary>{escape(summary)}</summary>\n{content}</details>\n"
 
 
-def table(caption: str, columns: Sequence[str], *groups: Group) -> str:
+def table(caption: str, columns: Sequence[str | Text], *groups: Group) -> str:
     """Return a table; the first cell of a row names it.
 
     >>> print(table("Cards", ["Card", "Charges"], Group("", [["new", Bar("7", 0.5)]])))
@@ -72,12 +72,18 @@ def table(caption: str, columns: Sequence[str], *groups: Group) -> str:
     </tbody></table></div>
     <BLANKLINE>
     """
-    head = "".join(f"<th scope='col'>{escape(column)}</th>" for column in columns)
+    head = "".join(map(_head, columns))
     body = "".join(_body(group, len(columns)) for group in groups)
     return (
         f"<div class='scroll' tabindex='0'><table><caption>{escape(caption)}</caption>\n"
         f"<thead><tr>{head}</tr></thead>\n{body}</table></div>\n"
     )
+
+
+def _head(column: str | Text) -> str:
+    if isinstance(column, Text):
+        return f"<th scope='col' class='text'>{escape(column.text)}</th>"
+    return f"<th scope='col'>{escape(column)}</th>"
 
 
 def _body(group: Group, columns: int) -> str:

@@ -126,7 +126,7 @@ def _cards(metrics: Metrics) -> str:
 def _money(metrics: Metrics) -> str:
     money, frauds = metrics["money"], metrics["frauds"]
     limit = money["amount_limit"]
-    by_amount = "blocking by amount never pays" if limit is None else f"{dollars(limit)} and more"
+    by_amount = "none would have paid" if limit is None else f"blocking {dollars(limit)} and more"
     rows: list[list[Cell]] = []
     for name, action in metrics["actions"].items():
         charges, found = action["charges"], action["frauds"]
@@ -143,7 +143,7 @@ def _money(metrics: Metrics) -> str:
                 dollars(action["fraud_amount"]),
             ]
         )
-    columns = ["Action", "", "Charges", "Share", "Frauds", "Share of frauds", "Fraud rate"]
+    counts = ["Charges", "Share", "Frauds", "Share of frauds", "Fraud rate", "Amount of frauds"]
     return section(
         "Money and actions",
         "What fraud and the interventions against it cost, by the cost table in the settings: "
@@ -152,10 +152,10 @@ def _money(metrics: Metrics) -> str:
             plots.money_plot(money),
             f"Bars of cost: allowing everything {dollars(money['cost_of_nothing'])}, blocking by "
             f"amount {dollars(money['cost_by_amount'])}, Chargewatch {dollars(money['cost'])}.",
-            f"Blocking by amount is the limit that would have cost least, known in hindsight: "
+            f"The limit by amount is the one that would have cost least, known in hindsight: "
             f"{by_amount}.",
         ),
-        table("Actions taken", [*columns, "Amount of frauds"], Group("", rows)),
+        table("Actions taken", ["Action", Text("What it means"), *counts], Group("", rows)),
     )
 
 
@@ -255,7 +255,7 @@ def _segments(metrics: Metrics) -> str:
         "Segments",
         "Where detection is strong and where it is weak. Each line is measured among its own "
         "charges alone: the 1% blocked are 1% of the segment.",
-        table("By segment", ["", *_MEASURES], *groups),
+        table("By segment", ["Part", *_MEASURES], *groups),
     )
 
 
@@ -295,5 +295,5 @@ def _run(metrics: Metrics) -> str:
     return section(
         "The run",
         "What was processed, and how fast.",
-        table("Facts of the run", ["", ""], Group("", rows)),
+        table("Facts of the run", ["Fact", Text("Value")], Group("", rows)),
     )

@@ -32,7 +32,7 @@ _HALF, _WHOLE = 5.0, 10.4
 _POINTS_MAX = 600
 _LOWEST_SCORE = 1e-5
 _SCORE_TICKS = (1e-5, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99)
-_SCORE_BANDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
+_SCORE_BANDS = (1e-4, 3e-4, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 _Z95 = 1.96
 
 
@@ -44,18 +44,12 @@ def precision_recall_plot(outcomes: Outcomes) -> str:
         shown = _some(curve.recall)
         axes.plot(curve.recall[shown], curve.precision[shown], color=ACCENT)
         axes.axhline(outcomes.fraud.mean(), color=MUTED, linewidth=1.0, linestyle=":")
-        for rate in BLOCK_RATES:
-            place = int(np.searchsorted(curve.flagged, rate, side="right")) - 1
-            if place >= 0:
-                at = (float(curve.recall[place]), float(curve.precision[place]))
-                axes.plot(*at, "o", color=INK, markersize=5)
-                axes.annotate(
-                    f"{100.0 * rate:g}% blocked",
-                    at,
-                    xytext=(7, 5),
-                    textcoords="offset points",
-                    color=INK,
-                )
+        for rate, marker in zip(BLOCK_RATES, "os^", strict=True):
+            within = np.flatnonzero(curve.flagged <= rate)[-1:]  # none when even one is too many
+            at = (curve.recall[within], curve.precision[within])
+            label = f"{100.0 * rate:g}% blocked"
+            axes.plot(*at, marker, color=INK, markersize=7, label=label, clip_on=False)
+        axes.legend(loc="best")
         axes.set(xlim=(0, 1), ylim=(0, 1.03))
         axes.set(xlabel="Frauds caught (recall)", ylabel="Frauds among the flagged (precision)")
         axes.xaxis.set_major_formatter(PERCENT)
@@ -113,11 +107,11 @@ def calibration_plot(outcomes: Outcomes) -> str:
         for place in np.unique(band):
             rows = band == place
             charges, frauds = int(rows.sum()), int(outcomes.fraud[rows].sum())
-            predicted = float(outcomes.score[rows].mean())
+            predicted = max(float(outcomes.score[rows].mean()), _LOWEST_SCORE)
             axes.vlines(predicted, *_wilson(frauds, charges), color=ACCENT, alpha=0.5)
             if frauds:
                 axes.plot(predicted, frauds / charges, "o", color=ACCENT, clip_on=False)
-        ends = (_SCORE_BANDS[0] / 3.0, 1.0)
+        ends = (_SCORE_BANDS[0] / 10.0, 1.0)
         axes.plot(ends, ends, color=MUTED, linewidth=1.0, linestyle=":")
         axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
         axes.set(xlabel="Predicted fraud (mean score)", ylabel="Observed fraud")

@@ -23,8 +23,8 @@ section { margin: 24px 0; padding: 24px; background: #fff; border: 1px solid var
   font-variant-numeric: tabular-nums; }
 .cards .meaning { font-size: 13px; line-height: 1.4; color: var(--muted); }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); gap: 24px; }
-figure { margin: 12px 0 0; }
-figure img { display: block; width: 100%; height: auto; }
+figure { margin: 12px 0 0; overflow-x: auto; }
+figure img { display: block; width: 100%; min-width: 440px; height: auto; }
 figcaption { font-size: 14px; }
 .scroll { overflow-x: auto; }
 table { width: 100%; border-collapse: collapse; font-size: 14px;
@@ -32,19 +32,21 @@ table { width: 100%; border-collapse: collapse; font-size: 14px;
 caption { text-align: left; font-weight: 600; padding: 12px 0 4px; }
 th, td { padding: 6px 10px; text-align: right; border-bottom: 1px solid var(--line);
   white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; }
+th:first-child { text-align: left; padding-left: 0; }
 thead th { color: var(--muted); font-weight: 500; vertical-align: bottom; }
 tbody th { font-weight: 500; }
 td.bar { background: linear-gradient(to right, #dbe6fb var(--share), transparent var(--share))
   no-repeat 0 50% / 100% 70%; }
 tbody + tbody th[colspan], thead + tbody th[colspan] { padding-top: 18px; font-weight: 650; }
-td.text { text-align: left; white-space: normal; }
+.text { text-align: left; white-space: normal; min-width: 200px; }
 details { margin-top: 12px; }
 summary { cursor: pointer; color: var(--accent); font-size: 14px; }
 summary:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 .note { padding: 10px 14px; border-left: 4px solid #d97706; background: #fff8eb;
   border-radius: 4px; }
 footer { padding-bottom: 40px; font-size: 14px; }
-@media (max-width: 560px) { .pair { grid-template-columns: 1fr; } section { padding: 16px; } }
+@media (max-width: 560px) { .pair { grid-template-columns: 100%; } section { padding: 16px; }
+  .cards { grid-template-columns: 1fr 1fr; } header, main, footer { padding-right: 12px;
+  padding-left: 12px; } }
 @media print { body { background: #fff; } section, .cards li { break-inside: avoid; } }
 """
