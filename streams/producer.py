@@ -221,8 +221,10 @@ class OutputProducer:
     def _failed(self, exception: KafkaException) -> Exception:
         """Return what to raise: in a transaction almost any failure is undone by an abort."""
         error: KafkaError = exception.args[0]
-        self._is_broken = self._is_broken or error.fatal()
-        if error.fatal() or error.txn_requires_abort() or error.code() == KafkaError._STATE:
+        # What finds the client in a fatal state is told so by the code alone.
+        is_fatal = error.fatal() or error.code() == KafkaError._FATAL
+        self._is_broken = self._is_broken or is_fatal
+        if is_fatal or error.txn_requires_abort() or error.code() == KafkaError._STATE:
             return AbortableError(error.str())
         return exception
 
