@@ -25,16 +25,18 @@ class WorkerProcess:
         Where its state and its log are.
     env
         `KAFKA_BOOTSTRAP_SERVERS` and the settings, as environment variables.
+    module
+        What is run in place of `agents`.
     """
 
-    def __init__(self, directory: Path, env: dict[str, str]) -> None:
+    def __init__(self, directory: Path, env: dict[str, str], module: str = "agents") -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.state_dir = directory / "state"
         self.log = directory / "log"
         self.port = _free_port()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "agents", "worker"],
+                [sys.executable, "-m", module, "worker"],
                 env=os.environ
                 | {
                     "CHARGEWATCH_STATE_DIR": str(self.state_dir),

@@ -1,0 +1,131 @@
+"""Reading whole topics, committed messages only, and how far the group has come with its inputs."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from streams.client import Config
+
+_ANSWER_S = 60.0
+_SILENCE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A message as it was read."""
+
+    partition: int
+    offset: int
+    time_s: float
+    key: bytes | None
+    value: bytes | None
+    headers: dict[str, bytes]
+
+
+class Logs:
+    """The topics of a cluster, read by a client that is not ours.
+
+    Parameters
+    ----------
+    config
+        Settings that every client needs.
+    group
+        The workers' group; it is asked for its offsets and never joined.
+    """
+
+    def __init__(self, config: Config, group: str) -> None:
+        self._config = config
+        self._asking = Consumer(
+            config
+            | {
+                "group.id": group,
+                "enable.auto.commit": False,
+                "isolation.level": "read_uncommitted",
+            }
+        )
+
+    def close(self) -> None:
+        self._asking.close()
+
+    def partitions(self, topic: str) -> list[int]:
+        return sorted(self._asking.list_topics(topic, _ANSWER_S).topics[topic].partitions)
+
+    def committed(self, topic: str) -> Iterator[Read]:
+        """Yield all that is committed in a topic now, partition by partition."""
+        for partition in self.partitions(topic):
+            yield from self._committed_in(TopicPartition(topic, partition, 0))
+
+    def lag(self, topic: str, numbers: Sequence[int]) -> int:
+        """Return how many messages of partitions the group has not committed yet."""
+        partitions = [TopicPartition(topic, number) for number in numbers]
+        return sum(
+            self._asking.get_watermark_offsets(partition, _ANSWER_S)[1] - max(partition.offset, 0)
+            for partition in self._asking.committed(partitions, _ANSWER_S)
+        )
+
+    def open_transactions(self, topics: Sequence[str]) -> list[str]:
+        """Return the partitions in which a transaction is open: that hold back their readers."""
+        stable = self._reader()
+        try:
+            return [
+                f"{topic}[{number}]"
+                for topic in topics
+                for number in self.partitions(topic)
+                for partition in [TopicPartition(topic, number)]
+                if stable.get_watermark_offsets(partition, _ANSWER_S)[1]
+                != self._asking.get_watermark_offsets(partition, _ANSWER_S)[1]
+            ]
+        finally:
+            stable.close()
+
+    def _committed_in(self, partition: TopicPartition) -> Iterator[Read]:
+        consumer = self._reader()
+        consumer.assign([partition])
+        heard_at = time.monotonic()
+        try:
+            # The last offset may be a commit marker, which is never delivered.
+            while True:
+                messages = consumer.consume(2000, 0.1)
+                for message in messages:
+                    error = message.error()
+                    if error is None:
+                        yield _read(message)
+                    elif error.code() == KafkaError._PARTITION_EOF:
+                        return
+                    else:
+                        raise AssertionError(error)
+                heard_at = time.monotonic() if messages else heard_at
+                assert time.monotonic() - heard_at < _SILENCE_S, f"{partition}: no end"
+        finally:
+            consumer.close()
+
+    def _reader(self) -> Consumer:
+        return Consumer(
+            self._config
+            | {
+                "group.id": f"chaos-{uuid.uuid4().hex}",
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "error",
+            }
+        )
+
+
+def _read(message: Message) -> Read:
+    return Read(
+        cast("int", message.partition()),
+        cast("int", message.offset()),
+        message.timestamp()[1] / 1e3,
+        message.key(),
+        message.value(),
+        cast("dict[str, bytes]", dict(message.headers() or [])),
+    )

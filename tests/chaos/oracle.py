@@ -1,0 +1,259 @@
+"""What must have come of the inputs, computed from the logs by brute force.
+
+Two logs fix every order there is: the partitions of the inputs give that of a card's charges and
+that of its disputes, the partitions of the merchant stage's input that of a merchant. Only how a
+card's charges and its disputes interleave is nowhere written, as they come in two partitions: any
+interleaving is right that agrees with every log and with all of the card's features.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from schemas.charge import Charge
+from streams.features import CARD_FEATURES
+from tests.chaos.traffic import DAY_S, HORIZON_DAYS, ORPHAN_WAIT_DAYS
+from tests.streams.brute_force import BruteForce, CardPast, Counted, Values, of_card, of_charge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import numpy.typing as npt
+
+    from schemas.dispute import Dispute
+    from tests.chaos.traffic import Sent
+
+    Vector = npt.NDArray[np.float32]
+
+HORIZON_S = HORIZON_DAYS * DAY_S
+ORPHAN_WAIT_S = ORPHAN_WAIT_DAYS * DAY_S
+
+_OF_DISPUTES = ("card_fraud_disputes", "card_other_disputes", "card_since_fraud_dispute")
+_PLACES = [[f.name for f in CARD_FEATURES].index(name) for name in _OF_DISPUTES]
+
+
+class Input(NamedTuple):
+    """A valid input at its place in the log."""
+
+    partition: int
+    offset: int
+    sent: Sent
+
+
+class Frame(NamedTuple):
+    """An input on its way to the merchant stage, at its place in the log.
+
+    `card_features` are zero for a dispute.
+    """
+
+    partition: int
+    offset: int
+    number: int
+    is_repeat: bool
+    card_features: Vector
+
+
+@dataclass
+class Expected:
+    """What must have come of the inputs.
+
+    Attributes
+    ----------
+    repeats
+        Numbers of the inputs that count nowhere.
+    features
+        Of every charge by its number, repeats without those of the merchant.
+    examples
+        Of every charge by its number and label: when it was labelled.
+    unknown
+        Numbers of the disputes whose charge did not come in time.
+    """
+
+    repeats: set[int] = field(default_factory=set)
+    features: dict[int, Values] = field(default_factory=dict)
+    examples: dict[tuple[int, int], float] = field(default_factory=dict)
+    unknown: set[int] = field(default_factory=set)
+
+
+def expect(inputs: Iterable[Input], frames: Sequence[Frame]) -> Expected:
+    """Compute what must have come of all inputs; each has one frame."""
+    expected, oracle = Expected(), BruteForce(horizon_s=HORIZON_S)
+    by_number = {item.sent.number: item for item in inputs}
+    by_card: dict[str, list[Input]] = defaultdict(list)
+    for item in by_number.values():
+        assert item.sent.event is not None
+        by_card[item.sent.event.card].append(item)
+    frame_of = {frame.number: frame for frame in frames}
+    for items in by_card.values():
+        _expect_card(items, frame_of, oracle, expected)
+    partitions: dict[int, list[Frame]] = defaultdict(list)
+    for frame in frames:
+        partitions[frame.partition].append(frame)
+    for log in partitions.values():
+        log.sort(key=lambda frame: frame.offset)
+        _expect_merchants([by_number[frame.number].sent for frame in log], oracle, expected)
+        _expect_labels([by_number[frame.number].sent for frame in log], expected)
+    return expected
+
+
+def close(vector: Vector, values: Values, names: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Tell which features are as expected: sums are added up in single precision."""
+    wanted = np.array([values[name] for name in names])
+    equal: npt.NDArray[np.bool_] = np.isclose(vector, wanted, rtol=2e-5, atol=1e-6)
+    return equal
+
+
+def _expect_card(
+    items: list[Input], frame_of: dict[int, Frame], oracle: BruteForce, expected: Expected
+) -> None:
+    """Go through a card's charges, each after as many of its disputes as it must have seen."""
+    items.sort(key=lambda item: item.offset)
+    charges = [item.sent for item in items if isinstance(item.sent.event, Charge)]
+    disputes = [item.sent for item in items if not isinstance(item.sent.event, Charge)]
+    seen = 0
+    counted: list[Dispute] = []
+    newest: Counted | None = None
+    for sent in charges:
+        charge = sent.event
+        assert isinstance(charge, Charge)
+        for dispute in _seen_before(sent, disputes[seen:], frame_of, counted, newest):
+            seen += 1
+            _count_dispute(dispute, oracle, counted, expected)
+        observed = oracle.at_card(charge)
+        expected.features[sent.number] = of_charge(charge) | observed.features
+        if observed.is_repeat:
+            expected.repeats.add(sent.number)
+        elif newest is None or charge.created > newest.created:
+            newest = Counted(charge, 0.0, charge.created)
+    for dispute in disputes[seen:]:
+        _count_dispute(dispute, oracle, counted, expected)
+
+
+def _count_dispute(
+    sent: Sent, oracle: BruteForce, counted: list[Dispute], expected: Expected
+) -> None:
+    dispute = sent.event
+    assert dispute is not None
+    assert not isinstance(dispute, Charge)
+    if oracle.at_card(dispute).is_repeat:
+        expected.repeats.add(sent.number)
+    else:
+        counted.append(dispute)
+
+
+def _seen_before(
+    sent: Sent,
+    waiting: Sequence[Sent],
+    frame_of: dict[int, Frame],
+    counted: Sequence[Dispute],
+    newest: Counted | None,
+) -> Sequence[Sent]:
+    """Return the waiting disputes of the card that came before its charge.
+
+    As few as agree with the logs and with what the charge's features say of disputes; where none
+    do, as few as agree with the logs, so that the comparison of the features fails.
+    """
+    if not waiting:
+        return []
+    frame, charge = frame_of[sent.number], sent.event
+    assert isinstance(charge, Charge)
+    same_log = [
+        (place, frame_of[dispute.number].offset < frame.offset)
+        for place, dispute in enumerate(waiting)
+        if frame_of[dispute.number].partition == frame.partition
+    ]
+    fewest = max((place + 1 for place, is_before in same_log if is_before), default=0)
+    most = min((place for place, is_before in same_log if not is_before), default=len(waiting))
+    known = {(dispute.charge, dispute.is_fraud) for dispute in counted}
+    past = CardPast([newest] if newest else [], list(counted))
+    for count in range(most + 1):
+        if count >= fewest:
+            features = of_card(past, charge)
+            if close(frame.card_features[_PLACES], features, _OF_DISPUTES).all():
+                return waiting[:count]
+        if count < most:
+            dispute = waiting[count].event
+            assert dispute is not None
+            assert not isinstance(dispute, Charge)
+            if (dispute.charge, dispute.is_fraud) not in known:
+                known.add((dispute.charge, dispute.is_fraud))
+                past.disputes.append(dispute)
+    return waiting[:fewest]
+
+
+def _expect_merchants(log: Iterable[Sent], oracle: BruteForce, expected: Expected) -> None:
+    for sent in log:
+        assert sent.event is not None
+        is_repeat = sent.number in expected.repeats
+        observed = oracle.at_merchant(sent.event, is_repeat=is_repeat)
+        if isinstance(sent.event, Charge) and not is_repeat:
+            expected.features[sent.number] |= observed.features
+
+
+def _expect_labels(log: Iterable[Sent], expected: Expected) -> None:
+    labels = Labels(expected)
+    for sent in log:
+        assert sent.event is not None
+        labels.move_on(sent.event.created)
+        if not isinstance(sent.event, Charge):
+            labels.dispute(sent, sent.event)
+        elif sent.number not in expected.repeats:
+            labels.charge(sent, sent.event)
+    labels.end()
+
+
+class Labels:
+    """The label rules in one partition, where nothing but its events moves stream time."""
+
+    def __init__(self, expected: Expected) -> None:
+        self._expected = expected
+        self._now = 0.0
+        self._kept: dict[tuple[str, str], tuple[int, float]] = {}
+        self._due: dict[int, float] = {}
+        self._cancelled: set[int] = set()
+        self._waiting: dict[tuple[str, str], list[tuple[float, int, Dispute]]] = defaultdict(list)
+
+    def move_on(self, created: float) -> None:
+        self._now = max(self._now, created)
+
+    def charge(self, sent: Sent, charge: Charge) -> None:
+        """Keep a charge; disputes that waited for it, and not for too long, are about it."""
+        name = charge.card, charge.id
+        self._kept[name] = sent.number, charge.created
+        self._due[sent.number] = max(charge.created, self._now - HORIZON_S)
+        for since, number, dispute in self._waiting.pop(name, []):
+            if self._is_over(since):
+                self._expected.unknown.add(number)
+            else:
+                self._label(*self._kept[name], dispute)
+
+    def dispute(self, sent: Sent, dispute: Dispute) -> None:
+        name = dispute.card, dispute.charge
+        if name in self._kept:
+            self._label(*self._kept[name], dispute)
+        else:
+            self._waiting[name].append((self._now, sent.number, dispute))
+
+    def end(self) -> None:
+        """Do what stream time has brought about by the end."""
+        for since, number, _ in (
+            orphan for waiting in self._waiting.values() for orphan in waiting
+        ):
+            if self._is_over(since):
+                self._expected.unknown.add(number)
+        for number, due_at in self._due.items():
+            if number not in self._cancelled and due_at < self._now - HORIZON_S:
+                self._expected.examples[number, 0] = due_at + HORIZON_S
+
+    def _is_over(self, since: float) -> bool:
+        return since + ORPHAN_WAIT_S < self._now
+
+    def _label(self, number: int, created: float, dispute: Dispute) -> None:
+        if dispute.is_fraud and (number, 1) not in self._expected.examples:
+            self._expected.examples[number, 1] = self._now
+            if self._now <= created + HORIZON_S:
+                self._cancelled.add(number)

@@ -1,0 +1,122 @@
+"""A worker with a bug planted on purpose, and with a crash where it shows.
+
+`CHAOS_BUG` names the bug, `CHAOS_CRASH_AT` the commit in which the first process of a state
+directory kills itself, half way. Without a bug the crash must do no harm.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from confluent_kafka import TopicPartition
+
+from agents.__main__ import main
+from streams.engine import Engine
+from streams.producer import OutputProducer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streams.clients import Clients
+    from streams.task import Task
+
+_committed = Engine.commit
+
+
+class Crash:
+    """Kills the process in one of its commits, once in the life of a state directory."""
+
+    def __init__(self) -> None:
+        self._left = int(os.environ["CHAOS_CRASH_AT"])
+        self._note = Path(os.environ["CHARGEWATCH_STATE_DIR"]).parent / "crashed"
+
+    def half_way(self) -> None:
+        """Call it half way through every commit that has work."""
+        self._left -= 1
+        if self._left <= 0 and not self._note.exists():
+            self._note.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+crash = Crash()
+
+
+def state_first(engine: Engine) -> bool:
+    """Write the state before the transaction that it belongs to is committed."""
+    commit_transaction = engine._producer.commit
+    dirty = [task for task in engine.tasks.values() if task.is_dirty]
+
+    def commit(offsets: list[TopicPartition], consumer: object) -> None:
+        engine._producer._flush()
+        for task in dirty:
+            _write(task)
+        crash.half_way()
+        commit_transaction(offsets, consumer)  # type: ignore[arg-type]
+
+    return _with_commit(engine, commit if dirty else commit_transaction)
+
+
+def _write(task: Task) -> None:
+    """Write a task's changes as if they were the next thing in its changelog."""
+    offset = task.state.store.offset or 0
+    task.state.store.write(task.state.changes(), [], offset + len(task.state.changes()))
+
+
+def positions_first(engine: Engine) -> bool:
+    """Commit how far the inputs were processed before what came of them."""
+    first = _another_producer(engine._producer._clients)
+    dirty = [task for task in engine.tasks.values() if task.is_dirty]
+    for task in dirty:
+        task.seal()
+        positions = {key: task.state.changes()[key] for key in task.state.meta.changes}
+        first.send(engine._topics.changelog, list(positions.items()), task.number)
+    first.commit(
+        [
+            TopicPartition(engine._topic_of[source], task.number, position)
+            for task in engine.tasks.values()
+            for source, position in task.positions().items()
+        ],
+        engine._consumer,
+    )
+    if dirty:
+        crash.half_way()
+    return _committed(engine)
+
+
+@cache
+def _another_producer(clients: Clients) -> OutputProducer:
+    return OutputProducer(clients, None, 0)
+
+
+def no_bug(engine: Engine) -> bool:
+    """Crash before the transaction is committed, as anything may."""
+    commit_transaction = engine._producer.commit
+    is_dirty = any(task.is_dirty for task in engine.tasks.values())
+
+    def commit(offsets: list[TopicPartition], consumer: object) -> None:
+        if is_dirty:
+            engine._producer._flush()
+            crash.half_way()
+        commit_transaction(offsets, consumer)  # type: ignore[arg-type]
+
+    return _with_commit(engine, commit)
+
+
+def _with_commit(engine: Engine, commit: Callable[..., None]) -> bool:
+    producer = engine._producer
+    producer.commit = commit  # type: ignore[method-assign]
+    try:
+        return _committed(engine)
+    finally:
+        del producer.commit
+
+
+BUGS = {"state first": state_first, "positions first": positions_first, "none": no_bug}
+
+if __name__ == "__main__":
+    setattr(Engine, "commit", BUGS[os.environ["CHAOS_BUG"]])  # noqa: B010 - mypy knows better
+    main()

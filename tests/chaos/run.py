@@ -1,0 +1,276 @@
+"""A chaos run: traffic through workers on a broker while faults hit them, then the verdict."""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import KafkaException
+
+from deploy.local_kafka import LocalKafka
+from schemas.charge import Charge
+from schemas.snapshot import decode_snapshot
+from streams.client import Admin, client_config
+from streams.topics import Topics, ensure_topics
+from tests.chaos.faults import SESSION_TIMEOUT_S, Fault, Faults
+from tests.chaos.fleet import Fleet
+from tests.chaos.flow import Publishing, Watcher
+from tests.chaos.logs import Logs
+from tests.chaos.recovery import Felt, Passage, by_kind, feel, markdown
+from tests.chaos.traffic import SETTINGS, Traffic
+from tests.chaos.verify import Findings, Verifier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+logger = logging.getLogger(__name__)
+
+DRAIN_TIMEOUT_S = 240.0
+TRANSACTION_LOGS = ["__consumer_offsets"]
+_SETTLE_TIMEOUT_S = 60.0
+_GAP_S = (0.5, 3.0)
+_TOGETHER = 0.15
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is like; all of it follows from the seed but the pace of the machine.
+
+    Attributes
+    ----------
+    seed
+        Of the traffic and of the faults.
+    seconds
+        How long faults are made.
+    faults
+        How many have to be made at least.
+    rate
+        Inputs a second.
+    workers, partitions
+        How many.
+    guarantee
+        `processing_guarantee` of the workers.
+    module, env
+        What is run in place of `agents`, and further settings of the workers.
+    makes_faults
+        Whether any are made: a planted crash needs no others.
+    """
+
+    seed: int
+    seconds: float
+    faults: int = 0
+    rate: float = 150.0
+    workers: int = 3
+    partitions: int = 6
+    guarantee: str = "exactly_once"
+    module: str = "agents"
+    env: dict[str, str] = field(default_factory=dict)
+    makes_faults: bool = True
+
+
+@dataclass
+class Report:
+    """What a run found."""
+
+    plan: Plan
+    inputs: int
+    findings: Findings
+    felt: list[Felt]
+    ended: list[str]
+    open_transactions: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [
+                f"seed {self.plan.seed}: {self.inputs} inputs, {len(self.felt)} faults",
+                str(self.findings),
+                *(f"worker: {end}" for end in self.ended),
+                *(f"open transaction: {partition}" for partition in self.open_transactions),
+                markdown(by_kind(self.felt)),
+            ]
+        )
+
+    def json(self) -> str:
+        """Return everything as JSON."""
+        faults: list[dict[str, Any]] = [
+            asdict(one) | {"fault": asdict(one.fault) | {"tasks": sorted(one.fault.tasks)}}
+            for one in self.felt
+        ]
+        return json.dumps(
+            {
+                "plan": asdict(self.plan),
+                "inputs": self.inputs,
+                "checked": self.findings.checked,
+                "wrong": {what: len(found) for what, found in self.findings.wrong.items()},
+                "recovery": by_kind(self.felt),
+                "faults": faults,
+            },
+            indent=1,
+        )
+
+
+class Run:
+    """One run on a broker of its own.
+
+    Parameters
+    ----------
+    plan
+        What it is like.
+    kafka
+        The broker, used by this run alone.
+    directory
+        Where the workers have their state and logs.
+    """
+
+    def __init__(self, plan: Plan, kafka: LocalKafka, directory: Path) -> None:
+        self._plan = plan
+        self._kafka = kafka
+        self._directory = directory
+        # The broker is expected to go away: nothing of that is said.
+        self._config = client_config(kafka.bootstrap_servers, {}) | {"log_level": 0}
+        self._topics = Topics("chaos.")
+        size = int(plan.rate * plan.seconds) + 100
+        self._traffic = Traffic(plan.seed, size)
+        ensure_topics(Admin(self._config), self._topics, plan.partitions)
+        self._logs = Logs(self._config, "chaos.chargewatch")
+        self._publishing = Publishing(self._config, self._topics, self._traffic, plan.rate)
+        self._watcher = Watcher(self._config, self._topics, plan.partitions)
+        self._made: list[Fault] = []
+
+    def carry_out(self) -> Report:
+        """Run, drain and verify."""
+        with self._fleet() as fleet:
+            for _ in range(self._plan.workers):
+                fleet.add()
+            self._watcher.start()
+            self._await(lambda: bool(fleet.running[0].tasks()), "a worker with tasks")
+            self._publishing.start()
+            if self._plan.makes_faults:
+                self._make_faults(fleet)
+            else:
+                time.sleep(self._plan.seconds)
+            self._publishing.stop()
+            self._drain()
+            self._publishing.publish(self._traffic.closing())
+            self._publishing.flush()
+            self._drain()
+            self._await(self._has_last_snapshot, "the snapshot of the last example")
+            fleet.stop()
+            ended = fleet.ended
+        self._watcher.stop()
+        logger.info("verifying %d inputs", len(self._publishing.sent))
+        return self._verify(ended)
+
+    @contextmanager
+    def _fleet(self) -> Iterator[Fleet]:
+        env = {
+            "KAFKA_BOOTSTRAP_SERVERS": self._kafka.bootstrap_servers,
+            "CHARGEWATCH_TOPIC_PREFIX": self._topics.prefix,
+            "CHARGEWATCH_SESSION_TIMEOUT_MS": str(int(SESSION_TIMEOUT_S * 1000)),
+            "CHARGEWATCH_PROCESSING_GUARANTEE": self._plan.guarantee,
+            **SETTINGS,
+            **self._plan.env,
+        }
+        with Fleet(self._directory, env, self._plan.module) as fleet:
+            yield fleet
+
+    def _make_faults(self, fleet: Fleet) -> None:
+        random = Random(self._plan.seed)
+        faults = Faults(random, fleet, self._kafka, self._plan.partitions, self._make_busy)
+        end = time.monotonic() + self._plan.seconds
+        while time.monotonic() < end or len(self._made) < self._plan.faults:
+            is_alone = random.random() >= _TOGETHER
+            if is_alone:
+                self._await_recovery()
+            time.sleep(random.uniform(*_GAP_S))
+            fault = faults.make()
+            fault.is_alone = is_alone
+            self._made.append(fault)
+            logger.info(
+                "%3d. %s: %s, tasks %s, %.1f s",
+                len(self._made), fault.kind, fault.target, sorted(fault.tasks),
+                fault.ended - fault.began,
+            )  # fmt: skip
+
+    def _make_busy(self, tasks: set[int]) -> None:
+        """Publish at once what takes a moment, and return while the tasks have work left."""
+        deadline = time.monotonic() + _SETTLE_TIMEOUT_S
+        while True:
+            self._publishing.burst(int(self._plan.rate))
+            self._publishing.flush()
+            if self._logs.lag(self._topics.charges, sorted(tasks)) > 0:
+                return
+            assert time.monotonic() < deadline, "the workers are never busy"
+
+    def _await_recovery(self) -> None:
+        """Wait until all that is in the log by now is scored."""
+        numbers = {sent.number for sent in self._charges()} & self._publishing.delivered.keys()
+        self._await(lambda: numbers <= self._watcher.scored.keys(), "recovery", DRAIN_TIMEOUT_S)
+
+    def _drain(self) -> None:
+        """Wait until everything that was published is done."""
+        self._await_recovery()
+        bad = sum(sent.event is None for sent in list(self._publishing.sent))
+        self._await(lambda: len(self._watcher.rejected) >= bad, "rejected inputs", DRAIN_TIMEOUT_S)
+        numbers = range(self._plan.partitions)
+        for topic in (self._topics.charges, self._topics.disputes):
+            self._await(lambda t=topic: self._logs.lag(t, numbers) == 0, f"commits of {topic}")  # type: ignore[misc]
+
+    def _charges(self) -> list[Any]:
+        return [s for s in list(self._publishing.sent) if isinstance(s.event, Charge)]
+
+    def _has_last_snapshot(self) -> bool:
+        examples = [read.offset for read in self._logs.committed(self._topics.examples)]
+        snapshots = [read.value for read in self._logs.committed(self._topics.models)]
+        newest = decode_snapshot(snapshots[-1] or b"").offset if snapshots else 0
+        return newest == max(examples, default=-1) + 1
+
+    def _await(
+        self, condition: Callable[[], bool], what: str, timeout_s: float = _SETTLE_TIMEOUT_S
+    ) -> None:
+        deadline = time.monotonic() + timeout_s
+        while True:
+            with suppress(KafkaException):  # the broker may be on its way back
+                if condition():
+                    return
+            assert time.monotonic() < deadline, f"not within {timeout_s:.0f} s: {what}"
+            time.sleep(0.1)
+
+    def _verify(self, ended: list[str]) -> Report:
+        sent = self._publishing.sent
+        verifier = Verifier(self._logs, self._topics, sent)
+        names = [*self._topics.configs(), *TRANSACTION_LOGS]
+        self._await(lambda: not self._logs.open_transactions(names), "the end of all transactions")
+        if self._plan.guarantee == "exactly_once":
+            findings = verifier.exactly_once()
+        else:
+            findings = verifier.at_least_once()
+        felt = feel(self._made, self._passages(verifier))
+        for one in felt:
+            findings.check("fault came while work was left", one.left > 0, one)
+        return Report(self._plan, len(sent), findings, felt, ended)
+
+    def _passages(self, verifier: Verifier) -> list[Passage]:
+        merchant_task = verifier.merchant_tasks()
+        delivered, scored = self._publishing.delivered, self._watcher.scored
+        return [
+            Passage(
+                (delivered[sent.number][1], merchant_task[sent.number]),
+                delivered[sent.number][0],
+                scored[sent.number],
+            )
+            for sent in self._charges()
+        ]
+
+
+def run(plan: Plan) -> Report:
+    """Carry out a plan on a broker and in a directory of its own."""
+    with LocalKafka() as kafka, tempfile.TemporaryDirectory(prefix="chargewatch-chaos-") as path:
+        return Run(plan, kafka, Path(path)).carry_out()

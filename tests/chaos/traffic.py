@@ -1,0 +1,228 @@
+"""Charges, disputes and bad input with everything that makes a stream difficult, drawn by seed.
+
+Cards and merchants are known, a few of them busy. Events come out of order within a bound, charges
+and disputes are sent again, disputes come at once, in time or long after the horizon, some are
+about charges that never were; a part of the input is no event at all.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from random import Random
+
+import msgspec
+import orjson
+
+from schemas.charge import Charge
+from schemas.dispute import Dispute
+
+START = 1.7e9
+DAY_S = 86_400.0
+
+HORIZON_DAYS, ORPHAN_WAIT_DAYS = 4.0, 3.0
+SETTINGS = {
+    "CHARGEWATCH_LABEL_HORIZON_DAYS": str(HORIZON_DAYS),
+    "CHARGEWATCH_ORPHAN_WAIT_HOURS": str(24 * ORPHAN_WAIT_DAYS),
+    "CHARGEWATCH_DISPUTE_RETENTION_DAYS": "200",
+    "CHARGEWATCH_NEGATIVE_RATE": "1.0",
+}
+"""Of the workers: every charge becomes an example, and soon."""
+
+SPAN_DAYS = 60.0
+"""Event time that a whole run covers, whatever its length: no charge is forgotten in it."""
+
+DISORDER_S = 8 * 3600.0
+_FUTURE_S = 4e9
+
+Event = Charge | Dispute
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An input as it was published.
+
+    Attributes
+    ----------
+    number
+        Counts the inputs; a charge carries it as an unknown field.
+    topic
+        `charges` or `disputes`.
+    key, value
+        Of the message.
+    event
+        What it is, `None` for bad input.
+    masked
+        The value as it has to be in a rejected copy.
+    """
+
+    number: int
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    event: Event | None
+    masked: bytes | None
+
+
+class Traffic:
+    """Makes a stream, event by event.
+
+    Parameters
+    ----------
+    seed
+        The same seed makes the same stream.
+    size
+        Events it will have, about: as many days go by, and as many cards and merchants take part,
+        as suits it.
+    """
+
+    def __init__(self, seed: int, size: int) -> None:
+        self._random = Random(seed)
+        self.cards = [f"card_{n}" for n in range(max(20, size // 40))]
+        self.merchants = [f"acct_{n}" for n in range(max(12, size // 250))]
+        self._step_s = SPAN_DAYS * DAY_S / size
+        self._now = START
+        self._number = 0
+        self._charges = 0
+        self._latest: deque[Charge] = deque(maxlen=30)
+        self._disputes: deque[Dispute] = deque(maxlen=30)
+        self._planned: list[tuple[float, int, Dispute]] = []
+
+    def take(self, count: int) -> list[Sent]:
+        """Make the next inputs, in the order they are published."""
+        return [self._next() for _ in range(count)]
+
+    def closing(self) -> list[Sent]:
+        """Make last charges of every card and at every merchant, when all waiting is over.
+
+        They show what all that came before has left behind.
+        """
+        self._now += DAY_S * (HORIZON_DAYS + ORPHAN_WAIT_DAYS + 1)
+        pairs = max(len(self.cards), len(self.merchants))
+        last = []
+        for n in range(pairs):
+            card, merchant = (
+                self.cards[n % len(self.cards)],
+                self.merchants[n % len(self.merchants)],
+            )
+            last.append(self._sent(self._charge_of(card, merchant, self._now)))
+        return last
+
+    def _next(self) -> Sent:
+        self._now += self._random.uniform(0, 2 * self._step_s)
+        if self._planned and self._planned[0][0] <= self._now:
+            return self._sent(self._dispute(heappop(self._planned)[2]))
+        chance = self._random.random()
+        if chance < 0.03:
+            return self._bad()
+        if chance < 0.07 and self._latest:
+            return self._sent(self._random.choice(self._latest))  # a producer's retry
+        if chance < 0.08 and self._disputes:
+            return self._sent(self._random.choice(self._disputes))
+        charge = self._charge()
+        if self._random.random() < 0.1:
+            self._plan_dispute(charge)
+        return self._sent(charge)
+
+    def _charge(self) -> Charge:
+        late = self._random.uniform(0, DISORDER_S) if self._random.random() < 0.3 else 0.0
+        charge = self._charge_of(
+            self._favourite(self.cards), self._favourite(self.merchants), self._now - late
+        )
+        self._latest.append(charge)
+        return charge
+
+    def _charge_of(self, card: str, merchant: str, created: float) -> Charge:
+        choice = self._random.choice
+        self._charges += 1
+        return Charge(
+            id=f"ch_{self._charges}",
+            created=round(created, 3),
+            amount=max(1, round(self._random.lognormvariate(7, 1.5))),
+            currency=choice(["usd", "usd", "eur", "jpy"]),
+            card=card,
+            merchant=merchant,
+            mcc=choice([None, 5411, 5732]),
+            merchant_country=choice([None, "US", "FR", "DE", "BR"]),
+            card_country=choice([None, "US", "FR"]),
+            ip_country=choice([None, "US", "FR"]),
+            funding=choice([None, "credit", "debit", "prepaid"]),
+            channel=choice([None, "online", "in_person", "recurring"]),
+            device=choice([None, *(f"{card}_device_{n}" for n in range(5))]),
+            cvc_check=choice([None, "pass", "fail"]),
+            three_d_secure=choice([None, True, False]),
+        )
+
+    def _plan_dispute(self, charge: Charge) -> None:
+        """Dispute a charge at once, before its horizon, or after it."""
+        horizon_s = HORIZON_DAYS * DAY_S
+        delay_s = self._random.choice(
+            [0.0, self._random.uniform(0, horizon_s), self._random.uniform(0, 3 * horizon_s)]
+        )
+        self._plan(charge, self._now + delay_s)
+        if self._random.random() < 0.1:  # a second one, as after an early fraud warning
+            self._plan(charge, self._now + delay_s + self._random.uniform(0, DAY_S))
+
+    def _plan(self, charge: Charge, at: float) -> None:
+        number = self._random.randrange(1 << 40)
+        unknown = self._random.random() < 0.05
+        dispute = Dispute(
+            id=f"dp_{number:x}",
+            charge=f"nobody_{number:x}" if unknown else charge.id,
+            card=charge.card,
+            merchant=charge.merchant,
+            created=0.0,
+            reason=self._random.choice(["fraudulent", "fraudulent", "fraudulent", "general"]),
+        )
+        heappush(self._planned, (at, number, dispute))
+
+    def _dispute(self, planned: Dispute) -> Dispute:
+        dispute = msgspec.structs.replace(planned, created=round(self._now, 3))
+        self._disputes.append(dispute)
+        return dispute
+
+    def _sent(self, event: Event) -> Sent:
+        self._number += 1
+        fields = msgspec.to_builtins(event) | {"number": self._number}
+        topic = "charges" if isinstance(event, Charge) else "disputes"
+        value = orjson.dumps({name: field for name, field in fields.items() if field is not None})
+        return Sent(self._number, topic, event.card.encode(), value, event, value)
+
+    def _bad(self) -> Sent:
+        """Make an input that is no event, for one of many reasons."""
+        self._number += 1
+        number, card = self._number, self._favourite(self.cards)
+        good: dict[str, object] = msgspec.to_builtins(
+            self._charge_of(card, self._favourite(self.merchants), self._now)
+        )
+        good = {name: field for name, field in good.items() if field is not None}
+        good["number"] = number
+        without_merchant = {name: field for name, field in good.items() if name != "merchant"}
+        key: bytes | None = card.encode()
+        values = {
+            "cut off": orjson.dumps(good)[:-7],
+            "no object": b"[%d]" % number,
+            "type": orjson.dumps(good | {"amount": "19.99"}),
+            "missing": orjson.dumps(without_merchant),
+            "range": orjson.dumps(good | {"amount": 0}),
+            "key": orjson.dumps(good),
+            "card number": orjson.dumps(good | {"email": "paid by 4242 4242 4242 4242"}),
+            "future": orjson.dumps(good | {"created": _FUTURE_S}),
+            "too large": orjson.dumps(good | {"note": "x" * 66_000}),
+            "nesting": b'{"number":%d,"deep":%b1%b}' % (number, b"[" * 300, b"]" * 300),
+            "no bytes": b"\xff\xfe%d" % number,
+            "no value": None,
+        }
+        kind = self._random.choice(list(values))
+        if kind == "key":
+            key = b"another_%d" % number
+        if kind == "no value":
+            key = b"%b_%d" % (card.encode(), number)
+        value = values[kind]
+        masked = value and value.replace(b"4242 4242 4242 4242", b"**** **** **** ****")
+        topic = self._random.choice(["charges", "charges", "disputes"])
+        return Sent(number, topic, key, value, None, masked)
+
+    def _favourite(self, names: list[str]) -> str:
+        return names[int(len(names) * self._random.random() ** 2)]

@@ -1,0 +1,345 @@
+"""The verifier: reads everything that was committed, and says what is wrong with it.
+
+The order of a card's scored events is checked for charges at merchants of one partition. Charges of
+one card at merchants of different partitions are scored by different tasks, maybe on different
+workers, and nothing orders what these commit.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+from xxhash import xxh3_128_digest
+
+from agents.learner import LearnerStage
+from agents.models.registry import scorer
+from schemas.charge import Charge
+from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
+from streams import state
+from streams.features import CARD_FEATURES, FEATURE_NAMES, FEATURES
+from streams.frames import decode_dispute_tail, decode_examples, decode_frames
+from streams.labels import PENDING
+from tests.chaos.oracle import Expected, Frame, Input, close, expect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from streams.topics import Topics
+    from tests.chaos.logs import Logs, Read
+    from tests.chaos.traffic import Sent
+
+_CARD_NAMES = tuple(feature.name for feature in CARD_FEATURES)
+_CHUNK = 2000
+_SHOWN = 3
+
+
+@dataclass
+class Findings:
+    """What is wrong, by what it is, and how much was looked at."""
+
+    checked: Counter[str] = field(default_factory=Counter)
+    wrong: dict[str, list[object]] = field(default_factory=lambda: defaultdict(list))
+
+    def check(self, what: str, holds: bool | np.bool_, found: object = None) -> None:
+        self.checked[what] += 1
+        if not holds:
+            self.wrong[what].append(found)
+
+    def __bool__(self) -> bool:
+        return bool(self.wrong)
+
+    def __str__(self) -> str:
+        lines = [f"{count:8d} x {what}" for what, count in self.checked.items()]
+        for what, found in self.wrong.items():
+            lines.append(f"WRONG {len(found)} x {what}: {found[:_SHOWN]}")
+        return "\n".join(lines)
+
+
+class Verifier:
+    """Compares what was committed with what was published.
+
+    Parameters
+    ----------
+    logs
+        Reads the topics.
+    topics
+        Their names.
+    sent
+        Everything that was published.
+    """
+
+    def __init__(self, logs: Logs, topics: Topics, sent: Sequence[Sent]) -> None:
+        self.findings = Findings()
+        self._logs = logs
+        self._topics = topics
+        self._sent = {item.number: item for item in sent}
+        self._inputs: dict[tuple[str, int, int], Sent] = {}
+        self._read_inputs(sent)
+
+    def exactly_once(self) -> Findings:
+        """Check everything that holds when every input counts exactly once."""
+        inputs = [
+            Input(partition, offset, sent)
+            for (_, partition, offset), sent in self._inputs.items()
+            if sent.event is not None
+        ]
+        frames = self._frames()
+        counts = Counter(frame.number for frame in frames)
+        for item in inputs:
+            count = counts[item.sent.number]
+            self.findings.check("input sent on once", count == 1, (item, count))
+        if self.findings:
+            return self.findings  # without a log of what was processed there is no oracle
+        expected = expect(inputs, frames)
+        self._check_frames(frames, expected)
+        scored = self._scored()
+        self._check_scored(scored, expected)
+        self._check_order(scored, frames, inputs)
+        self._check_rejected(expected)
+        vectors = self._pending(expected)
+        examples = list(self._logs.committed(self._topics.examples))
+        self._check_examples(examples, vectors, expected)
+        self._check_models(examples, scored, vectors, expected)
+        return self.findings
+
+    def at_least_once(self) -> Findings:
+        """Check that nothing is lost, and that what is there twice is the same charge."""
+        counts: Counter[int] = Counter()
+        for event in self._scored():
+            counts[event["number"]] += 1
+            self._check_answer(event)
+        for number, sent in self._sent.items():
+            if isinstance(sent.event, Charge):
+                self.findings.check("charge scored at least once", counts[number] > 0, sent)
+        rejected = {self._origin(read) for read in self._logs.committed(self._topics.rejected)}
+        for place, sent in self._inputs.items():
+            if sent.event is None:
+                self.findings.check("bad input rejected", place in rejected, sent)
+        self.findings.checked["duplicates"] = counts.total() - len(counts)
+        return self.findings
+
+    def merchant_tasks(self) -> dict[int, int]:
+        """Return the task of the merchant stage that has each input, by the input's number."""
+        return {frame.number: frame.partition for frame in self._frames()}
+
+    def _read_inputs(self, sent: Iterable[Sent]) -> None:
+        """Find out where in the log each input is; nothing else may be there."""
+        by_content = {(item.topic, item.key, item.value): item for item in sent}
+        names = {"charges": self._topics.charges, "disputes": self._topics.disputes}
+        for topic, name in names.items():
+            for read in self._logs.committed(name):
+                item = by_content.pop((topic, read.key, read.value))
+                self._inputs[name, read.partition, read.offset] = item
+        assert not by_content, f"{len(by_content)} inputs were never in the log"
+
+    def _origin(self, read: Read) -> tuple[str, int, int]:
+        headers = read.headers
+        return headers["topic"].decode(), int(headers["partition"]), int(headers["offset"])
+
+    def _frames(self) -> list[Frame]:
+        frames = []
+        for read in self._logs.committed(self._topics.by_merchant):
+            decoded = decode_frames([read.value or b""])
+            row, tail = decoded.rows[0], decoded.tails[0]
+            if row["event"]["kind"] == 0:
+                number = orjson.loads(tail + b"}")["number"]
+            else:
+                number = self._inputs[decode_dispute_tail(tail)[0]].number
+            repeat = bool(row["event"]["duplicate"])
+            features = row["card_features"].copy()
+            frames.append(Frame(read.partition, read.offset, number, repeat, features))
+        return frames
+
+    def _check_frames(self, frames: Iterable[Frame], expected: Expected) -> None:
+        for frame in frames:
+            is_repeat = frame.number in expected.repeats
+            self.findings.check("repeat known", frame.is_repeat == is_repeat, frame.number)
+            if frame.number in expected.features:
+                self._check_vector("card's features", frame.number, frame.card_features, expected)
+
+    def _check_vector(
+        self, what: str, number: int, vector: np.ndarray[Any, Any], expected: Expected
+    ) -> None:
+        names = FEATURE_NAMES if len(vector) == len(FEATURE_NAMES) else _CARD_NAMES
+        values = expected.features[number]
+        equal = close(vector, values, names)
+        found = [
+            (names[i], float(vector[i]), float(values[names[i]]))
+            for i in np.flatnonzero(~equal).tolist()
+        ]
+        self.findings.check(f"{what} equal the oracle's", not found, (number, found[:5]))
+
+    def _scored(self) -> list[dict[str, Any]]:
+        events = []
+        for read in self._logs.committed(self._topics.scored):
+            event = orjson.loads(read.value or b"")
+            self.findings.check("scored under its card", read.key == event["card"].encode(), event)
+            events.append(event)
+        return events
+
+    def _check_answer(self, event: Mapping[str, Any]) -> None:
+        charge = self._sent[event["number"]].event
+        assert isinstance(charge, Charge)
+        same = ("card", "merchant", "amount", "currency", "created")
+        is_same = event["charge"] == charge.id and all(
+            event[name] == getattr(charge, name) for name in same
+        )
+        self.findings.check("scored event tells its charge", is_same, event)
+
+    def _check_scored(self, scored: Sequence[Mapping[str, Any]], expected: Expected) -> None:
+        counts = Counter(event["number"] for event in scored)
+        for number, sent in self._sent.items():
+            if isinstance(sent.event, Charge):
+                count = counts[number]
+                self.findings.check("charge scored once", count == 1, (number, count))
+        answers: dict[tuple[str, str], object] = {}
+        for event in scored:
+            self._check_answer(event)
+            is_repeat = event["number"] in expected.repeats
+            marked = event.get("duplicate", False)
+            self.findings.check("duplicate marked", marked == is_repeat, event)
+            name, answer = (event["card"], event["charge"]), (event["score"], event["action"])
+            first = answers.setdefault(name, answer)
+            self.findings.check("retry answered as the charge", answer == first, event)
+
+    def _check_order(
+        self,
+        scored: Sequence[Mapping[str, Any]],
+        frames: Iterable[Frame],
+        inputs: Iterable[Input],
+    ) -> None:
+        """Check that cards keep the order of their partition, at each merchant partition."""
+        place_of = {item.sent.number: item.offset for item in inputs}
+        partition_of = {frame.number: frame.partition for frame in frames}
+        numbers = {
+            "sent on": [frame.number for frame in frames],
+            "scored": [event["number"] for event in scored],
+        }
+        for what, those in numbers.items():
+            latest: dict[tuple[str, int], int] = {}
+            for number in those:
+                event = self._sent[number].event
+                if isinstance(event, Charge):
+                    name = event.card, partition_of[number]
+                    in_order = latest.get(name, -1) < place_of[number]
+                    self.findings.check(f"card's charge {what} in its order", in_order, number)
+                    latest[name] = place_of[number]
+
+    def _check_rejected(self, expected: Expected) -> None:
+        wanted = {
+            place: sent
+            for place, sent in self._inputs.items()
+            if sent.event is None or sent.number in expected.unknown
+        }
+        counts: Counter[tuple[str, int, int]] = Counter()
+        for read in self._logs.committed(self._topics.rejected):
+            place = self._origin(read)
+            counts[place] += 1
+            sent = wanted.get(place)
+            self.findings.check("rejected input is a bad one", sent is not None, (place, read))
+            if sent is not None:
+                is_same = (read.key, read.value) == (sent.key, sent.masked)
+                self.findings.check("rejected as it came, masked", is_same, (sent, read))
+                self.findings.check("rejected for a reason", bool(read.headers["error"]), read)
+        for place, sent in wanted.items():
+            count = counts[place]
+            self.findings.check("bad input rejected once", count == 1, (place, sent, count))
+
+    def _pending(self, expected: Expected) -> dict[int, np.ndarray[Any, Any]]:
+        """Return the vector of every charge as its task keeps it, once compared."""
+        numbers = self._by_hash(expected)
+        values: dict[bytes, bytes | None] = {}
+        for read in self._logs.committed(self._topics.changelog):
+            if read.key and read.key.startswith(state.PENDING):
+                values[read.key[-16:]] = read.value
+        vectors = {}
+        for key, value in values.items():
+            assert value is not None
+            number = numbers.pop(key, None)
+            self.findings.check("kept charge is one", number is not None, key)
+            if number is not None:
+                vectors[number] = np.frombuffer(value, PENDING)["vector"][0]
+                self._check_vector("kept features", number, vectors[number], expected)
+        self.findings.check("every charge is kept", not numbers, list(numbers.values())[:5])
+        return vectors
+
+    def _by_hash(self, expected: Expected) -> dict[bytes, int]:
+        """Return the numbers of the charges that are no repeats by their hash."""
+        charges = [self._sent[number] for number in expected.features.keys() - expected.repeats]
+        return {
+            xxh3_128_digest(f"{sent.event.card}\0{sent.event.id}".encode()): sent.number
+            for sent in charges
+            if sent.event is not None
+        }
+
+    def _check_examples(
+        self,
+        examples: Sequence[Read],
+        vectors: Mapping[int, np.ndarray[Any, Any]],
+        expected: Expected,
+    ) -> None:
+        numbers = self._by_hash(expected)
+        counts: Counter[tuple[int, int]] = Counter()
+        for read in examples:
+            example = decode_examples([read.value or b""])[0]
+            number = numbers[example["charge"].astype(">u8").tobytes()]
+            name = number, int(example["label"])
+            counts[name] += 1
+            at = expected.examples.get(name)
+            self.findings.check("example is a labelled charge", at is not None, name)
+            is_same = (
+                example["vector"].tobytes() == vectors[number].tobytes()
+                and example["weight"] == 1.0
+                and (at is None or abs(example["labelled_at"] - at) < 1e-3)
+            )
+            self.findings.check("example is what was scored", is_same, (name, at, example))
+        for name in expected.examples:
+            self.findings.check("label learned once", counts[name] == 1, (name, counts[name]))
+
+    def _check_models(
+        self,
+        examples: Sequence[Read],
+        scored: Sequence[Mapping[str, Any]],
+        vectors: Mapping[int, np.ndarray[Any, Any]],
+        expected: Expected,
+    ) -> None:
+        """Check every snapshot against a learner that nothing disturbs, and scores against it."""
+        published = list(self._logs.committed(self._topics.models))
+        snapshots = {snapshot.offset: snapshot for snapshot in self._replay(examples, published)}
+        for read in published:
+            found = decode_snapshot(read.value or b"")
+            wanted = snapshots.get(found.offset)
+            is_same = wanted is not None and encode_snapshot(wanted) == read.value
+            self.findings.check("snapshot is that of an undisturbed run", is_same, found.version)
+        newest = decode_snapshot(published[-1].value or b"")
+        is_last = newest.offset == examples[-1].offset + 1
+        self.findings.check("last snapshot knows all examples", is_last, newest.version)
+        by_version: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        for event in scored:
+            if event["number"] not in expected.repeats:
+                by_version[event["model"]].append((event["number"], event["score"]))
+        models = {snapshot.version: snapshot for snapshot in snapshots.values()}
+        for version, answers in by_version.items():
+            model = scorer(models.get(version), FEATURES)
+            self.findings.check("model is known", model.version == version, version)
+            scores = model.predict(np.array([vectors[number] for number, _ in answers]))
+            for score, (number, answer) in zip(scores.tolist(), answers, strict=True):
+                is_same = abs(score - answer) <= 1e-8
+                self.findings.check("score is the model's", is_same, (number, score, answer))
+
+    def _replay(self, examples: Sequence[Read], published: Iterable[Read]) -> Iterable[Snapshot]:
+        """Learn the examples in order and yield the snapshots at the offsets of those published."""
+        ends = {decode_snapshot(read.value or b"").offset for read in published}
+        learner = LearnerStage(None, len(examples) + 1)
+        start = 0
+        for end, read in enumerate(examples, 1):
+            if read.offset + 1 in ends or end == len(examples) or end - start == _CHUNK:
+                batch = decode_examples([part.value or b"" for part in examples[start:end]])
+                learner.learn(batch, [part.offset for part in examples[start:end]])
+                start = end
+                if read.offset + 1 in ends:
+                    yield learner.snapshot()
