@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.records import RecordCache
-from streams.state import TaskState
+from streams.state import Table, TaskState
 from streams.store import MemoryStore
 
 if TYPE_CHECKING:
@@ -31,11 +31,11 @@ class Unbounded:
         self.current[key] = count + 1, total + value
 
 
-class Asked(MemoryStore):
-    """A store that notes what it is asked."""
+class Asked(Table):
+    """A table that notes what it is asked."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(MemoryStore(), b"t")
         self.asked: list[bytes] = []
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
@@ -115,13 +115,13 @@ def test_slots_are_one_a_key_and_what_they_hold_lasts(
 
 def test_the_least_recently_used_leave() -> None:
     """A key that comes in every third batch is asked of the table once, whoever passes by."""
-    store = Asked()
-    cache = RecordCache(TaskState(store).cards, RECORD, capacity=16)
+    table = Asked()
+    cache = RecordCache(table, RECORD, capacity=16)
     for number in range(300):
         steady = [b"steady"] if number % 3 == 0 else []
         use(cache, [*steady, b"passing %d" % number], 1)
-    assert store.asked.count(b"\x01steady") == 1
-    assert len(store.asked) == 301
+    assert table.asked.count(b"steady") == 1
+    assert len(table.asked) == 301
 
 
 def test_memory_does_not_grow_with_the_keys() -> None:
