@@ -3,8 +3,8 @@
 A frame is a fixed part, read for a whole batch at once by numpy, and a tail that the merchant
 stage passes on without looking inside::
 
-    | version | event row | card features | key_bytes | key | tail ...
-    |<---------- FRAME, fixed size ------------------>|
+    | layout | key_bytes | event row | card features | key | tail ...
+    |<------------- FRAME, fixed size -------------->|
 
 The tail of a charge is the first half of its scored event, encoded once by the card stage; the
 tail of a dispute is where it came from and its payload, for the case that it must be rejected.
@@ -12,19 +12,19 @@ tail of a dispute is where it came from and its payload, for the case that it mu
 
 from collections.abc import Sequence
 from typing import NamedTuple
+from zlib import crc32
 
 import numpy as np
 import orjson
 
+from streams.errors import OperationalError
 from streams.events import EVENT, Rows
+from streams.feature import Feature
 from streams.features import CARD_FEATURES, FEATURES
-
-FRAME_VERSION = 1
-EXAMPLE_VERSION = 1
 
 FRAME = np.dtype(
     [
-        ("version", "u2"),
+        ("layout", "u2"),
         ("key_bytes", "u2"),
         ("event", EVENT),
         ("card_features", "f4", (len(CARD_FEATURES),)),
@@ -32,7 +32,7 @@ FRAME = np.dtype(
 )
 EXAMPLE = np.dtype(
     [
-        ("version", "u2"),
+        ("layout", "u2"),
         ("label", "u1"),
         ("weight", "f8"),
         ("charged_at", "f8"),
@@ -44,7 +44,17 @@ EXAMPLE = np.dtype(
 """A labelled charge: `weight` charges stand behind it, `vector` is what was scored."""
 
 
-class FrameError(ValueError):
+def layout_of(dtype: np.dtype[np.void], features: Sequence[Feature]) -> int:
+    """Give a number that another order, size or meaning of the fields and features changes."""
+    names = [feature.name for feature in features]
+    return crc32(repr((dtype.descr, names)).encode()) & 0xFFFF
+
+
+FRAME_LAYOUT = layout_of(FRAME, CARD_FEATURES)
+EXAMPLE_LAYOUT = layout_of(EXAMPLE, FEATURES)
+
+
+class FrameError(OperationalError):
     """A message on an internal topic that this version did not write."""
 
 
@@ -79,7 +89,7 @@ def encode_frames(
 ) -> list[bytes]:
     """Encode EVENT[N], f4[N, card features], N keys and N tails to N messages."""
     rows = np.zeros(len(events), FRAME)
-    rows["version"] = FRAME_VERSION
+    rows["layout"] = FRAME_LAYOUT
     rows["key_bytes"] = [len(key) for key in keys]
     rows["event"] = events
     rows["card_features"] = card_features
@@ -96,9 +106,9 @@ def decode_frames(values: Sequence[bytes]) -> Frames:
     Raises
     ------
     FrameError
-        When a frame is short or of another version.
+        When a frame is short or of another layout.
     """
-    rows = _fixed_parts(values, FRAME, FRAME_VERSION)
+    rows = _fixed_parts(values, FRAME, FRAME_LAYOUT)
     size = FRAME.itemsize
     ends = (rows["key_bytes"].astype(np.int64) + size).tolist()
     keys = [value[size:end] for value, end in zip(values, ends, strict=True)]
@@ -107,8 +117,8 @@ def decode_frames(values: Sequence[bytes]) -> Frames:
 
 
 def encode_examples(examples: Rows) -> list[bytes]:
-    """Encode EXAMPLE[N], whose version is set here, to N messages."""
-    examples["version"] = EXAMPLE_VERSION
+    """Encode EXAMPLE[N], whose layout is set here, to N messages."""
+    examples["layout"] = EXAMPLE_LAYOUT
     size, raw = EXAMPLE.itemsize, examples.tobytes()
     return [raw[i * size : (i + 1) * size] for i in range(len(examples))]
 
@@ -119,9 +129,9 @@ def decode_examples(values: Sequence[bytes]) -> Rows:
     Raises
     ------
     FrameError
-        When an example is short or of another version.
+        When an example is short or of another layout.
     """
-    return _fixed_parts(values, EXAMPLE, EXAMPLE_VERSION)
+    return _fixed_parts(values, EXAMPLE, EXAMPLE_LAYOUT)
 
 
 def encode_dispute_tail(origin: Origin, key: bytes, value: bytes) -> bytes:
@@ -143,15 +153,13 @@ def decode_dispute_tail(tail: bytes) -> tuple[Origin, bytes, bytes]:
     return Origin(topic, partition, offset), rest[:key_bytes], rest[key_bytes:]
 
 
-def _fixed_parts(values: Sequence[bytes], dtype: np.dtype[np.void], version: int) -> Rows:
+def _fixed_parts(values: Sequence[bytes], dtype: np.dtype[np.void], layout: int) -> Rows:
     size = dtype.itemsize
     raw = b"".join([value[:size] for value in values])
-    if len(raw) != size * len(values):
-        raise FrameError("an internal message is too short: was it written by another version?")
-    rows = np.frombuffer(raw, dtype).copy()
-    if (rows["version"] != version).any():
+    rows = np.frombuffer(raw, dtype).copy() if len(raw) == size * len(values) else None
+    if rows is None or (rows["layout"] != layout).any():
         raise FrameError(
-            f"an internal message is not of version {version}: empty the internal topics or run "
+            "an internal message was written by another version: empty the internal topics or run "
             "the version that wrote them"
         )
     return rows

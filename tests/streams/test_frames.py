@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.events import EVENT
-from streams.features import CARD_FEATURES
+from streams.features import CARD_FEATURES, FEATURES
 from streams.frames import (
     EXAMPLE,
     FrameError,
@@ -19,6 +19,7 @@ from streams.frames import (
     encode_dispute_tail,
     encode_examples,
     encode_frames,
+    layout_of,
 )
 
 binary = st.binary(max_size=40)
@@ -71,6 +72,22 @@ def test_what_another_version_wrote_is_refused(change: str) -> None:
         }[change]
         with pytest.raises(FrameError, match="version"):
             decode(values)
+
+
+def test_any_change_of_what_is_written_is_another_layout() -> None:
+    """A field more, another type, another order of the same features: none is mistaken for ours."""
+    fields = EXAMPLE.descr
+    swapped = [*fields[:2], fields[3], fields[2], *fields[4:]]
+    wider = [(name, "f8" if kind == "<f4" else kind, *shape) for name, kind, *shape in fields]
+    others = [
+        layout_of(np.dtype(swapped), FEATURES),
+        layout_of(np.dtype(wider), FEATURES),
+        layout_of(np.dtype([*fields, ("more", "u1")]), FEATURES),
+        layout_of(EXAMPLE, FEATURES[::-1]),
+        layout_of(EXAMPLE, FEATURES[1:]),
+        layout_of(EXAMPLE, FEATURES),
+    ]
+    assert len(set(others)) == len(others)
 
 
 @given(st.text(max_size=20), st.integers(0, 2**31), st.integers(0, 2**60), binary, binary)
