@@ -1,0 +1,69 @@
+"""`chargewatch demo`: a complete local run, shown live."""
+
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import click
+from rich.console import Console
+
+from agents.commands.options import with_settings
+from agents.demo.closing import summary
+from agents.demo.run import run
+from agents.demo.scenario import Play, Scenario
+from agents.demo.screen import Screen
+from agents.demo.views import WIDTH
+from agents.settings import Settings
+
+_INTERRUPTED = 130
+
+
+@click.command("demo", epilog="Example: chargewatch demo --live-seconds 300")
+@click.option(
+    "--live-seconds",
+    type=click.FloatRange(min=5, max=3600),
+    default=70,
+    show_default=True,
+    help="Length of the live part",
+)
+@with_settings("bootstrap_servers", "topic_prefix")
+def command(settings: Settings, live_seconds: float) -> None:
+    """Run everything on this machine and show it live.
+
+    It starts an Apache Kafka, unless one is configured, makes the topics, runs a worker and plays
+    two months of simulated charges and disputes: most of them as fast as they are scored, the last
+    days at a steady rate. It ends with a summary of the run, and leaves nothing behind but its
+    topics on a Kafka that was configured.
+    """
+    play = Play(Scenario(live_s=live_seconds), time.time())
+    console = Console(width=min(WIDTH, shutil.get_terminal_size((WIDTH, 30)).columns))
+    screen = Screen(console, play.scenario)
+    try:
+        with _interrupted_once():
+            report = run(settings, play, screen)
+    except KeyboardInterrupt:
+        click.echo("Stopped before the end; what the demo started is gone.", err=True)
+        sys.exit(_INTERRUPTED)
+    console.print(summary(report))
+
+
+@contextmanager
+def _interrupted_once() -> Iterator[None]:
+    """Let the first signal to stop interrupt, and no other one disturb the cleaning up."""
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        for number in signals:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = [signal.signal(number, interrupt) for number in signals]
+    try:
+        yield
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,107 @@
+"""The summary at the end of the demo."""
+
+import math
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from agents.demo.figures import Part, Report
+from agents.demo.views import actions_table, day, learned
+from agents.evaluation.wording import dollars, number, percent
+
+_BAR_WIDTH = 24
+
+
+def summary(report: Report) -> RenderableType:
+    """Show what came of the run."""
+    parts = (_counts(report), _quality(report), _live(report))
+    spaced = [line for part in parts for line in (part, "")][:-1]
+    return Panel(Group(*spaced), title="Summary", title_align="left", padding=(1, 2))
+
+
+def _counts(report: Report) -> Table:
+    counts, took = report.counts, report.latency
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim", min_width=9)
+    facts.add_column()
+    facts.add_row(
+        "scored",
+        f"{counts.scored:,} charges, {report.answered_once:,} of {counts.charges:,} published "
+        f"exactly once; {counts.retries_answered:,} retries got their first answer again",
+    )
+    facts.add_row("rejected", f"{counts.rejected:,} of {counts.damaged:,} damaged inputs, such as")
+    for reason, count in report.reasons:
+        line = Text(f"{count:5,}  {reason}", "dim", no_wrap=True, overflow="ellipsis")
+        facts.add_row("", line)
+    facts.add_row(
+        "learned",
+        f"from {learned(report.model)} by {report.model.version}; {counts.disputes:,} disputes and "
+        f"early warnings came, {counts.fraud_disputes:,} of them for fraud",
+    )
+    facts.add_row(
+        "speed",
+        f"{report.history_charges_per_s:,.0f} charges/s in the history, by one worker",
+    )
+    facts.add_row(
+        "latency",
+        f"p50 {took.p50_ms:,.0f} ms, p99 {took.p99_ms:,.0f} ms, at most {took.max_ms:,.0f} ms "
+        f"at {took.charges / report.live_s:,.0f} charges/s, from sending a charge to reading its "
+        "committed score",
+    )
+    return facts
+
+
+def _quality(report: Report) -> Table:
+    """Show how well the charges were scored, week by week."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
+    table.add_column("from")
+    table.add_column("charges", justify="right")
+    table.add_column("disputed", justify="right")
+    table.add_column("scored by")
+    table.add_column("average precision")
+    for name, part in [*((day(week.start), week) for week in report.weeks), ("live", report.live)]:
+        precision = part.average_precision or 0.0
+        bar = "█" * round(_BAR_WIDTH * precision)
+        table.add_row(
+            name,
+            f"{part.charges:,}",
+            f"{part.frauds:,}",
+            _scored_by(part),
+            f"{number(part.average_precision, 2)} {bar}",
+            style="bold" if part is report.live else "",
+        )
+    return table
+
+
+def _scored_by(part: Part) -> str:
+    if part.prior_share in {0.0, 1.0}:
+        return "prior" if part.prior_share else "model"
+    return f"{percent(part.prior_share, 0)} prior, then model"
+
+
+def _live(report: Report) -> Table:
+    """Show what was done with the live charges, and what it saved."""
+    money = report.money
+    costs = Table.grid(padding=(0, 2))
+    costs.add_column()
+    costs.add_column(justify="right")
+    for what, amount, style in (
+        ("worth of the live charges", report.live_amount, "dim"),
+        ("cost of blocking nothing", money.cost_of_nothing, "dim"),
+        (f"cost of blocking {_limit(money.amount_limit)}", money.cost_by_amount, "dim"),
+        ("cost of these actions", money.cost, "dim"),
+        ("saved against blocking nothing", money.saved_against_nothing, "bold"),
+        ("saved against blocking by amount", money.saved_against_amount, "bold"),
+    ):
+        costs.add_row(what, dollars(amount), style=style)
+    both = Table.grid(padding=(0, 6))
+    both.add_row(actions_table(report.actions), costs)
+    return both
+
+
+def _limit(amount: float) -> str:
+    """Say from which amount on to block, the limit of least cost."""
+    return "by amount (no limit pays)" if math.isinf(amount) else f"from {dollars(amount)} on"

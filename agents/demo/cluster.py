@@ -1,0 +1,96 @@
+"""The Kafka of the demo: the one that is configured, or else a local one that ends with it."""
+
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import OffsetSpec
+from msgspec.structs import replace
+
+from agents.commands.connection import connect
+from agents.settings import Settings
+from deploy.kafka_jars import kafka_version
+from deploy.local_kafka import LocalKafka
+from streams.client import SECURITY_SETTINGS, Admin, Config, client_config
+from streams.errors import OperationalError
+from streams.topics import Topics, ensure_topics
+
+
+class DemoError(OperationalError):
+    """The demo cannot go on; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A Kafka to run on.
+
+    Attributes
+    ----------
+    settings
+        Those of the user, with the brokers and the topic prefix of the demo.
+    config
+        Client settings.
+    env
+        The environment of processes that use it.
+    is_local
+        Whether it ends with the demo.
+    """
+
+    settings: Settings
+    config: Config
+    env: Mapping[str, str]
+    is_local: bool
+
+    @property
+    def name(self) -> str:
+        """Which Kafka it is, in words."""
+        servers = self.settings.bootstrap_servers
+        return f"Apache Kafka {kafka_version()} at {servers}" if self.is_local else servers
+
+    @property
+    def topics(self) -> Topics:
+        """The names of the demo's topics."""
+        return Topics(self.settings.topic_prefix)
+
+    def make_topics(self) -> None:
+        """Make the demo's topics.
+
+        Raises
+        ------
+        DemoError
+            When they hold charges already, which the demo's figures would be mixed with.
+        """
+        admin, charges = Admin(self.config), self.topics.charges
+        reports = {report.name: report for report in ensure_topics(admin, self.topics)}
+        if not reports[charges].created and _is_written(
+            admin, charges, reports[charges].partitions
+        ):
+            raise DemoError(
+                f"topic {charges}: holds charges already; give the demo a --topic-prefix of its own"
+            )
+
+
+@contextmanager
+def open_cluster(settings: Settings) -> Iterator[Cluster]:
+    """Give the Kafka that is configured, or else start a local one and stop it in the end."""
+    if settings.bootstrap_servers:
+        if not settings.topic_prefix:
+            settings = replace(settings, topic_prefix=f"demo-{uuid.uuid4().hex[:8]}.")
+        _, config = connect(settings)
+        yield Cluster(settings, config, os.environ, is_local=False)
+        return
+    with LocalKafka() as kafka:
+        settings = replace(settings, bootstrap_servers=kafka.bootstrap_servers)
+        # Security settings are for a Kafka that is configured, and this one has none.
+        env = {name: v for name, v in os.environ.items() if not SECURITY_SETTINGS.fullmatch(name)}
+        yield Cluster(settings, client_config(kafka.bootstrap_servers, {}), env, is_local=True)
+
+
+def _is_written(admin: Admin, topic: str, partitions: int) -> bool:
+    """Tell whether anything was ever written to a topic."""
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    asked = {TopicPartition(topic, number): latest for number in range(partitions)}
+    return any(end.result().offset > 0 for end in admin.list_offsets(asked).values())

@@ -1,0 +1,137 @@
+"""What the demo plays: weeks of history as fast as they are scored, then charges at a steady rate.
+
+::
+
+    start                                        live_start             live_end, now or before
+    |-- history, as fast as the worker scores it ----|-- live, at a rate ---|-- disputes to come
+                                                                                are not published:
+                                                                                only the evaluation
+                                                                                knows of them
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from streams.simulator import SimulatedEvent, Simulation
+
+_DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """How much is played, and how fast.
+
+    Attributes
+    ----------
+    history_days
+        Length of the history, days of event time.
+    history_max_s
+        Seconds of wall clock after which the history ends where it is.
+    live_s
+        Length of the live part, seconds of wall clock.
+    charges_per_s
+        Rate of the live part, about.
+    charges_per_day
+        Rate of event time.
+    cards, merchants
+        Sizes of the population.
+    label_horizon_days
+        The worker's, shorter than usual, so that a model is there within the history.
+    seed
+        Of the simulation.
+    """
+
+    history_days: float = 60.0
+    history_max_s: float = 75.0
+    live_s: float = 70.0
+    charges_per_s: float = 300.0
+    charges_per_day: float = 6000.0
+    cards: int = 6000
+    merchants: int = 400
+    label_horizon_days: float = 14.0
+    seed: int = 1
+
+    @property
+    def live_days(self) -> float:
+        """Length of the live part, days of event time."""
+        return self.live_s * self.charges_per_s / self.charges_per_day
+
+    def simulation(self, end: float) -> Simulation:
+        """Return the simulation whose last charge is made at `end`, Unix seconds."""
+        days = self.history_days + self.live_days
+        return Simulation(
+            seed=self.seed,
+            cards=self.cards,
+            merchants=self.merchants,
+            start=end - days * _DAY_S,
+            days=days,
+            charges_per_day=self.charges_per_day,
+            malformed_share=0.001,
+        )
+
+
+class Play:
+    """The events of a scenario: the history, then the live part.
+
+    Parameters
+    ----------
+    scenario
+        What to play.
+    now
+        Unix seconds; nothing is played that would happen later.
+
+    Attributes
+    ----------
+    scenario
+        What it plays.
+    start
+        Where the history begins in event time, Unix seconds.
+    history_s
+        Length of the history if it is not cut short, seconds of event time.
+    live_start
+        Where the live part begins in event time, Unix seconds.
+    disputed
+        Charges disputed as fraudulent so far; once the live part was asked for, also those that
+        will be.
+    """
+
+    def __init__(self, scenario: Scenario, now: float) -> None:
+        simulation = scenario.simulation(now)
+        self.scenario = scenario
+        self.start = simulation.start
+        self.history_s = scenario.history_days * _DAY_S
+        self.live_start = self.start + self.history_s
+        self.disputed: set[str] = set()
+        self._live_s = scenario.live_days * _DAY_S
+        self._events = self._noted(simulation.events())
+        self._next = next(self._events, None)
+
+    def history(self, is_over: Callable[[], bool]) -> Iterator[SimulatedEvent]:
+        """Yield the events of the history, until it is over or called so."""
+        while self._next is not None and self._next.publish_time < self.live_start:
+            if is_over():
+                self.live_start = self._next.publish_time
+                return
+            yield self._take()
+
+    def live(self) -> list[SimulatedEvent]:
+        """Return the events of the live part, which begins where the history has ended."""
+        live = []
+        live_end = self.live_start + self._live_s
+        while self._next is not None and self._next.publish_time <= live_end:
+            live.append(self._take())
+        while self._next is not None:  # `_noted` sees the disputes to come
+            self._take()
+        return live
+
+    def _take(self) -> SimulatedEvent:
+        event = self._next
+        assert event is not None
+        self._next = next(self._events, None)
+        return event
+
+    def _noted(self, events: Iterator[SimulatedEvent]) -> Iterator[SimulatedEvent]:
+        for event in events:
+            if event.topic == "disputes" and event.value["reason"] == "fraudulent":
+                self.disputed.add(str(event.value["charge"]))
+            yield event

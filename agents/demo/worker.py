@@ -1,0 +1,115 @@
+"""The worker of the demo: the same command that a user would run, as a process of its own."""
+
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from agents.demo.cluster import Cluster, DemoError
+from agents.settings import KAFKA_VARIABLE
+from deploy.local_kafka import HOST
+
+READY_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 30.0
+LOG_TAIL_LINES = 20
+
+_ASK_AGAIN_S = 0.1
+
+
+class Worker:
+    """A running `chargewatch worker`, stopped at the end of the `with` block.
+
+    Parameters
+    ----------
+    cluster
+        Where its topics are.
+    directory
+        For its state and its log; removed by whoever made it.
+    label_horizon_days
+        Of the worker.
+    """
+
+    def __init__(self, cluster: Cluster, directory: Path, label_horizon_days: float) -> None:
+        self._log = directory / "worker.log"
+        self._port = _free_port()
+        options = {
+            "--topic-prefix": cluster.settings.topic_prefix,
+            "--state-dir": str(directory / "state"),
+            "--label-horizon-days": f"{label_horizon_days:g}",
+            "--web-port": str(self._port),
+        }
+        env = {**cluster.env, KAFKA_VARIABLE: cluster.settings.bootstrap_servers}
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
+                [
+                    sys.executable,
+                    *("-m", "agents", "worker"),
+                    *(text for option in options.items() for text in option),
+                ],
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C in the terminal is for the demo, which then stops it in order.
+                process_group=0,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def wait_until_ready(self) -> None:
+        """Wait until it has its tasks.
+
+        Raises
+        ------
+        DemoError
+            When it ends instead, or takes too long; with the end of its log.
+        """
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while not self._is_ready():
+            self.check()
+            if time.monotonic() > deadline:
+                raise self.failure(f"the worker was not ready after {READY_TIMEOUT_S:.0f} s")
+            time.sleep(_ASK_AGAIN_S)
+
+    def check(self) -> None:
+        """Raise a DemoError with the end of its log when it has ended."""
+        code = self._process.poll()
+        if code is not None:
+            raise self.failure(f"the worker ended with code {code}")
+
+    def failure(self, what: str) -> DemoError:
+        """Return an error that says what happened and shows the end of its log."""
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return DemoError("\n".join([f"{what}; the end of its log:", *lines[-LOG_TAIL_LINES:]]))
+
+    def _is_ready(self) -> bool:
+        try:
+            with urlopen(f"http://{HOST}:{self._port}/readyz", timeout=1.0):
+                return True
+        except (URLError, OSError):  # not there yet, or 503
+            return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,204 @@
+"""The demo's figures against the same figures taken by hand from a made-up run."""
+
+import random
+
+import numpy as np
+import orjson
+import pytest
+
+from agents.decisions import ACTIONS, Costs, expected_costs
+from agents.demo.figures import Figures
+from agents.demo.ledger import Ledger
+from agents.demo.scenario import Play, Scenario
+from schemas.currency import reference_amount
+from schemas.snapshot import Snapshot
+from streams.simulator import SimulatedEvent
+
+NOW = 1.75e9
+LIVE_BEGAN = 1000.0
+
+
+class Run:
+    """A run that never took place: all charges answered with random scores, after a known time."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        scenario = Scenario(
+            history_days=16,
+            live_s=20,
+            charges_per_s=40,
+            charges_per_day=400,
+            cards=200,
+            merchants=30,
+            seed=seed,
+        )
+        self.play = Play(scenario, NOW)
+        self.ledger = Ledger()
+        self.figures = Figures(self.ledger, self.play, Costs())
+        self.events: list[SimulatedEvent] = []
+        self.fraud = {
+            str(event.value["charge"])
+            for event in scenario.simulation(NOW).events()
+            if is_fraud_dispute(event)
+        }
+        self.answers: dict[str, dict[str, object]] = {}
+        self.seconds: dict[str, float] = {}
+        self._publish(list(self.play.history(lambda: False)), 0.0, 500.0)
+        self.live = self.play.live()
+        self._publish(self.live, LIVE_BEGAN, 20.0)
+
+    def charges(self, events: list[SimulatedEvent]) -> list[SimulatedEvent]:
+        return [e for e in events if e.topic == "charges" and not e.duplicate and not e.fault]
+
+    def _publish(self, events: list[SimulatedEvent], began: float, seconds: float) -> None:
+        for number, event in enumerate(events):
+            sent_at = began + seconds * number / len(events)
+            self.ledger.publishing([event], sent_at)
+            self.events.append(event)
+            if event.topic == "charges":
+                self._answer(event, sent_at)
+
+    def _answer(self, event: SimulatedEvent, sent_at: float) -> None:
+        if event.fault:
+            self.ledger.rejected([f"{event.fault}: expected better, got {self.random.random()}"])
+            return
+        charge = str(event.value["id"])
+        if event.duplicate:
+            answer = self.answers[charge] | {"duplicate": True}
+            self.ledger.scored([orjson.dumps(answer)], sent_at)
+            return
+        self.answers[charge] = {
+            "charge": charge,
+            "created": event.value["created"],
+            "score": self.random.random() ** (0.3 if event.fraud else 3.0),
+            "action": self.random.choice(ACTIONS),
+            "reasons": [],
+            "model": "prior" if event.event_time < self.play.start + 9.5 * 86_400 else "m-7",
+        }
+        self.seconds[charge] = self.random.expovariate(20.0)
+        self.ledger.scored([orjson.dumps(self.answers[charge])], sent_at + self.seconds[charge])
+
+
+@pytest.fixture(scope="module", params=[2, 6])
+def run(request: pytest.FixtureRequest) -> Run:
+    return Run(request.param)
+
+
+def average_precision(run: Run, charges: list[SimulatedEvent]) -> float | None:
+    """Mean over the frauds of the share of frauds among what scores at least as high."""
+    ranked = sorted(charges, key=lambda e: -float(str(run.answers[str(e.value["id"])]["score"])))
+    precisions: list[float] = []
+    for place, event in enumerate(ranked, 1):
+        if event.value["id"] in run.fraud:
+            precisions.append((len(precisions) + 1) / place)
+    return sum(precisions) / len(precisions) if precisions else None
+
+
+def is_fraud_dispute(event: SimulatedEvent) -> bool:
+    return event.topic == "disputes" and event.value["reason"] == "fraudulent"
+
+
+def test_counts(run: Run) -> None:
+    report = run.figures.report(500.0, LIVE_BEGAN, 20.0)
+    counts = report.counts
+    charges = run.charges(run.events)
+    assert (counts.charges, counts.scored, report.answered_once) == (len(charges),) * 3
+    assert counts.retries == counts.retries_answered == sum(e.duplicate for e in run.events) > 0
+    faults = [e.fault for e in run.events if e.fault]
+    assert counts.damaged == counts.rejected == len(faults) > 0
+    assert {text.partition(":")[0]: n for text, n in report.reasons} == {
+        fault: faults.count(fault) for fault in set(faults)
+    }
+    assert counts.disputes == sum(e.topic == "disputes" for e in run.events)
+    assert counts.fraud_disputes == sum(map(is_fraud_dispute, run.events))
+    assert counts.is_settled
+    assert report.history_charges_per_s == pytest.approx(
+        (len(charges) - len(run.charges(run.live))) / 500.0
+    )
+
+
+def test_latency_is_of_the_live_charges(run: Run) -> None:
+    took = run.figures.report(500.0, LIVE_BEGAN, 20.0).latency
+    seconds = sorted(run.seconds[str(e.value["id"])] for e in run.charges(run.live))
+    assert took.charges == len(seconds)
+    assert took.max_ms == pytest.approx(seconds[-1] * 1e3, abs=1e-2)
+    for measured, share in ((took.p50_ms, 0.5), (took.p99_ms, 0.99)):
+        place = share * (len(seconds) - 1)
+        assert seconds[int(place)] * 1e3 - 0.01 <= measured <= seconds[int(place) + 1] * 1e3 + 0.01
+
+
+def test_quality_week_by_week_and_live(run: Run) -> None:
+    report = run.figures.report(500.0, LIVE_BEGAN, 20.0)
+    assert len(report.weeks) == 3
+    for part, end in zip(
+        [*report.weeks, report.live],
+        [*(w.start for w in report.weeks[1:]), run.play.live_start, NOW],
+        strict=True,
+    ):
+        charges = [e for e in run.charges(run.events) if part.start <= e.event_time < end]
+        assert part.charges == len(charges)
+        assert part.average_precision == pytest.approx(average_precision(run, charges))
+        prior = [e for e in charges if run.answers[str(e.value["id"])]["model"] == "prior"]
+        assert part.prior_share == pytest.approx(len(prior) / len(charges))
+    assert min(part.frauds for part in (report.weeks[0], report.live)) > 0
+
+
+def test_money_and_actions_are_of_the_live_charges(run: Run) -> None:
+    report = run.figures.report(500.0, LIVE_BEGAN, 20.0)
+    cost = nothing = amount = 0.0
+    counts = dict.fromkeys(ACTIONS, 0)
+    for event in run.charges(run.events):
+        if event.event_time >= run.play.live_start:
+            usd = reference_amount(int(str(event.value["amount"])), str(event.value["currency"]))
+            truth = np.array([float(event.value["id"] in run.fraud)])
+            by_action = expected_costs(truth, np.array([usd]), Costs())[:, 0]
+            action = str(run.answers[str(event.value["id"])]["action"])
+            counts[action] += 1
+            cost += by_action[ACTIONS.index(action)]
+            nothing += by_action[0]
+            amount += usd
+    assert {count.action: count.charges for count in report.actions} == counts
+    assert report.live_amount == pytest.approx(amount)
+    assert report.money.cost == pytest.approx(cost)
+    assert report.money.saved_against_nothing == pytest.approx(nothing - cost)
+
+
+def test_a_missing_and_a_second_answer_are_seen(run: Run) -> None:
+    events = run.charges(run.events)[:3]
+    answers = [
+        orjson.dumps(
+            {
+                "charge": event.value["id"],
+                "created": event.value["created"],
+                "score": 0.1,
+                "action": "allow",
+                "model": "prior",
+            }
+        )
+        for event in events
+    ]
+    ledger = Ledger()
+    ledger.publishing(events, 0.0)
+    assert not ledger.counts.is_settled
+    ledger.scored([answers[0], answers[1], answers[1]], 1.0)
+    assert ledger.answered_once() == 1
+    ledger.scored([answers[2]], 1.0)
+    assert not ledger.counts.is_settled
+    assert ledger.answered_once() == 2
+
+
+def test_scored_events_of_another_producer_do_not_count() -> None:
+    ledger = Ledger()
+    ledger.scored([b'{"charge":"elsewhere","score":1,"action":"block"}'], 1.0)
+    assert ledger.counts.scored == 0
+    assert ledger.latest_flagged() == []
+
+
+def test_what_the_newest_model_has_learned_from() -> None:
+    ledger = Ledger()
+    assert (ledger.newest_model().version, ledger.newest_model().frauds) == ("prior", 0)
+    ledger.labelled([0, 1, 3, 4], [True, False, True, False])  # offset 2 is a commit marker
+    ledger.labelled([6, 7], [True, False])
+    ledger.learned(Snapshot("m", "linear", "m-4", 5, 4, NOW, ("f",), {}))
+    learned = ledger.newest_model()
+    assert (learned.version, learned.frauds, learned.honest) == ("m-4", 2, 2)

@@ -1,0 +1,77 @@
+"""The play: which events are published when, and what is known of them afterwards."""
+
+from itertools import count
+
+import pytest
+
+from agents.demo.scenario import Play, Scenario
+from streams.simulator import SimulatedEvent
+
+NOW = 1.75e9
+DAY_S = 86_400.0
+
+
+@pytest.fixture(scope="module")
+def scenario() -> Scenario:
+    return Scenario(
+        history_days=16,
+        live_s=10,
+        charges_per_s=100,
+        charges_per_day=400,
+        cards=200,
+        merchants=40,
+        seed=5,
+    )
+
+
+@pytest.fixture(scope="module")
+def simulated(scenario: Scenario) -> list[SimulatedEvent]:
+    return list(scenario.simulation(NOW).events())
+
+
+def disputed_in(events: list[SimulatedEvent]) -> set[object]:
+    return {
+        event.value["charge"]
+        for event in events
+        if event.topic == "disputes" and event.value["reason"] == "fraudulent"
+    }
+
+
+def test_both_parts_are_all_that_happens_until_now(
+    scenario: Scenario, simulated: list[SimulatedEvent]
+) -> None:
+    play = Play(scenario, NOW)
+    history = list(play.history(lambda: False))
+    live = play.live()
+    live_start = NOW - scenario.live_days * DAY_S
+    assert play.live_start == pytest.approx(live_start, abs=1e-3)
+    assert history == [event for event in simulated if event.publish_time < play.live_start]
+    assert history + live == [event for event in simulated if event.publish_time <= NOW]
+    charges = sum(event.topic == "charges" for event in live)
+    assert charges == pytest.approx(scenario.live_s * scenario.charges_per_s, rel=0.15)
+
+
+def test_labels_are_those_of_the_simulation_to_its_end(
+    scenario: Scenario, simulated: list[SimulatedEvent]
+) -> None:
+    play = Play(scenario, NOW)
+    history = list(play.history(lambda: False))
+    assert play.disputed == disputed_in(history)
+    play.live()
+    assert play.disputed == disputed_in(simulated)
+    assert len(play.disputed) > len(disputed_in(history)), "some disputes are still to come"
+
+
+def test_a_history_cut_short_loses_nothing(
+    scenario: Scenario, simulated: list[SimulatedEvent]
+) -> None:
+    play = Play(scenario, NOW)
+    asked = count()
+    history = list(play.history(lambda: next(asked) == 3000))
+    live = play.live()
+    assert len(history) == 3000
+    assert history + live == simulated[: len(history) + len(live)]
+    live_end = play.live_start + scenario.live_days * DAY_S
+    assert live[0].publish_time == play.live_start
+    assert live[-1].publish_time <= live_end < simulated[len(history) + len(live)].publish_time
+    assert play.disputed == disputed_in(simulated)
