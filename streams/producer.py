@@ -252,10 +252,14 @@ class OutputProducer:
             else:
                 outcome.append(None)
 
-        self._clients.thread(send).join(_HUNG_S)
+        sending = self._clients.thread(send)
+        for _ in range(round(_HUNG_S / _CALL_TIMEOUT_S)):
+            sending.join(_CALL_TIMEOUT_S)
+            if outcome or self.stopping.is_set():
+                break
         if not outcome:
             self._is_broken = True
-            raise AbortableError(f"no answer to the offsets for {_HUNG_S:.0f} s")
+            raise AbortableError("the client hangs on its offsets")
         if outcome[0] is not None:
             raise outcome[0]
 
