@@ -6,7 +6,7 @@ BIN := .venv/bin
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
-.PHONY: help setup demo test lint lock
+.PHONY: help setup demo test lint chaos soak fuzz lock
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,15 @@ lint: setup ## Check style, types and layers only
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+chaos: setup ## Kill and tear workers and brokers for half an hour, then verify every input
+	$(BIN)/python -m tests.chaos
+
+soak: setup ## Run at 1,000 charges/s for half an hour and watch memory, files, threads and disk
+	$(BIN)/python -m tests.chaos.soak
+
+fuzz: setup ## Send a million hostile inputs through decoding and validation
+	FUZZ_INPUTS=1000000 $(BIN)/pytest -q tests/schemas/test_hostile_input.py --timeout 0
 
 lock: ## Pin the dependencies again after a change in pyproject.toml; needs uv
 	$(UV) pip compile pyproject.toml $(LOCK) -o requirements.txt
