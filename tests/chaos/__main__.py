@@ -18,7 +18,11 @@ from tests.chaos.run import Plan, run
 @click.option("--rate", default=150.0, show_default=True, help="Inputs a second.")
 @click.option("--partitions", default=6, show_default=True)
 @click.option("--at-least-once", is_flag=True, help="Without transactions.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write the report as JSON.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Where the report and the workers' logs are written.  [default: chaos-SEED]",
+)
 def main(
     seed: int | None,
     minutes: float,
@@ -40,10 +44,10 @@ def main(
         guarantee="at_least_once" if at_least_once else "exactly_once",
     )
     click.echo(f"seed {plan.seed}")
-    report = run(plan)
+    out = out or Path(f"chaos-{plan.seed}")
+    report = run(plan, out)
     click.echo(str(report))
-    if out is not None:
-        out.write_text(report.json(), encoding="utf-8")
+    (out / "report.json").write_text(report.json(), encoding="utf-8")
     sys.exit(1 if report.findings else 0)
 
 

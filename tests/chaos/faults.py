@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.chaos.fleet import delete_state, kill, state_files, suspend, terminate
+from tests.chaos.fleet import delete_state, kill, state_files, suspend
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +83,7 @@ class Faults:
             "SIGSTOP, SIGCONT": lambda slot: suspend(
                 slot, SESSION_TIMEOUT_S + self.random.uniform(1.0, 4.0)
             ),
-            "SIGTERM": terminate,
+            "SIGTERM": self.fleet.terminate,
             "state deleted": self._kill_and_delete,
             "state torn": self._kill_and_tear,
             "worker removed": self.fleet.remove,

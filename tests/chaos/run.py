@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import tempfile
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +27,11 @@ from tests.chaos.verify import Findings, Verifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
 DRAIN_TIMEOUT_S = 240.0
-TRANSACTION_LOGS = ["__consumer_offsets"]
 _SETTLE_TIMEOUT_S = 60.0
 _QUIET_S = 15.0
 _GAP_S = (0.5, 3.0)
@@ -85,7 +83,6 @@ class Report:
     findings: Findings
     felt: list[Felt]
     ended: list[str]
-    open_transactions: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         return "\n".join(
@@ -93,7 +90,6 @@ class Report:
                 f"seed {self.plan.seed}: {self.inputs} inputs, {len(self.felt)} faults",
                 str(self.findings),
                 *(f"worker: {end}" for end in self.ended),
-                *(f"open transaction: {partition}" for partition in self.open_transactions),
                 markdown(by_kind(self.felt)),
             ]
         )
@@ -164,10 +160,9 @@ class Run:
             self._drain()
             self._await(self._has_last_snapshot, "the snapshot of the last example")
             fleet.stop()
-            ended = fleet.ended
         self._watcher.stop()
         logger.info("verifying %d inputs", len(self._publishing.sent))
-        return self._verify(ended)
+        return self._verify(fleet)
 
     @contextmanager
     def _fleet(self) -> Iterator[Fleet]:
@@ -257,10 +252,10 @@ class Run:
             assert time.monotonic() < deadline, f"not within {timeout_s:.0f} s: {what}"
             time.sleep(0.1)
 
-    def _verify(self, ended: list[str]) -> Report:
+    def _verify(self, fleet: Fleet) -> Report:
         sent = self._publishing.sent
         verifier = Verifier(self._logs, self._topics, sent)
-        names = [*self._topics.configs(), *TRANSACTION_LOGS]
+        names = [*self._topics.configs(), "__consumer_offsets"]
         self._await(lambda: not self._logs.open_transactions(names), "the end of all transactions")
         if self._plan.guarantee == "exactly_once":
             findings = verifier.exactly_once()
@@ -269,7 +264,9 @@ class Run:
         felt = feel(self._made, self._passages(verifier))
         for one in felt:
             findings.check("fault came while work was left", one.left > 0, one)
-        return Report(self._plan, len(sent), findings, felt, ended)
+        for stop in fleet.stops:
+            findings.check("worker stopped in order and in time", stop.is_in_order, stop)
+        return Report(self._plan, len(sent), findings, felt, fleet.ended)
 
     def _passages(self, verifier: Verifier) -> list[Passage]:
         merchant_task = verifier.merchant_tasks()
@@ -285,7 +282,7 @@ class Run:
         ]
 
 
-def run(plan: Plan) -> Report:
-    """Carry out a plan on a broker and in a directory of its own."""
-    with LocalKafka() as kafka, tempfile.TemporaryDirectory(prefix="chargewatch-chaos-") as path:
-        return Run(plan, kafka, Path(path)).carry_out()
+def run(plan: Plan, directory: Path) -> Report:
+    """Carry out a plan on a broker of its own; `directory` gets the workers' states and logs."""
+    with LocalKafka() as kafka:
+        return Run(plan, kafka, directory).carry_out()
