@@ -124,7 +124,7 @@ class OutputProducer:
             self._producer.produce_batch(topic, queued, partition=partition)
             queued = [message for message in queued if self._must_wait(message)]
             if queued:
-                self._producer.poll(_QUEUE_FULL_WAIT_S)
+                self._serve(self._producer.poll, _QUEUE_FULL_WAIT_S)
                 waiting.say("the broker does not take our output")
 
     def send_rejected(self, topic: str, rejected: Sequence[Rejected]) -> None:
@@ -132,13 +132,16 @@ class OutputProducer:
         if rejected:
             self._begin()
         for copy in rejected:
-            self._producer.produce(
-                topic,
-                copy.value,
-                copy.key,
-                headers=list(copy.headers),
-                on_delivery=self._on_delivery,
-            )
+            try:
+                self._producer.produce(
+                    topic,
+                    copy.value,
+                    copy.key,
+                    headers=list(copy.headers),
+                    on_delivery=self._on_delivery,
+                )
+            except KafkaException as exception:
+                raise self._failed(exception) from exception
 
     def commit(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
         """Make everything sent since the last commit visible, together with the input offsets.
@@ -265,8 +268,15 @@ class OutputProducer:
 
     def _flush(self) -> None:
         waiting = _Waiting(self.stopping, self.on_wait)
-        while self._producer.flush(_CALL_TIMEOUT_S) > 0:
+        while self._serve(self._producer.flush, _CALL_TIMEOUT_S) > 0:
             waiting.say("the broker does not take our output")
+
+    def _serve(self, operation: Callable[[float], int], timeout_s: float) -> int:
+        """Poll or flush, which is where the client raises an error that it has met meanwhile."""
+        try:
+            return operation(timeout_s)
+        except KafkaException as exception:
+            raise self._failed(exception) from exception
 
     def _call(
         self,
