@@ -215,16 +215,16 @@ class Engine:
         """
         dirty = [task for task in self.tasks.values() if task.is_dirty]
         reached: dict[int, int] = {}
-        for task in dirty:
-            task.seal()
-            changes = list(task.state.changes().items())
-            self._producer.send(self._topics.changelog, changes, task.number, reached)
         offsets = [
             TopicPartition(self._topic_of[source], task.number, position)
             for task in dirty
             for source, position in task.positions().items()
         ]
         try:
+            for task in dirty:
+                task.seal()
+                changes = list(task.state.changes().items())
+                self._producer.send(self._topics.changelog, changes, task.number, reached)
             self._producer.commit(offsets, self._consumer)
         except AbortableError as error:
             logger.warning("the commit failed, its work is done again: %s", error)

@@ -205,8 +205,16 @@ class Membership:
         numbers = [partition.partition for partition in partitions]
         logger.info("tasks %s: %s", "lost" if is_lost else "revoked", numbers)
         leaving = [number for number in numbers if number in self.tasks]
-        if leaving:
-            self._let_go(is_lost=is_lost)
+        try:
+            if leaving:
+                self._let_go(is_lost=is_lost)
+        finally:  # a task that has left does not run here any more, whatever becomes of its work
+            self._remove(numbers)
+            self._consumer.incremental_unassign(
+                [self._partition(source, number) for number in leaving for source in self._topic_of]
+            )
+
+    def _remove(self, numbers: Sequence[int]) -> None:
         for number in numbers:
             task = self.tasks.pop(number, None)
             if task is not None:
@@ -217,9 +225,6 @@ class Membership:
                 opening.progress.stop.set()
                 # Before any later opening of the same number.
                 self._opener.submit(self._discard, number, opening)
-        self._consumer.incremental_unassign(
-            [self._partition(source, number) for number in leaving for source in self._topic_of]
-        )
 
     def _discard(self, number: int, opening: _Opening) -> None:
         """Close the store of a task that was taken away while it was opened."""
