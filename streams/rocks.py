@@ -7,15 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
-from rocksdict import (
-    AccessType,
-    BlockBasedOptions,
-    Cache,
-    Options,
-    Rdict,
-    ReadOptions,
-    WriteBatch,
-)
+from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch
 
 from streams.errors import OperationalError
 from streams.store import Changes, KeyRange
@@ -23,7 +15,6 @@ from streams.store import Changes, KeyRange
 logger = logging.getLogger(__name__)
 
 _STAMP_KEY = b"\x00stamp"
-_RETENTION_S = 200 * 86_400  # as long as the changelog keeps a record that is not written again
 _LOCKED = ("lock hold by", "Resource temporarily unavailable")
 _BLOOM_BITS_PER_KEY = 10  # one false positive in a hundred look-ups of an unknown key
 _BLOCK_CACHE_BYTES = 32 << 20
@@ -41,8 +32,7 @@ class StateInUseError(StateError):
 class RocksStore:
     """One RocksDB database that holds only what a transaction has committed.
 
-    Every commit stamps it with its layout and offset. What is not written again leaves it, at a
-    compaction, once the changelog has forgotten it too. Damage that shows while it is used is an
+    Every commit stamps it with its layout and offset. Damage that shows while it is used is an
     error, and empties the database when it is next opened.
 
     Parameters
@@ -146,7 +136,7 @@ class RocksStore:
 
     def _open(self) -> Rdict:
         self._path.mkdir(parents=True, exist_ok=True)
-        return Rdict(str(self._path), _options(), access_type=AccessType.with_ttl(_RETENTION_S))
+        return Rdict(str(self._path), _options())
 
     def _open_empty(self) -> Rdict:
         shutil.rmtree(self._path)

@@ -6,13 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
-from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
 from rocksdict import Options, Rdict
 
-from streams import rocks, topics
 from streams.errors import OperationalError
 from streams.rocks import RocksStore, StateError, StateInUseError
 from streams.store import KeyRange
@@ -67,6 +65,20 @@ def test_reopened_state_is_the_same(path: Path) -> None:
     for _ in range(2):
         store = RocksStore(path, "layout")
         assert (store.offset, contents(store)) == (COMMITS, state_after(COMMITS))
+        store.close()
+
+
+def test_state_lasts_through_many_starts(tmp_path: Path) -> None:
+    """Files are merged when there are some: nothing may be lost by that."""
+    expected: dict[bytes, bytes] = {}
+    for start in range(30):
+        store = RocksStore(tmp_path / "db", "layout")
+        assert store.offset == (start or None)
+        assert contents(store) == expected
+        old, new = b"\x01%d" % (start - 9), b"\x01%d" % start
+        store.write({old: None, new: b"value"}, [], start + 1)
+        expected.pop(old, None)
+        expected[new] = b"value"
         store.close()
 
 
@@ -174,34 +186,6 @@ def test_damage_that_shows_late_is_an_error_and_rebuilt_at_the_next_start(
     assert (store.offset, contents(store)) == (None, {})
     assert "to be restored: Corruption: block checksum mismatch" in caplog.text
     store.close()
-
-
-def test_what_is_not_written_again_leaves_as_it_leaves_the_changelog(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With a retention of nearly nothing, written before it is opened with that."""
-    assert rocks._RETENTION_S * 1000 == topics.CHANGELOG_RETENTION_MS
-    store = RocksStore(tmp_path / "db", "layout")
-    store.write({b"\x01%05d" % n: bytes(1000) for n in range(1000)}, [], 1)
-    store.close()
-    monkeypatch.setattr(rocks, "_RETENTION_S", 1)
-    deadline = monotonic() + 60.0
-    while monotonic() < deadline:
-        store = RocksStore(tmp_path / "db", "layout")
-        store.write({b"\x01new": b"1"}, [], 2)
-        store._db.compact_range(None, None)
-        left = contents(store)
-        store.close()
-        if len(left) == 1:
-            break
-    assert (left, store_offset(tmp_path / "db")) == ({b"\x01new": b"1"}, 2)
-
-
-def store_offset(path: Path) -> int | None:
-    store = RocksStore(path, "layout")
-    offset = store.offset
-    store.close()
-    return offset
 
 
 def test_database_in_use_is_named(path: Path) -> None:

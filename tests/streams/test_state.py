@@ -146,6 +146,6 @@ def everything(store: Store) -> list[tuple[bytes, bytes]]:
 
 
 TestMemory = StateMachine.TestCase
-TestMemory.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
+TestMemory.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)
 TestRocks = RocksMachine.TestCase
 TestRocks.settings = settings(max_examples=8, stateful_step_count=40, deadline=None)
