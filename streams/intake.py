@@ -103,7 +103,11 @@ class PartitionBuffer:
 
     @property
     def position(self) -> int:
-        """Offset of the first message not taken yet."""
+        """Offset of the first message not taken yet, be it an event or rejected."""
+        return min(self._next_event, self._rejected[0][0] if self._rejected else self.fetched)
+
+    @property
+    def _next_event(self) -> int:
         return int(self._chunks[0][1][0]) if self._chunks else self.fetched
 
     @property
@@ -164,9 +168,9 @@ class PartitionBuffer:
         return taken
 
     def take_rejected(self) -> list[Rejected]:
-        """Take the rejected inputs before the position."""
+        """Take the rejected inputs before the first event that waits."""
         taken = []
-        while self._rejected and self._rejected[0][0] < self.position:
+        while self._rejected and self._rejected[0][0] < self._next_event:
             taken.append(self._rejected.popleft()[1])
         return taken
 
