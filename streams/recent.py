@@ -1,7 +1,8 @@
 """Short memories of what a card used lately: the last few merchants, countries and devices.
 
-A memory is a pair of small arrays, keys (0 is an empty place) and the time each was last seen, the
-latest arrival first. Looking up is a scan, as the arrays fit a few cache lines.
+A memory is a pair of small arrays, keys (0 is an empty place) and the time each was last seen (in
+whole seconds, rounded down), the latest arrival first. Looking up is a scan, as the arrays fit a
+few cache lines.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import pytest
 
 from streams.bitmaps import clear_passed_bits, distinct, ones, set_bit
 
-TRIALS = 250
+TRIALS = 200
 
 
 def bitmap(words: int, slots: int = 1) -> np.ndarray:

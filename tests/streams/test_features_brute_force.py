@@ -129,7 +129,7 @@ def edgy_streams(draw: st.DrawFn) -> list[list[Event]]:
     return [events[start : start + size] for start in range(0, len(events), size)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(batches=edgy_streams())
 def test_features_at_the_edges_equal_brute_force(batches: list[list[Event]]) -> None:
     assert_equal_features(batches)
