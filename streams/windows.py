@@ -13,8 +13,8 @@ the tile that is running. The window of 1 hour in tiles of 10 minutes, with the 
 
 So a window covers its length and up to one tile more, never less. The clock of a record is the
 time of its newest charge; it never moves back. A late charge goes to its own tile while that still
-exists, and is not counted in windows whose tiles it has missed. Sums are of single precision: with a
-million charges in a tile they are right to 1e-5, with ten million 1% low.
+exists, and is not counted in windows whose tiles it has missed. Sums are of single precision: right
+to 1e-5 with a million charges in a tile, 1% low with ten million.
 """
 
 from __future__ import annotations
