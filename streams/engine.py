@@ -318,6 +318,7 @@ def _member(settings: EngineSettings) -> Config:
 
 _LOST = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)
 _REFUSED = (
+    KafkaError._FATAL,  # such as a static member that the group takes for another's predecessor
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
