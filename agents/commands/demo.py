@@ -6,7 +6,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
 from types import FrameType
+from typing import TextIO
 
 import click
 from rich.console import Console
@@ -20,18 +22,24 @@ from agents.demo.views import WIDTH
 from agents.settings import Settings
 
 _INTERRUPTED = 130
+_PICTURE_LINES = 30
 
 
 @click.command("demo", epilog="Example: chargewatch demo --live-seconds 300")
 @click.option(
     "--live-seconds",
-    type=click.FloatRange(min=5, max=3600),
+    type=click.IntRange(min=5, max=3600),
     default=70,
     show_default=True,
     help="Length of the live part",
 )
+@click.option(
+    "--svg",
+    type=click.File("w", lazy=False),
+    help="File for a picture of the last live view and the summary",
+)
 @with_settings("bootstrap_servers", "topic_prefix")
-def command(settings: Settings, live_seconds: float) -> None:
+def command(settings: Settings, live_seconds: int, svg: TextIO | None) -> None:
     """Run everything on this machine and show it live.
 
     It starts an Apache Kafka, unless one is configured, makes the topics, runs a worker and plays
@@ -49,6 +57,10 @@ def command(settings: Settings, live_seconds: float) -> None:
         click.echo("Stopped before the end; what the demo started is gone.", err=True)
         sys.exit(_INTERRUPTED)
     console.print(summary(report))
+    if svg is not None:
+        picture = Console(record=True, width=WIDTH, height=_PICTURE_LINES, file=StringIO())
+        picture.print(screen.last_view(picture.height), summary(report))
+        svg.write(picture.export_svg(title="chargewatch demo"))
 
 
 @contextmanager

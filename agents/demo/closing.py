@@ -2,7 +2,7 @@
 
 import math
 
-from rich import box
+from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
@@ -10,14 +10,15 @@ from rich.text import Text
 
 from agents.demo.figures import Part, Report
 from agents.demo.views import actions_table, day, learned
-from agents.evaluation.wording import dollars, number, percent
+from agents.evaluation.wording import dollars, number
 
 _BAR_WIDTH = 24
+_TRUTH = "Frauds are charges disputed as fraudulent, by now or later: the simulator knows."
 
 
 def summary(report: Report) -> RenderableType:
     """Show what came of the run."""
-    parts = (_counts(report), _quality(report), _live(report))
+    parts = (_counts(report), _quality(report), _live(report), Text(_TRUTH, "dim"))
     spaced = [line for part in parts for line in (part, "")][:-1]
     return Panel(Group(*spaced), title="Summary", title_align="left", padding=(1, 2))
 
@@ -56,7 +57,7 @@ def _counts(report: Report) -> Table:
 
 def _quality(report: Report) -> Table:
     """Show how well the charges were scored, week by week."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("from")
     table.add_column("charges", justify="right")
     table.add_column("disputed", justify="right")
@@ -79,10 +80,10 @@ def _quality(report: Report) -> Table:
 def _scored_by(part: Part) -> str:
     if part.prior_share in {0.0, 1.0}:
         return "prior" if part.prior_share else "model"
-    return f"{percent(part.prior_share, 0)} prior, then model"
+    return "prior, then model"
 
 
-def _live(report: Report) -> Table:
+def _live(report: Report) -> Columns:
     """Show what was done with the live charges, and what it saved."""
     money = report.money
     costs = Table.grid(padding=(0, 2))
@@ -97,9 +98,7 @@ def _live(report: Report) -> Table:
         ("saved against blocking by amount", money.saved_against_amount, "bold"),
     ):
         costs.add_row(what, dollars(amount), style=style)
-    both = Table.grid(padding=(0, 6))
-    both.add_row(actions_table(report.actions), costs)
-    return both
+    return Columns([actions_table(report.actions), costs], padding=(0, 6))
 
 
 def _limit(amount: float) -> str:

@@ -30,6 +30,7 @@ class Screen:
         self._console = console
         self._scenario = scenario
         self._live: Live | None = None
+        self._last: LiveNow | None = None
         self._line_at = 0.0
 
     def say(self, text: str) -> None:
@@ -80,9 +81,13 @@ class Screen:
 
     def live(self, now: LiveNow) -> None:
         """Show how the live part goes."""
-        self._show(
-            lambda: live_view(now, self._scenario, self._console.height), lambda: _live_line(now)
-        )
+        self._last = now
+        self._show(lambda: self.last_view(self._console.height), lambda: _live_line(now))
+
+    def last_view(self, lines: int) -> RenderableType:
+        """Return the last view of the live part, of about so many lines."""
+        assert self._last is not None, "the live part was shown"
+        return live_view(self._last, self._scenario, lines)
 
     def _done(self, text: str, seconds: float) -> None:
         self.say(f"[green]✓[/] {text} ({seconds:.1f} s)")

@@ -110,7 +110,7 @@ def _measures(now: LiveNow) -> Table:
     if now.latency is not None:
         facts.add_row("latency", f"p50 {now.latency.p50_ms:,.0f}, p99 {now.latency.p99_ms:,.0f} ms")
     facts.add_row("average precision", number(now.average_precision, 2))
-    facts.add_row("that of the prior", f"{number(now.prior_average_precision, 2)}, in the history")
+    facts.add_row("that of the prior", f"{number(now.prior_average_precision, 2)} in history")
     facts.add_row("saved", dollars(now.money.saved_against_nothing))
     facts.add_row("disputes learned", f"{now.model.frauds:,}")
     return facts

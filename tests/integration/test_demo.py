@@ -1,0 +1,175 @@
+"""The demo on a real Kafka: its figures against the topics, and what it leaves behind."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from io import StringIO
+from pathlib import Path
+
+import orjson
+import pytest
+from click.testing import CliRunner
+from confluent_kafka import Message
+from rich.console import Console
+
+from agents.commands import chargewatch
+from agents.demo.cluster import DemoError, open_cluster
+from agents.demo.run import run
+from agents.demo.scenario import Play, Scenario
+from agents.demo.screen import Screen
+from agents.demo.worker import Worker
+from agents.settings import Settings
+from tests.integration.kafka import Kafka
+
+NOW = 1.75e9  # the rhythm of the week is part of what is simulated
+SMALL = Scenario(
+    history_days=12,
+    live_s=6,
+    charges_per_s=150,
+    charges_per_day=600,
+    cards=300,
+    merchants=40,
+    label_horizon_days=3,
+    seed=9,
+)
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return where everything temporary is put, in this process and those it starts."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.chdir(Path(__file__).parents[2])
+    return tmp_path
+
+
+def processes_of(directory: Path) -> list[str]:
+    """Return the processes that have been told a directory under this one."""
+    shown = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True)
+    return [line for line in shown.stdout.splitlines() if str(directory) in line]
+
+
+def values(messages: list[Message]) -> list[dict[str, object]]:
+    return [orjson.loads(message.value() or b"") for message in messages]
+
+
+def average_precision(scored: list[dict[str, object]], fraud: set[object]) -> float:
+    """Mean over the frauds of the share of frauds among what scores at least as high."""
+    precisions: list[float] = []
+    scores = {event["charge"]: float(str(event["score"])) for event in scored}
+    for threshold in sorted(set(scores.values()), reverse=True):
+        flagged = [charge in fraud for charge, score in scores.items() if score >= threshold]
+        precisions += [sum(flagged) / len(flagged)] * (sum(flagged) - len(precisions))
+    return sum(precisions) / len(precisions)
+
+
+def test_every_figure_is_what_the_topics_say(kafka: Kafka, prefix: str, temporary: Path) -> None:
+    settings = Settings(bootstrap_servers=kafka.bootstrap_servers, topic_prefix=prefix)
+    out = StringIO()
+    play = Play(SMALL, NOW)
+    began = time.monotonic()
+    report = run(settings, play, Screen(Console(file=out, width=100), SMALL))
+    elapsed_s = time.monotonic() - began
+    counts, live = report.counts, report.live
+
+    charges = kafka.read_all(f"{prefix}charges")
+    disputes = values(kafka.read_all(f"{prefix}disputes"))
+    answers = kafka.read_all(f"{prefix}scored")
+    scored = [event for event in values(answers) if "duplicate" not in event]
+    assert len(charges) == counts.charges + counts.retries + counts.damaged
+    assert len({event["charge"] for event in scored}) == len(scored) == counts.charges
+    assert report.answered_once == counts.scored == len(scored)
+    assert counts.retries_answered == len(answers) - len(scored) == counts.retries
+    rejected = kafka.read_all(f"{prefix}charges.rejected")
+    assert counts.rejected == len(rejected) == sum(count for _, count in report.reasons) > 0
+    errors = {dict(message.headers() or [])["error"] for message in rejected}
+    assert {text.encode() for text, _ in report.reasons} <= errors
+    assert counts.disputes == len(disputes)
+    frauds = {event["charge"] for event in disputes if event["reason"] == "fraudulent"}
+    assert 0 < report.model.frauds <= len(frauds)
+    assert report.model.version == values(kafka.read_all(f"{prefix}models"))[-1]["version"]
+
+    of_live = [event for event in scored if float(str(event["created"])) >= play.live_start]
+    disputed = {
+        event.value["charge"]
+        for event in SMALL.simulation(NOW).events()
+        if event.topic == "disputes" and event.value["reason"] == "fraudulent"
+    }
+    assert live.charges == len(of_live)
+    assert live.frauds == len({event["charge"] for event in of_live} & disputed) > 0
+    assert live.average_precision == pytest.approx(average_precision(of_live, disputed))
+    assert sum(count.charges for count in report.actions) == len(of_live)
+    # What the broker's clock saw of the way lies within what was measured around it.
+    assert 0 < in_broker_ms(charges, answers, play.live_start) <= report.latency.p50_ms
+    assert report.latency.p50_ms <= report.latency.p99_ms <= report.latency.max_ms
+    assert report.latency.max_ms < elapsed_s * 1e3
+    assert SMALL.live_s <= report.live_s < elapsed_s
+
+    assert f"The topics {prefix}* are still there" in out.getvalue()
+    assert list(temporary.iterdir()) == []
+    assert processes_of(temporary) == []
+
+
+def in_broker_ms(charges: list[Message], answers: list[Message], live_start: float) -> float:
+    """Return the median time between a live charge and its scored event being appended."""
+    appended: dict[object, int] = {}
+    for message, event in zip(charges, values(charges), strict=True):
+        appended.setdefault(event["id"], message.timestamp()[1])
+    took = sorted(
+        message.timestamp()[1] - appended[event["charge"]]
+        for message, event in zip(answers, values(answers), strict=True)
+        if float(str(event["created"])) >= live_start and "duplicate" not in event
+    )
+    return float(took[len(took) // 2])
+
+
+def test_a_second_demo_on_the_same_topics_is_refused(kafka: Kafka, prefix: str) -> None:
+    env = {"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "CHARGEWATCH_TOPIC_PREFIX": prefix}
+    assert CliRunner().invoke(chargewatch, ["topics"], env=env).exit_code == 0
+    kafka.produce(f"{prefix}charges", [(b"card_1", b"{}")])
+    result = CliRunner().invoke(chargewatch, ["demo"], env=env)
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1] == (
+        f"Error: topic {prefix}charges: holds charges already; give the demo a --topic-prefix of "
+        "its own"
+    )
+
+
+def test_interrupt_stops_and_removes_everything(kafka: Kafka, temporary: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "agents", "demo"],
+        env=os.environ | {"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as demo:
+        assert demo.stdout is not None
+        for line in demo.stdout:
+            if "one worker" in line:
+                break
+        assert len(processes_of(temporary)) == 1, "the worker, by its state directory"
+        demo.send_signal(signal.SIGINT)
+        output, _ = demo.communicate(timeout=60)
+    assert demo.returncode == 130
+    assert output.endswith("Stopped before the end; what the demo started is gone.\n")
+    assert re.search(r"The topics demo-[0-9a-f]{8}\.\* are still there", output)
+    assert list(temporary.iterdir()) == []
+    assert processes_of(temporary) == []
+
+
+def test_a_worker_that_fails_is_shown_with_the_end_of_its_log(
+    kafka: Kafka, prefix: str, temporary: Path
+) -> None:
+    (temporary / "state").write_text("a file where a directory should be")
+    settings = Settings(bootstrap_servers=kafka.bootstrap_servers, topic_prefix=prefix)
+    with open_cluster(settings) as cluster:
+        cluster.make_topics()
+        with Worker(cluster, temporary, 14) as worker, pytest.raises(DemoError) as failure:
+            worker.wait_until_ready()
+    headline, *log = str(failure.value).splitlines()
+    assert re.fullmatch(r"the worker ended with code \d+; the end of its log:", headline)
+    assert any(str(temporary / "state") in line for line in log), log
