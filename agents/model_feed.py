@@ -124,15 +124,26 @@ class LearnerFeed:
         for snapshot in self._learner.learn(examples, offsets):
             self._send(snapshot)
 
-    def publish_late(self) -> None:
-        """Send a snapshot of what was learned a while ago, when examples are few."""
+    def publish_late(self, newest: Snapshot | None) -> bool:
+        """Send a snapshot of what was learned a while ago, when examples are few.
+
+        Parameters
+        ----------
+        newest
+            The newest that is committed: one that was sent and undone is sent again.
+
+        Returns
+        -------
+        bool
+            Whether one was sent, which needs a commit.
+        """
         waited_s = self._clients.clock() - self._published_at
-        if (
-            self.is_running
-            and self._learner.has_news
-            and waited_s > self._settings.snapshot_every_s
-        ):
-            self._send(self._learner.snapshot())
+        if not self.is_running or waited_s <= self._settings.snapshot_every_s:
+            return False
+        if self._learner.offset <= (0 if newest is None else newest.offset):
+            return False
+        self._send(self._learner.snapshot())
+        return True
 
     def _send(self, snapshot: Snapshot) -> None:
         value = encode_snapshot(snapshot)

@@ -145,8 +145,8 @@ class Turns(Service):
             if part:
                 await self._hand(channel, pipeline, part)
         pipeline.reject(work.rejected)
-        pipeline.learner.publish_late()
-        self._has_sent = self._has_sent or bool(work or examples)
+        published = pipeline.learner.publish_late(pipeline.model.snapshot)
+        self._has_sent = self._has_sent or bool(work or examples or published)
         if self._has_sent and self._patience_s() <= 0.0:
             await self._blocking(pipeline.commit)
             self._committed_at, self._has_sent = monotonic(), False
