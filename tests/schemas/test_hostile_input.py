@@ -78,7 +78,7 @@ def hostile(rng: Random) -> Input:
     """Make an input that is wrong in some way, or nearly so."""
     make = rng.choice([noise, edited, edited, edited, edited, edited, damaged, damaged])
     if rng.random() < 0.01:
-        make = rng.choice([nested, nested, nested, oversized])
+        make = rng.choice([*[nested] * 7, oversized])
     keys = [b"tok_1"] * 12 + [None, b"", noise(rng), rng.choice(TOKENS)]
     return Input(rng.choice(keys), make(rng) if rng.random() > 0.001 else None, ORIGIN)
 
@@ -99,6 +99,8 @@ def edited(rng: Random) -> bytes:
         event[name] = rng.choice([*WRONG, f"{rng.choice(['', 'x', '1'])}{written_number(rng)}"])
     if rng.random() < 0.1:
         del event[rng.choice(names)]
+    if rng.random() < 0.05:
+        event["created"] = MAX_CREATED + rng.random()
     return escaped(rng, encoded(event)) if rng.random() < 0.3 else encoded(event)
 
 
