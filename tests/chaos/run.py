@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 DRAIN_TIMEOUT_S = 240.0
 _SETTLE_TIMEOUT_S = 60.0
 _QUIET_S = 15.0
+_AFTER_CRASH_S = 2.0
 _GAP_S = (0.5, 3.0)
 _TOGETHER = 0.15
 
@@ -59,7 +60,7 @@ class Plan:
     module, env
         What is run in place of `agents`, and further settings of the workers.
     makes_faults
-        Whether any are made: a planted crash needs no others.
+        Whether any are made; if not, the run lasts until a worker has crashed by itself.
     """
 
     seed: int
@@ -152,7 +153,8 @@ class Run:
             if self._plan.makes_faults:
                 self._make_faults(fleet)
             else:
-                time.sleep(self._plan.seconds)
+                self._await(lambda: bool(fleet.ended), "the planted crash", DRAIN_TIMEOUT_S)
+                time.sleep(_AFTER_CRASH_S)
             self._publishing.stop()
             self._drain()
             self._publishing.publish(self._traffic.closing())
