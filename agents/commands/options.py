@@ -56,11 +56,12 @@ def with_settings(*names: str) -> Callable[[Command], Command]:
 
 
 def _option(name: str) -> Callable[[Command], Command]:
+    what = describe(name)
     return click.option(
         flag(name),
         name,
         metavar=name.rpartition("_")[2].upper(),
-        help=f"{describe(name)}  [{variable(name)}]",
+        help=f"{what[0].upper()}{what[1:]}  [{variable(name)}]",
     )
 
 

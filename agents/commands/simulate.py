@@ -12,7 +12,8 @@ import orjson
 from agents.commands.connection import connect
 from agents.commands.options import with_settings
 from agents.commands.publishing import counting, paced, publish_batches
-from agents.settings import Settings
+from agents.commands.times import Time
+from agents.settings import Settings, flag
 from streams.files import event_writer
 from streams.publisher import Event
 from streams.simulator import SimulatedEvent, Simulation
@@ -27,18 +28,15 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     epilog="Example: chargewatch simulate --days 60 --speed-up 86400; to files: "
     "chargewatch simulate --charges charges.parquet --disputes disputes.parquet",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
-@click.option("--days", type=click.FloatRange(min=0, min_open=True), default=30, show_default=True)
-@click.option("--cards", type=click.IntRange(min=1), default=10_000, show_default=True)
-@click.option("--merchants", type=click.IntRange(min=1), default=1_000, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed, other people")
+@click.option("--days", type=float, default=30, show_default=True, help="Length in event time")
+@click.option("--cards", type=int, default=10_000, show_default=True, help="Cards that pay")
+@click.option("--merchants", type=int, default=1_000, show_default=True, help="Merchants paid")
+@click.option("--charges-per-day", type=float, default=20_000, show_default=True, help="On average")
 @click.option(
-    "--charges-per-day",
-    type=click.FloatRange(min=0, min_open=True),
-    default=20_000,
-    show_default=True,
-)
-@click.option(
-    "--start", type=float, help="Unix time of the beginning  [default: so that it ends now]"
+    "--start",
+    type=Time(),
+    help="When it begins: Unix seconds, or a date or time in UTC  [default: so that it ends now]",
 )
 @click.option(
     "--speed-up",
@@ -67,14 +65,18 @@ def command(
     left out.
     """
     now = time.time()
-    simulation = Simulation(
-        seed=seed,
-        cards=cards,
-        merchants=merchants,
-        start=now - days * _DAY_S if start is None else start,
-        days=days,
-        charges_per_day=charges_per_day,
-    )
+    try:
+        simulation = Simulation(
+            seed=seed,
+            cards=cards,
+            merchants=merchants,
+            start=now - days * _DAY_S if start is None else start,
+            days=days,
+            charges_per_day=charges_per_day,
+        )
+    except ValueError as error:
+        name, _, rule = str(error).partition(":")
+        raise click.UsageError(f"{flag(name)}:{rule}") from None
     end = max(now, simulation.start + days * _DAY_S)
     events = takewhile(lambda event: event.publish_time <= end, simulation.events())
     batches = paced(

@@ -30,7 +30,7 @@ _FRAME_S = 0.5
 _AHEAD = 30_000
 _AHEAD_WAIT_S = 0.02
 _READ_WAIT_S = 0.1
-_STALLED_S = 60.0
+_STALLED_S = 120.0
 
 
 class Performance:

@@ -112,6 +112,23 @@ def test_simulated_files_are_those_of_the_seed_and_end_by_now() -> None:
     assert all(orjson.loads(line)["charge"] for line in disputes)
 
 
+@pytest.mark.parametrize(
+    ("option", "value"), [("--days", "nan"), ("--charges-per-day", "0"), ("--seed", "-1")]
+)
+def test_simulate_names_the_option_that_is_out_of_range(option: str, value: str) -> None:
+    result = invoke("simulate", option, value, "--charges", "c.jsonl", "--disputes", "d.jsonl")
+    assert result.exit_code == 2
+    assert f"Error: {option}: expected " in result.output
+    assert not Path("c.jsonl").exists()
+
+
+def test_simulate_takes_its_start_as_a_date() -> None:
+    files = ("--charges", "c.jsonl", "--disputes", "d.jsonl")
+    assert invoke("simulate", "--days", "0.1", "--start", "2026-01-05", *files).exit_code == 0
+    first = orjson.loads(Path("c.jsonl").read_bytes().splitlines()[0])
+    assert 0 <= first["created"] - 1_767_571_200 < 600
+
+
 def test_simulate_to_one_file_only() -> None:
     result = invoke("simulate", "--charges", "c.jsonl")
     assert result.exit_code == 2
