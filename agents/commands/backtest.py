@@ -17,7 +17,6 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
-    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -105,7 +104,7 @@ def command(
         "charges_scored": gathering.charges,
         "duplicates": gathering.duplicates,
         "rejected": rejections.counts,
-        "open": gathering.open_after(settings.label_horizon_days * _DAY_S),
+        "still_disputable": gathering.still_disputable(settings.label_horizon_days * _DAY_S),
         "seconds": seconds,
         "charges_per_second": gathering.charges / seconds,
         **evaluate(outcomes, settings.costs),
@@ -113,8 +112,8 @@ def command(
     metrics["peak_rss_mb"] = _peak_rss_mb()
     _show(metrics, rejections, report)
     if report is not None:
-        (report / "metrics.json").write_bytes(orjson.dumps(metrics, option=orjson.OPT_INDENT_2))
-        (report / "report.html").write_text(report_page(outcomes, metrics), encoding="utf-8")
+        _write(report / "metrics.json", orjson.dumps(metrics, option=orjson.OPT_INDENT_2))
+        _write(report / "report.html", report_page(outcomes, metrics).encode())
         click.echo(f"Report: {report / 'report.html'}")
 
 
@@ -140,6 +139,13 @@ def _made(directory: Path) -> Path:
     except OSError as error:
         raise FileError(f"{directory}: {error.strerror}") from None
     return directory
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise FileError(f"{path}: {error.strerror}") from None
 
 
 def _score(
@@ -181,12 +187,15 @@ def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        tasks: dict[str, TaskID] = {}
+        task = progress.add_task("", total=None)
+        shown = ""
 
         def show(what: str, done: int, of: int | None) -> None:
-            if what not in tasks:
-                tasks[what] = progress.add_task(what, total=of)
-            progress.update(tasks[what], completed=done)
+            nonlocal shown
+            if what != shown:
+                shown = what
+                progress.reset(task, description=what, total=of)
+            progress.update(task, completed=done)
 
         yield show
 
@@ -208,8 +217,8 @@ def _show(metrics: dict[str, Any], rejections: Rejections, report: Path | None) 
         f"({metrics['charges_per_second']:,.0f} a second), {metrics['duplicates']:,} of them "
         f"repeated; peak memory {metrics['peak_rss_mb']:,.0f} MB"
     )
-    if metrics["open"]:
-        click.echo(f"{metrics['open']:,} charges may still be disputed: they count as genuine.")
+    if young := metrics["still_disputable"]:
+        click.echo(f"{young:,} of the charges may still be disputed: they count as genuine.")
     if rejections.counts:
         where = "" if report is None else f", listed in {report / 'rejected.jsonl'}"
         click.echo(f"{rejections.counts.total():,} inputs rejected{where}:")

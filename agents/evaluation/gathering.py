@@ -100,7 +100,7 @@ class Gathering:
         part["first_of_card"] = first_of_card[rows]
         self._parts.append(part)
 
-    def open_after(self, horizon_s: float) -> int:
+    def still_disputable(self, horizon_s: float) -> int:
         """Return how many charges of the period are too young to count as genuine for good."""
         youngest = self.newest - horizon_s
         return sum(int(np.count_nonzero(part["created"] > youngest)) for part in self._parts)

@@ -67,7 +67,7 @@ def report_page(outcomes: Outcomes, metrics: Metrics) -> str:
     metrics
         What `agents.evaluation.summary.evaluate` gives of them, and the facts of the run:
         ``files``, ``model``, ``label_horizon_days``, ``charges_scored``, ``duplicates``,
-        ``rejected``, ``open``, ``seconds``, ``charges_per_second`` and ``peak_rss_mb``.
+        ``rejected``, ``still_disputable``, ``seconds``, ``charges_per_second`` and ``peak_rss_mb``.
     """
     title = f"Backtest of {Path(metrics['files'][0]).name}"
     sections = [_cards(metrics)]
@@ -104,10 +104,10 @@ def _notes(metrics: Metrics) -> str:
     notes = []
     if metrics["charges"] and not metrics["frauds"]:
         notes.append("None of these charges was disputed as fraud, so detection cannot be judged.")
-    if metrics["open"]:
-        share = percent(metrics["open"] / metrics["charges"], 2)
+    if metrics["still_disputable"]:
+        share = percent(metrics["still_disputable"] / metrics["charges"], 2)
         notes.append(
-            f"{metrics['open']:,} of these charges ({share}) are younger than "
+            f"{metrics['still_disputable']:,} of these charges ({share}) are younger than "
             f"{metrics['label_horizon_days']:g} days at the end of the files: they count as "
             "genuine here, but disputes may still come."
         )

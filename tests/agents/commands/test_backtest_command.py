@@ -200,7 +200,9 @@ def test_facts_of_the_run(inputs: Path, run: tuple[Result, Path]) -> None:
     disputes = events_in(inputs / "disputes.jsonl.gz")
     newest = max(event["created"] for event in [*scored, *disputes])
     rows = counted(inputs)
-    assert metrics["open"] == sum(event["created"] > newest - DAY_S for event, _ in rows)
+    assert metrics["still_disputable"] == sum(
+        event["created"] > newest - DAY_S for event, _ in rows
+    )
     assert f"{metrics['average_precision']:.3f}" in result.output
     assert str(out / "report.html") in result.output
     assert (out / "report.html").read_text(encoding="utf-8").endswith("</html>\n")

@@ -25,7 +25,7 @@ FACTS: dict[str, Any] = {
     "charges_scored": 1234,
     "duplicates": 17,
     "rejected": {"json": 3, "range": 1},
-    "open": 12,
+    "still_disputable": 12,
     "seconds": 2.5,
     "charges_per_second": 493.6,
     "peak_rss_mb": 321.0,
@@ -161,7 +161,7 @@ def test_charges_of_one_kind_only(fraud: bool) -> None:
 
 
 def test_no_charges_at_all() -> None:
-    _, page, _ = page_of(outcomes_of(3, 0), open=0, model=None, rejected={})
+    _, page, _ = page_of(outcomes_of(3, 0), still_disputable=0, model=None, rejected={})
     assert "No charge was made in the period." in page.text
     assert page.row("Rejected inputs") == ["none"]
     assert page.images == []
