@@ -16,6 +16,8 @@ from streams.features import FEATURE_NAMES, FEATURES
 from streams.frames import EXAMPLE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from streams.events import Rows
 
 EVERY = 70
@@ -37,7 +39,8 @@ def examples() -> Rows:
 def offsets() -> list[int]:
     """Offsets with gaps, as transactions leave them."""
     rng = np.random.default_rng(7)
-    return np.cumsum(rng.integers(1, 4, COUNT)).tolist()
+    offsets: list[int] = np.cumsum(rng.integers(1, 4, COUNT)).tolist()
+    return offsets
 
 
 def through_json(snapshot: Snapshot) -> Snapshot:
@@ -108,15 +111,24 @@ def test_what_was_learned_after_the_snapshot_is_learned_again(
 
 def test_it_has_news_until_they_are_in_a_snapshot(examples: Rows, offsets: list[int]) -> None:
     stage = LearnerStage(None, EVERY)
-    assert not stage.has_news
-    assert stage.learn(examples[:0], offsets[:0]) == []
-    assert not stage.has_news
-    assert stage.learn(examples[:10], offsets[:10]) == []
-    assert stage.has_news
-    assert stage.snapshot().examples == 10
-    assert not stage.has_news
-    assert len(stage.learn(examples[10:70], offsets[10:70])) == 1
-    assert not stage.has_news
+    steps: dict[str, Callable[[], object]] = {
+        "nothing": lambda: stage.learn(examples[:0], offsets[:0]),
+        "a few": lambda: stage.learn(examples[:10], offsets[:10]),
+        "a snapshot": stage.snapshot,
+        "until one is due": lambda: stage.learn(examples[10:EVERY], offsets[10:EVERY]),
+        "one more": lambda: stage.learn(examples[EVERY : EVERY + 1], offsets[EVERY : EVERY + 1]),
+    }
+    news = {}
+    for name, step in steps.items():
+        step()
+        news[name] = stage.has_news
+    assert news == {
+        "nothing": False,
+        "a few": True,
+        "a snapshot": False,
+        "until one is due": False,
+        "one more": True,
+    }
 
 
 def test_a_snapshot_scores_the_features_that_the_stages_compute(

@@ -1,0 +1,71 @@
+"""Streams of examples for the tests of models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import numpy as np
+
+from streams.feature import Feature
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from agents.models.interface import Learner
+    from streams.feature import Transform
+
+DAY = 86_400.0
+
+TRANSFORMS: tuple[Transform, ...] = ("none", "log1p", "signed_log", "none", "log1p", "none")
+FEATURES = [
+    Feature(f"f{i}", "charge", "count", transform, "never", "{value}")
+    for i, transform in enumerate(TRANSFORMS)
+]
+CONSTANT = 3
+"""The column that is always the same."""
+
+
+class Examples(NamedTuple):
+    """N examples, the arguments of `Learner.learn`."""
+
+    vectors: NDArray[np.float32]
+    labels: NDArray[np.bool_]
+    weights: NDArray[np.float64]
+    created: NDArray[np.float64]
+
+    def of(self, rows: slice | NDArray[np.intp] | NDArray[np.bool_]) -> Self:
+        """Return some of them."""
+        vectors, labels, weights, created = self
+        return type(self)(vectors[rows], labels[rows], weights[rows], created[rows])
+
+    def learn(self, learner: Learner) -> None:
+        """Let a learner learn them."""
+        learner.learn(*self)
+
+
+def random_examples(seed: int, rows: int, fraud_rate: float = 0.1) -> Examples:
+    """Return examples whose columns are skewed, signed, constant and almost constant."""
+    rng = np.random.default_rng(seed)
+    labels = rng.random(rows) < fraud_rate
+    vectors = np.empty((rows, len(FEATURES)), np.float32)
+    vectors[:, 0] = rng.normal(3.0, 2.0, rows) + labels
+    vectors[:, 1] = rng.lognormal(2.0, 3.0, rows) * np.where(labels, 5.0, 1.0)
+    vectors[:, 2] = rng.normal(0.0, 100.0, rows)
+    vectors[:, CONSTANT] = 0.1
+    vectors[:, 4] = rng.random(rows) < 0.001
+    vectors[:, 5] = rng.random(rows) < 0.5
+    weights = np.where(labels, 1.0, 10.0)
+    created = 1.7e9 + np.sort(rng.uniform(0.0, 40 * DAY, rows))
+    return Examples(vectors, labels, weights, created)
+
+
+def in_river_units(vectors: NDArray[np.float32]) -> list[dict[str, float]]:
+    """Return the transformed rows as river takes them, by numpy instead of the kernels."""
+    values = vectors.astype(np.float64)
+    for column, transform in enumerate(TRANSFORMS):
+        if transform == "log1p":
+            values[:, column] = np.log1p(values[:, column])
+        elif transform == "signed_log":
+            values[:, column] = np.sign(values[:, column]) * np.log1p(np.abs(values[:, column]))
+    names = [feature.name for feature in FEATURES]
+    return [dict(zip(names, row, strict=True)) for row in values.tolist()]

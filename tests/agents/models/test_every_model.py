@@ -1,0 +1,282 @@
+"""What every kind of model promises, whatever is inside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import numpy as np
+import pytest
+from river.compose import FuncTransformer
+from river.linear_model import LogisticRegression
+from river.optim import SGD
+from river.preprocessing import StandardScaler
+
+from agents.models import linear
+from agents.models.interface import Scorer, SnapshotMismatchError
+from agents.models.linear import LEARNING_RATE
+from agents.models.prior import BASE_RATE, PriorScorer
+from agents.models.registry import DEFAULT, KINDS, new_learner, restored_learner, scorer
+from schemas.snapshot import decode_snapshot, encode_snapshot
+from streams.feature import Feature
+from tests.agents.models.examples import (
+    DAY,
+    FEATURES,
+    Examples,
+    in_river_units,
+    random_examples,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from agents.models.interface import Learner
+    from schemas.snapshot import Snapshot
+
+ROWS = 2000
+LARGEST = float(np.finfo(np.float32).max)
+
+
+class Uncalibrated(Scorer, Protocol):
+    """A scorer that also tells what river's model says."""
+
+    def log_odds(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the log-odds before calibration."""
+
+
+def limited(row: dict[str, float]) -> dict[str, float]:
+    """Return the standardised row within 20 deviations."""
+    return {name: min(20.0, max(-20.0, value)) for name, value in row.items()}
+
+
+def river_linear() -> Any:
+    """Make river's own linear model."""
+    return (
+        StandardScaler()
+        | FuncTransformer(limited)
+        | LogisticRegression(
+            SGD(LEARNING_RATE),
+            intercept_init=float(np.log(BASE_RATE / (1 - BASE_RATE))),
+            intercept_lr=LEARNING_RATE,
+        )
+    )
+
+
+RIVER: dict[str, Callable[[], Any]] = {linear.KIND: river_linear}
+"""What each kind is in river, put together by river's own means."""
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return cast("str", request.param)
+
+
+def fresh(kind: str, features: list[Feature] = FEATURES) -> Learner:
+    learner = cast("Callable[[list[Feature]], Learner]", KINDS[kind].learner)(features)
+    assert learner.kind == kind
+    return learner
+
+
+def learned(kind: str, examples: Examples) -> Learner:
+    learner = fresh(kind)
+    examples.learn(learner)
+    return learner
+
+
+def through_json(snapshot: Snapshot) -> Snapshot:
+    return decode_snapshot(encode_snapshot(snapshot))
+
+
+def scorer_of(learner: Learner) -> Uncalibrated:
+    snapshot = through_json(learner.snapshot(0))
+    return cast("Uncalibrated", KINDS[learner.kind].scorer(snapshot, FEATURES))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("count", [0, 1, 2, 1000])
+def test_it_equals_river(kind: str, seed: int, count: int) -> None:
+    examples = random_examples(seed, count + 500)
+    model, rows = RIVER[kind](), in_river_units(examples.vectors)
+    for row, label, weight in zip(
+        rows[:count], examples.labels.tolist(), examples.weights.tolist(), strict=False
+    ):
+        model.learn_one(row, label, w=weight)
+    expected = [model.predict_proba_one(row)[True] for row in rows]
+    log_odds = scorer_of(learned(kind, examples.of(slice(count)))).log_odds(examples.vectors)
+    np.testing.assert_allclose(1.0 / (1.0 + np.exp(-log_odds)), expected, rtol=0.0, atol=1e-12)
+
+
+def test_the_same_examples_give_the_same_bytes_in_any_batches(kind: str) -> None:
+    examples = random_examples(1, ROWS)
+    at_once, one_by_one = learned(kind, examples), fresh(kind)
+    for row in range(ROWS):
+        examples.of(slice(row, row + 1)).learn(one_by_one)
+    snapshots = [encode_snapshot(learner.snapshot(7)) for learner in (at_once, one_by_one)]
+    assert snapshots[0] == snapshots[1]
+
+
+def test_a_row_scores_the_same_alone_and_in_any_batch(kind: str) -> None:
+    vectors = random_examples(2, ROWS).vectors
+    model = scorer_of(learned(kind, random_examples(3, ROWS)))
+    for score in (model.predict, model.contributions):
+        together = score(vectors)
+        alone = np.concatenate([score(vectors[row : row + 1]) for row in range(ROWS)])
+        assert together.tobytes() == alone.tobytes()
+        backwards = score(np.ascontiguousarray(vectors[::-1]))
+        assert backwards[::-1].tobytes() == together.tobytes()
+
+
+@pytest.mark.parametrize("cut", [0, 1, 499, 500, 501, 1300, ROWS])
+def test_a_restored_learner_goes_on_bit_for_bit(kind: str, cut: int) -> None:
+    examples = random_examples(4, ROWS)
+    first = learned(kind, examples.of(slice(cut)))
+    restored = restored_learner(through_json(first.snapshot(cut)), FEATURES)
+    examples.of(slice(cut, ROWS)).learn(restored)
+    undisturbed = learned(kind, examples)
+    assert encode_snapshot(restored.snapshot(ROWS)) == encode_snapshot(undisturbed.snapshot(ROWS))
+
+
+def test_a_snapshot_survives_json_and_names_itself(kind: str) -> None:
+    examples = random_examples(5, ROWS)
+    learner, versions = fresh(kind), set()
+    for start in range(0, ROWS, 400):
+        examples.of(slice(start, start + 400)).learn(learner)
+        snapshot = learner.snapshot(offset=3 * start)
+        assert through_json(snapshot) == snapshot
+        assert (snapshot.kind, snapshot.name) == (kind, learner.name)
+        assert (snapshot.offset, snapshot.examples) == (3 * start, start + 400)
+        assert snapshot.created == examples.created[start + 399]
+        assert snapshot.features == tuple(feature.name for feature in FEATURES)
+        assert len(snapshot.version.encode()) <= 32  # what is kept of a scored charge
+        versions.add(snapshot.version)
+    assert len(versions) == 5
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -1.0, 1e-45, 1e30, LARGEST, -LARGEST])
+def test_every_probability_is_one(kind: str, value: float) -> None:
+    vectors = np.full((len(FEATURES) + 1, len(FEATURES)), 1.0, np.float32)
+    np.fill_diagonal(vectors, value)
+    vectors[-1] = value
+    for count in (0, 1, 2, ROWS):
+        model = scorer_of(learned(kind, random_examples(6, count)))
+        probabilities = model.predict(vectors)
+        assert ((probabilities >= 0.0) & (probabilities <= 1.0)).all()
+        assert np.isfinite(model.contributions(vectors)).all()
+    assert model.predict(vectors[:0]).shape == (0,)
+    assert model.contributions(vectors[:0]).shape == (0, len(FEATURES))
+
+
+def test_learning_the_largest_values_leaves_it_finite(kind: str) -> None:
+    examples = random_examples(7, ROWS)
+    wild = np.random.default_rng(7).choice([LARGEST, -LARGEST, 0.0], examples.vectors.shape)
+    learner = fresh(kind)
+    examples._replace(vectors=wild.astype(np.float32)).learn(learner)
+    examples.learn(learner)
+    assert np.isfinite(scorer_of(learner).predict(examples.vectors)).all()
+
+
+def test_a_snapshot_does_not_grow_with_the_stream(kind: str) -> None:
+    """Four times the examples, with disputes running 30 days ahead of silence."""
+    sizes = []
+    for days in (40, 160):
+        rows = 50 * days
+        examples = random_examples(8, rows)
+        ahead = np.where(examples.labels, 30 * DAY, 0.0)
+        created = 1.7e9 + np.arange(rows) / 50 * DAY + ahead
+        sizes.append(len(encode_snapshot(
+            learned(kind, examples._replace(created=created)).snapshot(0)
+        )))  # fmt: skip
+    assert sizes[1] < 1.1 * sizes[0]
+    assert sizes[1] < 100_000
+
+
+def test_a_snapshot_of_other_features_is_refused(kind: str) -> None:
+    snapshot = learned(kind, random_examples(9, 10)).snapshot(0)
+    for features in (FEATURES[:5], FEATURES[::-1], [*FEATURES, FEATURES[0]]):
+        with pytest.raises(SnapshotMismatchError, match="other features"):
+            KINDS[kind].scorer(snapshot, features)
+        with pytest.raises(SnapshotMismatchError, match="other features"):
+            restored_learner(snapshot, features)
+
+
+def test_the_prior_scores_until_the_model_has_seen_enough_of_both_classes(kind: str) -> None:
+    examples = random_examples(10, ROWS)
+    prior = PriorScorer(FEATURES).predict(examples.vectors)
+    learner = fresh(kind)
+    assert scorer(learner.snapshot(0), FEATURES).version == "prior"
+    examples._replace(labels=np.ones(ROWS, bool)).learn(learner)
+    model = scorer(learner.snapshot(0), FEATURES)
+    assert model.version == "prior"
+    assert model.predict(examples.vectors).tobytes() == prior.tobytes()
+    examples._replace(labels=np.zeros(ROWS, bool)).learn(learner)
+    assert scorer(learner.snapshot(0), FEATURES).version == learner.snapshot(0).version
+
+
+def test_the_default_is_one_of_them() -> None:
+    learner = new_learner(FEATURES)
+    assert learner.kind in KINDS
+    assert learner.name == DEFAULT
+    assert set(RIVER) == set(KINDS)
+
+
+FRAUD_RATE = 0.01
+SHIFTS = np.array([1.5, -1.0, 0.5])
+GAUSSIAN = [
+    Feature(f"x{i}", "charge", "none", "none", "never", "{value}") for i in range(len(SHIFTS))
+]
+
+
+def gaussian_charges(seed: int, rows: int) -> tuple[Examples, NDArray[np.float64]]:
+    """Return charges and the true probability that each is fraud.
+
+    Genuine ones are standard normal, frauds are moved by `SHIFTS`; so by Bayes' rule the log-odds
+    are those of the base rate, plus the shifts' product with the vector, less half their square.
+    """
+    rng = np.random.default_rng(seed)
+    labels = rng.random(rows) < FRAUD_RATE
+    vectors = rng.normal(size=(rows, len(SHIFTS))) + labels[:, None] * SHIFTS
+    log_odds = np.log(FRAUD_RATE / (1 - FRAUD_RATE)) + vectors @ SHIFTS - SHIFTS @ SHIFTS / 2
+    created = 1.7e9 + np.arange(rows) * 120 * DAY / rows
+    charges = Examples(vectors.astype(np.float32), labels, np.ones(rows), created)
+    return charges, 1.0 / (1.0 + np.exp(-log_odds))
+
+
+def as_learned(charges: Examples, seed: int, rate: float, weight: float) -> Examples:
+    """Thin the genuine charges out; give what is known by the end, in the order it comes."""
+    rng = np.random.default_rng(seed)
+    kept = np.flatnonzero(charges.labels | (rng.random(len(charges.labels)) < rate))
+    delay = np.where(charges.labels, rng.lognormal(2.0, 0.7, len(charges.labels)), 30.0) * DAY
+    known_at = charges.created + delay
+    kept = kept[known_at[kept] <= charges.created[-1]]
+    order = kept[np.argsort(known_at[kept], kind="stable")]
+    weights = np.where(charges.labels, 1.0, weight)
+    return charges._replace(weights=weights).of(order)
+
+
+def shares_of_fraud(truth: NDArray[np.float64], parts: int) -> list[NDArray[np.intp]]:
+    """Sort charges by their probability and cut where each part has as many frauds to expect."""
+    order = np.argsort(truth)
+    expected = np.cumsum(truth[order]) / truth.sum()
+    return np.split(order, np.searchsorted(expected, np.arange(1, parts) / parts))
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("rate", [0.1, 0.3])
+def test_probabilities_are_true_in_spite_of_thinning(kind: str, seed: int, rate: float) -> None:
+    charges, _ = gaussian_charges(seed, 200_000)
+    fresh_charges, truth = gaussian_charges(100 + seed, 200_000)
+    mean = {}
+    for weight in (1.0 / rate, 1.0):
+        learner = fresh(kind, GAUSSIAN)
+        as_learned(charges, seed, rate, weight).learn(learner)
+        model = KINDS[kind].scorer(learner.snapshot(0), GAUSSIAN)
+        predicted = model.predict(fresh_charges.vectors)
+        mean[weight] = predicted.mean()
+        if weight > 1.0:
+            for part in shares_of_fraud(truth, 5):
+                # Some fifty frauds are remembered of each, which were scored a month apart.
+                assert 1 / 1.6 < predicted[part].mean() / truth[part].mean() < 1.6
+    assert mean[1.0 / rate] == pytest.approx(FRAUD_RATE, rel=0.3)
+    # As if every genuine charge that is learned stood for itself alone: far too high.
+    assert mean[1.0] > 2.0 * FRAUD_RATE
