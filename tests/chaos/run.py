@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 DRAIN_TIMEOUT_S = 240.0
 _SETTLE_TIMEOUT_S = 60.0
-_QUIET_S = 15.0
+_QUIET_S = 5.0
 _AFTER_CRASH_S = 2.0
 _GAP_S = (0.5, 3.0)
 _TOGETHER = 0.15
