@@ -106,6 +106,14 @@ def no_bug(engine: Engine) -> bool:
     return _with_commit(engine, commit)
 
 
+def no_bug_early(engine: Engine) -> bool:
+    """Crash when the outputs are in the log, and nothing says yet that they are."""
+    if any(task.is_dirty for task in engine.tasks.values()):
+        engine._producer._flush()
+        crash.half_way()
+    return _committed(engine)
+
+
 def _with_commit(engine: Engine, commit: Callable[..., None]) -> bool:
     producer = engine._producer
     producer.commit = commit  # type: ignore[method-assign]
@@ -115,7 +123,12 @@ def _with_commit(engine: Engine, commit: Callable[..., None]) -> bool:
         del producer.commit
 
 
-BUGS = {"state first": state_first, "positions first": positions_first, "none": no_bug}
+BUGS = {
+    "state first": state_first,
+    "positions first": positions_first,
+    "none": no_bug,
+    "none, early crash": no_bug_early,
+}
 
 if __name__ == "__main__":
     setattr(Engine, "commit", BUGS[os.environ["CHAOS_BUG"]])  # noqa: B010 - mypy knows better

@@ -50,7 +50,7 @@ def test_the_crash_alone_does_no_harm(kafka: LocalKafka, tmp_path: Path) -> None
 
 
 def test_at_least_once_repeats_but_loses_nothing(kafka: LocalKafka, tmp_path: Path) -> None:
-    report = Run(one_crash("none", "at_least_once"), kafka, tmp_path).carry_out()
+    report = Run(one_crash("none, early crash", "at_least_once"), kafka, tmp_path).carry_out()
     assert report.ended == ["worker-0 ended with -9"], report
     assert not report.findings, report
     assert report.findings.checked["duplicates"] > 0, report
