@@ -174,7 +174,7 @@ def _mask_escaped(text: str) -> str:
         return text
     written = _CHARACTER.findall(text)
     # A short escape stands for nothing that matters here: any single character does for it.
-    read = "".join(chr(int(part[2:], 16)) if len(part) == 6 else part[0] for part in written)
+    read = "".join(chr(int(part[-4:], 16)) if len(part) == 6 else part[0] for part in written)
     for start, end in _spans(read):
         for index in range(start, end):
             if read[index] not in " -":
