@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 _STAMP_KEY = b"\x00stamp"
 _LOCKED = ("lock hold by", "Resource temporarily unavailable")
+_SCANNED_AT_ONCE = 100
 _BLOOM_BITS_PER_KEY = 10  # one false positive in a hundred look-ups of an unknown key
 _BLOCK_CACHE_BYTES = 32 << 20
 _WRITE_BUFFER_BYTES = 32 << 20
@@ -64,19 +65,28 @@ class RocksStore:
 
     def scan(self, keys: KeyRange) -> Iterator[tuple[bytes, bytes]]:
         """See `Store.scan`."""
+        start = keys.start
+        while chunk := self._first(KeyRange(start, keys.end)):
+            yield from chunk
+            start = chunk[-1][0] + b"\x00"
+
+    def _first(self, keys: KeyRange) -> list[tuple[bytes, bytes]]:
+        """Return the first items of a range.
+
+        The iterator is not kept: RocksDB keeps its lock while one is alive. And it is not that of
+        `items`, which at a damaged block just ends.
+        """
         options = ReadOptions()
         options.set_iterate_upper_bound(keys.end)
         found: list[tuple[bytes, bytes]] = []
         with self._failures_named():
-            # Not kept: RocksDB keeps its lock while an iterator is alive. Not `items`: at a
-            # damaged block that just ends.
             at = self._db.iter(options)
             at.seek(keys.start)
-            while at.valid():
+            while len(found) < _SCANNED_AT_ONCE and at.valid():
                 found.append((at.key(), at.value()))
                 at.next()
             at.status()
-        return iter(found)
+        return found
 
     def write(self, changes: Changes, dropped: Iterable[KeyRange], offset: int) -> None:
         """See `Store.write`."""

@@ -1,5 +1,6 @@
 """The state of one task: tables over its store, whose changes wait for the commit."""
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from heapq import merge
 
@@ -30,6 +31,7 @@ class Table:
         self._prefix = prefix
         self.changes: dict[bytes, bytes | None] = {}
         self.dropped: list[KeyRange] = []
+        self._order: list[bytes] | None = None  # the changed keys, sorted when a scan needs it
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of a key, `None` where there is none."""
@@ -46,11 +48,11 @@ class Table:
 
     def put(self, key: bytes, value: bytes) -> None:
         """Set the value of a key."""
-        self.changes[self._prefix + key] = value
+        self._change(self._prefix + key, value)
 
     def delete(self, key: bytes) -> None:
         """Delete a key, whether it is there or not."""
-        self.changes[self._prefix + key] = None
+        self._change(self._prefix + key, None)
 
     def drop(self, start: bytes, end: bytes) -> None:
         """Drop the keys from `start` up to `end` from the store at the next commit.
@@ -61,15 +63,30 @@ class Table:
         self.dropped.append(KeyRange(self._prefix + start, self._prefix + end))
 
     def scan(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield keys and values from `start` up to `end`, in the order of the keys."""
+        """Yield keys and values from `start` up to `end`, in the order of the keys.
+
+        Only as much is read as is taken. What is yet to come must not be changed meanwhile.
+        """
         keys = KeyRange(self._prefix + start, self._prefix + end)
-        changed = {
-            key: value for key, value in self.changes.items() if keys.start <= key < keys.end
-        }
-        stored = (item for item in self._store.scan(keys) if item[0] not in changed)
-        written = sorted((key, value) for key, value in changed.items() if value is not None)
+        if self._order is None:
+            self._order = sorted(self.changes)
+        low, high = bisect_left(self._order, keys.start), bisect_left(self._order, keys.end)
+        written = ((key, self.changes[key]) for key in self._order[low:high])
+        stored = (item for item in self._store.scan(keys) if item[0] not in self.changes)
         for key, value in merge(stored, written):
-            yield key[1:], value
+            if value is not None:
+                yield key[1:], value
+
+    def forget_changes(self) -> None:
+        """Forget what was changed and dropped."""
+        self.changes.clear()
+        self.dropped.clear()
+        self._order = None
+
+    def _change(self, key: bytes, value: bytes | None) -> None:
+        if key not in self.changes:
+            self._order = None
+        self.changes[key] = value
 
 
 class TaskState:
@@ -110,5 +127,4 @@ class TaskState:
     def discard(self) -> None:
         """Forget what changed since the last commit."""
         for table in self._tables:
-            table.changes.clear()
-            table.dropped.clear()
+            table.forget_changes()

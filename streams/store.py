@@ -22,7 +22,10 @@ class Store(Protocol):
         """Return the value of each key, `None` where there is none."""
 
     def scan(self, keys: KeyRange) -> Iterator[tuple[bytes, bytes]]:
-        """Yield keys and values of a range in the order of the keys."""
+        """Yield keys and values of a range in the order of the keys, read as they are taken.
+
+        What is left of it when the store is written to is not to be taken.
+        """
 
     def write(self, changes: Changes, dropped: Iterable[KeyRange], offset: int) -> None:
         """Drop the ranges, then make the changes, all or nothing.
@@ -71,7 +74,7 @@ class MemoryStore:
     def scan(self, keys: KeyRange) -> Iterator[tuple[bytes, bytes]]:
         """See `Store.scan`."""
         low, high = bisect_left(self._order, keys.start), bisect_left(self._order, keys.end)
-        return iter([(key, self._values[key]) for key in self._order[low:high]])
+        return ((key, self._values[key]) for key in self._order[low:high])
 
     def write(self, changes: Changes, dropped: Iterable[KeyRange], offset: int) -> None:
         """See `Store.write`."""

@@ -196,6 +196,14 @@ def test_database_in_use_is_named(path: Path) -> None:
     store.close()
 
 
+def test_scan_that_was_left_holds_no_lock(path: Path) -> None:
+    store = RocksStore(path, "layout")
+    left = store.scan(ALL)
+    assert next(left)[0] in state_after(COMMITS)
+    store.close()
+    RocksStore(path, "layout").close()
+
+
 HOLD = """
 import pathlib, sys
 from streams.rocks import RocksStore

@@ -85,6 +85,20 @@ class StateMachine(RuleBasedStateMachine):
         )
         assert list(self.table(table).scan(start, end)) == expected
 
+    @rule(table=tables, count=st.integers(0, 4))
+    def take(self, table: str, count: int) -> None:
+        """Take the first items of a scan, deleting each, as what is due is taken."""
+        current = self.current()
+        first = sorted(key for name, key in current if name == table)[:count]
+        taken: list[tuple[bytes, bytes]] = []
+        for key, value in self.table(table).scan(b"", b"\xff" * 4):
+            if len(taken) == count:
+                break
+            self.table(table).delete(key)
+            self.changed[table, key] = None
+            taken.append((key, value))
+        assert taken == [(key, current[table, key]) for key in first]
+
     @rule(offset=st.integers(0, 2**40))
     def commit(self, offset: int) -> None:
         self.replayed.write(self.state.changes(), [], offset)
