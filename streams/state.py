@@ -70,8 +70,9 @@ class Table:
         keys = KeyRange(self._prefix + start, self._prefix + end)
         if self._order is None:
             self._order = sorted(self.changes)
-        low, high = bisect_left(self._order, keys.start), bisect_left(self._order, keys.end)
-        written = ((key, self.changes[key]) for key in self._order[low:high])
+        order = self._order
+        places = range(bisect_left(order, keys.start), bisect_left(order, keys.end))
+        written = ((order[place], self.changes[order[place]]) for place in places)
         stored = (item for item in self._store.scan(keys) if item[0] not in self.changes)
         for key, value in merge(stored, written):
             if value is not None:

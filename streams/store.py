@@ -74,7 +74,8 @@ class MemoryStore:
     def scan(self, keys: KeyRange) -> Iterator[tuple[bytes, bytes]]:
         """See `Store.scan`."""
         low, high = bisect_left(self._order, keys.start), bisect_left(self._order, keys.end)
-        return ((key, self._values[key]) for key in self._order[low:high])
+        keys_in_range = (self._order[place] for place in range(low, high))
+        return ((key, self._values[key]) for key in keys_in_range)
 
     def write(self, changes: Changes, dropped: Iterable[KeyRange], offset: int) -> None:
         """See `Store.write`."""
