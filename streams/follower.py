@@ -81,6 +81,12 @@ class Follower:
             if messages := self.read():
                 yield messages
 
+    @property
+    def is_at_end(self) -> bool:
+        """Whether everything was read: nothing waits for its transaction to end, either."""
+        _, high = self._consumer.get_watermark_offsets(self._partition, cached=True)
+        return 0 <= high <= self.reached
+
     def watermarks(self) -> tuple[int, int]:
         """Ask for the first offset there is, and the one after the last committed message."""
         return self.watermarks_of(self._partition)

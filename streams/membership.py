@@ -15,7 +15,6 @@ from typing import Protocol
 from confluent_kafka import Consumer, TopicPartition
 
 from streams.clients import Clients
-from streams.errors import OperationalError
 from streams.follower import Follower
 from streams.restore import Progress, RestoreStoppedError, restore
 from streams.standby import Standbys
@@ -25,10 +24,6 @@ from streams.task import Task
 logger = logging.getLogger(__name__)
 
 Positions = dict[str, int]
-
-
-class StateLostError(OperationalError):
-    """The group has offsets for a task whose changelog is gone."""
 
 
 class LetGo(Protocol):
@@ -167,9 +162,9 @@ class Membership:
             follower = Follower(self._clients, self._changelog, number, group=self._group)
             try:
                 offsets = self._offsets(follower, number)
-                restore(store, follower, number, progress)
+                restore(store, follower, number, progress, offsets)
                 task = self._factory.new_task(number, store)
-                return task, self._positions(task, offsets, follower)
+                return task, task.stored_positions() or self._beginnings(follower, number)
             finally:
                 follower.close()
         except BaseException:
@@ -181,17 +176,10 @@ class Membership:
         sources = {source: self._partition(source, number) for source in self._topic_of}
         return dict(zip(sources, follower.committed(list(sources.values())), strict=True))
 
-    def _positions(self, task: Task, offsets: Positions, follower: Follower) -> Positions:
-        stored = task.stored_positions()  # offsets expire, the state does not
-        if stored is not None:
-            return stored
-        if any(offset >= 0 for offset in offsets.values()):
-            raise StateLostError(
-                f"task {task.number} has committed offsets but no state: was {self._changelog} "
-                "deleted? Restore the topic, or reset the application to begin anew"
-            )
+    def _beginnings(self, follower: Follower, number: int) -> Positions:
+        """Return where a task begins that has never run: at the first messages there are."""
         return {
-            source: follower.watermarks_of(self._partition(source, task.number))[0]
+            source: follower.watermarks_of(self._partition(source, number))[0]
             for source in self._topic_of
         }
 

@@ -1,17 +1,27 @@
 """Bringing a task's store up to its changelog."""
 
 import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 from time import monotonic
 from typing import cast
 
+from confluent_kafka import Message
+
+from streams.errors import OperationalError
 from streams.follower import Follower
+from streams.state import TaskState
 from streams.store import Store
+from streams.task import positions_of
 
 logger = logging.getLogger(__name__)
 
 _SHOWN_EVERY_S = 5.0
+
+
+class StateLostError(OperationalError):
+    """The group has offsets for a task whose changelog is gone."""
 
 
 class RestoreStoppedError(RuntimeError):
@@ -38,8 +48,14 @@ class Progress:
     stop: Event = field(default_factory=Event)
 
 
-def restore(store: Store, follower: Follower, number: int, progress: Progress) -> None:
+def restore(
+    store: Store, follower: Follower, number: int, progress: Progress, offsets: Mapping[str, int]
+) -> None:
     """Read the changelog from where the store stands to the end, in bulk.
+
+    A transaction ends on each partition at a time of its own, and one that a dead worker left open
+    hides all that came after it until the broker aborts it. So the group's offsets may be known
+    before the records that were committed with them are: these are waited for.
 
     Parameters
     ----------
@@ -51,19 +67,23 @@ def restore(store: Store, follower: Follower, number: int, progress: Progress) -
         The task, for the log.
     progress
         Is kept up to date.
+    offsets
+        The group's offset of each source, negative where it has none.
 
     Raises
     ------
     RestoreStoppedError
         When it was stopped before the end was reached.
+    StateLostError
+        When there are offsets but no state.
     """
     began = shown = monotonic()
     progress.position, progress.end = seek_to_store(store, follower, number)
-    for messages in follower.read_to_end():
-        changes = {cast("bytes", message.key()): message.value() for message in messages}
-        progress.position = cast("int", messages[-1].offset()) + 1
-        store.write(changes, [], progress.position)
-        progress.records += len(messages)
+    for messages in _up_to(offsets, store, follower, number):
+        if messages:
+            apply(store, messages)
+            progress.position = cast("int", messages[-1].offset()) + 1
+            progress.records += len(messages)
         if progress.stop.is_set():
             raise RestoreStoppedError(f"task {number}")
         if monotonic() - shown > _SHOWN_EVERY_S:
@@ -72,6 +92,12 @@ def restore(store: Store, follower: Follower, number: int, progress: Progress) -
             logger.info("task %d: restored %d records, %d left", number, progress.records, left)
     seconds = monotonic() - began
     logger.info("task %d: restored %d records in %.1f s", number, progress.records, seconds)
+
+
+def apply(store: Store, messages: Sequence[Message]) -> None:
+    """Put messages of the changelog into a store."""
+    changes = {cast("bytes", message.key()): message.value() for message in messages}
+    store.write(changes, [], cast("int", messages[-1].offset()) + 1)
 
 
 def seek_to_store(store: Store, follower: Follower, number: int) -> tuple[int, int]:
@@ -95,3 +121,25 @@ def seek_to_store(store: Store, follower: Follower, number: int) -> tuple[int, i
     position = low if store.offset is None else store.offset
     follower.seek(position)
     return position, end
+
+
+def _up_to(
+    offsets: Mapping[str, int], store: Store, follower: Follower, number: int
+) -> Iterator[Sequence[Message]]:
+    """Yield the changelog up to its end, and up to the offsets; perhaps nothing for a while."""
+    yield from follower.read_to_end()
+    while _is_behind(positions := positions_of(TaskState(store)), offsets):
+        if not follower.is_at_end:
+            yield follower.read()
+        elif positions is None:
+            raise StateLostError(
+                f"task {number} has committed offsets but no state: was its changelog deleted? "
+                "Restore the topic, or reset the application to begin anew"
+            )
+        else:  # written without transactions by two at a time, or its newest part is lost
+            logger.warning("task %d: its state is behind its offsets, and goes on", number)
+            return
+
+
+def _is_behind(positions: Mapping[str, int] | None, offsets: Mapping[str, int]) -> bool:
+    return any(offset > (positions or {}).get(source, -1) for source, offset in offsets.items())

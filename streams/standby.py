@@ -12,14 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
 from time import monotonic
-from typing import cast
 
 from confluent_kafka import KafkaException
 
 from streams.client import Admin
 from streams.clients import Clients
 from streams.follower import Follower
-from streams.restore import seek_to_store
+from streams.restore import apply, seek_to_store
 from streams.store import Store
 
 logger = logging.getLogger(__name__)
@@ -144,8 +143,7 @@ class Standbys:
 
     def _catch_up(self, copy: _Copy) -> None:
         if messages := copy.follower.take(_MESSAGES):
-            changes = {cast("bytes", message.key()): message.value() for message in messages}
-            copy.store.write(changes, [], cast("int", messages[-1].offset()) + 1)
+            apply(copy.store, messages)
 
     def _drop(self, number: int) -> None:
         copy = self._copies.pop(number)

@@ -61,8 +61,7 @@ class Task:
 
     def stored_positions(self) -> dict[str, int] | None:
         """Return the positions that the state stands for, `None` when it is empty."""
-        stored = self.state.meta.get(_POSITIONS)
-        return None if stored is None else orjson.loads(stored)
+        return positions_of(self.state)
 
     def seal(self) -> None:
         """Put everything changed, and the positions it stands for, into the tables."""
@@ -82,3 +81,9 @@ class Task:
         self.start(self._committed)
         self.is_dirty = False
         return self._committed
+
+
+def positions_of(state: TaskState) -> dict[str, int] | None:
+    """Return the positions that a state stands for, `None` when it is empty."""
+    stored = state.meta.get(_POSITIONS)
+    return None if stored is None else orjson.loads(stored)
