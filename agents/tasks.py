@@ -7,12 +7,14 @@ from agents.card import CardStage
 from agents.merchant import MerchantStage
 from agents.settings import Settings
 from streams.card_record import CARD
+from streams.features import FEATURE_NAMES
 from streams.labels import PENDING, LabelRules
 from streams.merchant_record import MERCHANT
 from streams.rocks import RocksStore
 from streams.state import TaskState
 from streams.store import Store
 from streams.task import Task
+from streams.windows import WINDOWS
 
 _HOUR_S = 3600.0
 _DAY_S = 86_400.0
@@ -62,8 +64,9 @@ def new_task(number: int, store: Store, settings: Settings) -> Task:
 
 
 def _format() -> str:
-    """Name the layout of everything in a store: another layout is not read."""
-    layout = repr([dtype.descr for dtype in (CARD, MERCHANT, PENDING)])
+    """Name the layout and meaning of everything in a store: another is not read."""
+    records = [dtype.descr for dtype in (CARD, MERCHANT, PENDING)]
+    layout = repr((records, WINDOWS, FEATURE_NAMES))
     return hashlib.sha256(layout.encode()).hexdigest()[:16]
 
 
