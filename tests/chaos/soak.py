@@ -79,7 +79,7 @@ def take_sample(worker: WorkerProcess, seconds: float, lag: int) -> Sample:
 
 def _size_bytes(directory: Path) -> int:
     total = 0
-    for path in directory.rglob("*.sst"):
+    for path in (*directory.rglob("*.sst"), *directory.rglob("*.log")):
         try:
             total += path.stat().st_size
         except FileNotFoundError:  # compacted away meanwhile
@@ -105,7 +105,7 @@ def plot(samples: Sequence[Sample], path: Path, rate: float) -> None:
         "rss_mb": "memory, MB",
         "files": "open files",
         "threads": "threads",
-        "state_mb": "RocksDB tables, MB",
+        "state_mb": "RocksDB, MB",
         "lag": "charges behind",
     }
     figure, axes = plt.subplots(len(texts), sharex=True, figsize=(8, 10), layout="constrained")
@@ -125,7 +125,7 @@ def soak(seconds: float, rate: float, directory: Path) -> list[Sample]:
     """Run a worker on a broker of its own, and sample what it takes."""
     samples = []
     with LocalKafka() as kafka:
-        config = client_config(kafka.bootstrap_servers, {})
+        config = client_config(kafka.bootstrap_servers, {}) | {"log_level": 0}
         topics = Topics()
         ensure_topics(Admin(config), topics, PARTITIONS)
         logs = Logs(config, "chargewatch")
