@@ -16,7 +16,7 @@ from streams.errors import OperationalError
 from streams.inputs import Inputs, Work
 from streams.membership import Membership, TaskFactory
 from streams.partitioner import partitions_of
-from streams.producer import AbortableError, OutputProducer
+from streams.producer import AbortableError, OutputProducer, UnknownOutcomeError
 from streams.restore import Progress
 from streams.standby import Standbys
 from streams.task import BY_MERCHANT, CHARGES, DISPUTES, Task
@@ -212,6 +212,7 @@ class Engine:
         4. Every changed task writes its changes to its store.
 
         When the transaction fails, everything since the last commit is undone, and False returned.
+        When it is not known whether it did, the tasks start again from what their changelogs say.
         """
         dirty = [task for task in self.tasks.values() if task.is_dirty]
         reached: dict[int, int] = {}
@@ -226,6 +227,12 @@ class Engine:
                 changes = list(task.state.changes().items())
                 self._producer.send(self._topics.changelog, changes, task.number, reached)
             self._producer.commit(offsets, self._consumer)
+        except UnknownOutcomeError as error:
+            logger.warning("the commit may have failed, its tasks are opened anew: %s", error)
+            self._producer.abort()
+            self._frames_sent.clear()
+            self._membership.reopen([task.number for task in dirty])
+            return False
         except AbortableError as error:
             logger.warning("the commit failed, its work is done again: %s", error)
             self.abort()

@@ -139,6 +139,11 @@ class Membership:
                 self.tasks[number] = task
                 yield task
 
+    def reopen(self, numbers: Sequence[int]) -> None:
+        """Close running tasks and open them anew: the changelog knows what has been committed."""
+        self._close_tasks(numbers)
+        self._open_tasks(numbers)
+
     def close(self) -> None:
         """Wait for what still runs."""
         self._opener.shutdown()
@@ -149,6 +154,9 @@ class Membership:
         numbers = [partition.partition for partition in partitions]
         if numbers:
             logger.info("tasks assigned: %s", numbers)
+        self._open_tasks(numbers)
+
+    def _open_tasks(self, numbers: Sequence[int]) -> None:
         for number in numbers:
             progress = Progress()
             done = self._opener.submit(self._open, number, progress)
@@ -192,17 +200,15 @@ class Membership:
     def _give_back(self, partitions: Sequence[TopicPartition], *, is_lost: bool) -> None:
         numbers = [partition.partition for partition in partitions]
         logger.info("tasks %s: %s", "lost" if is_lost else "revoked", numbers)
-        leaving = [number for number in numbers if number in self.tasks]
         try:
-            if leaving:
+            if any(number in self.tasks for number in numbers):
                 self._let_go(is_lost=is_lost)
         finally:  # a task that has left does not run here any more, whatever becomes of its work
-            self._remove(numbers)
-            self._consumer.incremental_unassign(
-                [self._partition(source, number) for number in leaving for source in self._topic_of]
-            )
+            self._close_tasks(numbers)
 
-    def _remove(self, numbers: Sequence[int]) -> None:
+    def _close_tasks(self, numbers: Sequence[int]) -> None:
+        """Close tasks that run or are being opened."""
+        running = [number for number in numbers if number in self.tasks]
         for number in numbers:
             task = self.tasks.pop(number, None)
             if task is not None:
@@ -213,6 +219,9 @@ class Membership:
                 opening.progress.stop.set()
                 # Before any later opening of the same number.
                 self._opener.submit(self._discard, number, opening)
+        self._consumer.incremental_unassign(
+            [self._partition(source, number) for number in running for source in self._topic_of]
+        )
 
     def _discard(self, number: int, opening: _Opening) -> None:
         """Close the store of a task that was taken away while it was opened."""

@@ -41,6 +41,10 @@ class AbortableError(RuntimeError):
     """What was sent since the last commit does not count, and must be undone."""
 
 
+class UnknownOutcomeError(AbortableError):
+    """What was sent since the last commit may count or not: the broker has not said it."""
+
+
 class OutputProducer:
     """Writes the outputs of a worker.
 
@@ -159,6 +163,8 @@ class OutputProducer:
         ------
         AbortableError
             When nothing of it counts.
+        UnknownOutcomeError
+            When nothing of it counts, or all of it.
         NotDeliveredError
             When the broker has refused an output.
         StoppedError
@@ -169,7 +175,10 @@ class OutputProducer:
             group = consumer.consumer_group_metadata()
             self._call(self._send_offsets, list(offsets), group)
             self._flush()  # tells the offsets that were reached
-            self._call(self._producer.commit_transaction)
+            try:
+                self._call(self._producer.commit_transaction)
+            except AbortableError as error:  # perhaps of a retry, and the first call was heard
+                raise UnknownOutcomeError(str(error)) from error
             self._in_transaction = False
             return
         self._flush()
@@ -179,7 +188,7 @@ class OutputProducer:
             try:
                 consumer.commit(offsets=list(offsets), asynchronous=False)
             except KafkaException as exception:
-                raise AbortableError(exception.args[0].str()) from exception
+                raise UnknownOutcomeError(exception.args[0].str()) from exception
 
     def abort(self) -> None:
         """Undo everything sent since the last commit."""
