@@ -190,6 +190,8 @@ class Run:
             time.sleep(random.uniform(*_GAP_S))
             fault = faults.make()
             fault.is_alone = is_alone
+            if self._made and not is_alone:
+                self._made[-1].is_alone = False
             self._made.append(fault)
             logger.info(
                 "%3d. %s: %s, tasks %s, %.1f s",
