@@ -1,7 +1,6 @@
 """`chargewatch backtest`: scores and learns over files, without Kafka."""
 
 import resource
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -201,8 +200,11 @@ def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
 
 
 def _peak_rss_mb() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+    status = Path("/proc/self/status")
+    if status.exists():  # where `ru_maxrss` counts the memory of who started the process, too
+        _, _, rest = status.read_text(encoding="ascii").partition("VmHWM:")
+        return int(rest.split()[0]) / 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS counts bytes
 
 
 def _show(metrics: dict[str, Any], rejections: Rejections, report: Path | None) -> None:

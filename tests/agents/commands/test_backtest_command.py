@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import itertools
 import random
+import subprocess
+import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -206,6 +208,17 @@ def test_facts_of_the_run(inputs: Path, run: tuple[Result, Path]) -> None:
     assert f"{metrics['average_precision']:.3f}" in result.output
     assert str(out / "report.html") in result.output
     assert (out / "report.html").read_text(encoding="utf-8").endswith("</html>\n")
+
+
+def test_peak_memory_is_that_of_the_run_alone(inputs: Path, tmp_path: Path) -> None:
+    """A process that is started by a large one is not charged for it."""
+    large = bytearray(700 << 20)
+    large[:: 1 << 12] = b"x" * (len(large) >> 12)
+    arguments = [inputs / "charges.parquet", "--out", tmp_path / "s.jsonl", "--report", tmp_path]
+    command = [sys.executable, "-m", "agents", "backtest", *map(str, arguments)]
+    subprocess.run(command, check=True, capture_output=True, cwd=Path(__file__).parents[3])
+    metrics = orjson.loads((tmp_path / "metrics.json").read_bytes())
+    assert 50 < metrics["peak_rss_mb"] < len(large) / 2**20
 
 
 def test_rejected_inputs_are_counted_and_listed(inputs: Path, run: tuple[Result, Path]) -> None:
