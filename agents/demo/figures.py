@@ -108,7 +108,6 @@ class Report:
     answered_once: int
     reasons: list[tuple[str, int]]
     history_charges_per_s: float
-    history_s: float
     live_s: float
     model: Learned
     weeks: list[Part]
@@ -192,7 +191,6 @@ class Figures:
                 (self._ledger.examples[reason], count)
                 for reason, count in self._ledger.reasons.most_common()
             ],
-            history_s=history_s,
             history_charges_per_s=history / history_s,
             live_s=live_s,
             model=self._ledger.newest_model(),

@@ -85,8 +85,6 @@ class ScoredCharges:
         As scored; actions index `agents.decisions.ACTIONS`.
     by_prior
         Whether the prior scored it.
-    answers
-        How many scored events there are, retries' not counted.
     """
 
     ids: list[str]
@@ -98,7 +96,6 @@ class ScoredCharges:
     score: npt.NDArray[np.float64]
     action: npt.NDArray[np.uint8]
     by_prior: npt.NDArray[np.uint8]
-    answers: npt.NDArray[np.int32]
 
     @property
     def seconds(self) -> npt.NDArray[np.float64]:
@@ -123,7 +120,6 @@ class _Columns:
     score: array[float] = field(default_factory=lambda: array("d"))
     action: array[int] = field(default_factory=lambda: array("B"))
     by_prior: array[int] = field(default_factory=lambda: array("B"))
-    answers: array[int] = field(default_factory=lambda: array("i"))
 
 
 class Ledger:
@@ -150,6 +146,7 @@ class Ledger:
         self._lock = Lock()
         self._columns = _Columns()
         self._ids: list[str] = []
+        self._answers = array("i")
         self._rows: dict[str, int] = {}
         self._patterns: dict[str, str] = {}
         self._fraud_examples: list[int] = []
@@ -214,7 +211,7 @@ class Ledger:
     def answered_once(self) -> int:
         """Return how many charges have exactly one answer."""
         with self._lock:
-            return self._columns.answers.count(1)
+            return self._answers.count(1)
 
     def latest_flagged(self) -> list[Flagged]:
         """Return the last charges that were blocked or reviewed, the newest first."""
@@ -245,14 +242,14 @@ class Ledger:
         columns.score.append(np.nan)
         columns.action.append(ALLOW)
         columns.by_prior.append(0)
-        columns.answers.append(0)
+        self._answers.append(0)
 
     def _answer(self, row: int, event: dict[str, Any], read_at: float) -> None:
         columns = self._columns
         action = ACTIONS.index(event["action"])
         self.counts.scored += 1
         self.stream_time = max(self.stream_time, event["created"])
-        columns.answers[row] += 1
+        self._answers[row] += 1
         columns.read_at[row] = read_at
         columns.score[row] = event["score"]
         columns.action[row] = action

@@ -10,8 +10,10 @@ from typing import Self
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from msgspec.structs import replace
+
 from agents.demo.cluster import Cluster, DemoError
-from agents.settings import KAFKA_VARIABLE
+from agents.settings import COST_FIELDS, FIELDS, Settings, variable
 from deploy.local_kafka import HOST
 
 READY_TIMEOUT_S = 120.0
@@ -31,27 +33,22 @@ class Worker:
     directory
         For its state and its log; removed by whoever made it.
     label_horizon_days
-        Of the worker.
+        In place of the one in the settings.
     """
 
     def __init__(self, cluster: Cluster, directory: Path, label_horizon_days: float) -> None:
         self._log = directory / "worker.log"
         self._port = _free_port()
-        options = {
-            "--topic-prefix": cluster.settings.topic_prefix,
-            "--state-dir": str(directory / "state"),
-            "--label-horizon-days": f"{label_horizon_days:g}",
-            "--web-port": str(self._port),
-        }
-        env = {**cluster.env, KAFKA_VARIABLE: cluster.settings.bootstrap_servers}
+        state = str(directory / "state")
+        settings = replace(
+            cluster.settings,
+            label_horizon_days=min(label_horizon_days, cluster.settings.dispute_retention_days),
+            web_port=self._port,
+        )
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
-                [
-                    sys.executable,
-                    *("-m", "agents", "worker"),
-                    *(text for option in options.items() for text in option),
-                ],
-                env=env,
+                [sys.executable, "-m", "agents", "worker", "--state-dir", state],
+                env={**cluster.env, **environment(settings)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -107,6 +104,17 @@ class Worker:
                 return True
         except (URLError, OSError):  # not there yet, or 503
             return False
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return the variables that make another process have the same settings.
+
+    >>> environment(Settings(commit_interval_ms=50))["CHARGEWATCH_COMMIT_INTERVAL_MS"]
+    '50'
+    """
+    values = {name: getattr(settings, name) for name in FIELDS}
+    values |= {f"costs.{name}": getattr(settings.costs, name) for name in COST_FIELDS}
+    return {variable(name): str(value) for name, value in values.items()}
 
 
 def _free_port() -> int:
