@@ -80,7 +80,7 @@ class Traffic:
     def __init__(self, seed: int, size: int) -> None:
         self._random = Random(seed)
         self.cards = [f"card_{n}" for n in range(max(20, size // 40))]
-        self.merchants = [f"acct_{n}" for n in range(max(12, size // 250))]
+        self.merchants = [f"acct_{n}" for n in range(max(12, size // 120))]
         self._step_s = SPAN_DAYS * DAY_S / size
         self._now = START
         self._number = 0
