@@ -6,13 +6,13 @@ from bisect import bisect_left
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import orjson
 import pytest
 
 from agents.backtest import MODEL_INTERVAL_S, Backtest
 from agents.evaluation.gathering import Gathering
-from agents.models.linear import READY_FRAUDS, READY_HONEST
+from agents.models.prior import VERSION
+from agents.models.registry import DEFAULT
 from agents.replay import Replay
 from agents.settings import Settings
 from streams.files import write_events
@@ -139,17 +139,15 @@ def test_every_score_is_of_the_model_that_knew_all_labels_of_its_time(
         if event["reason"] == "fraudulent":
             first = min(event["created"], disputed.get(event["charge"], inf))
             disputed[event["charge"]] = first
-    labels = [(time, True) for time in disputed.values()]
+    labels = list(disputed.values())
     for charge, created in charges.items():
         silent_until = created + HORIZON_DAYS * DAY_S
         if disputed.get(charge, inf) > silent_until:
-            labels.append((silent_until, False))
+            labels.append(silent_until)
     labels.sort()
-    label_times = [time for time, _ in labels]
-    frauds = np.cumsum([fraud for _, fraud in labels])
     times.sort()
 
-    versions = set()
+    versions: set[str] = set()
     for text in whole:
         event = orjson.loads(text)
         if event.get("duplicate"):
@@ -158,12 +156,12 @@ def test_every_score_is_of_the_model_that_knew_all_labels_of_its_time(
         earlier = bisect_left(times, interval)
         # Silence counts as soon as an event shows that its time has passed.
         now = times[earlier - 1] if earlier else 0.0
-        known = bisect_left(label_times, now + 1e-9)
-        learned = known // EVERY * EVERY
-        seen = int(frauds[learned - 1]) if learned else 0
-        is_ready = seen >= READY_FRAUDS and learned - seen >= READY_HONEST
-        assert event["model"] == (f"linear-{learned:010d}" if is_ready else "prior"), event
-        versions.add(event["model"])
+        known = bisect_left(labels, now + 1e-9)
+        version = f"{DEFAULT}-{known // EVERY * EVERY:010d}"
+        # The prior scores until the model is ready, and never again.
+        assert event["model"] in ({version} if versions else {version, VERSION}), event
+        if event["model"] == version:
+            versions.add(version)
     assert len(versions) > 10
 
 

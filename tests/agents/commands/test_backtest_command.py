@@ -18,6 +18,7 @@ import zstandard
 from click.testing import CliRunner, Result
 
 from agents.commands import chargewatch
+from agents.models.registry import DEFAULT
 from schemas.scored import Scored
 from streams.files import write_events
 from streams.simulator import Simulation
@@ -198,7 +199,7 @@ def test_facts_of_the_run(inputs: Path, run: tuple[Result, Path]) -> None:
     assert metrics["charges_per_second"] == pytest.approx(len(scored) / metrics["seconds"])
     assert 50 < metrics["peak_rss_mb"] < 10_000
     assert metrics["label_horizon_days"] == 1.0
-    assert metrics["model"].startswith("linear-")
+    assert metrics["model"].startswith(f"{DEFAULT}-")
     disputes = events_in(inputs / "disputes.jsonl.gz")
     newest = max(event["created"] for event in [*scored, *disputes])
     rows = counted(inputs)
