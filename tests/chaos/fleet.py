@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _LOOK_EVERY_S = 0.1
 _RESTART_AFTER_S = 0.3
 _STOP_TIMEOUT_S = 10.0
+_FENCED = "Static consumer fenced by other consumer with same group.instance.id"
 _EVENT = re.compile(r"tasks (assigned|revoked|lost): \[([\d, ]*)\]|task (\d+): (running)")
 
 
@@ -79,15 +80,23 @@ class Slot:
 
 @dataclass(frozen=True)
 class Stop:
-    """How a worker ended on SIGTERM."""
+    """How a worker ended on SIGTERM.
+
+    Attributes
+    ----------
+    is_fenced
+        Whether the group had taken a static member for a predecessor of itself, as happens when a
+        broker was away for longer than the session: the worker then ends with a failure anyway.
+    """
 
     name: str
     code: int
     took_s: float
+    is_fenced: bool
 
     @property
     def is_in_order(self) -> bool:
-        return self.code == 0 and self.took_s < _STOP_TIMEOUT_S
+        return (self.code == 0 or self.is_fenced) and self.took_s < _STOP_TIMEOUT_S
 
 
 class Fleet:
@@ -164,7 +173,7 @@ class Fleet:
             slot.worker.kill()
             code = -signal.SIGKILL
         took_s = time.monotonic() - began
-        self.stops.append(Stop(slot.name, code, took_s))
+        self.stops.append(Stop(slot.name, code, took_s, _FENCED in slot.text()))
 
     def stop(self) -> None:
         """Stop all workers, each in order."""
