@@ -212,6 +212,21 @@ def test_silence_is_learned_once_when_stream_time_has_passed_the_horizon() -> No
     assert len(run.state(DUE)) == 1  # that last charge
 
 
+def test_a_clock_that_runs_ahead_costs_no_label() -> None:
+    """An hour, the most that is believed: silence is taken for good that much too early."""
+    run = Run(**RULES)
+    horizon = START + 10 * DAY
+    run.feed(charge("a", START), charge("b", START + 600.0))
+    run.feed(charge("ahead", horizon + 0.5 * HOUR, card="card_2"))
+    run.feed(charge("c", horizon - 0.4 * HOUR), dispute("a", horizon - 0.3 * HOUR))
+    assert [(day, label) for day, label in labels(run) if day == 0.0] == [(0.0, 0), (0.0, 1)]
+    assert feature(run, 3, "card_charges_before") == 2.0
+    run.feed(later(30.0))
+    days = [day for day, label in labels(run) if label == 0]
+    assert days == sorted(days)
+    assert len(days) == 4
+
+
 def test_a_charge_that_comes_after_its_horizon_is_learned_when_time_moves_on() -> None:
     run = Run(**RULES)
     run.feed(later(20.0))
