@@ -86,8 +86,9 @@ def card_precision(
         return None
     found = np.empty(0, card.dtype)
     shares = []
-    for today in np.unique(day):
-        rows = (day == today) & ~np.isin(card, found)
+    by_day = np.argsort(day, kind="stable")
+    for today in np.split(by_day, np.flatnonzero(np.diff(day[by_day])) + 1):
+        rows = today[~np.isin(card[today], found)]
         cards, place = np.unique(card[rows], return_inverse=True)
         highest = np.full(len(cards), -np.inf)
         np.maximum.at(highest, place, score[rows])
