@@ -42,7 +42,10 @@ class Crash:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-crash = Crash()
+@cache
+def crash() -> Crash:
+    """Return the one crash of this process."""
+    return Crash()
 
 
 def state_first(engine: Engine) -> bool:
@@ -54,7 +57,7 @@ def state_first(engine: Engine) -> bool:
         engine._producer._flush()
         for task in dirty:
             _write(task)
-        crash.half_way()
+        crash().half_way()
         commit_transaction(offsets, consumer)  # type: ignore[arg-type]
 
     return _with_commit(engine, commit if dirty else commit_transaction)
@@ -83,7 +86,7 @@ def positions_first(engine: Engine) -> bool:
         engine._consumer,
     )
     if dirty:
-        crash.half_way()
+        crash().half_way()
     return _committed(engine)
 
 
@@ -100,7 +103,7 @@ def no_bug(engine: Engine) -> bool:
     def commit(offsets: list[TopicPartition], consumer: object) -> None:
         if is_dirty:
             engine._producer._flush()
-            crash.half_way()
+            crash().half_way()
         commit_transaction(offsets, consumer)  # type: ignore[arg-type]
 
     return _with_commit(engine, commit)
@@ -110,7 +113,7 @@ def no_bug_early(engine: Engine) -> bool:
     """Crash when the outputs are in the log, and nothing says yet that they are."""
     if any(task.is_dirty for task in engine.tasks.values()):
         engine._producer._flush()
-        crash.half_way()
+        crash().half_way()
     return _committed(engine)
 
 
