@@ -52,8 +52,8 @@ _FILE = click.Path(path_type=Path)
     metavar="DAYS",
     help="A charge not disputed for so long counts as genuine  [CHARGEWATCH_LABEL_HORIZON_DAYS]",
 )
-@click.option("--from", "start", type=Time(), default=-inf, help="First time that counts")
-@click.option("--to", "end", type=Time(), default=inf, help="First time that counts no more")
+@click.option("--from", "start", type=Time(), help="First time that counts")
+@click.option("--to", "end", type=Time(), help="First time that counts no more")
 @click.option(
     "--report",
     type=click.Path(path_type=Path, file_okay=False),
@@ -68,8 +68,8 @@ def command(
     disputes: Path | None,
     out: Path,
     label_horizon: float | None,
-    start: float,
-    end: float,
+    start: float | None,
+    end: float | None,
     report: Path | None,
 ) -> None:
     """Score the charges of a file as a worker would, and learn from the disputes of another.
@@ -83,12 +83,13 @@ def command(
     each charge some 750 bytes stay in memory for as long as it may be disputed (the setting
     dispute_retention_days).
     """
-    if start >= end:
+    period = (-inf if start is None else start, inf if end is None else end)
+    if period[0] >= period[1]:
         raise click.UsageError("--from: expected a time before --to")
     _check_out(out, charges, disputes)
     settings = _with_horizon(settings, label_horizon)
     listing = nullcontext() if report is None else event_writer(_made(report) / "rejected.jsonl")
-    gathering = Gathering(start, end)
+    gathering = Gathering(*period)
     began = time.monotonic()
     with listing as listed:
         rejections = Rejections(listed)

@@ -1,6 +1,7 @@
 """Times on the command line."""
 
 from datetime import UTC, datetime
+from math import isfinite, nan
 
 import click
 
@@ -22,14 +23,19 @@ class Time(click.ParamType):
         self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Return Unix seconds."""
+        text = str(value)
         try:
-            return float(value)
+            seconds = _seconds(text)
         except ValueError:
-            pass
-        try:
-            time = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(
-                f"expected Unix seconds or a date such as 2018-05-15, got {value}", param, ctx
-            )
+            seconds = nan
+        if not isfinite(seconds):
+            self.fail(f"expected Unix seconds or a date such as 2018-05-15, got {text}", param, ctx)
+        return seconds
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        time = datetime.fromisoformat(text)
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()

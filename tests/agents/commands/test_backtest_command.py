@@ -313,6 +313,7 @@ def test_what_cannot_be_is_one_line(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (("--to", "nan"), "expected Unix seconds or a date such as 2018-05-15, got nan"),
         (("--from", "yesterday"), "expected Unix seconds or a date such as 2018-05-15"),
         (("--from", "2023-11-18", "--to", "2023-11-18"), "--from: expected a time before --to"),
         (("--label-horizon", "0"), "--label-horizon"),
