@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from tests.chaos.traffic import SETTINGS, Traffic
 from tests.chaos.verify import Findings, Verifier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 logger = logging.getLogger(__name__)
@@ -136,7 +136,8 @@ class Run:
         self._topics = Topics("chaos.")
         size = int(plan.rate * plan.seconds) + 100
         self._traffic = Traffic(plan.seed, size)
-        ensure_topics(Admin(self._config), self._topics, plan.partitions)
+        self._admin = Admin(self._config)
+        ensure_topics(self._admin, self._topics, plan.partitions)
         self._logs = Logs(self._config, "chaos.chargewatch")
         self._publishing = Publishing(self._config, self._topics, self._traffic, plan.rate)
         self._watcher = Watcher(self._config, self._topics, plan.partitions)
@@ -144,10 +145,20 @@ class Run:
 
     def carry_out(self) -> Report:
         """Run, drain and verify."""
+        self._watcher.start()
+        try:
+            fleet = self._operate()
+            logger.info("verifying %d inputs", len(self._publishing.sent))
+            return self._verify(fleet)
+        finally:
+            self._watcher.stop()
+            self._logs.close()
+
+    def _operate(self) -> Fleet:
+        """Run the workers until they have done everything, and return what became of them."""
         with self._fleet() as fleet:
             for _ in range(self._plan.workers):
                 fleet.add()
-            self._watcher.start()
             self._await(lambda: bool(fleet.running[0].tasks()), "a worker with tasks")
             self._publishing.start()
             if self._plan.makes_faults:
@@ -162,12 +173,9 @@ class Run:
             self._drain()
             self._await(self._has_last_snapshot, "the snapshot of the last example")
             fleet.stop()
-        self._watcher.stop()
-        logger.info("verifying %d inputs", len(self._publishing.sent))
-        return self._verify(fleet)
+        return fleet
 
-    @contextmanager
-    def _fleet(self) -> Iterator[Fleet]:
+    def _fleet(self) -> Fleet:
         env = {
             "KAFKA_BOOTSTRAP_SERVERS": self._kafka.bootstrap_servers,
             "CHARGEWATCH_TOPIC_PREFIX": self._topics.prefix,
@@ -176,8 +184,7 @@ class Run:
             **SETTINGS,
             **self._plan.env,
         }
-        with Fleet(self._directory, env, self._plan.module) as fleet:
-            yield fleet
+        return Fleet(self._directory, env, self._plan.module)
 
     def _make_faults(self, fleet: Fleet) -> None:
         random = Random(self._plan.seed)
