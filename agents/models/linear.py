@@ -44,6 +44,10 @@ WARM_UP_EXAMPLES = 500
 READY_FRAUDS, READY_HONEST = 50, 1000
 """Examples of each class below which the prior scores better."""
 
+READY_HONEST_S = 7 * 86_400.0
+"""Event time that the genuine examples must span. Frauds are known weeks before the genuine charges
+of their time; until these come in, a model takes almost everything for fraud."""
+
 
 class LinearLearner:
     """Learns weights of transformed, standardised features, one example at a time.
@@ -83,6 +87,8 @@ class LinearLearner:
         self._examples = 0
         self._frauds = 0
         self._created = 0.0
+        self._first_honest = 0.0
+        self._last_honest = 0.0
 
     def learn(
         self,
@@ -119,6 +125,8 @@ class LinearLearner:
             state={
                 "learning_rate": self._learning_rate,
                 "frauds": self._frauds,
+                "first_honest": self._first_honest,
+                "last_honest": self._last_honest,
                 "transforms": self._codes.tolist(),
                 "means": [self._scaler.means[name] for name in self._names],
                 "variances": [self._scaler.vars[name] for name in self._names],
@@ -144,6 +152,8 @@ class LinearLearner:
         learner._examples = snapshot.examples
         learner._frauds = state["frauds"]
         learner._created = snapshot.created
+        learner._first_honest = state["first_honest"]
+        learner._last_honest = state["last_honest"]
         learner._calibration = Calibration.from_state(state["calibration"])
         if snapshot.examples > 0:
             learner._restore_river(snapshot)
@@ -165,6 +175,9 @@ class LinearLearner:
         self._examples += 1
         self._frauds += fraud
         self._created = max(self._created, created)
+        if not fraud:
+            self._first_honest = self._first_honest or created
+            self._last_honest = max(self._last_honest, created)
 
     def _restore_river(self, snapshot: Snapshot) -> None:
         """Set what river's learners have learned; every example had every feature."""
@@ -190,7 +203,12 @@ def _limited(scaled: dict[str, float]) -> dict[str, float]:
 def is_ready(snapshot: Snapshot) -> bool:
     """Return whether the learner has seen enough of both classes to score better than the prior."""
     frauds = int(snapshot.state["frauds"])
-    return frauds >= READY_FRAUDS and snapshot.examples - frauds >= READY_HONEST
+    span_s = snapshot.state["last_honest"] - snapshot.state["first_honest"]
+    return (
+        frauds >= READY_FRAUDS
+        and snapshot.examples - frauds >= READY_HONEST
+        and span_s >= READY_HONEST_S
+    )
 
 
 class LinearScorer:
