@@ -123,11 +123,16 @@ class Membership:
     def start_restored(self) -> Iterator[Task]:
         """Start the tasks whose restore has ended.
 
+        A worker without running tasks waits for all of them: one that began alone would be ahead
+        of the others in event time, and its merchants would see their charges out of order.
+
         Raises
         ------
         StateLostError
             When a task has offsets but no state.
         """
+        if not self.tasks and not all(o.done.done() for o in self._opening.values()):
+            return
         for number, opening in list(self._opening.items()):
             if opening.done.done():
                 task, positions = opening.done.result()
