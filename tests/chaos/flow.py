@@ -70,9 +70,14 @@ class Publishing:
 
     def stop(self) -> None:
         """End the stream, and wait until the broker has all of it."""
-        self._stop.set()
-        self._thread.join()
+        self.halt()
         self.flush()
+
+    def halt(self) -> None:
+        """End the stream."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def burst(self, count: int) -> None:
         """Publish the next of the stream at once."""

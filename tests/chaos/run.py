@@ -151,6 +151,7 @@ class Run:
             logger.info("verifying %d inputs", len(self._publishing.sent))
             return self._verify(fleet)
         finally:
+            self._publishing.halt()
             self._watcher.stop()
             self._logs.close()
 
