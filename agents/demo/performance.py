@@ -27,7 +27,7 @@ from streams.simulator import SimulatedEvent
 from streams.subscriber import Subscriber
 
 _FRAME_S = 0.5
-_AHEAD = 30_000
+_AHEAD = 15_000
 _AHEAD_WAIT_S = 0.02
 _READ_WAIT_S = 0.1
 _STALLED_S = 120.0

@@ -42,7 +42,7 @@ class Scenario:
     """
 
     history_days: float = 60.0
-    history_max_s: float = 75.0
+    history_max_s: float = 65.0
     live_s: float = 70.0
     charges_per_s: float = 300.0
     charges_per_day: float = 6000.0
