@@ -64,9 +64,8 @@ def state_first(engine: Engine) -> bool:
 
 
 def _write(task: Task) -> None:
-    """Write a task's changes as if they were the next thing in its changelog."""
-    offset = task.state.store.offset or 0
-    task.state.store.write(task.state.changes(), [], offset + len(task.state.changes()))
+    """Write a task's changes; where its changelog goes on is known only after the commit."""
+    task.state.store.write(task.state.changes(), [], task.state.store.offset or 0)
 
 
 def positions_first(engine: Engine) -> bool:

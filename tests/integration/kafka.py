@@ -4,7 +4,14 @@ import time
 import uuid
 from collections.abc import Iterable, Mapping
 
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from streams.client import Config
@@ -98,7 +105,7 @@ class Kafka:
             # Under read_committed the high watermark is the last stable offset: it also counts the
             # commit markers, which are never delivered, so that only the position tells the end.
             ends = {
-                partition.partition: consumer.get_watermark_offsets(partition, TIMEOUT_S)[1]
+                partition.partition: _end(consumer, partition, deadline)
                 for partition in consumer.assignment()
             }
             while any(
@@ -125,6 +132,20 @@ class Kafka:
             [TopicPartition(topic, number, 0) for number in range(self.partitions(topic))]
         )
         return consumer
+
+
+def _end(consumer: Consumer, partition: TopicPartition, deadline: float) -> int:
+    """Ask for the end of a partition, again while a broker that was restarted leads none yet."""
+    while True:
+        try:
+            _, end = consumer.get_watermark_offsets(partition, TIMEOUT_S)
+        except KafkaException as exception:
+            code = exception.args[0].code()
+            if code != KafkaError.NOT_LEADER_FOR_PARTITION or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return end
 
 
 def _checked(messages: list[Message]) -> list[Message]:
