@@ -59,6 +59,7 @@ class Pipeline:
         factory: TaskFactory | None = None,
     ) -> None:
         clients = clients or Clients(client_config(settings.bootstrap_servers, os.environ))
+        self.patience = clients.patience
         application_id = f"{settings.topic_prefix}{settings.application_id}"
         exactly_once = settings.processing_guarantee == "exactly_once"
         transactional_id = f"{application_id}-{settings.worker_id}" if exactly_once else None

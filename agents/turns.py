@@ -95,7 +95,7 @@ class Turns(Service):
     async def on_start(self) -> None:
         """Connect."""
         self.pipeline = await self._blocking(Pipeline, self._settings)
-        self.pipeline.producer.on_wait = self._watchdog.alive
+        self.pipeline.patience.on_wait = self._watchdog.alive
         self._watchdog.start()
         self._app.flow_control.resume()  # streams wait for it, and nobody else does it
 
@@ -104,7 +104,7 @@ class Turns(Service):
         pipeline = self.pipeline
         if pipeline is not None:
             give_up = asyncio.get_running_loop().call_later(
-                _STOP_PATIENCE_S, pipeline.producer.stopping.set
+                _STOP_PATIENCE_S, pipeline.patience.stopping.set
             )
             async with self._turn_lock:
                 if self.crashed:

@@ -13,6 +13,7 @@ from typing import Protocol
 from confluent_kafka import Consumer, KafkaError, Producer
 
 from streams.client import Config
+from streams.patience import Patience
 
 
 class Joinable(Protocol):
@@ -29,10 +30,16 @@ class Clients:
     ----------
     config
         Client settings (`streams.client.client_config`).
+
+    Attributes
+    ----------
+    patience
+        For a broker that is away.
     """
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self.patience = Patience()
 
     def consumer(
         self, settings: Mapping[str, object], on_error: Callable[[KafkaError], None] | None = None

@@ -24,7 +24,7 @@ from streams.topics import Topics
 
 logger = logging.getLogger(__name__)
 
-_ANSWER_S = 30.0
+_ANSWER_S = 2.0  # after which it is asked again
 _HEARTBEAT_MS = 1000  # a member hears of a rebalance by the answer to a heartbeat
 
 
@@ -93,6 +93,7 @@ class Engine:
         factory: TaskFactory,
     ) -> None:
         self._topics = topics
+        self._patience = clients.patience
         self._producer = producer
         self._settings = settings
         self._topic_of = {
@@ -192,7 +193,9 @@ class Engine:
     def send_frames(self, merchants: Sequence[bytes], frames: Sequence[bytes]) -> None:
         """Send frames on to the merchant stage, and remember how far its partitions then reach."""
         if not self._partitions:
-            described = self._consumer.list_topics(self._topics.by_merchant, timeout=_ANSWER_S)
+            described = self._patience.ask(
+                lambda: self._consumer.list_topics(self._topics.by_merchant, timeout=_ANSWER_S)
+            )
             self._partitions = len(described.topics[self._topics.by_merchant].partitions)
         batches: list[list[tuple[bytes, bytes]]] = [[] for _ in range(self._partitions)]
         partitions = partitions_of(merchants, self._partitions)

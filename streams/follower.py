@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 _FETCH_WAIT_MS = 50  # how long the end of a partition takes to be known
 _BULK_MESSAGES = 20_000
-_ANSWER_S = 30.0
+_ANSWER_S = 2.0  # after which it is asked again
 
 
 class Follower:
@@ -57,6 +57,7 @@ class Follower:
                 "fetch.wait.max.ms": _FETCH_WAIT_MS,
             }
         )
+        self._patience = clients.patience
         self._partition = TopicPartition(topic, partition)
         self.reached = -1
         self.seek(OFFSET_BEGINNING if offset is None else offset)
@@ -93,7 +94,9 @@ class Follower:
 
     def watermarks_of(self, partition: TopicPartition) -> tuple[int, int]:
         """Ask for the same of another partition."""
-        low, high = self._consumer.get_watermark_offsets(partition, timeout=_ANSWER_S)
+        low, high = self._patience.ask(
+            lambda: self._consumer.get_watermark_offsets(partition, timeout=_ANSWER_S)
+        )
         return low, high
 
     def committed(self, partitions: Sequence[TopicPartition]) -> list[int]:
@@ -102,7 +105,9 @@ class Follower:
         Waits for transactions that carry offsets of these partitions, so that what an earlier
         owner has committed is in its changelog when this returns.
         """
-        found = self._consumer.committed(list(partitions), timeout=_ANSWER_S)
+        found = self._patience.ask(
+            lambda: self._consumer.committed(list(partitions), timeout=_ANSWER_S)
+        )
         return [partition.offset for partition in found]
 
     def take(self, limit: int) -> list[Message]:

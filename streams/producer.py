@@ -3,8 +3,6 @@
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from threading import Event
-from time import monotonic
 from typing import Any, cast
 
 from confluent_kafka import (
@@ -25,16 +23,11 @@ logger = logging.getLogger(__name__)
 _CALL_TIMEOUT_S = 1.0  # of a call that is made again until it succeeds, or the worker stops
 _START_TIMEOUT_S = 30.0
 _QUEUE_FULL_WAIT_S = 0.05
-_SAID_EVERY_S = 5.0
 _HUNG_S = 10.0
 
 
 class NotDeliveredError(OperationalError):
     """The broker has refused an output."""
-
-
-class StoppedError(OperationalError):
-    """The worker stops while the broker does not answer; what was not committed is done again."""
 
 
 class AbortableError(RuntimeError):
@@ -57,13 +50,6 @@ class OutputProducer:
         writes without transactions, at least once.
     transaction_timeout_ms
         How long the broker lets a silent worker's transaction hold up read_committed readers.
-
-    Attributes
-    ----------
-    stopping
-        Set it to wait no longer for a broker that does not answer.
-    on_wait
-        Called now and then while a broker is waited for.
     """
 
     def __init__(
@@ -72,9 +58,8 @@ class OutputProducer:
         transactional_id: str | None,
         transaction_timeout_ms: int,
     ) -> None:
-        self.stopping = Event()
-        self.on_wait: Callable[[], None] = _nothing
         self._clients = clients
+        self._patience = clients.patience
         self._settings: dict[str, object] = {
             "enable.idempotence": True,
             "compression.type": "lz4",
@@ -123,7 +108,7 @@ class OutputProducer:
                 message["callback"] = self._on_delivery
         if reached is not None:
             queued[-1]["callback"] = partial(self._on_last, reached)
-        waiting = _Waiting(self.stopping, self.on_wait)
+        waiting = self._patience.waiting()
         while queued:
             self._producer.produce_batch(topic, queued, partition=partition)
             queued = [message for message in queued if self._must_wait(message)]
@@ -267,7 +252,7 @@ class OutputProducer:
         sending = self._clients.thread(send)
         for _ in range(round(_HUNG_S / _CALL_TIMEOUT_S)):
             sending.join(_CALL_TIMEOUT_S)
-            if outcome or self.stopping.is_set():
+            if outcome or self._patience.stopping.is_set():
                 break
         if not outcome:
             self._is_broken = True
@@ -276,7 +261,7 @@ class OutputProducer:
             raise outcome[0]
 
     def _flush(self) -> None:
-        waiting = _Waiting(self.stopping, self.on_wait)
+        waiting = self._patience.waiting()
         while self._serve(self._producer.flush, _CALL_TIMEOUT_S) > 0:
             waiting.say("the broker does not take our output")
 
@@ -294,7 +279,7 @@ class OutputProducer:
         timeout_s: float = _CALL_TIMEOUT_S,
     ) -> None:
         """Call a transactional operation, again where the client says that this is right."""
-        waiting = _Waiting(self.stopping, self.on_wait)
+        waiting = self._patience.waiting()
         while True:
             try:
                 operation(*arguments, timeout_s)
@@ -305,31 +290,3 @@ class OutputProducer:
                 waiting.say(error.str())
             else:
                 return
-
-
-class _Waiting:
-    """Says now and then what is waited for, until the worker stops."""
-
-    def __init__(self, stopping: Event, on_wait: Callable[[], None]) -> None:
-        self._stopping = stopping
-        self._on_wait = on_wait
-        self._said_at = monotonic()
-
-    def say(self, what: str) -> None:
-        """Say it, if it was not said lately.
-
-        Raises
-        ------
-        StoppedError
-            When the worker stops.
-        """
-        if self._stopping.is_set():
-            raise StoppedError(f"stopped while waiting for Kafka: {what}")
-        self._on_wait()
-        if monotonic() - self._said_at > _SAID_EVERY_S:
-            logger.warning("waiting for Kafka: %s", what)
-            self._said_at = monotonic()
-
-
-def _nothing() -> None:
-    """Do nothing."""

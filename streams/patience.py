@@ -1,0 +1,111 @@
+"""Waiting for a broker that is away: as long as it takes, unless the worker stops."""
+
+import logging
+from collections.abc import Callable
+from threading import Event
+from time import monotonic, sleep
+from typing import TypeVar
+
+from confluent_kafka import KafkaError, KafkaException
+
+from streams.errors import OperationalError
+
+logger = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+_SAID_EVERY_S = 5.0
+_ASKED_EVERY_S = 0.1
+
+
+class StoppedError(OperationalError):
+    """The worker stops while the broker does not answer; what was not committed is done again."""
+
+
+class Patience:
+    """What all of a worker has in common that waits for its broker.
+
+    Attributes
+    ----------
+    stopping
+        Set it to wait no longer.
+    on_wait
+        Called now and then while something waits.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float] = monotonic, rest: Callable[[float], None] = sleep
+    ) -> None:
+        self.stopping = Event()
+        self.on_wait: Callable[[], None] = _nothing
+        self._clock = clock
+        self._rest = rest
+
+    def waiting(self) -> "Waiting":
+        """Begin to wait."""
+        return Waiting(self, self._clock)
+
+    def ask(self, question: Callable[[], Answer]) -> Answer:
+        """Ask a broker something, again while it is away or has only just come back.
+
+        Raises
+        ------
+        KafkaException
+            When it refuses the answer.
+        StoppedError
+            When the worker stops before there is one.
+        """
+        waiting = self.waiting()
+        while True:
+            try:
+                return question()
+            except KafkaException as exception:
+                error: KafkaError = exception.args[0]
+                if error.code() not in _PASSING:
+                    raise
+                waiting.say(error.str())
+                self._rest(_ASKED_EVERY_S)
+
+
+class Waiting:
+    """Says now and then what is waited for."""
+
+    def __init__(self, patience: Patience, clock: Callable[[], float]) -> None:
+        self._patience = patience
+        self._clock = clock
+        self._said_at = clock()
+
+    def say(self, what: str) -> None:
+        """Say it, if it was not said lately.
+
+        Raises
+        ------
+        StoppedError
+            When the worker stops.
+        """
+        if self._patience.stopping.is_set():
+            raise StoppedError(f"stopped while waiting for Kafka: {what}")
+        self._patience.on_wait()
+        if self._clock() - self._said_at > _SAID_EVERY_S:
+            logger.warning("waiting for Kafka: %s", what)
+            self._said_at = self._clock()
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+_PASSING = {
+    KafkaError._TIMED_OUT,
+    KafkaError._TRANSPORT,
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._WAIT_COORD,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.NETWORK_EXCEPTION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.UNSTABLE_OFFSET_COMMIT,
+}
