@@ -1,5 +1,6 @@
 """`chargewatch demo`: a complete local run, shown live."""
 
+import re
 import shutil
 import signal
 import sys
@@ -23,6 +24,7 @@ from agents.settings import Settings
 
 _INTERRUPTED = 130
 _PICTURE_LINES = 30
+_WEB_FONT = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
 @click.command("demo", epilog="Example: chargewatch demo --live-seconds 300")
@@ -60,7 +62,8 @@ def command(settings: Settings, live_seconds: int, svg: TextIO | None) -> None:
     if svg is not None:
         picture = Console(record=True, width=WIDTH, height=_PICTURE_LINES, file=StringIO())
         picture.print(screen.last_view(picture.height), summary(report))
-        svg.write(picture.export_svg(title="chargewatch demo"))
+        # With the reader's own monospace font in place of one from the web.
+        svg.write(_WEB_FONT.sub("", picture.export_svg(title="chargewatch demo")))
 
 
 @contextmanager

@@ -65,7 +65,7 @@ def _quality(report: Report) -> Table:
     table.add_column("average precision")
     for name, part in [*((day(week.start), week) for week in report.weeks), ("live", report.live)]:
         precision = part.average_precision or 0.0
-        bar = "█" * round(_BAR_WIDTH * precision)
+        bar = f"[cyan]{'█' * round(_BAR_WIDTH * precision)}[/]"
         table.add_row(
             name,
             f"{part.charges:,}",
