@@ -91,6 +91,7 @@ class LearnerFeed:
         self._clients = clients
         self._producer = producer
         self._follower: Follower | None = None
+        self._fetched: list[Message] = []
         self._learner: LearnerStage
         self._published_at = self._clients.clock()
 
@@ -111,17 +112,22 @@ class LearnerFeed:
         if self._follower is not None:
             self._follower.close()
             self._follower = None
+            self._fetched = []
             logger.info("learner: stopped")
 
     def fetch(self) -> list[Message]:
-        """Return the examples that are here."""
-        return [] if self._follower is None else self._follower.take(_EXAMPLES_AT_A_TIME)
+        """Return the examples that are here; the same again until they are learned."""
+        if self._follower is not None and not self._fetched:
+            self._fetched = self._follower.take(_EXAMPLES_AT_A_TIME)
+        return self._fetched
 
     def learn(self, messages: Sequence[Message]) -> None:
         """Learn examples, and send the snapshots that are due."""
         examples = decode_examples([cast("bytes", message.value()) for message in messages])
         offsets = [cast("int", message.offset()) for message in messages]
-        for snapshot in self._learner.learn(examples, offsets):
+        due = self._learner.learn(examples, offsets)
+        self._fetched = []
+        for snapshot in due:
             self._send(snapshot)
 
     def publish_late(self, newest: Snapshot | None) -> bool:
