@@ -225,6 +225,7 @@ class Engine:
             for source, position in task.positions().items()
         ]
         try:
+            self._producer.deliver()  # or a changelog could count what never came out
             for task in dirty:
                 task.seal()
                 changes = list(task.state.changes().items())

@@ -132,6 +132,19 @@ class OutputProducer:
             except KafkaException as exception:
                 raise self._failed(exception) from exception
 
+    def deliver(self) -> None:
+        """Without transactions: wait until the broker has everything sent so far.
+
+        Raises
+        ------
+        NotDeliveredError
+            When the broker has refused an output.
+        """
+        if not self._is_transactional:
+            self._flush()
+            if self._failure is not None:
+                raise NotDeliveredError(f"an output was refused: {self._failure.str()}")
+
     def commit(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
         """Make everything sent since the last commit visible, together with the input offsets.
 
@@ -166,9 +179,7 @@ class OutputProducer:
                 raise UnknownOutcomeError(str(error)) from error
             self._in_transaction = False
             return
-        self._flush()
-        if self._failure is not None:
-            raise NotDeliveredError(f"an output was refused: {self._failure.str()}")
+        self.deliver()
         if offsets:
             try:
                 consumer.commit(offsets=list(offsets), asynchronous=False)
