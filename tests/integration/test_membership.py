@@ -82,20 +82,19 @@ def test_a_standby_copy_spares_the_restore(
         WorkerProcess(tmp_path / "b", env) as second,
     ):
         wait(lambda: tasks(first, "running") == tasks(second, "running") == 2, "two tasks each")
-        produce(kafka, prefix, range(6000))
-        kafka.consume(f"{prefix}scored", 6000)
         expected = 2.0 if replicas else 0.0
         wait(lambda: tasks(second, "standby") == expected, "copies")
-        # What the copies lack is what was committed since they last looked.
-        time.sleep(1.0 if replicas else 0.0)
-        before = len(restored(second.text()))
+        produce(kafka, prefix, range(6000))
+        kafka.consume(f"{prefix}scored", 6000)
+        before = len(second.text())
         first.kill()
         wait(lambda: tasks(second, "running") == PARTITIONS, "the other's tasks")
-        counts = restored(second.text())[before:]
+        log = second.text()[before:]
+        counts = restored(log)
         assert len(counts) == 2
-        if replicas:
-            assert sum(counts) == 0
-            assert second.text().count("has a standby copy here") == 2
+        if replicas:  # what a copy lacks is what was committed since it last looked
+            assert max(counts) < 1000
+            assert log.count("has a standby copy here") == 2
         else:
             assert min(counts) > 1000
         produce(kafka, prefix, range(6000, 7000))
