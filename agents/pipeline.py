@@ -134,6 +134,13 @@ class Pipeline:
         self.learner.learn(examples)
         self.engine.tasks[0].is_dirty = True
 
+    def publish_late(self) -> bool:
+        """Send a snapshot if one is late, with the same proof; return whether one was sent."""
+        is_sent = self.learner.publish_late(self.model.snapshot)
+        if is_sent:
+            self.engine.tasks[0].is_dirty = True
+        return is_sent
+
     def reject(self, rejected: Sequence[Rejected]) -> None:
         """Send inputs that could not be used to their topic."""
         self.producer.send_rejected(self.topics.rejected, rejected)

@@ -145,7 +145,7 @@ class Turns(Service):
             if part:
                 await self._hand(channel, pipeline, part)
         pipeline.reject(work.rejected)
-        published = pipeline.learner.publish_late(pipeline.model.snapshot)
+        published = pipeline.publish_late()
         self._has_sent = self._has_sent or bool(work or examples or published)
         if self._has_sent and self._patience_s() <= 0.0:
             await self._blocking(pipeline.commit)
