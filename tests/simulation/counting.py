@@ -1,0 +1,212 @@
+"""Stages that only count, so that an oracle knows their outcome without running them.
+
+They are wired as `agents.pipeline.Pipeline` wires the real ones: the card stage counts the events
+of a card and sends them on, the merchant stage counts those of a merchant and puts out both.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import orjson
+from xxhash import xxh3_64_intdigest
+
+from streams.engine import Engine, EngineSettings
+from streams.events import CHARGE
+from streams.features import CARD_FEATURES
+from streams.frames import decode_dispute_tail, encode_frames
+from streams.membership import TaskFactory
+from streams.producer import OutputProducer
+from streams.state import TaskState
+from streams.task import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streams.clients import Clients
+    from streams.inputs import Work
+    from streams.intake import Events
+    from streams.state import Table
+    from streams.store import Store
+    from streams.topics import Topics
+
+_MASK = 2**64 - 1
+
+Tally = list[int]
+"""Charges counted and their chain, disputes counted and theirs."""
+
+
+def chained(chain: int, name: str) -> int:
+    """Return what a chain becomes with one more name: it tells which names came, in which order."""
+    return xxh3_64_intdigest(name.encode(), chain)
+
+
+def summed(total: int, name: str) -> int:
+    """Return what a sum becomes with one more name: it tells which names came, in any order."""
+    return (total + xxh3_64_intdigest(name.encode())) & _MASK
+
+
+class Tallies:
+    """The tallies of a table's keys, changed ones in memory until they are flushed."""
+
+    def __init__(self, table: Table, combine: Callable[[int, str], int]) -> None:
+        self._table = table
+        self._combine = combine
+        self._changed: dict[bytes, Tally] = {}
+
+    def count(self, key: bytes, kind: int, name: str) -> int:
+        """Count an event of a key, and return how many of its kind there are now."""
+        tally = self._changed.get(key)
+        if tally is None:
+            stored = self._table.get(key)
+            tally = self._changed[key] = [0, 0, 0, 0] if stored is None else orjson.loads(stored)
+        place = 0 if kind == CHARGE else 2
+        tally[place] += 1
+        tally[place + 1] = self._combine(tally[place + 1], name)
+        return tally[place]
+
+    def flush(self) -> None:
+        """Put what has changed into the table."""
+        for key, tally in self._changed.items():
+            self._table.put(key, orjson.dumps(tally))
+        self._changed.clear()
+
+    def reload(self) -> None:
+        """Forget what has changed."""
+        self._changed.clear()
+
+
+class CountingStages:
+    """Both stages of one task."""
+
+    def __init__(self, state: TaskState) -> None:
+        self.cards = Tallies(state.cards, chained)
+        self.merchants = Tallies(state.merchants, summed)
+
+    def flush(self) -> None:
+        self.cards.flush()
+        self.merchants.flush()
+
+    def reload(self) -> None:
+        self.cards.reload()
+        self.merchants.reload()
+
+
+class CountingPipeline:
+    """Everything between the input topics and the output topics.
+
+    Parameters
+    ----------
+    settings
+        Of the engine.
+    topics
+        The names of the topics.
+    clients
+        Makes its Kafka clients.
+    open_store
+        Opens the store of a task.
+    name
+        Of the worker.
+    """
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        topics: Topics,
+        clients: Clients,
+        open_store: Callable[[int], Store],
+        name: str,
+    ) -> None:
+        self._topics = topics
+        self._producer = OutputProducer(
+            clients, name if settings.exactly_once else None, settings.session_timeout_ms
+        )
+        factory = TaskFactory(open_store, _new_task)
+        self.engine = Engine(settings, topics, clients, self._producer, factory)
+        self.engine.start()
+
+    def turn(self, patience_s: float) -> bool:
+        """Take a turn, and return whether there was anything."""
+        work = self.engine.fetch(patience_s)
+        self._merchant_stage(work)
+        self._card_stage(work)
+        self._producer.send_rejected(self._topics.rejected, work.rejected)
+        return bool(work)
+
+    def commit(self) -> None:
+        """Make the turns since the last commit count, or undo them."""
+        self.engine.commit()
+
+    def abort(self) -> None:
+        """Undo them."""
+        self.engine.abort()
+
+    def close(self) -> None:
+        """Commit and leave."""
+        self.engine.close()
+
+    def _card_stage(self, work: Work) -> None:
+        merchants: list[bytes] = []
+        frames: list[bytes] = []
+        for task, events in work.inputs:
+            cards, shops, tails = events.lists
+            counts = [
+                _stages(task).cards.count(card, kind, name)
+                for card, kind, name in zip(cards, _kinds(events), _names(events), strict=True)
+            ]
+            features = np.zeros((len(events), len(CARD_FEATURES)), np.float32)
+            features[:, 0] = counts
+            merchants += shops
+            frames += encode_frames(events.rows, features, cards, tails)
+        if frames:
+            self.engine.send_frames(merchants, frames)
+
+    def _merchant_stage(self, work: Work) -> None:
+        for task, events in work.frames:
+            shops, cards, _ = events.lists
+            counts = events.rows["card_features"][:, 0].astype(int).tolist()
+            scored: list[tuple[bytes | None, bytes | None]] = []
+            examples: list[tuple[bytes | None, bytes | None]] = []
+            for shop, card, kind, name, of_card in zip(
+                shops, cards, _kinds(events), _names(events), counts, strict=True
+            ):
+                of_shop = _stages(task).merchants.count(shop, kind, name)
+                if kind == CHARGE:
+                    answer: dict[str, Any] = {
+                        "charge": name, "merchant": shop.decode(), "of_card": of_card,
+                        "of_merchant": of_shop,
+                    }  # fmt: skip
+                    scored.append((card, orjson.dumps(answer)))
+                else:
+                    examples.append((None, name.encode()))
+            self._producer.send(self._topics.scored, scored)
+            self._producer.send(self._topics.examples, examples)
+
+
+def _new_task(number: int, store: Store) -> Task:
+    state = TaskState(store)
+    return Task(number, state, CountingStages(state))
+
+
+def _stages(task: Task) -> CountingStages:
+    return cast("CountingStages", task.stages)
+
+
+def _rows(events: Events) -> Any:
+    return events.rows if "kind" in (events.rows.dtype.names or ()) else events.rows["event"]
+
+
+def _kinds(events: Events) -> list[int]:
+    kinds: list[int] = _rows(events)["kind"].tolist()
+    return kinds
+
+
+def _names(events: Events) -> list[str]:
+    """Return the id of each charge or dispute, out of the tails."""
+    return [
+        orjson.loads(tail + b"}")["charge"]
+        if kind == CHARGE
+        else orjson.loads(decode_dispute_tail(tail)[2])["id"]
+        for kind, tail in zip(_kinds(events), events.lists[2], strict=True)
+    ]

@@ -1,0 +1,171 @@
+"""The inputs of a schedule, and when they are published."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import orjson
+
+from tests.simulation.partition_log import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+    from streams.topics import Topics
+    from tests.simulation.broker import Broker
+
+_START = 1.75e9
+_DISORDER_S = (0, 0, -3, 5, -60)
+_WINDOWS_S = (4.0, 8.0, 14.0)
+_BURSTS = (1, 1, 2, 5, 8)
+_BAD_SHARES = (0.05, 0.05, 0.4)
+_DISPUTE_SHARE, _RETRY_SHARE = 0.2, 0.1
+_ENDS = (None, None, None, None, None, State.COMMITTED, State.COMMITTED, State.ABORTED)
+"""How the transaction of a burst ends; most are published without one."""
+
+_OPEN_FOR_S = (0.0, 0.0, 2.0)
+_AGAIN_S = 0.5
+_FIRST_PRODUCER = 1_000_000
+
+
+class Published(NamedTuple):
+    """One input; `name` is the id of the charge or dispute, empty for what is neither."""
+
+    topic: str
+    name: str
+    card: str
+    merchant: str
+    value: bytes
+
+
+class Inputs:
+    """Publishes charges, disputes and what is neither: late, out of order, in transactions or not.
+
+    Parameters
+    ----------
+    random
+        Draws them.
+    topics
+        Where they go.
+    broker
+        Has the topics.
+    for_real
+        Whether they are for the real stages: with retries of charges, and with disputes of charges
+        that are there, published once `are_charges_through`.
+
+    Attributes
+    ----------
+    by_value
+        What counts, by its payload.
+    window_s
+        In about how many seconds it is published.
+    are_charges_through
+        Tells whether all charges that were published have been processed.
+    """
+
+    def __init__(self, random: Random, topics: Topics, broker: Broker, *, for_real: bool) -> None:
+        self.by_value: dict[bytes, Published] = {}
+        self.window_s = random.choice(_WINDOWS_S)
+        self.are_charges_through: Callable[[], bool] = _always
+        self._random = random
+        self._topics = topics
+        self._broker = broker
+        self._for_real = for_real
+        self._charges: list[Published] = []
+        self._producer_id = _FIRST_PRODUCER
+        self._left = 0
+        self._draw(random.randint(8, 30), random.choice(_BAD_SHARES))
+
+    @property
+    def are_published(self) -> bool:
+        """Whether all of it is there."""
+        return self._left == 0
+
+    def _draw(self, total: int, bad_share: float) -> None:
+        random = self._random
+        cards = [f"card_{n}" for n in range(random.randint(2, 6))]
+        shops = [f"shop_{n}" for n in range(random.randint(1, 4))]
+        number, at_s = 0, 0.0
+        while number < total:
+            burst = []
+            for _ in range(random.choice(_BURSTS)):
+                draw = self._bad if random.random() < bad_share else self._good
+                burst.append(draw(number, random.choice(cards), random.choice(shops)))
+                number += 1
+            at_s += random.random() * 2 * self.window_s * len(burst) / total
+            for part in self._parts(burst):
+                self._publish_at(at_s, part)
+
+    def _bad(self, number: int, card: str, shop: str) -> Published:
+        topic = self._random.choice((self._topics.charges, self._topics.disputes))
+        return Published(topic, "", card, shop, b'{"bad": %d}' % number)
+
+    def _good(self, number: int, card: str, shop: str) -> Published:
+        created = _START + number + self._random.choice(_DISORDER_S)
+        event: dict[str, object] = {"card": card, "merchant": shop, "created": created}
+        chance = self._random.random()
+        if chance < _DISPUTE_SHARE:
+            return self._dispute(number, event)
+        if chance < _DISPUTE_SHARE + _RETRY_SHARE and self._for_real and self._charges:
+            return self._random.choice(self._charges)
+        name = f"charge_{number}"
+        event |= {"id": name, "amount": 100 + number, "currency": "usd"}
+        charge = Published(self._topics.charges, name, card, shop, orjson.dumps(event))
+        self._charges.append(charge)
+        return charge
+
+    def _dispute(self, number: int, event: dict[str, object]) -> Published:
+        name = f"dispute_{number}"
+        event |= {"id": name, "charge": f"charge_{number}", "reason": "fraudulent"}
+        if self._for_real and self._charges:
+            charge = self._random.choice(self._charges)
+            event |= {"charge": charge.name, "card": charge.card, "merchant": charge.merchant}
+        card, shop = str(event["card"]), str(event["merchant"])
+        return Published(self._topics.disputes, name, card, shop, orjson.dumps(event))
+
+    def _parts(self, burst: list[Published]) -> list[list[Published]]:
+        """Return what of a burst is published together, the disputes last."""
+        if not self._for_real:
+            return [burst]
+        by_topic = [
+            [each for each in burst if each.topic == topic]
+            for topic in (self._topics.charges, self._topics.disputes)
+        ]
+        return [part for part in by_topic if part]
+
+    def _publish_at(self, at_s: float, burst: list[Published]) -> None:
+        end = self._random.choice(_ENDS)
+        if end is not State.ABORTED:
+            self.by_value |= {each.value: each for each in burst}
+        self._left += 1
+        self._broker.scheduler.later(at_s, lambda: self._publish(burst, end))
+
+    def _publish(self, burst: list[Published], end: State | None) -> None:
+        disputes = self._topics.disputes
+        if self._for_real and burst[0].topic == disputes and not self.are_charges_through():
+            self._broker.scheduler.later(_AGAIN_S, lambda: self._publish(burst, end))
+            return
+        producer_id = None
+        if end is not None:
+            self._producer_id += 1
+            producer_id = self._producer_id
+        logs = []
+        for each in burst:
+            card = each.card.encode()
+            log = self._broker.logs[each.topic, sum(card) % self._broker.partitions[each.topic]]
+            log.append(card, each.value, [], 0, producer_id)
+            logs.append(log)
+
+        def finish() -> None:
+            self._left -= 1
+            if producer_id is not None and end is not None:
+                for log in dict.fromkeys(logs):
+                    log.mark(producer_id, end)
+
+        open_s = self._random.choice(_OPEN_FOR_S) if end is not None else 0.0
+        self._broker.scheduler.later(open_s * self._random.random(), finish)
+
+
+def _always() -> bool:
+    return True

@@ -1,0 +1,89 @@
+"""The real pipeline in a simulation: card and merchant stage, labels, learner."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+
+from prometheus_client import CollectorRegistry
+
+from agents import metrics
+from agents.metrics import Latencies
+from agents.pipeline import Pipeline
+from agents.settings import Settings
+from agents.tasks import new_task
+from streams.membership import TaskFactory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from streams.clients import Clients
+    from streams.engine import Engine
+    from streams.store import Store
+    from streams.task import Task
+
+_DAY_S = 86_400.0
+_HORIZON_S = 10.0
+
+SETTINGS = Settings(
+    worker_id="",
+    session_timeout_ms=6000,
+    cache_records=4,
+    label_horizon_days=_HORIZON_S / _DAY_S,
+    negative_rate=1.0,
+    snapshot_every_examples=5,
+    snapshot_every_s=1.0,
+)
+"""A cache so small that records leave it, and labels and snapshots so often that some come."""
+
+
+@contextmanager
+def separate_metrics() -> Iterator[None]:
+    """Let each worker register its latencies for itself: a real process has but one worker."""
+    with patch.object(metrics, "Latencies", lambda: Latencies(CollectorRegistry())):
+        yield
+
+
+class RealPipeline:
+    """`agents.pipeline.Pipeline`, taking turns as `agents.turns.Turns` does.
+
+    Parameters
+    ----------
+    settings
+        Of the worker.
+    clients
+        Makes its Kafka clients.
+    open_store
+        Opens the store of a task.
+    """
+
+    def __init__(
+        self, settings: Settings, clients: Clients, open_store: Callable[[int], Store]
+    ) -> None:
+        def open_task(number: int, store: Store) -> Task:
+            return new_task(number, store, settings)
+
+        self._pipeline = Pipeline(settings, clients, TaskFactory(open_store, open_task))
+        self.commit = self._pipeline.commit
+        self.abort = self._pipeline.abort
+        self.close = self._pipeline.close
+
+    @property
+    def engine(self) -> Engine:
+        return self._pipeline.engine
+
+    def turn(self, patience_s: float) -> bool:
+        pipeline = self._pipeline
+        work = pipeline.engine.fetch(patience_s)
+        pipeline.settle_learner()
+        examples = pipeline.learner.fetch()
+        if work.frames:
+            pipeline.score(work.frames)
+        if work.inputs:
+            pipeline.count_cards(work.inputs)
+        if examples:
+            pipeline.learn(examples)
+        pipeline.reject(work.rejected)
+        published = pipeline.publish_late()
+        return bool(work or examples or published)

@@ -1,0 +1,190 @@
+"""The simulation finds bugs: each of these, planted on purpose, within so many seeds."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, NamedTuple
+from unittest.mock import patch
+
+import pytest
+
+from streams import restore
+from streams.engine import Engine
+from streams.inputs import Inputs
+from streams.membership import Membership
+from streams.producer import OutputProducer
+from streams.task import Task
+from tests.simulation.consumer import SimulatedConsumer
+from tests.simulation.counting import CountingStages
+from tests.simulation.faults import AFTER_CHANGELOG, FENCE, PAUSE, UNANSWERED, Coverage, Fault
+from tests.simulation.groups import Group, Member
+from tests.simulation.simulation import ScheduleError, Simulation, Variant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from confluent_kafka import Consumer, Message, TopicPartition
+
+    from streams.follower import Follower
+    from streams.store import Store
+
+ZOMBIE = Fault(AFTER_CHANGELOG, PAUSE, 8.0)
+TWIN = Fault(UNANSWERED, FENCE, 0.5)
+
+
+class Plant(NamedTuple):
+    """A bug: what is replaced by what, and the schedules and seeds to find it in."""
+
+    patches: Callable[[], list[Any]]
+    within: int
+    faults: tuple[Fault, ...] = ()
+
+
+def state_is_stored_before_the_commit() -> list[Any]:
+    seal = Task.seal
+
+    def store_at_once(task: Task) -> None:
+        seal(task)
+        store = task.state.store
+        store.write(task.state.changes(), [], store.offset or 0)
+
+    return [patch.object(Task, "seal", store_at_once)]
+
+
+def offsets_are_committed_before_the_outputs() -> list[Any]:
+    send, commit, abort = OutputProducer.send, OutputProducer.commit, OutputProducer.abort
+    held: dict[OutputProducer, list[tuple[Any, ...]]] = {}
+
+    def hold(producer: OutputProducer, topic: str, messages: Sequence[Any], *more: Any) -> None:
+        if topic.endswith("changelog"):
+            send(producer, topic, messages, *more)
+        else:
+            held.setdefault(producer, []).append((topic, messages, *more))
+
+    def commit_first(
+        producer: OutputProducer, offsets: Sequence[TopicPartition], consumer: Consumer
+    ) -> None:
+        commit(producer, offsets, consumer)
+        outputs = held.pop(producer, [])
+        for output in outputs:
+            send(producer, *output)
+        if outputs:
+            commit(producer, [], consumer)
+
+    def drop(producer: OutputProducer) -> None:
+        held.pop(producer, None)
+        abort(producer)
+
+    return [
+        patch.object(OutputProducer, "send", hold),
+        patch.object(OutputProducer, "commit", commit_first),
+        patch.object(OutputProducer, "abort", drop),
+    ]
+
+
+def an_abort_leaves_the_changes() -> list[Any]:
+    def keep(task: Task) -> dict[str, int]:
+        task.start(task._committed)
+        task.is_dirty = False
+        return task._committed
+
+    return [patch.object(Task, "roll_back", keep)]
+
+
+def an_abort_leaves_what_the_stages_hold() -> list[Any]:
+    return [patch.object(CountingStages, "reload", lambda _: None)]
+
+
+def an_abort_does_not_seek_back() -> list[Any]:
+    return [patch.object(Engine, "_seek_back", lambda engine: engine._to_seek.clear())]
+
+
+def the_end_of_a_partition_is_taken_for_a_message() -> list[Any]:
+    def one_too_far(inputs: Inputs, tasks: Mapping[int, Task], end: Message) -> None:
+        task = tasks.get(end.partition() or 0)
+        if task is not None:
+            buffer = task.buffers[inputs._source_of[end.topic() or ""]]
+            buffer.fetched = max(buffer.fetched, (end.offset() or 0) + 1)
+
+    return [patch.object(Inputs, "note_end", one_too_far)]
+
+
+def open_transactions_are_read() -> list[Any]:
+    start = SimulatedConsumer.__init__
+
+    def uncommitted(consumer: Any, process: Any, broker: Any, config: dict[str, object]) -> None:
+        start(consumer, process, broker, {**config, "isolation.level": "read_uncommitted"})
+
+    return [patch.object(SimulatedConsumer, "__init__", uncommitted)]
+
+
+def offsets_are_sent_by_nobody_in_particular() -> list[Any]:
+    anonymous = Member("", -1, "")
+    return [patch.object(SimulatedConsumer, "consumer_group_metadata", lambda _: anonymous)]
+
+
+def offsets_are_asked_for_while_a_commit_is_under_way() -> list[Any]:
+    return [patch.object(Group, "is_stable", lambda *_: True)]
+
+
+def a_store_ahead_of_its_changelog_is_trusted() -> list[Any]:
+    def trust(store: Store, follower: Follower, _: int) -> tuple[int, int]:
+        low, end = follower.watermarks()
+        position = low if store.offset is None else min(store.offset, end)
+        follower.seek(position)
+        return position, end
+
+    return [patch.object(restore, "seek_to_store", trust)]
+
+
+def a_restore_ends_at_what_is_visible() -> list[Any]:
+    def up_to_now(_: object, __: Store, follower: Follower, ___: int) -> Iterator[Sequence[Any]]:
+        yield from follower.read_to_end()
+
+    return [patch.object(restore, "_up_to", up_to_now)]
+
+
+def a_commit_without_an_answer_is_undone() -> list[Any]:
+    return [patch("streams.engine.UnknownOutcomeError", _NeverRaised)]
+
+
+def a_lost_task_goes_on() -> list[Any]:
+    return [patch.object(Membership, "_on_lost", lambda *_: None)]
+
+
+class _NeverRaised(Exception):  # noqa: N818
+    pass
+
+
+PLANTS = (
+    Plant(state_is_stored_before_the_commit, 50),
+    Plant(offsets_are_committed_before_the_outputs, 50),
+    Plant(an_abort_leaves_the_changes, 50, (ZOMBIE,)),
+    Plant(an_abort_leaves_what_the_stages_hold, 300, (ZOMBIE,)),
+    Plant(an_abort_does_not_seek_back, 50, (ZOMBIE,)),
+    Plant(the_end_of_a_partition_is_taken_for_a_message, 50),
+    Plant(open_transactions_are_read, 50),
+    Plant(offsets_are_sent_by_nobody_in_particular, 50, (ZOMBIE,)),
+    Plant(offsets_are_asked_for_while_a_commit_is_under_way, 600),
+    Plant(a_store_ahead_of_its_changelog_is_trusted, 300),
+    Plant(a_restore_ends_at_what_is_visible, 800),
+    Plant(a_commit_without_an_answer_is_undone, 50, (TWIN,)),
+    Plant(a_lost_task_goes_on, 50, (ZOMBIE,)),
+)
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.patches.__name__)
+def test_a_planted_bug_is_found(plant: Plant) -> None:
+    variant = Variant(faults=plant.faults)
+    with ExitStack() as planted:
+        for bug in plant.patches():
+            planted.enter_context(bug)
+        assert any(fails(seed, variant) for seed in range(plant.within))
+
+
+def fails(seed: int, variant: Variant) -> bool:
+    try:
+        Simulation(seed, variant, Coverage()).run()
+    except ScheduleError:
+        return True
+    return False
