@@ -129,7 +129,7 @@ def test_a_retry_gets_the_first_answer_whatever_happened_since() -> None:
     run.commit()
     learner = LinearLearner(FEATURES)
     vectors = np.random.default_rng(1).normal(size=(1200, len(FEATURES))).astype(np.float32)
-    learner.learn(vectors, np.arange(1200) < 100, np.ones(1200), 1200.0 * np.arange(1200))
+    learner.learn(vectors, np.arange(1200) < 100, np.ones(1200), np.linspace(0.0, 16 * DAY, 1200))
     run.scorer = scorer(learner.snapshot(0), FEATURES)
     run.feed(*(charge(f"other_{i}", START + i, amount=100_000) for i in range(20)))
     run.feed(dispute("a", START + HOUR))
