@@ -6,7 +6,7 @@ BIN := .venv/bin
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
-.PHONY: help setup demo test lint chaos soak fuzz lock
+.PHONY: help setup demo test lint chaos soak bench fuzz lock
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ chaos: setup ## Kill and tear workers and brokers for half an hour, then verify 
 
 soak: setup ## Run at 1,000 charges/s for half an hour and watch memory, files, threads and disk
 	$(BIN)/python -m tests.chaos.soak
+
+bench: setup ## Measure throughput beside other stream processors, latency, restore and start
+	$(BIN)/python -m tests.bench
 
 fuzz: setup ## Send a million hostile inputs through decoding and validation
 	FUZZ_INPUTS=1000000 $(BIN)/pytest -q tests/schemas/test_hostile_input.py --timeout 0

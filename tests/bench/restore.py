@@ -1,0 +1,114 @@
+"""How fast lost state is restored, and how long a worker takes from its start to a first score."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+from tests.bench.data import DAYS, Dataset
+from tests.bench.installation import Installation, Outputs
+from tests.bench.systems import OURS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from streams.client import Config
+
+CHARGES, SHORT_CHARGES = 300_000, 20_000
+IMPORTS = 5
+TIMEOUT_S = 120.0
+
+_DAY_S = 86_400.0
+_RESTORED = re.compile(r"task \d+: restored (\d+) records in ([\d.]+) s")
+
+
+@dataclass(frozen=True)
+class Restore:
+    """What starting takes.
+
+    Attributes
+    ----------
+    records
+        In the changelog that was restored.
+    records_per_s
+        Of all tasks, which are restored side by side.
+    fresh_s, kept_s, restored_s
+        From the start of the process to its first scored event: without any state before, with its
+        state, and with the state deleted.
+    import_s
+        Of an interpreter that does nothing but import the worker; the median.
+    """
+
+    charges: int
+    records: int
+    records_per_s: float
+    fresh_s: float
+    kept_s: float
+    restored_s: float
+    import_s: float
+
+
+def restore(
+    config: Config, directory: Path, say: Callable[[str], None], *, is_short: bool
+) -> Restore:
+    """Measure starts of a worker with the state of so many charges."""
+    count = SHORT_CHARGES if is_short else CHARGES
+    say(f"simulating {count:,} charges")
+    data = Dataset(count + 3, time.time() - (DAYS + 1.0) * _DAY_S)
+    with Installation(config, "bench-restore.") as installation:
+        outputs = Outputs(installation.config, installation.topics.scored)
+        start = Starts(installation, outputs, data, directory)
+        try:
+            fresh_s, _ = start(1)
+            start(count)
+            kept_s, _ = start(1)
+            shutil.rmtree(directory / "state")
+            restored_s, log = start(1)
+        finally:
+            outputs.close()
+    records = [(int(number), float(seconds)) for number, seconds in _RESTORED.findall(log)]
+    total = sum(number for number, _ in records)
+    return Restore(
+        count, total, total / max(seconds for _, seconds in records),
+        fresh_s, kept_s, restored_s, import_s(),
+    )  # fmt: skip
+
+
+class Starts:
+    """Starts of one worker, each with the next charges of a stream."""
+
+    def __init__(
+        self, installation: Installation, outputs: Outputs, data: Dataset, directory: Path
+    ) -> None:
+        self._installation = installation
+        self._outputs = outputs
+        self._data = data
+        self._directory = directory
+        self._done = 0
+
+    def __call__(self, count: int) -> tuple[float, str]:
+        """Have so many charges scored by a worker; return the seconds to the first, and its log."""
+        self._installation.load(self._data.part(self._done, count))
+        before = len(self._outputs.times)
+        with OURS.start(self._installation, self._directory) as process:
+            self._outputs.wait_for(before + count, TIMEOUT_S, process.check)
+        self._done += count
+        return min(self._outputs.times[before:]) - process.started_at, process.log()
+
+
+def import_s() -> float:
+    """Return how long an interpreter takes that imports the worker, at the median."""
+    return median(_seconds([sys.executable, "-c", "import agents.app"]) for _ in range(IMPORTS))
+
+
+def _seconds(command: list[str]) -> float:
+    began = time.monotonic()
+    subprocess.run(command, check=True)
+    return time.monotonic() - began

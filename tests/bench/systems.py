@@ -1,0 +1,98 @@
+"""What is compared: how each contestant is started, and how much it is given to do."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from deploy.kafka_jars import find_java
+from tests.bench.data import HORIZON_DAYS
+from tests.bench.installation import PARTITIONS
+from tests.bench.prepare import CONTESTANTS, quix_python, streams_jars
+from tests.bench.process import Running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.bench.installation import Installation
+
+JVM_OPTIONS = ["-Xmx2g", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
+
+
+@dataclass(frozen=True)
+class System:
+    """A contestant.
+
+    Attributes
+    ----------
+    name
+        In tables.
+    command
+        Returns what is run.
+    warm_up, measured
+        Charges: those before the measurement, and those of it.
+    guarantee
+        As in the settings of Chargewatch.
+    """
+
+    name: str
+    command: Callable[[], list[str]]
+    warm_up: int
+    measured: int
+    guarantee: str = "at_least_once"
+
+    def start(self, installation: Installation, directory: Path) -> Running:
+        """Start it on its topics, with its state and log in a directory."""
+        servers = str(installation.config["bootstrap.servers"])
+        prefix = installation.topics.prefix
+        env = {
+            "BENCH_SERVERS": servers,
+            "BENCH_PREFIX": prefix,
+            "BENCH_PARTITIONS": str(PARTITIONS),
+            "BENCH_GUARANTEE": self.guarantee,
+            "BENCH_STATE": str(directory / "state"),
+            "KAFKA_BOOTSTRAP_SERVERS": servers,
+            "CHARGEWATCH_TOPIC_PREFIX": prefix,
+            "CHARGEWATCH_PROCESSING_GUARANTEE": self.guarantee,
+            "CHARGEWATCH_STATE_DIR": str(directory / "state"),
+            "CHARGEWATCH_WEB_PORT": "0",
+            "CHARGEWATCH_LABEL_HORIZON_DAYS": str(HORIZON_DAYS),
+        }
+        return Running(self.command(), env, directory / "log")
+
+
+def worker() -> list[str]:
+    """Return the command of our own worker."""
+    return [sys.executable, "-m", "agents", "worker"]
+
+
+def _contestant(name: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", f"tests.bench.contestants.{name}", *arguments]
+
+
+def _quix() -> list[str]:
+    return [str(quix_python()), "-m", "tests.bench.contestants.quix"]
+
+
+def _kafka_streams() -> list[str]:
+    program = CONTESTANTS / "kafka_streams" / "TwoStages.java"
+    return [find_java(), *JVM_OPTIONS, "-cp", f"{streams_jars()}/*", str(program)]
+
+
+OURS = System("chargewatch", worker, 150_000, 300_000, "exactly_once")
+CEILING = System("confluent-kafka alone", lambda: _contestant("ceiling"), 150_000, 300_000)
+FAUST = System("Faust", lambda: _contestant("stock_faust", "worker", "-l", "warn"), 3_000, 15_000)
+QUIX = System("Quix Streams", _quix, 20_000, 100_000, "exactly_once")
+KAFKA_STREAMS = System("Kafka Streams, no model", _kafka_streams, 150_000, 300_000, "exactly_once")
+
+SYSTEMS = (
+    CEILING,
+    OURS,
+    System("chargewatch", worker, 150_000, 300_000),
+    KAFKA_STREAMS,
+    QUIX,
+    System("Quix Streams", _quix, 20_000, 100_000),
+    FAUST,
+)
