@@ -23,16 +23,15 @@ from tests.bench.percentiles import curve, quantile
 from tests.bench.systems import OURS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from streams.client import Config
     from tests.bench.data import Event
 
 RATES = (500, 2_300)
+QUANTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
 GUARANTEES = ("exactly_once", "at_least_once")
-HISTORY = 120_000
-MEASURED_S, SHORT_S = 60.0, 8.0
 SETTLE_S = 4.0
 """At each rate, before what counts."""
 
@@ -68,18 +67,30 @@ class Latency:
     load: float
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How much is done: charges of history before, and the seconds of each rate."""
+
+    history: int
+    seconds: float
+
+
+LONG, SHORT = Plan(120_000, 60.0), Plan(20_000, 8.0)
+"""After a short history the worker has no model yet, and scores with its prior."""
+
+
 def latency(
     config: Config, directory: Path, say: Callable[[str], None], *, is_short: bool
 ) -> list[Latency]:
     """Measure each rate with each guarantee, on a worker with a history and a learned model."""
-    seconds = SETTLE_S + (SHORT_S if is_short else MEASURED_S)
-    live = int(sum(RATES) * seconds)
-    say(f"simulating {HISTORY + live:,} charges")
-    data = ending_at(time.time(), HISTORY, live)
+    plan = SHORT if is_short else LONG
+    live = int(sum(RATES) * (SETTLE_S + plan.seconds))
+    say(f"simulating {plan.history + live:,} charges")
+    data = ending_at(time.time(), plan.history, live)
     found = []
     for guarantee in GUARANTEES:
         with Installation(config, f"bench-{guarantee}.") as installation:
-            for measured in _measure(installation, data, guarantee, directory / guarantee, seconds):
+            for measured in _measure(installation, data, guarantee, directory / guarantee, plan):
                 shown = ", ".join(f"{name} {ms:.1f}" for name, ms in measured.quantiles.items())
                 say(f"{guarantee}, {measured.rate:,} charges/s: {shown} ms")
                 found.append(measured)
@@ -87,38 +98,27 @@ def latency(
 
 
 def _measure(
-    installation: Installation, data: Dataset, guarantee: str, directory: Path, seconds: float
-) -> list[Latency]:
-    installation.load(data.part(0, HISTORY))
+    installation: Installation, data: Dataset, guarantee: str, directory: Path, plan: Plan
+) -> Iterator[Latency]:
+    installation.load(data.part(0, plan.history))
     outputs = Outputs(installation.config, installation.topics.scored)
-    found = []
     system = replace(OURS, guarantee=guarantee)
     with system.start(installation, directory) as process:
         try:
-            outputs.wait_for(HISTORY, _HISTORY_TIMEOUT_S, process.check)
+            outputs.wait_for(plan.history, _HISTORY_TIMEOUT_S, process.check)
         finally:
             outputs.close()
-        first = HISTORY
+        first = plan.history
         for rate in RATES:
-            count = int(rate * seconds)
+            count = int(rate * (SETTLE_S + plan.seconds))
             load = os.getloadavg()[0]
             loop = OpenLoop(installation, data.part(first, count), rate)
-            waited = loop.run()
-            settled = sorted(waited[int(rate * SETTLE_S) :])
-            found.append(
-                Latency(
-                    guarantee, rate, len(settled),
-                    {
-                        "p50": quantile(settled, 0.5),
-                        "p99": quantile(settled, 0.99),
-                        "p99.9": quantile(settled, 0.999),
-                        "max": settled[-1],
-                    },
-                    curve(settled), loop.behind_ms, load,
-                )
-            )  # fmt: skip
+            settled = sorted(loop.run()[int(rate * SETTLE_S) :])
+            quantiles = {name: quantile(settled, share) for name, share in QUANTILES.items()}
+            yield Latency(
+                guarantee, rate, len(settled), quantiles, curve(settled), loop.behind_ms, load
+            )
             first += count
-    return found
 
 
 class OpenLoop:

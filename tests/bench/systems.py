@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from deploy.kafka_jars import find_java
@@ -13,7 +13,7 @@ from tests.bench.prepare import CONTESTANTS, quix_python, streams_jars
 from tests.bench.process import Running
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from tests.bench.installation import Installation
@@ -35,6 +35,8 @@ class System:
         Charges: those before the measurement, and those of it.
     guarantee
         As in the settings of Chargewatch.
+    env
+        What it is told beside what all are.
     """
 
     name: str
@@ -42,6 +44,7 @@ class System:
     warm_up: int
     measured: int
     guarantee: str = "at_least_once"
+    env: Mapping[str, str] = field(default_factory=dict)
 
     def start(self, installation: Installation, directory: Path) -> Running:
         """Start it on its topics, with its state and log in a directory."""
@@ -60,7 +63,7 @@ class System:
             "CHARGEWATCH_WEB_PORT": "0",
             "CHARGEWATCH_LABEL_HORIZON_DAYS": str(HORIZON_DAYS),
         }
-        return Running(self.command(), env, directory / "log")
+        return Running(self.command(), {**env, **self.env}, directory / "log")
 
 
 def worker() -> list[str]:
@@ -68,8 +71,12 @@ def worker() -> list[str]:
     return [sys.executable, "-m", "agents", "worker"]
 
 
-def _contestant(name: str, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", f"tests.bench.contestants.{name}", *arguments]
+def _ceiling() -> list[str]:
+    return [sys.executable, "-m", "tests.bench.contestants.ceiling"]
+
+
+def _faust() -> list[str]:
+    return [sys.executable, "-m", "tests.bench.contestants.stock_faust", "worker", "-l", "warn"]
 
 
 def _quix() -> list[str]:
@@ -82,8 +89,9 @@ def _kafka_streams() -> list[str]:
 
 
 OURS = System("chargewatch", worker, 150_000, 300_000, "exactly_once")
-CEILING = System("confluent-kafka alone", lambda: _contestant("ceiling"), 150_000, 300_000)
-FAUST = System("Faust", lambda: _contestant("stock_faust", "worker", "-l", "warn"), 3_000, 15_000)
+CEILING = System("confluent-kafka alone", _ceiling, 150_000, 300_000)
+FAUST = System("Faust, windowed tables", _faust, 1_000, 6_000, env={"BENCH_TABLES": "windowed"})
+FAUST_ONE = System("Faust, one table a stage", _faust, 3_000, 20_000, env={"BENCH_TABLES": "one"})
 QUIX = System("Quix Streams", _quix, 20_000, 100_000, "exactly_once")
 KAFKA_STREAMS = System("Kafka Streams, no model", _kafka_streams, 150_000, 300_000, "exactly_once")
 
@@ -94,5 +102,6 @@ SYSTEMS = (
     KAFKA_STREAMS,
     QUIX,
     System("Quix Streams", _quix, 20_000, 100_000),
+    FAUST_ONE,
     FAUST,
 )

@@ -10,9 +10,6 @@ from river.preprocessing import StandardScaler
 KEPT = 100_000
 NEGATIVE_RATE = 0.1
 
-WINDOWS_S = (600, 3600, 86_400, 7 * 86_400, 30 * 86_400)
-"""The windows of Chargewatch."""
-
 
 class Learning:
     """A model and the features of the newest charges, which wait in memory for their labels.

@@ -12,31 +12,27 @@ from quixstreams import (  # type: ignore[import-not-found] # in an environment 
     State,
 )
 
-from tests.bench.contestants.learning import WINDOWS_S, Learning, features
+from tests.bench.contestants.learning import Learning, features
+from tests.bench.contestants.windows import count
 
 learning = Learning()
 
 
-def count(created: float, state: State) -> list[int]:
-    """Count a charge in the tumbling windows of its key, and return the counts."""
-    windows = state.get("windows") or [[0, 0] for _ in WINDOWS_S]
-    for window, size in zip(windows, WINDOWS_S, strict=True):
-        tile = int(created // size)
-        if tile > window[0]:
-            window[:] = tile, 0
-        window[1] += 1
+def count_in(state: State, created: float) -> list[int]:
+    """Count a charge in the windows of its key, and return the counts."""
+    windows, counts = count(state.get("windows"), created)
     state.set("windows", windows)
-    return [window[1] for window in windows]
+    return counts
 
 
 def count_card(charge: dict[str, Any], state: State) -> dict[str, Any]:
     """Add the counts of the card."""
-    return {**charge, "counts": count(charge["created"], state)}
+    return {**charge, "counts": count_in(state, charge["created"])}
 
 
 def score(charge: dict[str, Any], state: State) -> dict[str, Any]:
     """Count the charge at its merchant, and score it."""
-    counts = count(charge["created"], state)
+    counts = count_in(state, charge["created"])
     named = features(charge["amount"], charge["counts"], counts)
     return {
         "charge": charge["id"],
