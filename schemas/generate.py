@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from schemas.charge import Charge
+from schemas.control import LOADED_PREFIX, Champion, Loaded
 from schemas.dispute import Dispute
 from schemas.rejected import RejectedHeaders
 from schemas.scored import Scored
@@ -27,6 +28,15 @@ Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """Another payload of a topic, which its key tells apart."""
+
+    summary: str
+    key: str
+    payload: type[msgspec.Struct]
+
+
+@dataclass(frozen=True, slots=True)
 class Topic:
     """One public topic: its name without the prefix, what is on it, and Chargewatch's part."""
 
@@ -37,6 +47,7 @@ class Topic:
     payload: type[msgspec.Struct] | None = None
     headers: type[msgspec.Struct] | None = None
     cleanup_policy: Literal["delete", "compact"] = "delete"
+    beside: tuple[Beside, ...] = ()
 
 
 TOPICS: Final = (
@@ -63,6 +74,10 @@ TOPICS: Final = (
         "the model's name",
         Snapshot,
         cleanup_policy="compact",
+        beside=(
+            Beside("Which model scores.", "`champion`", Champion),
+            Beside("A model to go on from.", f"`{LOADED_PREFIX}` and the model's name", Loaded),
+        ),
     ),
 )
 _SCHEMA_FILES: Final[dict[str, type[msgspec.Struct]]] = {
@@ -71,6 +86,8 @@ _SCHEMA_FILES: Final[dict[str, type[msgspec.Struct]]] = {
     "scored": Scored,
     "rejected-headers": RejectedHeaders,
     "snapshot": Snapshot,
+    "champion": Champion,
+    "loaded": Loaded,
 }
 _ANY_BYTES: Final = {"description": "the input's bytes, JSON or not"}
 
@@ -100,7 +117,9 @@ def asyncapi() -> Document:
         },
         "components": {
             "schemas": schemas,
-            "messages": {_identifier(topic): _message(topic) for topic in TOPICS},
+            "messages": {
+                name: message for topic in TOPICS for name, message in _messages(topic).items()
+            },
         },
     }
 
@@ -141,11 +160,10 @@ def _identifier(topic: Topic) -> str:
 
 
 def _channel(topic: Topic) -> Document:
-    name = _identifier(topic)
     return {
         "address": f"{{topic_prefix}}{topic.name}",
         "summary": topic.summary,
-        "messages": {name: {"$ref": f"#/components/messages/{name}"}},
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in _messages(topic)},
         "parameters": {
             "topic_prefix": {
                 "description": "one for the whole installation, empty unless set",
@@ -166,25 +184,39 @@ def _operation(topic: Topic) -> Document:
     return {
         "action": topic.action,
         "channel": {"$ref": f"#/channels/{name}"},
-        "messages": [{"$ref": f"#/channels/{name}/messages/{name}"}],
+        "messages": [
+            {"$ref": f"#/channels/{name}/messages/{message}"} for message in _messages(topic)
+        ],
     }
 
 
-def _message(topic: Topic) -> Document:
-    message: Document = {
-        "name": topic.name,
-        "summary": topic.summary,
-        "payload": _ANY_BYTES if topic.payload is None else _reference(topic.payload),
+def _messages(topic: Topic) -> dict[str, Document]:
+    """Return the messages of a topic by their identifiers."""
+    payload = _ANY_BYTES if topic.payload is None else _reference(topic.payload)
+    name = _identifier(topic)
+    messages = {name: _message(topic.name, topic.summary, topic.key, payload)}
+    if topic.headers is not None:
+        messages[name]["headers"] = _reference(topic.headers)
+    for beside in topic.beside:
+        title = beside.payload.__name__
+        messages[f"{name}{title}"] = _message(
+            f"{topic.name}.{title.lower()}", beside.summary, beside.key, _reference(beside.payload)
+        )
+    return messages
+
+
+def _message(name: str, summary: str, key: str, payload: Document) -> Document:
+    return {
+        "name": name,
+        "summary": summary,
+        "payload": payload,
         "bindings": {
             "kafka": {
-                "key": {"type": "string", "description": topic.key},
+                "key": {"type": "string", "description": key},
                 "bindingVersion": "0.5.0",
             }
         },
     }
-    if topic.headers is not None:
-        message["headers"] = _reference(topic.headers)
-    return message
 
 
 def _reference(event_type: type[msgspec.Struct]) -> Document:

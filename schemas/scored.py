@@ -48,3 +48,7 @@ class Scored(Struct, frozen=True, omit_defaults=True):
         bool,
         Meta(description="a producer's retry of a charge already scored; changes no aggregate"),
     ] = False
+    shadow: Annotated[
+        dict[str, Annotated[float, Meta(ge=0, le=1)]],
+        Meta(description="scores of the challengers, by their names; not of a producer's retry"),
+    ] = {}

@@ -9,7 +9,7 @@ from schemas.fields import Offset, Timestamp
 from schemas.rejected import InvalidEvent
 
 
-class Snapshot(Struct, frozen=True):
+class Snapshot(Struct, frozen=True, omit_defaults=True):
     """One version of a model, keyed by its name on the compacted topic `models`.
 
     Plain JSON: nothing in it is ever unpickled or run. Floats survive the round trip bit for bit,
@@ -28,6 +28,12 @@ class Snapshot(Struct, frozen=True):
         tuple[str, ...], Meta(description="names of the vector's columns, in order")
     ]
     state: Annotated[dict[str, Any], Meta(description="weights and moments, plain JSON")]
+    loaded: Annotated[
+        str, Meta(description="`id` of the loaded model that it goes on from; empty for none")
+    ] = ""
+    loaded_at: Annotated[
+        Offset, Meta(description="offset of the first example learned after it was loaded")
+    ] = 0
 
 
 _DECODER: Final = msgspec.json.Decoder(Snapshot)

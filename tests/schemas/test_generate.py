@@ -61,6 +61,7 @@ CONTRACT: dict[str, dict[str, tuple[str | set[str], bool]]] = {
         "model": (STRING, True),
         "scored_at": (NUMBER, True),
         "duplicate": (BOOLEAN, False),
+        "shadow": ("object", False),
     },
     "rejected-headers": {
         "error": (STRING, True),
@@ -102,7 +103,10 @@ def asyncapi() -> dict[str, Any]:
     return document
 
 
-VALIDATORS = {name: Draft202012Validator(schema(name)) for name in (*CONTRACT, "snapshot")}
+VALIDATORS = {
+    name: Draft202012Validator(schema(name))
+    for name in (*CONTRACT, "snapshot", "champion", "loaded")
+}
 
 
 @pytest.mark.parametrize("path", documents(), ids=lambda path: path.name)
@@ -148,6 +152,8 @@ def _type(field: dict[str, Any]) -> str | set[str]:
         ({"reasons": [{"feature": "x"}]}, False),
         ({"score": 1.01}, False),
         ({"score": -0.01}, False),
+        ({"shadow": {"linear": 0.5}}, True),
+        ({"shadow": {"linear": 1.01}}, False),
         ({"action": "wait"}, False),
     ],
 )
@@ -254,6 +260,8 @@ def test_asyncapi_describes_what_is_on_a_topic() -> None:
         "Scored": "Scored",
         "ChargesRejected": "",
         "Models": "Snapshot",
+        "ModelsChampion": "Champion",
+        "ModelsLoaded": "Loaded",
     }
     schemas = document["components"]["schemas"]
     for name in VALIDATORS:
