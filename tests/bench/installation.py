@@ -150,11 +150,18 @@ class Outputs:
 
     def _waiting(self) -> int:
         """Return how many messages are committed and not read; markers of commits count, too."""
-        return sum(
-            self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), _ANSWER_S)[1]
-            - offset
-            for number, offset in self._offsets.items()
-        )
+        return sum(self._end(number) - offset for number, offset in self._offsets.items())
+
+    def _end(self, number: int) -> int:
+        """Return the end of what is committed in a partition; 0 while a new one has no leader."""
+        try:
+            return self._consumer.get_watermark_offsets(
+                TopicPartition(self._topic, number), _ANSWER_S
+            )[1]
+        except KafkaException as exception:
+            if exception.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
+                raise
+            return 0
 
     def _read_on(self) -> None:
         self._consumer.assign(
