@@ -71,10 +71,10 @@ class Dataset:
         return self._events[self._places[first] : self._places[first + count]]
 
 
-def ending_at(now: float, charges: int, after: int) -> Dataset:
-    """Return a stream of which so many charges have come by now, and others come after."""
+def until(now: float, charges: int, after: int) -> Dataset:
+    """Return a stream of which so many charges have come a day ago, and others come after."""
     days = DAYS * (charges + after) / charges
-    return Dataset(charges + after, now - DAYS * _DAY_S, days)
+    return Dataset(charges + after, now - (DAYS + 1.0) * _DAY_S, days)
 
 
 def created_at(events: Sequence[Event], times: Sequence[float]) -> list[Event]:

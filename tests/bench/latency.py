@@ -17,7 +17,7 @@ import orjson
 from confluent_kafka import Producer
 
 from streams.subscriber import Subscriber
-from tests.bench.data import Dataset, created_at, ending_at
+from tests.bench.data import Dataset, created_at, until
 from tests.bench.installation import Installation, Outputs
 from tests.bench.percentiles import curve, quantile
 from tests.bench.systems import OURS
@@ -86,7 +86,7 @@ def latency(
     plan = SHORT if is_short else LONG
     live = int(sum(RATES) * (SETTLE_S + plan.seconds))
     say(f"simulating {plan.history + live:,} charges")
-    data = ending_at(time.time(), plan.history, live)
+    data = until(time.time(), plan.history, live)
     found = []
     for guarantee in GUARANTEES:
         with Installation(config, f"bench-{guarantee}.") as installation:

@@ -38,7 +38,7 @@ class Restore:
     records
         In the changelog that was restored.
     records_per_s
-        Of all tasks, which are restored side by side.
+        Of all tasks, which are restored one after the other.
     fresh_s, kept_s, restored_s
         From the start of the process to its first scored event: without any state before, with its
         state, and with the state deleted.
@@ -76,7 +76,7 @@ def restore(
     records = [(int(number), float(seconds)) for number, seconds in _RESTORED.findall(log)]
     total = sum(number for number, _ in records)
     return Restore(
-        count, total, total / max(seconds for _, seconds in records),
+        count, total, total / sum(seconds for _, seconds in records),
         fresh_s, kept_s, restored_s, import_s(),
     )  # fmt: skip
 
