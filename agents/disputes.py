@@ -3,12 +3,13 @@
 Stream time at an event is the newest event time up to it. What time brings about comes before what
 the event does: silence makes negatives, waits end, and only then does the event count::
 
-    charge ........ dispute                a positive at once
+    charge ........ dispute                a positive at once, after its controls
     dispute ... charge                     waits; a positive when the charge comes
     dispute ................ time is over  rejected
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from schemas.rejected import InvalidEvent
 from streams.decoding import Input, Rejected, reject
 from streams.events import CHARGE, FRAUD_DISPUTE, Rows
 from streams.frames import EXAMPLE, decode_dispute_tail
-from streams.labels import LabelJoin, kept_key
+from streams.labels import IsLater, LabelJoin, kept_key, kept_keys
 from streams.orphans import Orphan, Orphans
 
 
@@ -30,7 +31,7 @@ class Charged(NamedTuple):
 
 
 class Joined(NamedTuple):
-    """What came of a batch: EXAMPLE[N] of the positives, and disputes that waited in vain."""
+    """What came of a batch: EXAMPLE[N], and disputes that waited in vain."""
 
     examples: Rows
     rejected: list[Rejected]
@@ -92,24 +93,44 @@ class Disputes:
         labelled: list[Rows] = [np.empty(0, EXAMPLE)]
         given_up: list[Orphan] = []
         kinds, repeats = events["kind"].tolist(), events["duplicate"].tolist()
+        positions = cache(lambda: _positions(events))
         for position, charge in enumerate(charge_hashes(events)):
             kind, now = kinds[position], times[position]
+
+            def is_later(key: bytes, position: int = position) -> bool:
+                return positions().get(key, -1) > position
+
             if kind == CHARGE:
                 if charge in self._orphans and not repeats[position]:
                     given_up.extend(self._orphans.expired(now))
-                    labelled.extend(self._claim(charge, events[position], now))
+                    labelled.extend(self._claim(charge, events[position], now, is_later))
             elif position not in found:
                 self._orphans.add(Orphan(charge, kind, now, tails[position]))
             elif kind == FRAUD_DISPUTE:
-                labelled.append(self._labels.label(found[position].key, now))
+                labelled.extend(self._label(found[position].key, now, is_later))
         given_up.extend(self._orphans.expired(times[-1]))
         return Joined(np.concatenate(labelled), [_rejected(orphan) for orphan in given_up])
 
-    def _claim(self, charge: bytes, event: np.void, now: float) -> Iterator[Rows]:
+    def _claim(
+        self, charge: bytes, event: np.void, now: float, is_later: IsLater
+    ) -> Iterator[Rows]:
         """Label a charge whose disputes were here before it."""
         for orphan in self._orphans.claim(charge):
             if orphan.kind == FRAUD_DISPUTE:
-                yield self._labels.label(kept_key(event), now)
+                yield from self._label(kept_key(event), now, is_later)
+
+    def _label(self, key: bytes, now: float, is_later: IsLater) -> Iterator[Rows]:
+        """Make a positive and its controls, unless the charge has been one before."""
+        positive = self._labels.label(key, now)
+        if len(positive):
+            yield self._labels.controls(key, now, is_later)
+            yield positive
+
+
+def _positions(events: Rows) -> Mapping[bytes, int]:
+    """Return the last position of each key that the batch's charges are kept under."""
+    charges = np.flatnonzero((events["kind"] == CHARGE) & (events["duplicate"] == 0))
+    return dict(zip(kept_keys(events[charges]), charges.tolist(), strict=True))
 
 
 def _charged(events: Rows, charge: Referred) -> Charged:

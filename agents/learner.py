@@ -80,6 +80,7 @@ class LearnerStage:
             examples["label"].astype(bool),
             examples["weight"],
             examples["charged_at"],
+            examples["stands_for"],
         )
         self._examples += len(examples)
         self.offset = offsets[-1] + 1

@@ -133,7 +133,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 60.0
     snapshot_every_examples: Annotated[
         int, Meta(ge=1, description="examples from one snapshot of the model to the next")
-    ] = 200
+    ] = 1000
     snapshot_every_s: Annotated[
         float, Meta(gt=0, description="or seconds, when examples are few")
     ] = 5.0

@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 _ANSWER_S = 2.0  # after which it is asked again
 _HEARTBEAT_MS = 1000  # a member hears of a rebalance by the answer to a heartbeat
+_SESSIONS_WITHOUT_POLL = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,12 +310,18 @@ class Engine:
 
 
 def _member(settings: EngineSettings) -> Config:
-    """Return the settings of a member of the group."""
+    """Return the settings of a member of the group.
+
+    A rebalance waits for a member that will never answer, such as one whose request to join was
+    lost with the broker, for as long as members may go without a poll. This one polls all the time,
+    so that wait is short; by default it is five minutes, in which no task runs.
+    """
     member: Config = {
         "group.id": settings.application_id,
         "partition.assignment.strategy": "cooperative-sticky",
         "session.timeout.ms": settings.session_timeout_ms,
         "heartbeat.interval.ms": _HEARTBEAT_MS,
+        "max.poll.interval.ms": _SESSIONS_WITHOUT_POLL * settings.session_timeout_ms,
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "isolation.level": "read_committed",

@@ -35,13 +35,15 @@ EXAMPLE = np.dtype(
         ("layout", "u2"),
         ("label", "u1"),
         ("weight", "f8"),
+        ("stands_for", "f8"),
         ("charged_at", "f8"),
         ("labelled_at", "f8"),
         ("charge", "u8", (2,)),
         ("vector", "f4", (len(FEATURES),)),
     ]
 )
-"""A labelled charge: `weight` charges stand behind it, `vector` is what was scored."""
+"""A charge to learn from: `vector` is what was scored, `weight` how much it counts in telling fraud
+from the rest, and `stands_for` how many charges it stands for in counting how frequent fraud is."""
 
 
 def layout_of(dtype: np.dtype[np.void], features: Sequence[Feature]) -> int:

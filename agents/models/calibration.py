@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from agents.models.kernels import interpolate
+from agents.models.prior import BASE_RATE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,11 +46,13 @@ TILE_S = 6 * 3600.0
 PRIOR_CHARGES = 10.0
 """Charges that speak for the model's own probability at each knot, before any were counted."""
 
+PRIOR_CHARGES_OF_RATE = 1000.0
+"""Charges that speak for the usual rate of fraud, before any were counted."""
+
 TILT = 1e-6
 """Least slope of the curve: charges that isotonic regression pools keep the model's order."""
 
 _KNOTS = FIRST_KNOT + KNOT_STEP * np.arange(KNOTS)
-_PRIOR = 1.0 / (1.0 + np.exp(-_KNOTS))
 
 
 class Calibration:
@@ -81,9 +84,21 @@ class Calibration:
             _add(self._charges, log_odds, weight)
             _add(self._frauds, log_odds, weight)
 
-    def curve(self) -> NDArray[np.float64]:
-        """Return the height of the curve at each knot, in log-odds, strictly rising."""
-        frauds = self._frauds + PRIOR_CHARGES * _PRIOR
+    def curve(self, learned_rate: float | None = None) -> NDArray[np.float64]:
+        """Return the height of the curve at each knot, in log-odds, strictly rising.
+
+        Parameters
+        ----------
+        learned_rate
+            Share of fraud among what the model has learned from. Where nothing is counted, its
+            log-odds are moved by what the true rate differs from it (prior correction: King and
+            Zeng 2001, "Logistic regression in rare events data", section 4.1). By default they
+            are taken as they are.
+        """
+        offset = 0.0
+        if learned_rate is not None:
+            offset = _logit(self._rate()) - _logit(learned_rate)
+        frauds = self._frauds + PRIOR_CHARGES / (1.0 + np.exp(-_KNOTS - offset))
         charges = self._charges + PRIOR_CHARGES
         share = isotonic(frauds / charges, charges)
         return np.asarray(np.log(share / (1.0 - share)) + TILT * _KNOTS)
@@ -114,6 +129,11 @@ class Calibration:
             int(tile): np.array(counts, np.float64) for tile, counts in state["waiting"].items()
         }
         return calibration
+
+    def _rate(self) -> float:
+        """Return the share of fraud, drawn to the usual one while little is counted."""
+        frauds = float(self._frauds.sum()) + BASE_RATE * PRIOR_CHARGES_OF_RATE
+        return frauds / (float(self._charges.sum()) + PRIOR_CHARGES_OF_RATE)
 
     def _complete_tiles_before(self, tile: int) -> None:
         """Let the tile at hand, and any skipped, enter the counts; begin `tile`."""
@@ -151,6 +171,10 @@ def isotonic(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArr
             size += other_size
         pools.append((mean, mass, size))
     return np.repeat([mean for mean, _, _ in pools], [size for _, _, size in pools])
+
+
+def _logit(share: float) -> float:
+    return math.log(share / (1.0 - share))
 
 
 def _add(counts: NDArray[np.float64], log_odds: float, weight: float) -> None:

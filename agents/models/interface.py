@@ -37,6 +37,8 @@ class Learner(Protocol):
 
     kind: ClassVar[str]
 
+    def __init__(self, features: Sequence[Feature]) -> None: ...
+
     @property
     def name(self) -> str:
         """Name of the model, the key of its snapshots."""
@@ -47,6 +49,7 @@ class Learner(Protocol):
         labels: NDArray[np.bool_],
         weights: NDArray[np.float64],
         created: NDArray[np.float64],
+        stands_for: NDArray[np.float64],
     ) -> None:
         """Learn one example after another.
 
@@ -57,9 +60,12 @@ class Learner(Protocol):
         labels
             True where the charge was disputed as fraudulent.
         weights
-            How many charges the example stands for: one over the share kept by thinning.
+            How much each example counts in telling fraud from the rest; 0 for not at all.
         created
             When the charges were made, Unix seconds.
+        stands_for
+            How many charges each example stands for in counting how frequent fraud is: one over
+            the share kept by thinning, 0 for none.
         """
 
     def snapshot(self, offset: int) -> Snapshot:

@@ -90,6 +90,174 @@ def sums(
     return out
 
 
+FINE_CELLS, FIRST_FINE_CELL = 256, -64
+COARSE_CELLS, FIRST_COARSE_CELL = 32, -8
+CELLS = FINE_CELLS + COARSE_CELLS
+"""Cells of a feature: fine ones of one width from -64 widths on, then coarse ones of ten widths."""
+
+COARSE_WIDTHS = 10.0
+
+
+@compiled
+def _fine_cell(value: float, width: float) -> int:
+    cell = math.floor(value / width) - FIRST_FINE_CELL
+    return int(max(0.0, min(FINE_CELLS - 1.0, cell)))
+
+
+@compiled
+def _coarse_cell(value: float, width: float) -> int:
+    cell = math.floor(value / (COARSE_WIDTHS * width)) - FIRST_COARSE_CELL
+    return FINE_CELLS + int(max(0.0, min(COARSE_CELLS - 1.0, cell)))
+
+
+@compiled
+def _standardised(value: float, mean: float, variance: float) -> float:
+    if variance <= 0.0:
+        return 0.0
+    return max(-LIMIT, min(LIMIT, (value - mean) / math.sqrt(variance)))
+
+
+@compiled
+def _cell_sum(value: float, width: float, cells: NDArray[np.float64]) -> float:
+    if width == 0.0:
+        return 0.0
+    fine: float = cells[_fine_cell(value, width)]
+    coarse: float = cells[_coarse_cell(value, width)]
+    return fine + coarse
+
+
+@compiled
+def _additive(
+    row: NDArray[np.float64],
+    means: NDArray[np.float64],
+    variances: NDArray[np.float64],
+    slopes: NDArray[np.float64],
+    widths: NDArray[np.float64],
+    cells: NDArray[np.float64],
+) -> float:
+    total = 0.0
+    for j in range(len(row)):
+        total += slopes[j] * _standardised(row[j], means[j], variances[j])
+        total += _cell_sum(row[j], widths[j], cells[j])
+    return total
+
+
+@compiled
+def additive_sums(
+    rows: NDArray[np.float64],
+    means: NDArray[np.float64],
+    variances: NDArray[np.float64],
+    slopes: NDArray[np.float64],
+    widths: NDArray[np.float64],
+    cells: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the sum over the features of slope times standardised value, and of their cells.
+
+    Parameters
+    ----------
+    rows
+        Transformed vectors, shape (N, features).
+    means, variances, slopes, widths
+        Of each feature; without cells where the width is 0.
+    cells
+        Weights, shape (features, `CELLS`).
+    """
+    out = np.empty(len(rows))
+    for i in range(len(rows)):
+        out[i] = _additive(rows[i], means, variances, slopes, widths, cells)
+    return out
+
+
+@compiled
+def additive_contributions(
+    rows: NDArray[np.float64],
+    means: NDArray[np.float64],
+    variances: NDArray[np.float64],
+    slopes: NDArray[np.float64],
+    widths: NDArray[np.float64],
+    cells: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return what each feature adds to `additive_sums` against its mean."""
+    out = np.empty(rows.shape)
+    for j in range(rows.shape[1]):
+        usual = _cell_sum(means[j], widths[j], cells[j])
+        for i in range(len(rows)):
+            added = _cell_sum(rows[i, j], widths[j], cells[j]) - usual
+            out[i, j] = added + slopes[j] * _standardised(rows[i, j], means[j], variances[j])
+    return out
+
+
+@compiled
+def additive_learn(
+    rows: NDArray[np.float64],
+    frauds: NDArray[np.bool_],
+    weights: NDArray[np.float64],
+    rates: tuple[float, float, float],
+    totals: NDArray[np.float64],
+    means: NDArray[np.float64],
+    variances: NDArray[np.float64],
+    slopes: NDArray[np.float64],
+    averages: NDArray[np.float64],
+    widths: NDArray[np.float64],
+    cells: NDArray[np.float64],
+    squares: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Learn one row after another in place; rows of weight 0 are only scored.
+
+    Parameters
+    ----------
+    rows, means, variances, slopes, widths, cells
+        As of `additive_sums`.
+    frauds, weights
+        Of each row.
+    rates
+        Step of the slopes; step of cells and intercept, before it is divided by the root of the
+        squared gradients; and the least share of the newest slopes in their average.
+    totals
+        Intercept, its squared gradients, and how many rows were learned.
+    averages
+        Averages of the slopes.
+    squares
+        Squared gradients of the cells.
+
+    Returns
+    -------
+    The log-odds of each row before it was learned, by the averaged slopes.
+    """
+    slope_rate, cell_rate, average_share = rates
+    out = np.empty(len(rows))
+    columns = rows.shape[1]
+    scaled = np.empty(columns)
+    for i in range(len(rows)):
+        out[i] = totals[0] + _additive(rows[i], means, variances, averages, widths, cells)
+        if weights[i] == 0.0:
+            continue
+        totals[2] += 1.0
+        log_odds = totals[0]
+        for j in range(columns):
+            from_old = rows[i, j] - means[j]
+            means[j] += from_old / totals[2]
+            variances[j] += (from_old * (rows[i, j] - means[j]) - variances[j]) / totals[2]
+            scaled[j] = _standardised(rows[i, j], means[j], variances[j])
+            log_odds += slopes[j] * scaled[j] + _cell_sum(rows[i, j], widths[j], cells[j])
+        gradient = (1.0 / (1.0 + math.exp(-log_odds)) - frauds[i]) * weights[i]
+        square = gradient * gradient
+        totals[1] += square
+        totals[0] -= cell_rate / totals[1] ** 0.5 * gradient
+        share = max(average_share, 1.0 / (1.0 + 0.1 * totals[2]))
+        for j in range(columns):
+            slopes[j] -= slope_rate * gradient * scaled[j]
+            averages[j] += share * (slopes[j] - averages[j])
+            if widths[j] > 0.0:
+                for cell in (
+                    _fine_cell(rows[i, j], widths[j]),
+                    _coarse_cell(rows[i, j], widths[j]),
+                ):
+                    squares[j, cell] += square
+                    cells[j, cell] -= cell_rate / squares[j, cell] ** 0.5 * gradient
+    return out
+
+
 @compiled
 def interpolate(
     values: NDArray[np.float64], first: float, step: float, heights: NDArray[np.float64]

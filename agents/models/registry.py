@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agents.models import linear
+from agents.models import additive, linear
+from agents.models.additive import AdditiveLearner, AdditiveScorer
+from agents.models.experience import is_ready
 from agents.models.interface import SnapshotMismatchError
 from agents.models.linear import LinearLearner, LinearScorer
 from agents.models.prior import PriorScorer
@@ -20,23 +22,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """The learner and the scorer of one kind of model, and when the scorer may be used."""
+    """The learner and the scorer of one kind of model."""
 
     learner: type[Learner]
     scorer: Callable[[Snapshot, Sequence[Feature]], Scorer]
-    is_ready: Callable[[Snapshot], bool]
 
 
-KINDS: Mapping[str, Kind] = {linear.KIND: Kind(LinearLearner, LinearScorer, linear.is_ready)}
+KINDS: Mapping[str, Kind] = {
+    additive.KIND: Kind(AdditiveLearner, AdditiveScorer),
+    linear.KIND: Kind(LinearLearner, LinearScorer),
+}
 
-
-DEFAULT = linear.KIND
+DEFAULT = additive.KIND
 """Name of the model that scores."""
 
 
 def new_learner(features: Sequence[Feature]) -> Learner:
     """Return a learner of the default kind that has learned nothing yet."""
-    return LinearLearner(features)
+    return AdditiveLearner(features)
 
 
 def restored_learner(snapshot: Snapshot, features: Sequence[Feature]) -> Learner:
@@ -61,9 +64,7 @@ def scorer(snapshot: Snapshot | None, features: Sequence[Feature]) -> Scorer:
     if snapshot is None:
         return PriorScorer(features)
     kind = _kind(snapshot)
-    if not kind.is_ready(snapshot):
-        return PriorScorer(features)
-    return kind.scorer(snapshot, features)
+    return kind.scorer(snapshot, features) if is_ready(snapshot) else PriorScorer(features)
 
 
 def _kind(snapshot: Snapshot) -> Kind:

@@ -121,7 +121,18 @@ class Outputs(NamedTuple):
         return [orjson.loads(event) for event in self.scored]
 
     def learned(self) -> Rows:
-        """Return EXAMPLE[N] of the examples."""
+        """Return EXAMPLE[N] of the labelled charges."""
+        rows = self._rows()
+        labelled: Rows = rows[rows["stands_for"] > 0.0]
+        return labelled
+
+    def controls(self) -> Rows:
+        """Return EXAMPLE[N] of the charges that frauds are compared with."""
+        rows = self._rows()
+        controls: Rows = rows[rows["stands_for"] == 0.0]
+        return controls
+
+    def _rows(self) -> Rows:
         return np.frombuffer(b"".join(self.examples), EXAMPLE)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from agents.models.prior import VERSION
 from agents.models.registry import DEFAULT
 from agents.replay import Replay
 from agents.settings import Settings
+from streams.events import CHARGE, FRAUD_DISPUTE
 from streams.files import write_events
 from streams.simulator import Simulation
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 DAY_S = 86_400.0
 HORIZON_DAYS = 2.0
-EVERY = 150
+EVERY = 500
 START = 1_700_000_000.0
 MIDDLE = START + 11 * DAY_S
 
@@ -124,9 +125,10 @@ def test_no_score_depends_on_a_later_charge(
 
 
 def test_every_score_is_of_the_model_that_knew_all_labels_of_its_time(
-    lines: Lines, whole: list[bytes]
+    lines: Lines, whole: list[bytes], tmp_path: Path
 ) -> None:
     """Count by hand what could be learned before each charge, and so which model must score it."""
+    compared = controls(events_of(lines, tmp_path))
     charges: dict[str, float] = {}
     for line in lines["charges"]:
         event = orjson.loads(line)
@@ -139,13 +141,15 @@ def test_every_score_is_of_the_model_that_knew_all_labels_of_its_time(
         if event["reason"] == "fraudulent":
             first = min(event["created"], disputed.get(event["charge"], inf))
             disputed[event["charge"]] = first
-    labels = list(disputed.values())
-    for charge, created in charges.items():
-        silent_until = created + HORIZON_DAYS * DAY_S
-        if disputed.get(charge, inf) > silent_until:
-            labels.append(silent_until)
-    labels.sort()
-    times.sort()
+    assert len(compared) == len(disputed)
+    spoken = [*disputed.values(), *(time for time, count in compared for _ in range(count))]
+    silent = [
+        created + HORIZON_DAYS * DAY_S
+        for charge, created in charges.items()
+        if disputed.get(charge, inf) > created + HORIZON_DAYS * DAY_S
+    ]
+    for known_at in (spoken, silent, times):
+        known_at.sort()
 
     versions: set[str] = set()
     for text in whole:
@@ -156,13 +160,37 @@ def test_every_score_is_of_the_model_that_knew_all_labels_of_its_time(
         earlier = bisect_left(times, interval)
         # Silence counts as soon as an event shows that its time has passed.
         now = times[earlier - 1] if earlier else 0.0
-        known = bisect_left(labels, now + 1e-9)
+        known = bisect_right(spoken, now) + bisect_left(silent, now)
         version = f"{DEFAULT}-{known // EVERY * EVERY:010d}"
         # The prior scores until the model is ready, and never again.
         assert event["model"] in ({version} if versions else {version, VERSION}), event
         if event["model"] == version:
             versions.add(version)
     assert len(versions) > 10
+
+
+def controls(parts: list[Events]) -> list[tuple[float, int]]:
+    """Count the charges that each fraud can be compared with when it is disputed.
+
+    They are in the order of their days, and of their hashes within a day; up to 40 of those from
+    its own hash on the day before until itself, without the ones that are disputed already.
+    """
+    charges: dict[tuple[int, int], tuple[int, int, int]] = {}
+    disputed: set[tuple[int, int]] = set()
+    counts = []
+    for row in (row for part in parts for row in part.rows):
+        charge = (int(row["charge"][0]), int(row["charge"][1]))
+        if row["kind"] == CHARGE:
+            charges.setdefault(charge, (int(row["created"] // DAY_S), *charge))
+        elif row["kind"] == FRAUD_DISPUTE and charge not in disputed:
+            disputed.add(charge)
+            last = charges[charge]
+            first = (last[0] - 1, *charge)
+            of_its_time = sum(
+                first <= place < last and other not in disputed for other, place in charges.items()
+            )
+            counts.append((float(row["created"]), min(40, of_its_time)))
+    return counts
 
 
 def test_outcomes_are_those_of_the_files(lines: Lines, tmp_path: Path) -> None:

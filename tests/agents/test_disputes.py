@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from streams.features import FEATURE_NAMES
+from streams.labels import CONTROLS
 from streams.state import DUE, ORPHANS, PENDING
 from tests.agents.stages import DAY, HOUR, START, Message, Run, charge, dispute
 
@@ -38,7 +39,7 @@ def test_a_fraud_dispute_makes_a_positive_as_soon_as_it_is_there(cuts: tuple[int
     for start, stop in zip((0, *cuts), (*cuts, 3), strict=True):
         run.feed(*messages[start:stop])
     (example,) = run.outputs.learned()
-    assert (example["label"], example["weight"]) == (1, 1.0)
+    assert (example["label"], example["weight"], example["stands_for"]) == (1, 1.0, 1.0)
     assert (example["charged_at"], example["labelled_at"]) == (START, START + HOUR)
     assert example["vector"].tobytes() == run.outputs.vectors[0]
     run.feed(later(20.0))
@@ -204,7 +205,7 @@ def test_silence_is_learned_once_when_stream_time_has_passed_the_horizon() -> No
     run.feed(charge("tock", START + 10 * DAY + 61.0))
     learned = run.outputs.learned()
     assert learned["charged_at"].tolist() == [START, START + 30.0, START + 60.0]
-    assert learned["weight"].tolist() == [1.0] * 3
+    assert learned["stands_for"].tolist() == [1.0] * 3
     assert [row["vector"].tobytes() for row in learned] == [
         run.outputs.vectors[row] for row in (0, 2, 1)
     ]
@@ -269,6 +270,42 @@ def test_a_dispute_names_its_charge_by_card_and_id() -> None:
     assert run.outputs.learned()["charged_at"].tolist() == [START + 60.0]
 
 
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_fraud_is_compared_with_charges_of_its_time(size: int) -> None:
+    run = Run(**RULES)
+    messages = [charge(f"c{i}", START + i * HOUR, card=f"card_{i}") for i in range(100)]
+    messages += [dispute("c50", START + 100 * HOUR, card="card_50")]
+    messages += [charge(f"after_{i}", START + 50 * HOUR + i, card=f"card_{i}") for i in range(50)]
+    messages += [dispute(f"c{i}", START + 101 * HOUR + i, card=f"card_{i}") for i in range(30, 70)]
+    for start in range(0, len(messages), size):
+        run.feed(*messages[start : start + size])
+    frauds = run.outputs.learned()
+    assert len(frauds) == 40
+    controls = run.outputs.controls()
+    assert set(controls["label"].tolist()) == {0}
+    assert set(controls["weight"].tolist()) == {1.0}
+    by_fraud = {
+        fraud["labelled_at"]: controls[controls["labelled_at"] == fraud["labelled_at"]]
+        for fraud in frauds
+    }
+    scored = dict(zip(run.outputs.vectors, run.outputs.events(), strict=True))
+    names = {
+        time: {scored[row["vector"].tobytes()]["charge"] for row in rows}
+        for time, rows in by_fraud.items()
+    }
+    disputed = set[str]()
+    for fraud in frauds:
+        time, charged_at = fraud["labelled_at"], fraud["charged_at"]
+        disputed.add(scored[fraud["vector"].tobytes()]["charge"])
+        assert 0 < len(by_fraud[time]) <= CONTROLS
+        assert (np.abs(by_fraud[time]["charged_at"] - charged_at) < 2 * DAY).all()
+        assert len(names[time]) == len(by_fraud[time])
+        assert not names[time] & disputed
+    # What came after the first dispute was not there to compare it with; later it was.
+    assert not any(name.startswith("after") for name in names.pop(START + 100 * HOUR))
+    assert any(name.startswith("after") for name in set[str]().union(*names.values()))
+
+
 @pytest.mark.parametrize("rate", [0.05, 0.5])
 def test_a_sample_of_the_good_charges_stands_for_all(rate: float) -> None:
     count = 4000
@@ -285,7 +322,7 @@ def test_a_sample_of_the_good_charges_stands_for_all(rate: float) -> None:
         runs.append(run)
     learned = runs[0].outputs.learned()
     assert runs[1].outputs.examples == runs[0].outputs.examples
-    assert set(learned["weight"].tolist()) == {1.0 / rate}
+    assert set(learned["stands_for"].tolist()) == {1.0 / rate}
     # A binomial count: four standard deviations.
     deviation = np.sqrt(count * rate * (1.0 - rate))
     assert abs(len(learned) - count * rate) < 4.0 * deviation

@@ -8,14 +8,17 @@ interleaving is right that agrees with every log and with all of the card's feat
 
 from __future__ import annotations
 
-from collections import defaultdict
+from bisect import bisect_left, insort
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from xxhash import xxh3_128_digest
 
 from schemas.charge import Charge
 from streams.features import CARD_FEATURES
+from streams.labels import CONTROLS
 from tests.chaos.traffic import DAY_S, HORIZON_DAYS, ORPHAN_WAIT_DAYS
 from tests.streams.brute_force import BruteForce, CardPast, Counted, Values, of_card, of_charge
 
@@ -69,6 +72,8 @@ class Expected:
         Of every charge by its number, repeats without those of the merchant.
     examples
         Of every charge by its number and label: when it was labelled.
+    controls
+        How often frauds labelled at a time are compared with a charge, by its number and that time.
     unknown
         Numbers of the disputes whose charge did not come in time.
     """
@@ -76,6 +81,7 @@ class Expected:
     repeats: set[int] = field(default_factory=set)
     features: dict[int, Values] = field(default_factory=dict)
     examples: dict[tuple[int, int], float] = field(default_factory=dict)
+    controls: Counter[tuple[int, float]] = field(default_factory=Counter)
     unknown: set[int] = field(default_factory=set)
 
 
@@ -213,6 +219,8 @@ class Labels:
         self._expected = expected
         self._now = 0.0
         self._kept: dict[tuple[str, str], tuple[int, float]] = {}
+        self._places: list[tuple[float, bytes, int]] = []
+        """Day, hash and number of each charge, in that order."""
         self._due: dict[int, float] = {}
         self._cancelled: set[int] = set()
         self._waiting: dict[tuple[str, str], list[tuple[float, int, Dispute]]] = defaultdict(list)
@@ -225,6 +233,7 @@ class Labels:
         name = charge.card, charge.id
         self._kept[name] = sent.number, charge.created
         self._due[sent.number] = max(charge.created, self._now - HORIZON_S)
+        insort(self._places, (*_place(charge.card, charge.id, charge.created), sent.number))
         for since, number, dispute in self._waiting.pop(name, []):
             if self._is_over(since):
                 self._expected.unknown.add(number)
@@ -252,8 +261,22 @@ class Labels:
     def _is_over(self, since: float) -> bool:
         return since + ORPHAN_WAIT_S < self._now
 
+    def _compare(self, day: float, key: bytes) -> None:
+        """Choose the controls: undisputed, from the hash on the day before until the charge."""
+        first = bisect_left(self._places, (day - 1, key))
+        last = bisect_left(self._places, (day, key))
+        others = [number for _, _, number in self._places[first:last]]
+        undisputed = [other for other in others if (other, 1) not in self._expected.examples]
+        self._expected.controls.update((other, self._now) for other in undisputed[:CONTROLS])
+
     def _label(self, number: int, created: float, dispute: Dispute) -> None:
         if dispute.is_fraud and (number, 1) not in self._expected.examples:
+            self._compare(*_place(dispute.card, dispute.charge, created))
             self._expected.examples[number, 1] = self._now
             if self._now <= created + HORIZON_S:
                 self._cancelled.add(number)
+
+
+def _place(card: str, charge: str, created: float) -> tuple[float, bytes]:
+    """Return the day of a charge and the hash of its name: the order in which charges are kept."""
+    return created // DAY_S, xxh3_128_digest(f"{card}\0{charge}".encode())

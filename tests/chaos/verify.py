@@ -284,21 +284,26 @@ class Verifier:
     ) -> None:
         numbers = self._by_hash(expected)
         counts: Counter[tuple[int, int]] = Counter()
+        controls: Counter[tuple[int, float]] = Counter()
         for read in examples:
             example = decode_examples([read.value or b""])[0]
             number = numbers[example["charge"].astype(">u8").tobytes()]
             name = number, int(example["label"])
+            is_same = example["vector"].tobytes() == vectors[number].tobytes()
+            self.findings.check("example is what was scored", is_same, (name, example))
+            if example["stands_for"] == 0.0:
+                controls[number, float(example["labelled_at"])] += 1
+                continue
             counts[name] += 1
             at = expected.examples.get(name)
             self.findings.check("example is a labelled charge", at is not None, name)
-            is_same = (
-                example["vector"].tobytes() == vectors[number].tobytes()
-                and example["weight"] == 1.0
-                and (at is None or abs(example["labelled_at"] - at) < 1e-3)
-            )
-            self.findings.check("example is what was scored", is_same, (name, at, example))
+            is_due = at is None or abs(example["labelled_at"] - at) < 1e-3
+            self.findings.check("example comes when it is due", is_due, (name, at, example))
         for name in expected.examples:
             self.findings.check("label learned once", counts[name] == 1, (name, counts[name]))
+        for control in expected.controls.keys() | controls.keys():
+            found, wanted = controls[control], expected.controls[control]
+            self.findings.check("control learned once", found == wanted, (control, found, wanted))
 
     def _check_models(
         self,

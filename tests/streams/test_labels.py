@@ -126,7 +126,7 @@ def test_disputed_charges_are_positives_at_once(seed: int) -> None:
         assert example["labelled_at"] == kept.disputed_at[0]
         assert example["charged_at"] == kept.charge.created
         assert example["charge"].tolist() == charge_rows([kept.charge])["charge"][0].tolist()
-        assert example["weight"] == 1.0
+        assert example[["weight", "stands_for"]].tolist() == (1.0, 1.0)
         assert join.turns[turn - 1] >= kept.disputed_at[0]
         assert turn == 1 or join.turns[turn - 2] <= kept.disputed_at[0]
     late = [
@@ -156,7 +156,7 @@ def test_charges_undisputed_at_the_horizon_are_negatives(seed: int) -> None:
         assert negatives[number]["turn"] == turn
         example = negatives[number]["example"]
         assert example["charged_at"] == kept.charge.created
-        assert example["weight"] == 1.0
+        assert example[["weight", "stands_for"]].tolist() == (0.0, 1.0)
     both = negatives.keys() & examples_of(join, 1).keys()
     assert len(both) > 20, "a dispute after the horizon makes a positive besides"
 
@@ -170,7 +170,7 @@ def test_exactly_at_the_horizon_is_not_past_it() -> None:
 
 @pytest.mark.parametrize("rate", [0.05, 0.3])
 def test_sample_of_the_negatives_stands_for_all(rate: float) -> None:
-    """Its share and the sum of its weights, within four standard errors; positives are all in."""
+    """Its share and what it stands for, within four standard errors; positives are all in."""
     count = 20_000
     join = Join(rate)
     charges = [charge_at(number, START + number) for number in range(count)]
@@ -180,7 +180,7 @@ def test_sample_of_the_negatives_stands_for_all(rate: float) -> None:
     negatives = join.feed([charge_at(count, START + 20 * DAY)], [])
     error = 4 * np.sqrt(count * rate * (1 - rate))
     assert abs(len(negatives) - (count - 100) * rate) < error
-    assert abs(negatives["weight"].sum() - (count - 100)) < error / rate
+    assert abs(negatives["stands_for"].sum() - (count - 100)) < error / rate
     assert not set(negatives["vector"][:, 0]) & set(range(100))
 
 

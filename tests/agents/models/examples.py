@@ -32,11 +32,14 @@ class Examples(NamedTuple):
     labels: NDArray[np.bool_]
     weights: NDArray[np.float64]
     created: NDArray[np.float64]
+    stands_for: NDArray[np.float64]
 
     def of(self, rows: slice | NDArray[np.intp] | NDArray[np.bool_]) -> Self:
         """Return some of them."""
-        vectors, labels, weights, created = self
-        return type(self)(vectors[rows], labels[rows], weights[rows], created[rows])
+        vectors, labels, weights, created, stands_for = self
+        return type(self)(
+            vectors[rows], labels[rows], weights[rows], created[rows], stands_for[rows]
+        )
 
     def learn(self, learner: Learner) -> None:
         """Let a learner learn them."""
@@ -44,7 +47,10 @@ class Examples(NamedTuple):
 
 
 def random_examples(seed: int, rows: int, fraud_rate: float = 0.1) -> Examples:
-    """Return examples whose columns are skewed, signed, constant and almost constant."""
+    """Return examples whose columns are skewed, signed, constant and almost constant.
+
+    Frauds, controls that stand for nothing, and genuine ones that only count.
+    """
     rng = np.random.default_rng(seed)
     labels = rng.random(rows) < fraud_rate
     vectors = np.empty((rows, len(FEATURES)), np.float32)
@@ -54,9 +60,11 @@ def random_examples(seed: int, rows: int, fraud_rate: float = 0.1) -> Examples:
     vectors[:, CONSTANT] = 0.1
     vectors[:, 4] = rng.random(rows) < 0.001
     vectors[:, 5] = rng.random(rows) < 0.5
-    weights = np.where(labels, 1.0, 10.0)
+    is_counted = labels | (rng.random(rows) < 0.5)
+    weights = np.where(labels, 1.0, np.where(is_counted, 0.0, 2.0))
+    stands_for = np.where(labels, 1.0, np.where(is_counted, 10.0, 0.0))
     created = 1.7e9 + np.sort(rng.uniform(0.0, 40 * DAY, rows))
-    return Examples(vectors, labels, weights, created)
+    return Examples(vectors, labels, weights, created, stands_for)
 
 
 def in_river_units(vectors: NDArray[np.float32]) -> list[dict[str, float]]:
