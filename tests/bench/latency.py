@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 RATES = (500, 2_300)
 QUANTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
 GUARANTEES = ("exactly_once", "at_least_once")
-SETTLE_S = 4.0
-"""At each rate, before what counts."""
-
 _HISTORY_TIMEOUT_S = 120.0
 _LEAD_S = 0.5
 _TICK_S = 0.001
@@ -69,13 +66,18 @@ class Latency:
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is done: charges of history before, and the seconds of each rate."""
+    """How much is done: charges of history, and seconds of each rate, before what counts and then."""
 
     history: int
+    settling_s: float
     seconds: float
 
+    def charges(self, rate: int) -> int:
+        """Return how many a rate takes."""
+        return int(rate * (self.settling_s + self.seconds))
 
-LONG, SHORT = Plan(120_000, 60.0), Plan(20_000, 8.0)
+
+LONG, SHORT = Plan(120_000, 4.0, 60.0), Plan(20_000, 2.0, 4.0)
 """After a short history the worker has no model yet, and scores with its prior."""
 
 
@@ -84,7 +86,7 @@ def latency(
 ) -> list[Latency]:
     """Measure each rate with each guarantee, on a worker with a history and a learned model."""
     plan = SHORT if is_short else LONG
-    live = int(sum(RATES) * (SETTLE_S + plan.seconds))
+    live = sum(plan.charges(rate) for rate in RATES)
     say(f"simulating {plan.history + live:,} charges")
     data = until(time.time(), plan.history, live)
     found = []
@@ -110,10 +112,10 @@ def _measure(
             outputs.close()
         first = plan.history
         for rate in RATES:
-            count = int(rate * (SETTLE_S + plan.seconds))
+            count = plan.charges(rate)
             load = os.getloadavg()[0]
             loop = OpenLoop(installation, data.part(first, count), rate)
-            settled = sorted(loop.run()[int(rate * SETTLE_S) :])
+            settled = sorted(loop.run()[int(rate * plan.settling_s) :])
             quantiles = {name: quantile(settled, share) for name, share in QUANTILES.items()}
             yield Latency(
                 guarantee, rate, len(settled), quantiles, curve(settled), loop.behind_ms, load

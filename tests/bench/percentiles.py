@@ -60,5 +60,5 @@ def picture(found: Sequence[Latency]) -> bytes:
         axes.set(xscale="log", xlim=(1, None), ylim=(0, None))
         axes.set(xlabel="Percentile", ylabel="Milliseconds from scheduled send to scored event")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{100.0 - 100.0 / x:.6g}%"))
-        axes.legend(loc="upper left")
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return b64decode(plot.image.partition(",")[2])
