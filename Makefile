@@ -6,7 +6,7 @@ BIN := .venv/bin
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
-.PHONY: help setup demo test lint chaos soak bench fuzz lock
+.PHONY: help setup demo test lint chaos soak bench fuzz quality lock
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ bench: setup ## Measure throughput beside other stream processors, latency, rest
 
 fuzz: setup ## Send a million hostile inputs through decoding and validation
 	FUZZ_INPUTS=1000000 $(BIN)/pytest -q tests/schemas/test_hostile_input.py --timeout 0
+
+quality: setup ## Compare candidate models, features left out, and recovery after a change of fraud
+	$(BIN)/python -m tests.quality
 
 lock: ## Pin the dependencies again after a change in pyproject.toml; needs uv
 	$(UV) pip compile pyproject.toml $(LOCK) -o requirements.txt
