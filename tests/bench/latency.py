@@ -66,7 +66,7 @@ class Latency:
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is done: charges of history, and seconds of each rate, before what counts and then."""
+    """How much is done: charges of history, then seconds of each rate that settle and that count."""
 
     history: int
     settling_s: float
