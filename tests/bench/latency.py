@@ -66,7 +66,7 @@ class Latency:
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is done: charges of history, then seconds of each rate that settle and that count."""
+    """How much is done: charges of history, then seconds of each rate to settle and to count."""
 
     history: int
     settling_s: float
