@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from agents.models.registry import new_learner, restored_learner
+from msgspec.structs import replace
+
+from agents.model_book import loaded_version
+from agents.models.registry import DEFAULT, new_learner, restored_learner
 from schemas.snapshot import Snapshot
 from streams.events import Rows
 from streams.features import FEATURES
@@ -22,21 +25,27 @@ class LearnerStage:
     every_examples
         A snapshot is due whenever so many more were learned. Counted from the very first example,
         so that the same examples give the same versions, however they come in batches.
+    kind
+        Of the learner that begins from nothing.
 
     Attributes
     ----------
     offset
         Offset of the next example to learn.
+    loaded
+        The loaded model that it goes on from, as a snapshot names it.
     """
 
-    def __init__(self, snapshot: Snapshot | None, every_examples: int) -> None:
+    def __init__(self, snapshot: Snapshot | None, every_examples: int, kind: str = DEFAULT) -> None:
         self._every_examples = every_examples
         self._learner: Learner
         if snapshot is None:
-            self._learner, self.offset, self._examples = new_learner(FEATURES), 0, 0
+            self._learner, self.offset, self._examples = new_learner(FEATURES, kind), 0, 0
+            self.loaded, self._loaded_at = "", 0
         else:
             self._learner = restored_learner(snapshot, FEATURES)
             self.offset, self._examples = snapshot.offset, snapshot.examples
+            self.loaded, self._loaded_at = snapshot.loaded, snapshot.loaded_at
         self._published = self._examples
 
     @property
@@ -72,7 +81,11 @@ class LearnerStage:
     def snapshot(self) -> Snapshot:
         """Return what is learned so far."""
         self._published = self._examples
-        return self._learner.snapshot(self.offset)
+        snapshot = self._learner.snapshot(self.offset)
+        if not self.loaded:
+            return snapshot
+        version = loaded_version(snapshot, self.loaded)
+        return replace(snapshot, version=version, loaded=self.loaded, loaded_at=self._loaded_at)
 
     def _learn(self, examples: Rows, offsets: Sequence[int]) -> None:
         self._learner.learn(

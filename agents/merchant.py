@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from agents.disputes import Charged, Disputes
 from agents.models.interface import Scorer
 from agents.reasons import Reasons
 from agents.references import Times, find_referred
-from agents.scored_events import encode_scored
+from agents.scored_events import encode_scored, shadow_scores
 from streams.charge_features import charge_features
 from streams.decoding import Rejected
 from streams.events import CHARGE, Rows
@@ -24,6 +25,8 @@ from streams.merchant_record import MERCHANT
 from streams.orphans import Orphans
 from streams.records import RecordCache, Slots
 from streams.state import TaskState
+
+NO_SHADOW: Mapping[str, Scorer] = MappingProxyType({})
 
 _PROGRESS = b"progress"
 
@@ -94,6 +97,7 @@ class MerchantStage:
         frames: Frames,
         scorer: Scorer,
         clock: Callable[[], float],
+        shadow: Mapping[str, Scorer] = NO_SHADOW,
     ) -> MerchantOutput:
         """Count, score and join a batch.
 
@@ -107,6 +111,8 @@ class MerchantStage:
             The model to score with.
         clock
             Gives `scored_at`, Unix seconds; nothing is computed from it.
+        shadow
+            Models whose scores are told beside, by name.
         """
         events = np.ascontiguousarray(frames.rows["event"])
         times = np.maximum.accumulate(np.maximum(events["created"], self.stream_time))
@@ -131,6 +137,7 @@ class MerchantStage:
                 self._reasons,
                 rows["duplicate"] != 0,
                 clock(),
+                shadow_scores(vectors, shadow),
             ),
             actions=answers["action"],
             examples=examples[np.argsort(examples["labelled_at"], kind="stable")],

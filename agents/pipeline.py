@@ -1,4 +1,4 @@
-"""What a worker computes with: the engine, the stages of its tasks, the model and the learner."""
+"""What a worker computes with: the engine, its tasks' stages, the models and their learners."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy as np
 
 from agents import metrics
 from agents.card import CardBatch
-from agents.model_feed import LearnerFeed, ModelFollower
+from agents.learner_feed import Learners, Lessons
+from agents.model_feed import ModelFollower
 from agents.tasks import TaskStages, new_task, open_store
 from streams.client import client_config
 from streams.clients import Clients
@@ -24,8 +25,6 @@ from streams.topics import Topics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from confluent_kafka import Message
 
     from agents.settings import Settings
     from streams.decoding import Rejected
@@ -83,9 +82,9 @@ class Pipeline:
                 partial(open_store, settings=settings), partial(new_task, settings=settings)
             ),
         )
-        self.model = ModelFollower(self.topics, clients)
+        self.model = ModelFollower(self.topics, clients, settings.challengers)
         self.model.catch_up()
-        self.learner = LearnerFeed(settings, self.topics, clients, self.producer)
+        self.learners = Learners(settings, self.topics, clients, self.producer)
         self._latencies = metrics.Latencies()
         self._shown_at = 0.0
         self.engine.start()
@@ -112,7 +111,11 @@ class Pipeline:
         for task, events in frames:
             merchants, keys, tails = events.lists
             output = _stages(task).merchant.process(
-                merchants, Frames(events.rows, keys, tails), self.model.scorer, time
+                merchants,
+                Frames(events.rows, keys, tails),
+                self.model.scorer,
+                time,
+                self.model.shadow,
             )
             scored.extend(zip(output.keys, output.scored, strict=True))
             examples = encode_examples(output.examples)
@@ -126,17 +129,17 @@ class Pipeline:
         order = np.argsort(np.concatenate(offsets), kind="stable").tolist()
         self.producer.send(self.topics.scored, [scored[i] for i in order])
 
-    def learn(self, examples: Sequence[Message]) -> None:
+    def learn(self, lessons: Lessons) -> None:
         """Learn; send a snapshot when one is due.
 
-        Task 0 counts as changed, so that the commit proves that it and the learner are still here.
+        Task 0 counts as changed, so that the commit proves that it and its learners are still here.
         """
-        self.learner.learn(examples)
+        self.learners.learn(lessons)
         self.engine.tasks[0].is_dirty = True
 
     def publish_late(self) -> bool:
-        """Send a snapshot if one is late, with the same proof; return whether one was sent."""
-        is_sent = self.learner.publish_late(self.model.snapshot)
+        """Send snapshots that are late, with the same proof; return whether any was sent."""
+        is_sent = self.learners.publish_late(self.model.book)
         if is_sent:
             self.engine.tasks[0].is_dirty = True
         return is_sent
@@ -146,15 +149,16 @@ class Pipeline:
         self.producer.send_rejected(self.topics.rejected, rejected)
         metrics.count_rejected(rejected)
 
-    def settle_learner(self) -> None:
-        """Have the learner where task 0 is, and the newest model in use."""
+    def settle_models(self) -> None:
+        """Have the newest models in use, and the learners where task 0 is."""
         has_task = 0 in self.engine.tasks
-        if has_task and not self.learner.is_running:
+        if has_task and not self.learners.is_running:
             self.model.catch_up()
-            self.learner.start(self.model.snapshot)
-        elif not has_task:
-            self.learner.stop()
         self.model.refresh()
+        if has_task:
+            self.learners.run(self.model.names, self.model.book)
+        else:
+            self.learners.stop()
         self.show()
 
     def show(self) -> None:
@@ -180,7 +184,7 @@ class Pipeline:
 
     def close(self) -> None:
         """Commit and leave."""
-        self.learner.stop()
+        self.learners.stop()
         self.engine.close()
         self.model.close()
 

@@ -137,6 +137,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     snapshot_every_s: Annotated[
         float, Meta(gt=0, description="or seconds, when examples are few")
     ] = 5.0
+    challengers: Annotated[
+        tuple[str, ...],
+        Meta(
+            extra={"expected": "kinds of models with commas between"},
+            description="kinds of models that learn beside the champion, and score in shadow",
+        ),
+    ] = ()
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="least that is logged")
     ] = "info"
@@ -171,7 +178,7 @@ class _Given:
         field = types.type_info(FIELDS[name].type)
         try:
             converted = msgspec.convert(
-                value, FIELDS[name].type, strict=not is_text, dec_hook=_path
+                _listed(value, field), FIELDS[name].type, strict=not is_text, dec_hook=_path
             )
         except msgspec.ValidationError:
             converted = None
@@ -289,6 +296,14 @@ def _from(low: float | None, above: float | None, high: float | None) -> str:
         return f"above {above:g}" + (f" and up to {high:g}" if high is not None else "")
     assert low is not None, "every numeric setting has a least value"
     return f"from {low:g} to {high:.0f}" if high is not None else f"of {low:g} or more"
+
+
+def _listed(value: object, type_: types.Type) -> object:
+    """Return the parts of a text between commas where a list is expected."""
+    inner = type_.type if isinstance(type_, types.Metadata) else type_
+    if isinstance(value, str) and isinstance(inner, types.VarTupleType):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
 
 
 def _path(type_: type, value: object) -> object:

@@ -40,7 +40,7 @@ def _row(name: str, default: str, meaning: str) -> str:
 def _written(default: object) -> str:
     if isinstance(default, float):
         return f"{default:g}"
-    return str(default) or "none"
+    return str(default or "none") if isinstance(default, (str, tuple)) else str(default)
 
 
 def _cost_meanings() -> dict[str, str]:

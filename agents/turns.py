@@ -135,8 +135,8 @@ class Turns(Service):
 
     async def _turn(self, pipeline: Pipeline) -> None:
         work = await self._blocking(pipeline.engine.fetch, self._patience_s())
-        await self._blocking(pipeline.settle_learner)
-        examples = await self._blocking(pipeline.learner.fetch)
+        await self._blocking(pipeline.settle_models)
+        examples = await self._blocking(pipeline.learners.fetch)
         for channel, part in (
             (self.to_score, work.frames),
             (self.to_count, work.inputs),

@@ -23,6 +23,9 @@ INPUT_BYTES_MAX = 1024 * 1024
 # A rejected copy is its input, byte for byte, and headers: room for both, whatever the headers are.
 REJECTED_BYTES_MAX = 2 * INPUT_BYTES_MAX
 
+# Which model scores is told with the model as it was before, and as it is if it is frozen.
+MODELS_BYTES_MAX = 4 * INPUT_BYTES_MAX
+
 DAY_MS = 24 * 3600 * 1000
 # What a worker has not yet read survives an outage of a week, whatever the cluster's default is.
 INTERNAL_RETENTION_MS = 7 * DAY_MS
@@ -131,7 +134,7 @@ class Topics:
             self.disputes: of_input,
             self.scored: {},
             self.rejected: {"max.message.bytes": str(REJECTED_BYTES_MAX)},
-            self.models: COMPACTED,
+            self.models: COMPACTED | {"max.message.bytes": str(MODELS_BYTES_MAX)},
             self.by_merchant: internal,
             self.changelog: COMPACTED | expiring,
             self.examples: internal,

@@ -12,6 +12,7 @@ VERBS = {
     "publish": "Publish a file of charges or disputes to its topic.",
     "backtest": "Score and learn over files, without Kafka, and print the metrics.",
     "watch": "Follow the scored charges.",
+    "models": "List the models, and decide which of them scores.",
 }
 
 

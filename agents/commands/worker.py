@@ -11,6 +11,7 @@ from agents.app import create_app
 from agents.commands.connection import connect
 from agents.commands.options import with_settings
 from agents.logs import setup_logging
+from agents.models.registry import KINDS
 from agents.settings import Settings, SettingsError
 from streams.topics import Topics, ensure_topics
 
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
     "processing_guarantee",
     "commit_interval_ms",
     "label_horizon_days",
+    "challengers",
     "web_port",
     "log_level",
 )
@@ -39,6 +41,7 @@ def command(settings: Settings) -> None:
     It makes the topics that are missing. On its web port are /healthz, /readyz (its tasks are
     restored) and /metrics.
     """
+    _check_challengers(settings)
     admin, _ = connect(settings)
     for report in ensure_topics(admin, Topics(settings.topic_prefix)):
         if report.warning:
@@ -51,6 +54,12 @@ def command(settings: Settings) -> None:
     )
     worker.spinner = None
     worker.execute_from_commandline()
+
+
+def _check_challengers(settings: Settings) -> None:
+    for kind in settings.challengers:
+        if kind not in KINDS:
+            raise SettingsError(f"challengers: expected some of {', '.join(KINDS)}, got {kind!r}")
 
 
 def _free_port(port: int) -> int:

@@ -37,9 +37,9 @@ DEFAULT = additive.KIND
 """Name of the model that scores."""
 
 
-def new_learner(features: Sequence[Feature]) -> Learner:
-    """Return a learner of the default kind that has learned nothing yet."""
-    return AdditiveLearner(features)
+def new_learner(features: Sequence[Feature], kind: str = DEFAULT) -> Learner:
+    """Return a learner of a kind that has learned nothing yet."""
+    return KINDS[kind].learner(features)
 
 
 def restored_learner(snapshot: Snapshot, features: Sequence[Feature]) -> Learner:

@@ -139,3 +139,18 @@ def test_every_setting_is_documented_and_can_be_set(name: str) -> None:
 def test_every_cost_can_be_set(name: str) -> None:
     settings = load_settings({}, {variable(f"costs.{name}"): "0.125"})
     assert getattr(settings.costs, name) == 0.125
+
+
+@pytest.mark.parametrize("text", ["linear,additive", " linear , additive ,"])
+def test_a_list_in_a_variable_has_commas(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "some.toml"
+    file.write_text('challengers = ["linear", "additive"]\n')
+    assert load_settings({}, {}, file).challengers == ("linear", "additive")
+    assert load_settings({}, {"CHARGEWATCH_CHALLENGERS": text}).challengers == (
+        "linear",
+        "additive",
+    )
+    assert load_settings({"challengers": text}, {}).challengers == ("linear", "additive")
+    file.write_text("challengers = [1]\n")
+    with pytest.raises(SettingsError, match="challengers: expected kinds of models with commas"):
+        load_settings({}, {}, file)

@@ -249,9 +249,9 @@ class Run:
 
     def _has_last_snapshot(self) -> bool:
         examples = [read.offset for read in self._logs.committed(self._topics.examples)]
-        snapshots = [read.value for read in self._logs.committed(self._topics.models)]
-        newest = decode_snapshot(snapshots[-1] or b"").offset if snapshots else 0
-        return newest == max(examples, default=-1) + 1
+        newest = {read.key: read.value for read in self._logs.committed(self._topics.models)}
+        reached = {decode_snapshot(value or b"").offset for value in newest.values()} or {0}
+        return reached == {max(examples, default=-1) + 1}
 
     def _await(
         self, condition: Callable[[], bool], what: str, timeout_s: float = _SETTLE_TIMEOUT_S

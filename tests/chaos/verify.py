@@ -313,21 +313,27 @@ class Verifier:
         expected: Expected,
     ) -> None:
         """Check every snapshot against a learner that nothing disturbs, and scores against it."""
-        published = list(self._logs.committed(self._topics.models))
-        snapshots = {snapshot.offset: snapshot for snapshot in self._replay(examples, published)}
-        for read in published:
-            found = decode_snapshot(read.value or b"")
-            wanted = snapshots.get(found.offset)
-            is_same = wanted is not None and encode_snapshot(wanted) == read.value
-            self.findings.check("snapshot is that of an undisturbed run", is_same, found.version)
-        newest = decode_snapshot(published[-1].value or b"")
-        is_last = newest.offset == examples[-1].offset + 1
-        self.findings.check("last snapshot knows all examples", is_last, newest.version)
+        published: dict[str, list[Read]] = defaultdict(list)
+        for read in self._logs.committed(self._topics.models):
+            published[(read.key or b"").decode()].append(read)
+        models: dict[str, Snapshot] = {}
+        for name, reads in published.items():
+            snapshots = {s.offset: s for s in self._replay(name, examples, reads)}
+            models |= {snapshot.version: snapshot for snapshot in snapshots.values()}
+            for read in reads:
+                found = decode_snapshot(read.value or b"")
+                wanted = snapshots.get(found.offset)
+                is_same = wanted is not None and encode_snapshot(wanted) == read.value
+                self.findings.check(
+                    "snapshot is that of an undisturbed run", is_same, found.version
+                )
+            newest = decode_snapshot(reads[-1].value or b"")
+            is_last = newest.offset == examples[-1].offset + 1
+            self.findings.check("last snapshot knows all examples", is_last, newest.version)
         by_version: dict[str, list[tuple[int, float]]] = defaultdict(list)
         for event in scored:
             if event["number"] not in expected.repeats:
                 by_version[event["model"]].append((event["number"], event["score"]))
-        models = {snapshot.version: snapshot for snapshot in snapshots.values()}
         for version, answers in by_version.items():
             model = scorer(models.get(version), FEATURES)
             self.findings.check("model is known", model.version == version, version)
@@ -336,10 +342,12 @@ class Verifier:
                 is_same = abs(score - answer) <= 1e-8
                 self.findings.check("score is the model's", is_same, (number, score, answer))
 
-    def _replay(self, examples: Sequence[Read], published: Iterable[Read]) -> Iterable[Snapshot]:
+    def _replay(
+        self, name: str, examples: Sequence[Read], published: Iterable[Read]
+    ) -> Iterable[Snapshot]:
         """Learn the examples in order and yield the snapshots at the offsets of those published."""
         ends = {decode_snapshot(read.value or b"").offset for read in published}
-        learner = LearnerStage(None, len(examples) + 1)
+        learner = LearnerStage(None, len(examples) + 1, name)
         start = 0
         for end, read in enumerate(examples, 1):
             if read.offset + 1 in ends or end == len(examples) or end - start == _CHUNK:

@@ -9,6 +9,7 @@ import orjson
 from agents.card import CardBatch
 from agents.learner import LearnerStage
 from agents.models.prior import PriorScorer
+from agents.models.registry import DEFAULT
 from agents.tasks import TaskStages
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
 from streams.decoding import Decoded, Input, decode_charges, decode_disputes
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _TABLES = (CARDS, SEEN, MERCHANTS, PENDING, DUE, ORPHANS)
 _LATEST = 4e9
+
+MODELS = {DEFAULT, *SETTINGS.challengers}
 
 
 class RealChecks(Checks):
@@ -75,24 +78,21 @@ class RealChecks(Checks):
 
     def _learned(self, examples: list[bytes]) -> Iterator[str]:
         """Compare every snapshot with that of a learner that learned the same undisturbed."""
-        snapshots = [
-            decode_snapshot(record.value or b"")
-            for record in self.broker.committed(self.topics.models)
-        ]
         log = self.broker.logs[self.topics.examples, 0]
         offsets = [record.offset for record in log.committed()]
-        learner = LearnerStage(None, len(examples) + 1)
-        undisturbed: dict[int, Snapshot] = {}
-        for offset, example in zip(offsets, examples, strict=True):
-            learner.learn(decode_examples([example]), [offset])
-            undisturbed[offset + 1] = learner.snapshot()
-        for snapshot in snapshots:
-            wanted = undisturbed.get(snapshot.offset)
-            if wanted is None or encode_snapshot(wanted) != encode_snapshot(snapshot):
-                yield f"the model {snapshot.version} is not that of an undisturbed run"
-        reached = [snapshot.offset for snapshot in snapshots]
-        if reached != sorted(reached):
-            yield f"an older model came after a newer one: {reached}"
+        for name, snapshots in _snapshots(self.broker, self.topics).items():
+            learner = LearnerStage(None, len(examples) + 1, name)
+            undisturbed: dict[int, Snapshot] = {}
+            for offset, example in zip(offsets, examples, strict=True):
+                learner.learn(decode_examples([example]), [offset])
+                undisturbed[offset + 1] = learner.snapshot()
+            for snapshot in snapshots:
+                wanted = undisturbed.get(snapshot.offset)
+                if wanted is None or encode_snapshot(wanted) != encode_snapshot(snapshot):
+                    yield f"the model {snapshot.version} is not that of an undisturbed run"
+            reached = [snapshot.offset for snapshot in snapshots]
+            if reached != sorted(reached):
+                yield f"an older model of {name} came after a newer one: {reached}"
 
     def _answers(self) -> list[str]:
         return [_without_time(r.value or b"") for r in self.broker.committed(self.topics.scored)]
@@ -102,11 +102,19 @@ class RealChecks(Checks):
 
 
 def has_learned_all(broker: Broker, topics: Topics) -> bool:
-    """Tell whether the newest model has learned all examples."""
-    examples, models = (broker.committed(topic) for topic in (topics.examples, topics.models))
-    if not examples or not models:
-        return not examples
-    return decode_snapshot(models[-1].value or b"").offset == examples[-1].offset + 1
+    """Tell whether the newest snapshot of every model has learned all examples."""
+    examples, models = broker.committed(topics.examples), _snapshots(broker, topics)
+    end = examples[-1].offset + 1 if examples else 0
+    return end == 0 or [models[name][-1].offset for name in sorted(models)] == [end] * len(MODELS)
+
+
+def _snapshots(broker: Broker, topics: Topics) -> dict[str, list[Snapshot]]:
+    """Return the snapshots of each model in the order in which they were published."""
+    snapshots: dict[str, list[Snapshot]] = {}
+    for record in broker.committed(topics.models):
+        snapshot = decode_snapshot(record.value or b"")
+        snapshots.setdefault((record.key or b"").decode(), []).append(snapshot)
+    return snapshots
 
 
 def _inputs(topic: str, number: int, records: list[Record]) -> list[Input]:

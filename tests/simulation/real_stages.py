@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from agents import metrics
 from agents.metrics import Latencies
+from agents.models import linear
 from agents.pipeline import Pipeline
 from agents.settings import Settings
 from agents.tasks import new_task
@@ -34,6 +35,7 @@ SETTINGS = Settings(
     negative_rate=1.0,
     snapshot_every_examples=5,
     snapshot_every_s=1.0,
+    challengers=(linear.KIND,),
 )
 """A cache so small that records leave it, and labels and snapshots so often that some come."""
 
@@ -76,8 +78,8 @@ class RealPipeline:
     def turn(self, patience_s: float) -> bool:
         pipeline = self._pipeline
         work = pipeline.engine.fetch(patience_s)
-        pipeline.settle_learner()
-        examples = pipeline.learner.fetch()
+        pipeline.settle_models()
+        examples = pipeline.learners.fetch()
         if work.frames:
             pipeline.score(work.frames)
         if work.inputs:

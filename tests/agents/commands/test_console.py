@@ -151,3 +151,10 @@ def test_file_that_cannot_be_published(name: str, content: bytes | None, message
     assert result.exit_code == 1
     assert result.output.startswith(f"Error: {message}")
     assert result.output.count("\n") == 1
+
+
+def test_a_challenger_that_is_no_model() -> None:
+    env = {"CHARGEWATCH_CHALLENGERS": "linear,oracle"}
+    result = invoke("worker", "--bootstrap-servers", "localhost:1", env=env)
+    assert result.exit_code == 2
+    assert result.output == "Error: challengers: expected some of additive, linear, got 'oracle'\n"

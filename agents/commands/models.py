@@ -1,0 +1,156 @@
+"""`chargewatch models`: lists the models, and decides which of them scores."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from agents import championship
+from agents.championship import DecisionError
+from agents.commands.connection import connect
+from agents.commands.model_files import read_model, write_model
+from agents.commands.options import with_settings
+from agents.model_book import ModelBook, as_loaded
+from agents.model_list import model_lines
+from agents.settings import Settings
+from schemas.control import CHAMPION_KEY, Champion, Loaded, encode_control, loaded_key
+from streams.client import Config
+from streams.clients import Clients
+from streams.follower import Follower
+from streams.publisher import Publisher
+from streams.topics import MODELS_BYTES_MAX, Topics
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_with_settings = with_settings("bootstrap_servers", "topic_prefix")
+
+
+class ListByDefault(click.Group):
+    """Takes `list` for the command when none is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `list` before options of its own."""
+        is_named = args and (not args[0].startswith("-") or args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, args if is_named else ["list", *args])
+
+
+@click.group("models", cls=ListByDefault, epilog="Example: chargewatch models promote linear")
+def command() -> None:
+    """List the models, and decide which of them scores; workers act on it at once.
+
+    The champion scores. Challengers (the setting of that name) learn from the same examples, and
+    score in shadow: their scores are told beside in the scored events.
+    """
+
+
+@command.command("list", epilog="Example: chargewatch models")
+@_with_settings
+def show(settings: Settings) -> None:
+    """List the models with how well they have scored the latest examples (the default).
+
+    Every example is scored before it is learned. Metrics look back over some 20,000 examples that
+    count: 50 frauds before they say much.
+    """
+    for line in model_lines(_Topic(settings).book):
+        click.echo(line)
+
+
+@command.command(epilog="Example: chargewatch models promote linear")
+@click.argument("name")
+@_with_settings
+def promote(settings: Settings, name: str) -> None:
+    """Let another model score."""
+    _decide(settings, lambda book: championship.promote(book, name))
+
+
+@command.command(epilog="Example: chargewatch models rollback")
+@_with_settings
+def rollback(settings: Settings) -> None:
+    """Let the previous champion score, frozen as it was when it was replaced.
+
+    Its learner goes on: `chargewatch models unfreeze` has its newest snapshot score. A second
+    rollback undoes the first.
+    """
+    _decide(settings, championship.roll_back)
+
+
+@command.command(epilog="Example: chargewatch models freeze")
+@_with_settings
+def freeze(settings: Settings) -> None:
+    """Keep the snapshot that scores now; the learner goes on learning."""
+    _decide(settings, championship.freeze)
+
+
+@command.command(epilog="Example: chargewatch models unfreeze")
+@_with_settings
+def unfreeze(settings: Settings) -> None:
+    """Let the champion's newest snapshot score again."""
+    _decide(settings, championship.unfreeze)
+
+
+@command.command(epilog="Example: chargewatch models save model.json")
+@click.argument("file", type=_FILE)
+@_with_settings
+def save(settings: Settings, file: Path) -> None:
+    """Write the model that scores now to a file."""
+    snapshot = _Topic(settings).book.scoring()
+    if snapshot is None:
+        raise DecisionError("the prior scores: there is no model to save yet")
+    write_model(file, snapshot)
+    click.echo(f"{snapshot.version} saved to {file}")
+
+
+@command.command(epilog="Example: chargewatch models load model.json")
+@click.argument("file", type=_FILE)
+@_with_settings
+def load(settings: Settings, file: Path) -> None:
+    """Let a model go on from that of a file, in place of what it has learned so far.
+
+    The file is of `chargewatch backtest --save-model` or `chargewatch models save`. The learner
+    goes on with the next example; workers score with it at once.
+    """
+    topic = _Topic(settings)
+    loaded = championship.load(read_model(file))
+    topic.write(loaded_key(loaded.snapshot.name), loaded)
+    click.echo(f"{loaded.snapshot.name}: goes on from {as_loaded(loaded, 0).version}")
+    if topic.book.champion.name == loaded.snapshot.name and topic.book.champion.frozen is not None:
+        click.echo("The champion is frozen: `chargewatch models unfreeze` lets this one score.")
+
+
+class _Topic:
+    """The topic `models` as it is now."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._name = Topics(settings.topic_prefix).models
+        _, self._config = connect(settings, self._name)
+        self.book = _read(self._config, self._name)
+
+    def write(self, key: bytes, record: Champion | Loaded) -> None:
+        """Write a control record, and wait until Kafka has it."""
+        publisher = Publisher(self._config | {"message.max.bytes": MODELS_BYTES_MAX})
+        publisher.publish(self._name, [(key, encode_control(record))])
+        publisher.flush()
+
+
+def _read(config: Config, topic: str) -> ModelBook:
+    book = ModelBook()
+    follower = Follower(Clients(config), topic, 0)
+    for messages in follower.read_to_end():
+        book.take((message.key(), message.value()) for message in messages)
+    follower.close()
+    return book
+
+
+def _decide(settings: Settings, decide: Callable[[ModelBook], Champion]) -> None:
+    """Make a decision on what is there, publish it, and tell what scores now."""
+    topic = _Topic(settings)
+    champion = decide(topic.book)
+    topic.write(CHAMPION_KEY, champion)
+    topic.book.take([(CHAMPION_KEY, encode_control(champion))])
+    click.echo(_told(topic.book))
+
+
+def _told(book: ModelBook) -> str:
+    snapshot = book.scoring()
+    version = "the prior" if snapshot is None else snapshot.version
+    how = "frozen at" if book.champion.frozen else "now at"
+    return f"{book.champion.name} scores, {how} {version}"
