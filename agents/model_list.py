@@ -1,14 +1,19 @@
 """The models of an installation in lines: who scores, and how well each of them has scored."""
 
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from agents.model_book import ModelBook
+from agents.models.experience import figures_of
 from schemas.snapshot import Snapshot
 
 _DAY_S = 86_400.0
-_HEADS = ("model", "role", "kind", "version", "examples", "up to", "days behind")
+_HEADS = (
+    *("model", "role", "kind", "version", "examples", "up to", "days behind"),
+    *("charges", "frauds", "AUC", "AP", "log loss", "Brier"),
+)
 _LEFT = 4  # columns of text
 
 
@@ -52,7 +57,7 @@ def model_lines(book: ModelBook) -> Iterator[str]:
 def _row(entry: Entry, newest: float) -> tuple[str, ...]:
     snapshot = entry.snapshot
     if snapshot is None:
-        return (entry.name, entry.role, "", "prior", "0", "", "")
+        return (entry.name, entry.role, "", "prior", *[""] * (len(_HEADS) - _LEFT))
     return (
         entry.name,
         entry.role,
@@ -61,4 +66,11 @@ def _row(entry: Entry, newest: float) -> tuple[str, ...]:
         f"{snapshot.examples:,}",
         f"{datetime.fromtimestamp(snapshot.created, UTC):%Y-%m-%d %H:%M}",
         f"{(newest - snapshot.created) / _DAY_S:.1f}",
+        *_figures(snapshot),
     )
+
+
+def _figures(snapshot: Snapshot) -> tuple[str, ...]:
+    charges, frauds, *shares = figures_of(snapshot)
+    written = ("" if math.isnan(share) else f"{share:.4f}" for share in shares)
+    return (f"{charges:,.0f}", f"{frauds:,.0f}", *written)

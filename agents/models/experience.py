@@ -1,4 +1,4 @@
-"""What a learner has seen so far, whatever it learns with: counts, and the calibration."""
+"""What a learner has seen so far, whatever it learns with: counts, calibration and metrics."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from agents.models.calibration import Calibration
+from agents.models.prequential import Figures, Prequential
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +22,7 @@ READY_FRAUDS, READY_CONTROLS = 50, 1000
 
 
 class Experience:
-    """Counts what is learned, and calibrates the log-odds that were given to it before.
+    """Counts what is learned, and calibrates and judges the log-odds that it was given before.
 
     Attributes
     ----------
@@ -38,6 +39,7 @@ class Experience:
         self.created = 0.0
         self._weight = self._fraud_weight = 0.0
         self._calibration = Calibration()
+        self._prequential = Prequential()
 
     def observe(
         self,
@@ -49,23 +51,20 @@ class Experience:
     ) -> None:
         """Count examples, with the log-odds that the model gave each before learning it."""
         learned = self.learned + np.cumsum(weights > 0.0) - (weights > 0.0)
-        counted = np.flatnonzero((stands_for > 0.0) & (learned >= WARM_UP_EXAMPLES))
-        observed = zip(
-            log_odds[counted].tolist(),
-            frauds[counted].tolist(),
-            stands_for[counted].tolist(),
-            created[counted].tolist(),
-            strict=True,
-        )
-        for example in observed:
-            self._calibration.observe(*example)
+        is_counted = (stands_for > 0.0) & (learned >= WARM_UP_EXAMPLES)
+        columns = (is_counted, log_odds, frauds, stands_for, created, weights)
+        # One after the other, so that nothing depends on how the examples come in batches.
+        for counts, odds, fraud, charges, charged_at, weight in zip(
+            *(column.tolist() for column in columns), strict=True
+        ):
+            if counts:
+                self._prequential.observe(odds, fraud, charges, self.curve)
+                self._calibration.observe(odds, fraud, charges, charged_at)
+            self._weight += weight
+            self._fraud_weight += weight * fraud
         self.examples += len(frauds)
         self.learned += int(np.count_nonzero(weights))
         self.frauds += int(np.count_nonzero(frauds))
-        # One after the other, so that the sums do not depend on how the examples come in batches.
-        for weight, fraud in zip(weights.tolist(), frauds.tolist(), strict=True):
-            self._weight += weight
-            self._fraud_weight += weight * fraud
         self.created = max(self.created, float(created.max(initial=0.0)))
 
     def curve(self) -> NDArray[np.float64]:
@@ -85,6 +84,7 @@ class Experience:
             "weight": self._weight,
             "fraud_weight": self._fraud_weight,
             "calibration": self._calibration.state(),
+            "prequential": self._prequential.state(),
         }
 
     @classmethod
@@ -96,6 +96,7 @@ class Experience:
         experience.learned, experience.frauds = state["learned"], state["frauds"]
         experience._weight, experience._fraud_weight = state["weight"], state["fraud_weight"]
         experience._calibration = Calibration.from_state(state["calibration"])
+        experience._prequential = Prequential.from_state(state["prequential"])
         return experience
 
 
@@ -104,3 +105,8 @@ def is_ready(snapshot: Snapshot) -> bool:
     state = snapshot.state["experience"]
     frauds, learned = int(state["frauds"]), int(state["learned"])
     return frauds >= READY_FRAUDS and learned - frauds >= READY_CONTROLS
+
+
+def figures_of(snapshot: Snapshot) -> Figures:
+    """Return how well a model has scored examples before it learned them."""
+    return Prequential.from_state(snapshot.state["experience"]["prequential"]).figures()

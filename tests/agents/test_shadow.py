@@ -27,22 +27,17 @@ if TYPE_CHECKING:
 SCHEMA = json.loads((Path(schemas.__file__).parent / "json/scored.schema.json").read_text())
 
 
-class Amounts:
+class Amounts(PriorScorer):
     """Scores by the amount alone, so that a test can tell what the score must be."""
 
-    version = "amounts-1"
-
     def __init__(self, scale: float) -> None:
+        super().__init__(FEATURES)
         self.scale = scale
 
     def predict(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """See `Scorer.predict`."""
         column = [feature.name for feature in FEATURES].index("amount")
         return np.exp(-vectors[:, column].astype(np.float64) / self.scale)
-
-    def contributions(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-        """See `Scorer.contributions`."""
-        return np.zeros(vectors.shape)
 
 
 @pytest.fixture(scope="module")
