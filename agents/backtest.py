@@ -96,6 +96,10 @@ class Backtest:
         for start, stop in _batches(events.times, self._max_batch):
             yield self._step(events.part(start, stop))
 
+    def learned(self) -> Snapshot | None:
+        """Return all that is learned by now, `None` when no label has come."""
+        return self._learner.snapshot() if self._learner.offset > 0 else None
+
     def _step(self, events: Events) -> Step:
         self._settle_model(float(events.times[0]))
         batch = CardBatch(events.rows, *events.lists)

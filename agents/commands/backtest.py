@@ -23,6 +23,7 @@ from rich.progress import (
 from rich.table import Table
 
 from agents.backtest import Backtest
+from agents.commands.model_files import write_model
 from agents.commands.options import with_settings
 from agents.commands.times import Time
 from agents.evaluation.gathering import Gathering
@@ -32,6 +33,7 @@ from agents.evaluation.summary import evaluate
 from agents.evaluation.wording import headlines
 from agents.replay import Replay
 from agents.settings import Settings, SettingsError
+from schemas.snapshot import Snapshot
 from streams.files import FileError, event_writer
 
 _DAY_S = 86_400.0
@@ -60,6 +62,12 @@ _FILE = click.Path(path_type=Path)
     metavar="DIR",
     help="Directory for report.html, metrics.json and rejected.jsonl",
 )
+@click.option(
+    "--save-model",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="File for what was learned, to go on from with `chargewatch models load`",
+)
 @with_settings()
 def command(
     settings: Settings,
@@ -71,6 +79,7 @@ def command(
     start: float | None,
     end: float | None,
     report: Path | None,
+    save_model: Path | None,
 ) -> None:
     """Score the charges of a file as a worker would, and learn from the disputes of another.
 
@@ -87,6 +96,8 @@ def command(
     if period[0] >= period[1]:
         raise click.UsageError("--from: expected a time before --to")
     _check_out(out, charges, disputes)
+    if save_model is not None:
+        _check_writable(save_model)
     settings = _with_horizon(settings, label_horizon)
     listing = nullcontext() if report is None else event_writer(_made(report) / "rejected.jsonl")
     gathering = Gathering(*period)
@@ -94,13 +105,13 @@ def command(
     with listing as listed:
         rejections = Rejections(listed)
         replay = Replay(charges, disputes, time.time() + settings.future_allowance_minutes * 60.0)
-        model = _score(settings, replay, out, gathering, rejections)
+        backtest = _score(settings, replay, out, gathering, rejections)
     seconds = time.monotonic() - began
     outcomes = gathering.outcomes()
     metrics: dict[str, Any] = {
         "files": [str(file) for file in (charges, disputes) if file],
         "label_horizon_days": settings.label_horizon_days,
-        "model": model,
+        "model": None if backtest.snapshot is None else backtest.snapshot.version,
         "charges_scored": gathering.charges,
         "duplicates": gathering.duplicates,
         "rejected": rejections.counts,
@@ -115,6 +126,8 @@ def command(
         _write(report / "metrics.json", orjson.dumps(metrics, option=orjson.OPT_INDENT_2))
         _write(report / "report.html", report_page(outcomes, metrics).encode())
         click.echo(f"Report: {report / 'report.html'}")
+    if save_model is not None:
+        _save(save_model, backtest.learned())
 
 
 def _check_out(out: Path, *inputs: Path | None) -> None:
@@ -122,6 +135,19 @@ def _check_out(out: Path, *inputs: Path | None) -> None:
         raise FileError(f"{out}: scored events are written as lines, so .jsonl is expected")
     if any(file is not None and out.resolve() == file.resolve() for file in inputs):
         raise FileError(f"{out}: is an input, and would be lost")
+
+
+def _check_writable(file: Path) -> None:
+    """Fail at once, and not after an hour of learning."""
+    if not file.parent.is_dir():
+        raise FileError(f"{file}: there is no directory {file.parent}")
+
+
+def _save(file: Path, learned: Snapshot | None) -> None:
+    if learned is None:
+        raise FileError(f"{file}: not written, as no label has come: nothing was learned")
+    write_model(file, learned)
+    click.echo(f"Model: {file}, {learned.version}")
 
 
 def _with_horizon(settings: Settings, days: float | None) -> Settings:
@@ -154,8 +180,8 @@ def _score(
     out: Path,
     gathering: Gathering,
     rejections: Rejections,
-) -> str | None:
-    """Score everything; return the version of the model at the end."""
+) -> Backtest:
+    """Score everything; return the backtest at its end."""
     backtest = Backtest(settings, time.time)
     with _progress() as show:
         for inputs in replay.survey():
@@ -172,7 +198,7 @@ def _score(
                     )
                     rejections.add(output.rejected)
                 show("scoring", part.inputs, replay.inputs)
-    return None if backtest.snapshot is None else backtest.snapshot.version
+    return backtest
 
 
 @contextmanager
