@@ -62,9 +62,9 @@ def others(seed: int) -> dict[str, tuple[Candidate, float]]:
     """Return river's adaptive ensembles and LightGBM, and how often each changes, in seconds."""
     tree = HoeffdingTreeClassifier(grace_period=50, delta=0.01)
     forests: dict[str, Classifier] = {
-        _FOREST: ARFClassifier(n_models=10, seed=seed),
+        _FOREST: ARFClassifier(n_models=5, seed=seed),
         "Mondrian forest (AMF)": AMFClassifier(n_estimators=5, seed=seed),
-        "streaming random patches": SRPClassifier(tree, n_models=3, seed=seed),
+        "streaming random patches": SRPClassifier(tree, n_models=3, subspace_size=0.3, seed=seed),
     }
     return {
         **{

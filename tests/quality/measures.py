@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -61,6 +62,7 @@ def quality(log_odds: NDArray[np.float64], recording: Recording, period: Period)
     fraud = recording.fraud[rows]
     score: NDArray[np.float64] = sigmoid(log_odds[rows])
     deciles = calibration(score, fraud)
+    top = deciles[-1]
     day = (recording.created[rows] // DAY_S).astype(np.int64)
     return Quality(
         known(average_precision(score, fraud)),
@@ -68,7 +70,7 @@ def quality(log_odds: NDArray[np.float64], recording: Recording, period: Period)
         known(card_precision(score, fraud, recording.card[rows], day)),
         known(brier(score, fraud)),
         known(calibration_error(deciles)),
-        deciles[-1].predicted / deciles[-1].observed,
+        top.predicted / top.observed if top.frauds else inf,
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from agents.backtest import Backtest
 from agents.evaluation.gathering import Gathering
+from agents.models.prior import PriorScorer
 from agents.replay import Replay
 from agents.settings import Settings
 from streams.features import FEATURES
@@ -126,17 +127,13 @@ class _Recorder(Backtest):
         """Learn nothing."""
 
 
-class _Given:
-    """A scorer that keeps the vectors of the last batch."""
-
-    version = "none"
+class _Given(PriorScorer):
+    """The prior, keeping the vectors of the last batch."""
 
     def __init__(self) -> None:
+        super().__init__(FEATURES)
         self.vectors = np.empty((0, len(FEATURES)), np.float32)
 
     def predict(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         self.vectors = vectors.copy()
-        return np.zeros(len(vectors))
-
-    def contributions(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-        return np.zeros(vectors.shape)
+        return super().predict(vectors)

@@ -34,13 +34,18 @@ def of_simulation(simulation: Simulation, horizon_days: float, kept_in: Path) ->
     )
 
 
+def write_simulation(simulation: Simulation, directory: Path) -> tuple[Path, Path]:
+    """Write the charges and the disputes of a simulation to files."""
+    charges, disputes = (directory / f"{topic}.jsonl" for topic in ("charges", "disputes"))
+    for file in (charges, disputes):
+        events = (event for event in simulation.events() if event.topic == file.stem)
+        write_events(file, (orjson.dumps(event.value) for event in events))
+    return charges, disputes
+
+
 def _simulated(simulation: Simulation, horizon_days: float) -> Recording:
     with tempfile.TemporaryDirectory(prefix="chargewatch-quality-") as directory:
-        files = [Path(directory, f"{topic}.jsonl") for topic in ("charges", "disputes")]
-        for file in files:
-            events = (event for event in simulation.events() if event.topic == file.stem)
-            write_events(file, (orjson.dumps(event.value) for event in events))
-        return record(files[0], files[1], horizon_days)
+        return record(*write_simulation(simulation, Path(directory)), horizon_days)
 
 
 def _kept(kept_in: Path, of: str, make: Callable[[], Recording]) -> Recording:
