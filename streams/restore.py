@@ -18,6 +18,7 @@ from streams.task import positions_of
 logger = logging.getLogger(__name__)
 
 _SHOWN_EVERY_S = 5.0
+_HANGING_S = 60.0  # longer than any transaction may stay open
 
 
 class StateLostError(OperationalError):
@@ -77,19 +78,27 @@ def restore(
     StateLostError
         When there are offsets but no state.
     """
-    began = shown = monotonic()
+    began = shown = came = monotonic()
     progress.position, progress.end = seek_to_store(store, follower, number)
     for messages in _up_to(offsets, store, follower, number):
         if messages:
             apply(store, messages)
             progress.position = cast("int", messages[-1].offset()) + 1
             progress.records += len(messages)
+            came = monotonic()
         if progress.stop.is_set():
             raise RestoreStoppedError(f"task {number}")
         if monotonic() - shown > _SHOWN_EVERY_S:
             shown = monotonic()
             left = progress.end - progress.position
             logger.info("task %d: restored %d records, %d left", number, progress.records, left)
+            if shown - came > _HANGING_S:
+                logger.warning(
+                    "task %d: nothing comes of its changelog after offset %d. If no broker is "
+                    "away, a transaction hangs there: kafka-transactions.sh finds it "
+                    "(find-hanging) and ends it (abort)",
+                    number, progress.position,
+                )  # fmt: skip
     seconds = monotonic() - began
     logger.info("task %d: restored %d records in %.1f s", number, progress.records, seconds)
 
