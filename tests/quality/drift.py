@@ -33,7 +33,7 @@ DELAY_SCALE = 0.2
 BEFORE_DAYS = 12
 """Days before the change whose average precision is the earlier one."""
 
-WINDOW_DAYS = 3
+WINDOW_DAYS = 5
 """Days that are taken together to tell whether it is back: that of one day is noisy."""
 
 RECOVERED = 0.9
@@ -72,8 +72,8 @@ class Recovery:
     lowest, lowest_frozen
         Of the worst window after it.
     days_to_recover
-        From the change until the online model has been back for a window's length, infinite if it
-        never was.
+        From the change until the end of the first window in which the online model was back,
+        infinite if there is none.
     days_of_labels
         As many days' worth of frauds made after the change had been disputed by then.
     afterwards, afterwards_frozen
@@ -119,20 +119,18 @@ def recovery(recording: Recording, changed_at: float) -> Recovery:
         return precision(log_odds, recording, (age >= first) & (age < end))
 
     windows = range(last + 2 - WINDOW_DAYS)
+    after = [between(online, first, first + WINDOW_DAYS) for first in windows]
     earlier = between(online, -BEFORE_DAYS, 0)
-    back = [
-        first for first in windows
-        if between(online, first, first + WINDOW_DAYS) >= RECOVERED * earlier
-    ]  # fmt: skip
+    back = [first for first in windows if after[first] >= RECOVERED * earlier]
     days = float(back[0] + WINDOW_DAYS) if back else inf
-    settled = int(days) if back else windows[-1]
+    settled = int(min(days, windows[-1]))
     days_shown = list(range(-BEFORE_DAYS, last + 1))
     return Recovery(
         day=days_shown,
         online=[between(online, day, day + 1) for day in days_shown],
         frozen=[between(frozen, day, day + 1) for day in days_shown],
         earlier=earlier,
-        lowest=min(between(online, first, first + WINDOW_DAYS) for first in windows),
+        lowest=min(after),
         lowest_frozen=min(between(frozen, first, first + WINDOW_DAYS) for first in windows),
         days_to_recover=days,
         days_of_labels=_days_of_labels(recording, changed_at, days),
@@ -203,7 +201,7 @@ def _days_of_labels(recording: Recording, changed_at: float, days: float) -> flo
 
 def _table(name: str, by_seed: Mapping[int, Recovery]) -> Table:
     columns = (
-        "seed", "AP before", "lowest 3 days", "... frozen", "days to recover", "days of labels",
+        "seed", "AP before", f"lowest {WINDOW_DAYS} days", "... frozen", "days to recover", "days of labels",
         "AP afterwards", "... frozen",
     )  # fmt: skip
     rows = [
