@@ -201,8 +201,8 @@ def _days_of_labels(recording: Recording, changed_at: float, days: float) -> flo
 
 def _table(name: str, by_seed: Mapping[int, Recovery]) -> Table:
     columns = (
-        "seed", "AP before", f"lowest {WINDOW_DAYS} days", "... frozen", "days to recover", "days of labels",
-        "AP afterwards", "... frozen",
+        "seed", "AP before", f"lowest {WINDOW_DAYS} days", "... frozen", "days to recover",
+        "days of labels", "AP afterwards", "... frozen",
     )  # fmt: skip
     rows = [
         [
