@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import orjson
 
 from agents.card import CardBatch
 from agents.learner import LearnerStage
+from agents.model_book import ModelBook, as_loaded
 from agents.models.prior import PriorScorer
 from agents.models.registry import DEFAULT
 from agents.tasks import TaskStages
+from schemas.control import Loaded, decode_loaded, loaded_key
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
 from streams.decoding import Decoded, Input, decode_charges, decode_disputes
 from streams.features import FEATURES
@@ -19,11 +22,13 @@ from streams.state import CARDS, DUE, MERCHANTS, ORPHANS, PENDING, SEEN, TaskSta
 from streams.store import MemoryStore
 from tests.simulation.checks import Checks, differences
 from tests.simulation.disk import EVERYTHING
+from tests.simulation.operator import model
 from tests.simulation.real_stages import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from streams.events import Rows
     from streams.topics import Topics
     from tests.simulation.broker import Broker
     from tests.simulation.partition_log import Record
@@ -80,19 +85,24 @@ class RealChecks(Checks):
         """Compare every snapshot with that of a learner that learned the same undisturbed."""
         log = self.broker.logs[self.topics.examples, 0]
         offsets = [record.offset for record in log.committed()]
+        rows = [(o, decode_examples([e])) for o, e in zip(offsets, examples, strict=True)]
+        book = _book(self.broker, self.topics)
         for name, snapshots in _snapshots(self.broker, self.topics).items():
-            learner = LearnerStage(None, len(examples) + 1, name)
-            undisturbed: dict[int, Snapshot] = {}
-            for offset, example in zip(offsets, examples, strict=True):
-                learner.learn(decode_examples([example]), [offset])
-                undisturbed[offset + 1] = learner.snapshot()
-            for snapshot in snapshots:
-                wanted = undisturbed.get(snapshot.offset)
-                if wanted is None or encode_snapshot(wanted) != encode_snapshot(snapshot):
-                    yield f"the model {snapshot.version} is not that of an undisturbed run"
-            reached = [snapshot.offset for snapshot in snapshots]
-            if reached != sorted(reached):
-                yield f"an older model of {name} came after a newer one: {reached}"
+            for loaded, since in groupby(snapshots, lambda snapshot: snapshot.loaded):
+                yield from _followed(name, loaded, list(since), rows)
+            loads = [loaded for loaded, _ in groupby(s.loaded for s in snapshots)]
+            places = [self._loads(name).index(loaded) for loaded in loads]
+            if places != sorted(set(places)):
+                yield f"{name}: a model loaded earlier came back: {loads}"
+            last = book.loaded(name)
+            if last is not None and loads[-1] != last.id:
+                yield f"{name}: goes on from {loads[-1]!r}, not from {last.id}, which came last"
+
+    def _loads(self, name: str) -> list[str]:
+        """Return the ids of the models loaded of a name in their order, none first."""
+        key = loaded_key(name)
+        records = [r for r in self.broker.committed(self.topics.models) if r.key == key]
+        return ["", *(decode_loaded(record.value or b"").id for record in records)]
 
     def _answers(self) -> list[str]:
         return [_without_time(r.value or b"") for r in self.broker.committed(self.topics.scored)]
@@ -102,18 +112,56 @@ class RealChecks(Checks):
 
 
 def has_learned_all(broker: Broker, topics: Topics) -> bool:
-    """Tell whether the newest snapshot of every model has learned all examples."""
-    examples, models = broker.committed(topics.examples), _snapshots(broker, topics)
-    end = examples[-1].offset + 1 if examples else 0
-    return end == 0 or [models[name][-1].offset for name in sorted(models)] == [end] * len(MODELS)
+    """Tell whether every model goes on from what was loaded, and has learned all examples."""
+    examples, book = broker.committed(topics.examples), _book(broker, topics)
+    if not examples:
+        return True
+    end = examples[-1].offset + 1
+    newest = [(book.snapshot(name), book.loaded(name)) for name in sorted(MODELS)]
+    return all(
+        snapshot is not None
+        and snapshot.offset == end
+        and (loaded is None or snapshot.loaded == loaded.id)
+        for snapshot, loaded in newest
+    )
+
+
+def _followed(
+    name: str, loaded: str, found: list[Snapshot], rows: list[tuple[int, Rows]]
+) -> Iterator[str]:
+    """Compare snapshots that go on from one model, or from none, with an undisturbed learner's."""
+    (began, *others) = {snapshot.loaded_at for snapshot in found}
+    if others:
+        yield f"{name}: {loaded} was loaded at {began}, and at {others}"
+    start = as_loaded(Loaded(loaded, model(10 + int(loaded, 16))), began) if loaded else None
+    learner = LearnerStage(start, len(rows) + 100, name)
+    undisturbed = {began: learner.snapshot()} if loaded else {}
+    for offset, example in rows:
+        if offset >= began:
+            learner.learn(example, [offset])
+            undisturbed[offset + 1] = learner.snapshot()
+    for snapshot in found:
+        wanted = undisturbed.get(snapshot.offset)
+        if wanted is None or encode_snapshot(wanted) != encode_snapshot(snapshot):
+            yield f"the model {snapshot.version} is not that of an undisturbed run"
+    reached = [snapshot.offset for snapshot in found]
+    if reached != sorted(reached):
+        yield f"an older model of {name} came after a newer one: {reached}"
+
+
+def _book(broker: Broker, topics: Topics) -> ModelBook:
+    book = ModelBook()
+    book.take((record.key, record.value) for record in broker.committed(topics.models))
+    return book
 
 
 def _snapshots(broker: Broker, topics: Topics) -> dict[str, list[Snapshot]]:
     """Return the snapshots of each model in the order in which they were published."""
     snapshots: dict[str, list[Snapshot]] = {}
     for record in broker.committed(topics.models):
-        snapshot = decode_snapshot(record.value or b"")
-        snapshots.setdefault((record.key or b"").decode(), []).append(snapshot)
+        name = (record.key or b"").decode()
+        if name in MODELS:
+            snapshots.setdefault(name, []).append(decode_snapshot(record.value or b""))
     return snapshots
 
 

@@ -18,6 +18,7 @@ from tests.simulation.counting import CountingPipeline
 from tests.simulation.counting_checks import CountingChecks
 from tests.simulation.events import Inputs
 from tests.simulation.faults import Coverage, Fault, Faults
+from tests.simulation.operator import Operator
 from tests.simulation.real_checks import RealChecks, has_learned_all
 from tests.simulation.real_stages import SETTINGS, RealPipeline
 from tests.simulation.scheduling import Scheduler
@@ -114,6 +115,8 @@ class Simulation:
             self._add_worker()
         troubles = Troubles(random, self.broker, self._workers, self._add_worker)
         troubles.draw(self._inputs.window_s)
+        if variant.is_real:
+            Operator(random, topics, self.broker, SETTINGS.challengers)
 
     def run(self) -> None:
         """Run it to its end.

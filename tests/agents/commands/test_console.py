@@ -51,7 +51,7 @@ def test_unknown_verb() -> None:
     assert "No such command 'scroe'" in result.output
 
 
-@pytest.mark.parametrize("verb", ["topics", "watch", "simulate"])
+@pytest.mark.parametrize("verb", ["topics", "watch", "simulate", "models"])
 def test_no_broker_configured(verb: str) -> None:
     result = invoke(verb)
     assert result.exit_code == 2
