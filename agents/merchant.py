@@ -199,6 +199,7 @@ class MerchantStage:
         answers["created"] = charges["created"]
         answers["vector"] = vectors
         answers["score"] = scorer.predict(vectors)
+        answers["risk"] = scorer.risks(answers["score"])
         answers["reasons"], answers["reason_count"] = self._reasons.pick(
             vectors, scorer.contributions(vectors)
         )

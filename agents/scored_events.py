@@ -44,11 +44,12 @@ def encode_scored(
     actions = [_ACTIONS[code] for code in answers["action"].tolist()]
     at = b',"scored_at":%.6f' % scored_at
     return [
-        b'%b,"score":%.9g,"action":%b,"reasons":%b,"model":"%b"%b%b}'
-        % (head, score, action, why, model, at, _DUPLICATE if duplicate else end)
-        for head, score, action, why, model, duplicate, end in zip(
+        b'%b,"score":%.9g,"risk":%d,"action":%b,"reasons":%b,"model":"%b"%b%b}'
+        % (head, score, risk, action, why, model, at, _DUPLICATE if duplicate else end)
+        for head, score, risk, action, why, model, duplicate, end in zip(
             heads,
             answers["score"].tolist(),
+            answers["risk"].tolist(),
             actions,
             whys,
             answers["model"].tolist(),

@@ -37,6 +37,10 @@ class Scored(Struct, frozen=True, omit_defaults=True):
             description="calibrated probability that the charge will be disputed as fraudulent",
         ),
     ]
+    risk: Annotated[
+        int,
+        Meta(ge=0, le=99, description="the score's place among those of recent charges, in %"),
+    ]
     action: Annotated[Action, Meta(description="the intervention")]
     reasons: Annotated[
         tuple[Reason, ...],

@@ -43,6 +43,7 @@ PENDING = np.dtype(
         ("score", "f8"),
         ("labels", "u1"),
         ("action", "u1"),
+        ("risk", "u1"),
         ("reason_count", "u1"),
         ("reasons", "u1", (5,)),
         ("model", "S32"),

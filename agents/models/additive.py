@@ -199,7 +199,9 @@ class AdditiveScorer:
             np.array(state["widths"], np.float64),
             _decode_cells(state["cells"], len(features))[0],
         )
-        self._curve = Experience.from_snapshot(snapshot).curve()
+        experience = Experience.from_snapshot(snapshot)
+        self._curve = experience.curve()
+        self._reference = experience.reference(self._curve)
 
     def predict(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the calibrated probability of fraud of each row, shape (N,)."""
@@ -207,6 +209,10 @@ class AdditiveScorer:
             calibrated(self.log_odds(vectors), self._curve)
         )
         return probabilities
+
+    def risks(self, scores: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """Return the risk of each score, 0 to 99."""
+        return self._reference.risks(scores)
 
     def log_odds(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the log-odds before calibration, shape (N,)."""

@@ -27,6 +27,7 @@ import numpy as np
 
 from agents.models.kernels import interpolate
 from agents.models.prior import BASE_RATE
+from agents.models.risk import USUAL, Reference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +48,7 @@ PRIOR_CHARGES = 10.0
 """Charges that speak for the model's own probability at each knot, before any were counted."""
 
 PRIOR_CHARGES_OF_RATE = 1000.0
-"""Charges that speak for the usual rate of fraud, before any were counted."""
+"""Charges that speak for the usual rate and scores, before any were counted."""
 
 TILT = 1e-6
 """Least slope of the curve: charges that isotonic regression pools keep the model's order."""
@@ -102,6 +103,13 @@ class Calibration:
         charges = self._charges + PRIOR_CHARGES
         share = isotonic(frauds / charges, charges)
         return np.asarray(np.log(share / (1.0 - share)) + TILT * _KNOTS)
+
+    def reference(self, curve: NDArray[np.float64]) -> Reference:
+        """Return the distribution of the scores that `curve` gives to the charges counted."""
+        usual = USUAL.share_up_to(curve) * PRIOR_CHARGES_OF_RATE
+        below = np.cumsum(self._charges) - 0.5 * self._charges
+        shares = (below + usual) / (self._charges.sum() + PRIOR_CHARGES_OF_RATE)
+        return Reference(curve, shares)
 
     def state(self) -> dict[str, Any]:
         """Return all of it as plain numbers."""

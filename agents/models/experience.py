@@ -12,6 +12,7 @@ from agents.models.prequential import Figures, Prequential
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from agents.models.risk import Reference
     from schemas.snapshot import Snapshot
 
 WARM_UP_EXAMPLES = 1000
@@ -75,6 +76,10 @@ class Experience:
         """
         share = self._fraud_weight / max(self._weight, 1.0)
         return self._calibration.curve(share if 0.0 < share < 1.0 else None)
+
+    def reference(self, curve: NDArray[np.float64]) -> Reference:
+        """Return how the scores that `curve` gives lie; see `Calibration.reference`."""
+        return self._calibration.reference(curve)
 
     def state(self) -> dict[str, Any]:
         """Return all but `examples` and `created`, which a snapshot names, as plain numbers."""

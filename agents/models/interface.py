@@ -28,6 +28,9 @@ class Scorer(Protocol):
     def predict(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the probability of fraud of each row of `vectors`, shape (N, features)."""
 
+    def risks(self, scores: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """Return the risk of each of its scores: its place among recent ones, 0 to 99."""
+
     def contributions(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the log-odds each feature adds against its mean, shape (N, features)."""
 

@@ -196,7 +196,9 @@ class LinearScorer:
         self._deviations = np.array([variance**0.5 for variance in state["variances"]])
         self._weights = np.array(state["weights"], np.float64)
         self._intercept = float(state["intercept"])
-        self._curve = Experience.from_snapshot(snapshot).curve()
+        experience = Experience.from_snapshot(snapshot)
+        self._curve = experience.curve()
+        self._reference = experience.reference(self._curve)
 
     def predict(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the calibrated probability of fraud of each row, shape (N,)."""
@@ -204,6 +206,10 @@ class LinearScorer:
             calibrated(self.log_odds(vectors), self._curve)
         )
         return probabilities
+
+    def risks(self, scores: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """Return the risk of each score, 0 to 99."""
+        return self._reference.risks(scores)
 
     def log_odds(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the log-odds before calibration: those of river's `predict_proba_one`."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agents.models.kernels import sigmoid, transform
+from agents.models.risk import USUAL
 from agents.models.transforms import transform_codes
 
 if TYPE_CHECKING:
@@ -91,6 +92,10 @@ class PriorScorer:
             log_odds += added
         probabilities: NDArray[np.float64] = sigmoid(log_odds)
         return probabilities
+
+    def risks(self, scores: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """Return the risk of each score, 0 to 99."""
+        return USUAL.risks(scores)
 
     def contributions(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the log-odds each feature adds to the base rate, shape (N, features)."""

@@ -102,6 +102,10 @@ class Recording:
         self.vectors = vectors.copy()
         return self._scorer.predict(vectors)
 
+    def risks(self, scores: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """See `Scorer.risks`."""
+        return self._scorer.risks(scores)
+
     def contributions(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """See `Scorer.contributions`."""
         return self._scorer.contributions(vectors)
