@@ -27,6 +27,7 @@ SETTINGS = {
     "CHARGEWATCH_ORPHAN_WAIT_HOURS": str(24 * ORPHAN_WAIT_DAYS),
     "CHARGEWATCH_DISPUTE_RETENTION_DAYS": "200",
     "CHARGEWATCH_NEGATIVE_RATE": "1.0",
+    "CHARGEWATCH_CHALLENGERS": "linear",
 }
 """Of the workers: every charge becomes an example, and soon."""
 
