@@ -56,9 +56,9 @@ class Dataset:
         self._events: list[Event] = []
         self._places: list[int] = []
         for event in simulation.events():
-            if event.topic == "charges":
-                self._places.append(len(self._events))
             is_charge = event.topic == "charges"
+            if is_charge:
+                self._places.append(len(self._events))
             self._events.append(Event(is_charge, event.key, orjson.dumps(event.value)))
             if len(self._places) > charges:
                 break

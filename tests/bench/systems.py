@@ -89,7 +89,7 @@ def _kafka_streams() -> list[str]:
 
 
 OURS = System("chargewatch", worker, 150_000, 300_000, "exactly_once")
-CEILING = System("confluent-kafka alone", _ceiling, 150_000, 300_000)
+CEILING = System("confluent-kafka alone", _ceiling, 50_000, 400_000)
 FAUST = System("Faust, windowed tables", _faust, 1_000, 6_000, env={"BENCH_TABLES": "windowed"})
 FAUST_ONE = System("Faust, one table a stage", _faust, 3_000, 20_000, env={"BENCH_TABLES": "one"})
 QUIX = System("Quix Streams", _quix, 20_000, 100_000, "exactly_once")

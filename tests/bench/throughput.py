@@ -104,8 +104,8 @@ def throughput(
     data = Dataset(most, time.time() - (DAYS + 1.0) * _DAY_S)
     lines = [Line(s.name, s.guarantee, s.measured, []) for s in systems]
     for number in range(rounds):
-        for system, line in zip(systems, lines, strict=True):
-            prefix = f"bench-{number}-{len(line.runs)}-{systems.index(system)}."
+        for place, (system, line) in enumerate(zip(systems, lines, strict=True)):
+            prefix = f"bench-{number}-{place}."
             with Installation(config, prefix) as installation:
                 run = measure(system, installation, data, directory / prefix)
             line.runs.append(run)
