@@ -13,7 +13,7 @@ from agents.backtest import MODEL_INTERVAL_S
 from agents.models.registry import DEFAULT, KINDS
 from tests.quality.contestants import LightGBM, Prior, Registered, River
 from tests.quality.findings import Findings, Table
-from tests.quality.measures import quality
+from tests.quality.measures import precision, quality
 from tests.quality.prequential import averaged, calibrated, run
 
 if TYPE_CHECKING:
@@ -117,8 +117,9 @@ def _table(trial: Trial, period: Period, results: dict[str, Result]) -> Table:
 
 def _line(trial: Trial, period: Period, name: str, result: Result) -> list[str]:
     scores, before = result
-    measured = quality(scores.charges, trial.recording, period)
-    uncalibrated = "" if before is None else _precision(trial, period, before)
+    recording = trial.recording
+    measured = quality(scores.charges, recording, period)
+    rows = period.rows(recording)
     return [
         f"{name} (default)" if name == DEFAULT else name,
         f"{measured.average_precision:.3f}",
@@ -127,12 +128,7 @@ def _line(trial: Trial, period: Period, name: str, result: Result) -> list[str]:
         f"{measured.brier:.5f}",
         f"{100.0 * measured.calibration_error:.3f}",
         f"{measured.top_decile:.2f}",
-        uncalibrated,
+        "" if before is None else f"{precision(before.charges, recording, rows):.3f}",
         f"{scores.learn_us:,.0f}",
         f"{scores.score_us:,.1f}",
     ]
-
-
-def _precision(trial: Trial, period: Period, scores: Scores) -> str:
-    measured = quality(scores.charges, trial.recording, period)
-    return f"{measured.average_precision:.3f}"
