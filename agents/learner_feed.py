@@ -24,6 +24,8 @@ from streams.topics import Topics
 logger = logging.getLogger(__name__)
 
 _EXAMPLES_AT_A_TIME = 1000
+_OF_A_CHALLENGER_AT_A_TIME = 100
+"""Fewer, as charges wait for a turn to end: a challenger with a week to work off takes its time."""
 
 
 class LearnerFeed:
@@ -67,10 +69,10 @@ class LearnerFeed:
         self._follower.close()
         logger.info("learner of %s: stopped", self._name)
 
-    def fetch(self) -> list[Message]:
-        """Return the examples that are here; the same again until they are learned."""
+    def fetch(self, limit: int) -> list[Message]:
+        """Return at most `limit` examples that are here; the same again until they are learned."""
         if not self._fetched:
-            self._fetched = self._follower.take(_EXAMPLES_AT_A_TIME)
+            self._fetched = self._follower.take(limit)
         return self._fetched
 
     def learn(self, messages: Sequence[Message]) -> None:
@@ -163,6 +165,7 @@ class Learners:
         self._clients = clients
         self._producer = producer
         self._feeds: dict[str, LearnerFeed] = {}
+        self._limits: dict[str, int] = {}
 
     @property
     def is_running(self) -> bool:
@@ -172,6 +175,7 @@ class Learners:
     def run(self, names: Iterable[str], book: ModelBook) -> None:
         """Run just the learners of these models, from their newest snapshots."""
         wanted = list(names)
+        self._limits = {book.champion.name: _EXAMPLES_AT_A_TIME}
         for name in self._feeds.keys() - set(wanted):
             self._feeds.pop(name).close()
         for name in wanted:
@@ -193,7 +197,10 @@ class Learners:
 
     def fetch(self) -> Lessons:
         """Return the examples that are here; the same again until they are learned."""
-        lessons = [(feed, feed.fetch()) for feed in self._feeds.values()]
+        lessons = [
+            (feed, feed.fetch(self._limits.get(name, _OF_A_CHALLENGER_AT_A_TIME)))
+            for name, feed in self._feeds.items()
+        ]
         return [(feed, messages) for feed, messages in lessons if messages]
 
     def learn(self, lessons: Lessons) -> None:

@@ -265,12 +265,18 @@ def _check_configs(admin: Admin, topics: Topics) -> dict[str, str]:
         if "compact" not in policy.split(","):
             raise TopicsError(f"topic {name} has cleanup.policy={policy}: it must be compacted")
     sizes = {name: int(configs[name]["max.message.bytes"].value) for name in names}
-    if sizes[topics.rejected] > max(sizes[topics.charges], sizes[topics.disputes]):
-        return {}
-    return {
-        topics.rejected: f"max.message.bytes={sizes[topics.rejected]} leaves no room for the "
-        f"headers of the largest rejected input; set {REJECTED_BYTES_MAX}"
-    }
+    warnings = {}
+    if sizes[topics.rejected] <= max(sizes[topics.charges], sizes[topics.disputes]):
+        warnings[topics.rejected] = (
+            f"max.message.bytes={sizes[topics.rejected]} leaves no room for the headers of the "
+            f"largest rejected input; set {REJECTED_BYTES_MAX}"
+        )
+    if sizes[topics.models] < MODELS_BYTES_MAX:
+        warnings[topics.models] = (
+            f"max.message.bytes={sizes[topics.models]} may be too little to promote or freeze a "
+            f"model; set {MODELS_BYTES_MAX}"
+        )
+    return warnings
 
 
 def _failed_as(code: int, future: "Future[Any]") -> bool:
