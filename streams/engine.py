@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 _ANSWER_S = 2.0  # after which it is asked again
 _HEARTBEAT_MS = 1000  # a member hears of a rebalance by the answer to a heartbeat
 _SESSIONS_WITHOUT_POLL = 3
+_ABORTED_WITHIN_S = 20.0  # of its timeout, a transaction that was left open
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ class Engine:
         self._membership = Membership(
             self._consumer,
             settings.application_id,
+            settings.session_timeout_ms / 1e3 + _ABORTED_WITHIN_S,
             self._topic_of,
             clients,
             topics.changelog,

@@ -1,7 +1,7 @@
 """Reading one partition of our own from an offset on, outside the consumer group."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import cast
 
 from confluent_kafka import (
@@ -34,8 +34,6 @@ class Follower:
         What to follow.
     offset
         Where to begin; the partition's beginning when `None`.
-    group
-        The consumer group whose offsets can be asked for; it is never joined.
     """
 
     def __init__(
@@ -44,11 +42,10 @@ class Follower:
         topic: str,
         partition: int,
         offset: int | None = None,
-        group: str = "chargewatch.follower",
     ) -> None:
         self._consumer = clients.consumer(
             {
-                "group.id": group,
+                "group.id": "chargewatch.follower",  # required, and never joined
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "isolation.level": "read_committed",
@@ -98,17 +95,6 @@ class Follower:
             lambda: self._consumer.get_watermark_offsets(partition, timeout=_ANSWER_S)
         )
         return low, high
-
-    def committed(self, partitions: Sequence[TopicPartition]) -> list[int]:
-        """Return the group's offset of each partition, negative where it has none.
-
-        Waits for transactions that carry offsets of these partitions, so that what an earlier
-        owner has committed is in its changelog when this returns.
-        """
-        found = self._patience.ask(
-            lambda: self._consumer.committed(list(partitions), timeout=_ANSWER_S)
-        )
-        return [partition.offset for partition in found]
 
     def take(self, limit: int) -> list[Message]:
         """Return at most `limit` messages that are here already."""

@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from streams.clients import Clients
 from streams.follower import Follower
+from streams.group_offsets import decided_offsets
 from streams.restore import Progress, RestoreStoppedError, restore
 from streams.standby import Standbys
 from streams.store import Store
@@ -64,6 +65,8 @@ class Membership:
         The group's member.
     group
         The group's name.
+    decided_after_s
+        Seconds after which every transaction has ended.
     topic_of
         Topic of each source of a task, `charges` being one.
     clients
@@ -89,6 +92,7 @@ class Membership:
         self,
         consumer: Consumer,
         group: str,
+        decided_after_s: float,
         topic_of: Mapping[str, str],
         clients: Clients,
         changelog: str,
@@ -100,6 +104,7 @@ class Membership:
         self.has_joined = False
         self._consumer = consumer
         self._group = group
+        self._decided_after_s = decided_after_s
         self._topic_of = topic_of
         self._clients = clients
         self._changelog = changelog
@@ -172,9 +177,9 @@ class Membership:
         self._standbys.take_over(number)
         store = self._factory.open_store(number)
         try:
-            follower = Follower(self._clients, self._changelog, number, group=self._group)
+            offsets = self._offsets(number, progress)
+            follower = Follower(self._clients, self._changelog, number)
             try:
-                offsets = self._offsets(follower, number)
                 restore(store, follower, number, progress, offsets)
                 task = self._factory.new_task(number, store)
                 return task, task.stored_positions() or self._beginnings(follower, number)
@@ -184,10 +189,17 @@ class Membership:
             store.close()
             raise
 
-    def _offsets(self, follower: Follower, number: int) -> Positions:
+    def _offsets(self, number: int, progress: Progress) -> Positions:
         """Ask for the group's offset of each source; it must come before the restore."""
         sources = {source: self._partition(source, number) for source in self._topic_of}
-        return dict(zip(sources, follower.committed(list(sources.values())), strict=True))
+        offsets = decided_offsets(
+            self._clients,
+            self._group,
+            list(sources.values()),
+            self._decided_after_s,
+            progress.stop,
+        )
+        return dict(zip(sources, offsets, strict=True))
 
     def _beginnings(self, follower: Follower, number: int) -> Positions:
         """Return where a task begins that has never run: at the first messages there are."""

@@ -31,6 +31,8 @@ class Patience:
         Set it to wait no longer.
     on_wait
         Called now and then while something waits.
+    rest
+        Lets seconds pass.
     """
 
     def __init__(
@@ -39,7 +41,7 @@ class Patience:
         self.stopping = Event()
         self.on_wait: Callable[[], None] = _nothing
         self._clock = clock
-        self._rest = rest
+        self.rest = rest
 
     def waiting(self) -> "Waiting":
         """Begin to wait."""
@@ -60,11 +62,7 @@ class Patience:
             try:
                 return question()
             except KafkaException as exception:
-                error: KafkaError = exception.args[0]
-                if error.code() not in _PASSING:
-                    raise
-                waiting.say(error.str())
-                self._rest(_ASKED_EVERY_S)
+                waiting.bear(exception)
 
 
 class Waiting:
@@ -74,6 +72,14 @@ class Waiting:
         self._patience = patience
         self._clock = clock
         self._said_at = clock()
+
+    def bear(self, exception: KafkaException) -> None:
+        """Rest after an error that passes by itself; raise any other."""
+        error: KafkaError = exception.args[0]
+        if error.code() not in _PASSING:
+            raise exception
+        self.say(error.str())
+        self._patience.rest(_ASKED_EVERY_S)
 
     def say(self, what: str) -> None:
         """Say it, if it was not said lately.

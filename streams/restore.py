@@ -135,19 +135,20 @@ def seek_to_store(store: Store, follower: Follower, number: int) -> tuple[int, i
 def _up_to(
     offsets: Mapping[str, int], store: Store, follower: Follower, number: int
 ) -> Iterator[Sequence[Message]]:
-    """Yield the changelog up to its end, and up to the offsets; perhaps nothing for a while."""
+    """Yield the changelog up to an end at which all is decided; perhaps nothing for a while."""
     yield from follower.read_to_end()
-    while _is_behind(positions := positions_of(TaskState(store)), offsets):
-        if not follower.is_at_end:
-            yield follower.read()
-        elif positions is None:
-            raise StateLostError(
-                f"task {number} has committed offsets but no state: was its changelog deleted? "
-                "Restore the topic, or reset the application to begin anew"
-            )
-        else:  # written without transactions by two at a time, or its newest part is lost
-            logger.warning("task %d: its state is behind its offsets, and goes on", number)
-            return
+    while not follower.is_at_end:  # what follows waits for its transaction to be decided
+        yield follower.read()
+    positions = positions_of(TaskState(store))
+    if not _is_behind(positions, offsets):
+        return
+    if positions is None:
+        raise StateLostError(
+            f"task {number} has committed offsets but no state: was its changelog deleted? "
+            "Restore the topic, or reset the application to begin anew"
+        )
+    # Written without transactions by two at a time, or its newest part is lost.
+    logger.warning("task %d: its state is behind its offsets, and goes on", number)
 
 
 def _is_behind(positions: Mapping[str, int] | None, offsets: Mapping[str, int]) -> bool:

@@ -114,7 +114,10 @@ def environment(settings: Settings) -> dict[str, str]:
     """
     values = {name: getattr(settings, name) for name in FIELDS}
     values |= {f"costs.{name}": getattr(settings.costs, name) for name in COST_FIELDS}
-    return {variable(name): str(value) for name, value in values.items()}
+    return {
+        variable(name): ",".join(value) if isinstance(value, tuple) else str(value)
+        for name, value in values.items()
+    }
 
 
 def _free_port() -> int:

@@ -98,7 +98,7 @@ class SimulatedConsumer:
         self._ask("committed", timeout)
         asked = [(p.topic, p.partition) for p in partitions]
         group = self._broker.group
-        if not group.is_stable(asked):
+        if self._committed_only and not group.is_stable(asked):
             self._process.wait(lambda: group.is_stable(asked), timeout)
             if not group.is_stable(asked):
                 raise error(KafkaError._TIMED_OUT)

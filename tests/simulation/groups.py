@@ -68,6 +68,7 @@ class Group:
         self._is_rebalancing = False
         self._ids = 0
         self._pending: dict[int, Offsets] = {}  # by producer id
+        self._held_back: set[Partition] = set()
 
     @property
     def assignment(self) -> Mapping[str, frozenset[int]]:
@@ -171,8 +172,14 @@ class Group:
         """Let an offset expire."""
         self.offsets.pop(partition, None)
 
+    def hold_back(self) -> None:
+        """Take the transactions that are open now for open ever after, as a restart may do."""
+        self._held_back |= {p for offsets in self._pending.values() for p in offsets}
+
     def is_stable(self, partitions: list[Partition]) -> bool:
         """Tell whether no transaction holds offsets of these partitions."""
+        if not self._held_back.isdisjoint(partitions):
+            return False
         return not any(p in offsets for offsets in self._pending.values() for p in partitions)
 
     def extend_sessions(self) -> None:

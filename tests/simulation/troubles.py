@@ -26,7 +26,7 @@ class Troubles:
     random
         Draws them.
     broker
-        Is away, or forgets an offset that has expired.
+        Is away, forgets an offset that has expired, or holds offsets back for good.
     workers
         Those there are.
     add_worker
@@ -64,6 +64,7 @@ class Troubles:
                 self._add_worker,
                 partial(worker.move, self._random.choice(_CUT_OFF_S)),
                 partial(self._broker.go_away, self._random.choice(_AWAY_S)),
+                self._broker.group.hold_back,
                 self._forget_an_offset,
             )
         )

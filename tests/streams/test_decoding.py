@@ -187,7 +187,7 @@ def test_head_of_a_scored_event() -> None:
 
 
 def test_unknown_fields_are_carried_along() -> None:
-    unknown = {"order": 10**29, "risk": "low", "é": ["x", {"y": None}], "z": 0.1, "": True}
+    unknown = {"order": 10**29, "grade": "low", "é": ["x", {"y": None}], "z": 0.1, "": True}
     assert scored_head({**events.CHARGE, **unknown}) == {**KNOWN, **unknown}
 
 

@@ -17,6 +17,7 @@ def test_the_worker_has_all_the_settings_of_the_demo() -> None:
         label_horizon_days=3.5,
         negative_rate=1 / 3,
         worker_id="w-1",
+        challengers=("linear", "additive"),
         costs=Costs(dispute_fee_usd=20.0, review_capacity_share=0.0),
     )
     assert load_settings({}, environment(settings)) == settings
