@@ -14,7 +14,7 @@ _HEADS = (
     *("model", "role", "kind", "version", "examples", "up to", "days behind"),
     *("charges", "frauds", "AUC", "AP", "log loss", "Brier"),
 )
-_LEFT = 4  # columns of text
+_LEFT, _FIGURES = 4, 6  # columns of text, and of how well it has scored
 
 
 class Entry(NamedTuple):
@@ -71,6 +71,9 @@ def _row(entry: Entry, newest: float) -> tuple[str, ...]:
 
 
 def _figures(snapshot: Snapshot) -> tuple[str, ...]:
-    charges, frauds, *shares = figures_of(snapshot)
+    try:
+        charges, frauds, *shares = figures_of(snapshot)
+    except KeyError:  # published by a version that did not count them
+        return ("",) * _FIGURES
     written = ("" if math.isnan(share) else f"{share:.4f}" for share in shares)
     return (f"{charges:,.0f}", f"{frauds:,.0f}", *written)

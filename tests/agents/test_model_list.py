@@ -65,6 +65,14 @@ def test_a_young_model_has_no_figures_yet(snapshots: list[Snapshot]) -> None:
     assert row.split()[-2:] == ["0", "0"]
 
 
+def test_a_model_of_an_earlier_version_is_listed_without_figures(
+    snapshots: list[Snapshot],
+) -> None:
+    _, _, row = model_lines(book([snapshots[0], replace(snapshots[1], state={})]))
+    assert row.split()[:5] == [OTHER, "challenger", OTHER, snapshots[1].version, "2,600"]
+    assert len(row.split()) == 8
+
+
 def test_a_frozen_champion_and_what_its_learner_has_reached(snapshots: list[Snapshot]) -> None:
     default, other = snapshots
     early = replace(default, version="early")
