@@ -44,7 +44,7 @@ class Trial:
         )
 
 
-def simulated(seed: int, kept_in: Path, days: int = 60, charges_per_day: float = 10_000.0) -> Trial:
+def simulated(seed: int, kept_in: Path, days: int = 60, charges_per_day: float = 6_000.0) -> Trial:
     """Return a trial on the simulator's charges."""
     simulation = Simulation(seed=seed, days=days, charges_per_day=charges_per_day)
     recording = of_simulation(simulation, HORIZON_DAYS, kept_in)
