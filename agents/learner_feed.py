@@ -14,6 +14,8 @@ from confluent_kafka import Message
 from agents.learner import LearnerStage
 from agents.model_book import ModelBook, as_loaded
 from agents.settings import Settings
+from agents.succession import Succession
+from schemas.control import CHAMPION_KEY, encode_control
 from schemas.snapshot import Snapshot, encode_snapshot
 from streams.clients import Clients
 from streams.follower import Follower
@@ -166,6 +168,7 @@ class Learners:
         self._producer = producer
         self._feeds: dict[str, LearnerFeed] = {}
         self._limits: dict[str, int] = {}
+        self._succession = Succession(settings.promote_after_frauds)
 
     @property
     def is_running(self) -> bool:
@@ -209,6 +212,15 @@ class Learners:
             feed.learn(messages)
 
     def publish_late(self, book: ModelBook) -> bool:
-        """Send the snapshots that are late; return whether there were any."""
+        """Send the snapshots that are late, and a promotion that is due; return whether any was."""
         sent = [feed.publish_late(book) for feed in self._feeds.values()]
-        return any(sent)
+        return self._promote(book) or any(sent)
+
+    def _promote(self, book: ModelBook) -> bool:
+        """Promote a challenger if the rule says so; return whether it did."""
+        champion = self._succession.due(book, self._feeds)
+        if champion is None:
+            return False
+        logger.info("%s is promoted: it scores better than %s", champion.name, book.champion.name)
+        self._producer.send(self._topics.models, [(CHAMPION_KEY, encode_control(champion))])
+        return True

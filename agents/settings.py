@@ -144,6 +144,14 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="kinds of models that learn beside the champion, and score in shadow",
         ),
     ] = ()
+    promote_after_frauds: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="frauds over which a challenger has to score better to be promoted by "
+            "itself; 0 for never",
+        ),
+    ] = 0
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="least that is logged")
     ] = "info"
