@@ -6,10 +6,10 @@ BIN := .venv/bin
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
-.PHONY: help setup demo test lint chaos soak bench fuzz quality lock
+.PHONY: help setup demo test lint chaos schedules soak bench fuzz quality lock
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.installed ## Prepare .venv with the chargewatch command
 
@@ -27,6 +27,9 @@ lint: setup ## Check style, types and layers only
 
 chaos: setup ## Kill and tear workers and brokers for half an hour, then verify every input
 	$(BIN)/python -m tests.chaos
+
+schedules: setup ## Run 2,000 seeded schedules of faults on a simulated broker, and half as many others
+	SIMULATE_SCHEDULES=2000 $(BIN)/pytest -q -s tests/simulation/test_simulation.py --timeout 0
 
 soak: setup ## Run at 1,000 charges/s for half an hour and watch memory, files, threads and disk
 	$(BIN)/python -m tests.chaos.soak
