@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from heapq import merge
+from itertools import islice
 
 from streams.store import Changes, KeyRange, Store
 
@@ -31,7 +32,7 @@ class Table:
         self._prefix = prefix
         self.changes: dict[bytes, bytes | None] = {}
         self.dropped: list[KeyRange] = []
-        self._order: list[bytes] | None = None  # the changed keys, sorted when a scan needs it
+        self._order: list[bytes] = []  # the changed keys as of the latest scan, sorted
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of a key, `None` where there is none."""
@@ -48,11 +49,11 @@ class Table:
 
     def put(self, key: bytes, value: bytes) -> None:
         """Set the value of a key."""
-        self._change(self._prefix + key, value)
+        self.changes[self._prefix + key] = value
 
     def delete(self, key: bytes) -> None:
         """Delete a key, whether it is there or not."""
-        self._change(self._prefix + key, None)
+        self.changes[self._prefix + key] = None
 
     def drop(self, start: bytes, end: bytes) -> None:
         """Drop the keys from `start` up to `end` from the store at the next commit.
@@ -68,8 +69,9 @@ class Table:
         Only as much is read as is taken. What is yet to come must not be changed meanwhile.
         """
         keys = KeyRange(self._prefix + start, self._prefix + end)
-        if self._order is None:
-            self._order = sorted(self.changes)
+        if len(self._order) < len(self.changes):  # quick: all but the newest are in order
+            newest = islice(self.changes, len(self._order), None)
+            self._order = sorted([*self._order, *newest])
         order = self._order
         places = range(bisect_left(order, keys.start), bisect_left(order, keys.end))
         written = ((order[place], self.changes[order[place]]) for place in places)
@@ -82,12 +84,7 @@ class Table:
         """Forget what was changed and dropped."""
         self.changes.clear()
         self.dropped.clear()
-        self._order = None
-
-    def _change(self, key: bytes, value: bytes | None) -> None:
-        if key not in self.changes:
-            self._order = None
-        self.changes[key] = value
+        self._order = []
 
 
 class TaskState:
