@@ -20,7 +20,7 @@ from tests.integration.worker import WorkerProcess
 
 START = 1.75e9
 DAY_S = 86_400.0
-FIELDS = set(Scored.__struct_fields__) - {"duplicate"}
+FIELDS = set(Scored.__struct_fields__) - {"duplicate", "shadow"}
 
 
 @pytest.fixture
