@@ -172,7 +172,9 @@ class Run:
             self._publishing.publish(self._traffic.closing())
             self._publishing.flush()
             self._drain()
-            self._await(self._has_last_snapshot, "the snapshot of the last example")
+            # A challenger takes its time, the longer the run the more of it.
+            catch_up_s = DRAIN_TIMEOUT_S + self._plan.seconds
+            self._await(self._has_last_snapshot, "the snapshot of the last example", catch_up_s)
             fleet.stop()
         return fleet
 
