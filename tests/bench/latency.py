@@ -33,7 +33,9 @@ RATES = (500, 2_300)
 QUANTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
 GUARANTEES = ("exactly_once", "at_least_once")
 _HISTORY_TIMEOUT_S = 120.0
-_LEAD_S = 0.5
+_LEAD_S = 3.0
+"""Before the first charge is due, while all are encoded."""
+
 _TICK_S = 0.001
 _READ_S = 0.05
 _LATE_S = 30.0
