@@ -159,10 +159,13 @@ def test_a_challenger_is_promoted_and_rolled_back_and_a_model_loaded(
         events = installation.probe_until(lambda model: model.startswith(f"{DEFAULT}-"))
         assert {tuple(event["shadow"]) for event in events} == {(OTHER,)}
 
-        before = installation.book.scoring()
-        assert before is not None
         told = installation.command("models", "promote", OTHER)
         assert told.startswith(f"{OTHER} scores, now at {OTHER}-")
+        previous = installation.book.champion.previous
+        assert previous is not None
+        before = previous.snapshot
+        assert before is not None
+        assert before.name == DEFAULT
         events = installation.probe_until(lambda model: model.startswith(f"{OTHER}-"))
         assert {tuple(event["shadow"]) for event in events} == {(DEFAULT,)}
         assert f"{OTHER}: is the champion already" in installation.refused(
