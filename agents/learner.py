@@ -46,12 +46,6 @@ class LearnerStage:
             self._learner = restored_learner(snapshot, FEATURES)
             self.offset, self._examples = snapshot.offset, snapshot.examples
             self.loaded, self._loaded_at = snapshot.loaded, snapshot.loaded_at
-        self._published = self._examples
-
-    @property
-    def has_news(self) -> bool:
-        """Whether anything was learned since the last snapshot."""
-        return self._examples > self._published
 
     def learn(self, examples: Rows, offsets: Sequence[int]) -> list[Snapshot]:
         """Learn a batch.
@@ -80,7 +74,6 @@ class LearnerStage:
 
     def snapshot(self) -> Snapshot:
         """Return what is learned so far."""
-        self._published = self._examples
         snapshot = self._learner.snapshot(self.offset)
         if not self.loaded:
             return snapshot

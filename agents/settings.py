@@ -120,7 +120,10 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(gt=0, le=200, description="how long a charge is kept for a dispute to learn from"),
     ] = 180.0
     negative_rate: Annotated[
-        float, Meta(gt=0, le=1, description="share of the genuine charges that are learned from")
+        float,
+        Meta(
+            gt=0, le=1, description="share of the genuine charges that tell how frequent fraud is"
+        ),
     ] = 0.1
     dedup_window_hours: Annotated[
         float, Meta(ge=0, le=720, description="a charge id seen again within it is a duplicate")

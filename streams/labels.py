@@ -76,7 +76,7 @@ class LabelRules:
     retention_s
         Seconds for which a dispute still finds its charge.
     negative_rate
-        Share of the negatives that is learned from, above 0 and at most 1.
+        Share of the negatives that is made examples, above 0 and at most 1.
     """
 
     horizon_s: float

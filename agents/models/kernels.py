@@ -1,8 +1,8 @@
-"""The arithmetic of scoring, row by row in one pass, in the very order in which river adds up.
+"""The arithmetic of the models, row by row in one pass.
 
 All of it stands in one file because a cached kernel is recompiled only when its own file changes.
-Sums run from the first feature to the last, so a row's score does not depend on its batch, and the
-log-odds equal river's to the last bit.
+Sums run from the first feature to the last, so a row's score does not depend on its batch. Those of
+the linear model are in river's own order; the additive ones agree with river but for rounding.
 """
 
 from __future__ import annotations

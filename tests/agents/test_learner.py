@@ -16,8 +16,6 @@ from streams.features import FEATURE_NAMES, FEATURES
 from streams.frames import EXAMPLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from streams.events import Rows
 
 EVERY = 70
@@ -90,7 +88,6 @@ def test_it_goes_on_from_a_snapshot_as_if_undisturbed(
     due = [encode_snapshot(s) for s in first.learn(examples[:cut], offsets[:cut])]
     restored = LearnerStage(through_json(first.snapshot()), EVERY)
     assert restored.offset == offsets[cut - 1] + 1
-    assert not restored.has_news
     due += [encode_snapshot(s) for s in restored.learn(examples[cut:], offsets[cut:])]
     assert due == undisturbed
 
@@ -107,28 +104,6 @@ def test_what_was_learned_after_the_snapshot_is_learned_again(
     assert start == 490
     due = heir.learn(examples[start:], offsets[start:])
     assert [encode_snapshot(s) for s in due] == undisturbed[7:]
-
-
-def test_it_has_news_until_they_are_in_a_snapshot(examples: Rows, offsets: list[int]) -> None:
-    stage = LearnerStage(None, EVERY)
-    steps: dict[str, Callable[[], object]] = {
-        "nothing": lambda: stage.learn(examples[:0], offsets[:0]),
-        "a few": lambda: stage.learn(examples[:10], offsets[:10]),
-        "a snapshot": stage.snapshot,
-        "until one is due": lambda: stage.learn(examples[10:EVERY], offsets[10:EVERY]),
-        "one more": lambda: stage.learn(examples[EVERY : EVERY + 1], offsets[EVERY : EVERY + 1]),
-    }
-    news = {}
-    for name, step in steps.items():
-        step()
-        news[name] = stage.has_news
-    assert news == {
-        "nothing": False,
-        "a few": True,
-        "a snapshot": False,
-        "until one is due": False,
-        "one more": True,
-    }
 
 
 def test_a_snapshot_scores_the_features_that_the_stages_compute(

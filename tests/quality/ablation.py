@@ -77,7 +77,8 @@ def ablation(trials: Iterable[Trial], say: Callable[[str], object]) -> Findings:
             for name, left_out in {_NOTHING: [], **groups()}.items()
         }
     about = (
-        f"`{DEFAULT}` without each group of features, and what that changes; means over the runs."
+        f"`{DEFAULT}` without each group of features, and what that changes; means, where there "
+        "is more than one run."
     )
     return Findings(
         "ablation",

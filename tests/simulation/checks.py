@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from tests.simulation.workers import Worker
 
 
-class Checks:
+class Checks(ABC):
     """Compares what a schedule has left, at the broker and on disk, with what was published.
 
     Parameters
@@ -57,9 +58,9 @@ class Checks:
         yield from at_least("scored", self.scored_names(), names(self.charges))
         yield from at_least("rejected", self._rejected(), self._bad())
 
+    @abstractmethod
     def stages(self) -> Iterator[str]:
         """Yield what is wrong with what the stages have computed."""
-        raise NotImplementedError
 
     def scored(self) -> list[dict[str, Any]]:
         """Return the scored events, those of each partition in their order."""
