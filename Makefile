@@ -6,7 +6,9 @@ BIN := .venv/bin
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
-.PHONY: help setup demo test lint chaos schedules soak bench fuzz quality lock
+WAITING := tests/integration tests/chaos
+
+.PHONY: help setup demo test test-computing test-waiting lint chaos schedules soak bench fuzz quality lock
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +19,16 @@ demo: setup ## Run everything on this machine: Kafka, simulated charges, a worke
 	$(BIN)/chargewatch demo
 
 test: lint ## Check style, types and layers, then run all tests on a real Kafka
-	$(BIN)/pytest
+	@$(MAKE) --no-print-directory -j 2 test-computing test-waiting
+
+# What computes runs beside what waits for processes and brokers, and tells at its end.
+test-computing:
+	@mkdir -p build
+	@$(BIN)/pytest $(WAITING:%=--ignore=%) > build/test-computing.log 2>&1; \
+	  code=$$?; cat build/test-computing.log; exit $$code
+
+test-waiting:
+	$(BIN)/pytest --durations=25 $(WAITING)
 
 lint: setup ## Check style, types and layers only
 	$(BIN)/ruff check
@@ -34,7 +45,7 @@ schedules: setup ## Run 2,000 seeded schedules of faults on a simulated broker, 
 soak: setup ## Run at 1,000 charges/s for half an hour and watch memory, files, threads and disk
 	$(BIN)/python -m tests.chaos.soak
 
-bench: setup ## Measure throughput beside other stream processors, latency, restore and start
+bench: setup ## Measure throughput beside other stream processors, latency, restore and scaling
 	$(BIN)/python -m tests.bench
 
 fuzz: setup ## Send a million hostile inputs through decoding and validation

@@ -12,7 +12,11 @@ from streams.events import CHARGE, Rows
 from streams.features import CARD_FEATURES
 from streams.frames import encode_frames
 from streams.records import RecordCache, Slots
+from streams.seen import SeenIds
 from streams.state import TaskState
+
+SEEN = np.dtype([("created", "f8"), ("came", "f8")])
+"""When a charge was made, and what its card's clock was when it came; Unix seconds."""
 
 
 @dataclass(slots=True)
@@ -34,31 +38,42 @@ class CardStage:
         Tables of the task.
     dedup_window_s
         For how long a charge id is remembered, seconds of event time.
+    dispute_retention_s
+        How far apart disputes of one charge may be made for the second to be a repeat, seconds.
     capacity
         Card records held in memory at most, and distinct cards in a batch.
     """
 
-    def __init__(self, state: TaskState, dedup_window_s: float, capacity: int) -> None:
+    def __init__(
+        self,
+        state: TaskState,
+        dedup_window_s: float,
+        dispute_retention_s: float,
+        capacity: int,
+    ) -> None:
         self.cache = RecordCache(state.cards, CARD, capacity)
-        self._seen = state.seen
+        self._charged = SeenIds(state.seen, dedup_window_s)
+        self._disputed = SeenIds(state.disputed, dispute_retention_s)
         self._dedup_window_s = dedup_window_s
+        self._dispute_retention_s = dispute_retention_s
 
     def process(self, batch: CardBatch) -> list[bytes]:
         """Count a batch and return its frames, one an event, in the same order."""
         slots = self.cache.slots(batch.cards)
-        seen = self._seen_before(batch.rows, slots)
+        seen_until = self._seen_until(batch.rows, slots)
         features = np.zeros((len(batch.rows), len(CARD_FEATURES)), np.float32)
         evicted = np.zeros(len(batch.rows), EVICTED)
         count = update_cards(
             self.cache.records,
             slots,
             batch.rows,
-            seen,
+            seen_until,
             self._dedup_window_s,
             features,
             evicted,
         )
         self._remember(evicted[:count])
+        self._forget(batch.rows)
         return encode_frames(batch.rows, features, batch.cards, batch.tails)
 
     def flush(self) -> None:
@@ -68,32 +83,51 @@ class CardStage:
     def reload(self) -> None:
         """Forget everything changed since the last commit."""
         self.cache.clear()
+        self._charged.reload()
+        self._disputed.reload()
 
-    def _seen_before(self, events: Rows, slots: Slots) -> npt.NDArray[np.bool_]:
-        """Tell which events the exact store knows.
+    def _seen_until(self, events: Rows, slots: Slots) -> npt.NDArray[np.float64]:
+        """Tell up to which clock of its card each event is a repeat, by what the tables know.
 
         These are repeated disputes, and charges that their card's own short memory has lost.
         """
-        seen = np.zeros(len(events), np.bool_)
-        overflowed = self.cache.records["overflow_until"][slots] >= events["created"]
+        until = np.full(len(events), -np.inf)
+        window_s = self._dedup_window_s
+        clocks = self.cache.records["clock_s"][slots]
+        overflow_until = self.cache.records["overflow_until"][slots]
+        overflowed = overflow_until >= np.maximum(clocks, events["created"])
         asked = np.flatnonzero((events["kind"] == CHARGE) & overflowed)
-        stored = self._seen.get_many([_seen_key(events[i]) for i in asked])
-        for i, times in zip(asked, stored, strict=True):
-            if times is not None:
-                apart_s = np.abs(np.frombuffer(times, np.float64) - events["created"][i])
-                seen[i] = apart_s.min() <= self._dedup_window_s
+        charges = [events["charge"][i].tobytes() for i in asked]
+        stored = self._charged.find(
+            charges, (clocks[asked] - window_s).tolist(), clocks[asked].tolist()
+        )
+        for i, values in zip(asked, stored, strict=True):
+            seen = np.frombuffer(b"".join(values), SEEN)
+            same = np.abs(seen["created"] - events["created"][i]) <= window_s
+            until[i] = seen["came"][same].max(initial=-np.inf) + window_s
         for i in np.flatnonzero(events["kind"] != CHARGE):
-            key = _seen_key(events[i])
-            seen[i] = self._seen.get(key) is not None
-            self._seen.put(key, b"")
-        return seen
+            if self._is_repeated_dispute(events[i]):
+                until[i] = np.inf
+        return until
+
+    def _is_repeated_dispute(self, event: np.void) -> bool:
+        """Tell whether a charge has had a dispute of this kind before; remember it if not."""
+        created, retention_s = float(event["created"]), self._dispute_retention_s
+        dispute = bytes([event["kind"]]) + event["charge"].tobytes()
+        (values,) = self._disputed.find([dispute], [created - retention_s], [created + retention_s])
+        times = np.frombuffer(b"".join(values), np.float64)
+        if (np.abs(times - created) <= retention_s).any():
+            return True
+        self._disputed.put(dispute, created, event["created"].tobytes())
+        return False
 
     def _remember(self, evicted: Rows) -> None:
         for row in evicted:
-            key = bytes([CHARGE]) + row["charge"].tobytes()
-            self._seen.put(key, (self._seen.get(key) or b"") + row["created"].tobytes())
+            seen = np.array((row["created"], row["came"]), SEEN).tobytes()
+            self._charged.put(row["charge"].tobytes(), float(row["came"]), seen)
 
-
-def _seen_key(event: np.void) -> bytes:
-    """Give the key of the times of a charge id, or of a charge's dispute of one kind."""
-    return bytes([event["kind"]]) + bytes(event["charge"])
+    def _forget(self, events: Rows) -> None:
+        """Forget the ids that no card's clock and no dispute can ask for any more."""
+        newest = float(events["created"].max(initial=0.0))
+        self._charged.forget_before(newest)
+        self._disputed.forget_before(newest)

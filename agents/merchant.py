@@ -10,7 +10,10 @@ import orjson
 
 from agents.decisions import Costs, ReviewBudget, choose
 from agents.disputes import Charged, Disputes
+from agents.drift.blocks import watched_in
+from agents.drift.monitor import DriftMonitor, Finished, Shift
 from agents.models.interface import Scorer
+from agents.models.prior import VERSION as PRIOR
 from agents.reasons import Reasons
 from agents.references import Times, find_referred
 from agents.scored_events import encode_scored, shadow_scores
@@ -35,13 +38,19 @@ Chosen = npt.NDArray[np.bool_] | Slots
 
 @dataclass(slots=True)
 class MerchantOutput:
-    """What a batch gives: scored events with their keys, examples, and inputs given up on."""
+    """What a batch gives: scored events with keys, examples, inputs given up on, finished days."""
 
     keys: list[bytes]
     scored: list[bytes]
     actions: npt.NDArray[np.uint8]
     examples: Rows
     rejected: list[Rejected]
+    finished: list[Finished]
+
+    @property
+    def shifts(self) -> list[Shift]:
+        """What has drifted."""
+        return [shift for block in self.finished for shift in block.shifts]
 
 
 class MerchantStage:
@@ -89,6 +98,7 @@ class MerchantStage:
         self._costs = costs
         self._budget = ReviewBudget()
         self._reasons = Reasons(FEATURES)
+        self._drift = DriftMonitor(state.drift)
         self.reload()
 
     def process(
@@ -127,6 +137,16 @@ class MerchantStage:
         answers = self._answer(rows, vectors, scorer, times[charges])
 
         joined = self._disputes.join(events, times, disputed, frames.tails)
+        finished = self._drift.add(
+            watched_in(
+                rows,
+                answers,
+                times[charges],
+                joined.examples[joined.examples["label"] == 1],
+                self._labels,
+                is_learned=scorer.version != PRIOR,
+            )
+        )
         matured = self._mature(before, now)
         examples = np.concatenate((joined.examples, matured))
         return MerchantOutput(
@@ -142,11 +162,13 @@ class MerchantStage:
             actions=answers["action"],
             examples=examples[np.argsort(examples["labelled_at"], kind="stable")],
             rejected=joined.rejected,
+            finished=finished,
         )
 
     def flush(self) -> None:
         """Put everything changed into the tables."""
         self.cache.flush()
+        self._drift.flush()
         progress = [self.stream_time, self._budget.tokens]
         self._meta.put(_PROGRESS, orjson.dumps(progress))
 
@@ -154,6 +176,7 @@ class MerchantStage:
         """Forget everything changed since the last commit, and ask the tables again."""
         self.cache.clear()
         self._orphans.reload()
+        self._drift.reload()
         stored = self._meta.get(_PROGRESS)
         self.stream_time, self._budget.tokens = (0.0, 0) if stored is None else orjson.loads(stored)
 

@@ -17,6 +17,7 @@ from streams.task import SOURCES
 SCORED = Counter("chargewatch_scored", "Charges scored, by intervention", ["action"])
 REJECTED = Counter("chargewatch_rejected", "Inputs that could not be used, by reason", ["reason"])
 EXAMPLES = Counter("chargewatch_examples", "Labelled charges passed to the learner", ["label"])
+DRIFT = Counter("chargewatch_drift", "Signals found to have shifted", ["signal"])
 COMMITS = Counter("chargewatch_commits", "Commits that made work count")
 ABORTS = Counter("chargewatch_aborts", "Transactions that failed, whose work was done again")
 COMMIT_SECONDS = Histogram(
@@ -121,6 +122,8 @@ def count_output(output: MerchantOutput) -> None:
     positives = int(output.examples["label"].sum())
     EXAMPLES.labels("fraud").inc(positives)
     EXAMPLES.labels("good").inc(len(output.examples) - positives)
+    for shift in output.shifts:
+        DRIFT.labels(shift.signal.name).inc()
 
 
 def count_rejected(rejected: Sequence[Rejected]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from datetime import UTC, datetime
 from functools import partial
 from time import monotonic, time
 from typing import TYPE_CHECKING, cast
@@ -14,9 +16,11 @@ from agents.card import CardBatch
 from agents.learner_feed import Learners, Lessons
 from agents.model_feed import ModelFollower
 from agents.tasks import TaskStages, new_task, open_store
+from schemas.drift import encode_drift
 from streams.client import client_config
 from streams.clients import Clients
-from streams.engine import Engine, EngineSettings
+from streams.engine import Engine
+from streams.engine_settings import EngineSettings
 from streams.events import CHARGE
 from streams.frames import Frames, encode_examples
 from streams.membership import TaskFactory
@@ -24,14 +28,17 @@ from streams.producer import OutputProducer
 from streams.topics import Topics
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from agents.settings import Settings
+    from schemas.drift import Drift
     from streams.decoding import Rejected
     from streams.intake import Events
     from streams.task import Task
 
     TaskEvents = list[tuple[Task, Events]]
+
+logger = logging.getLogger(__name__)
 
 _SHOWN_EVERY_S = 1.0
 
@@ -121,6 +128,7 @@ class Pipeline:
             examples = encode_examples(output.examples)
             self.producer.send(self.topics.examples, [(None, example) for example in examples])
             self.reject(output.rejected)
+            self._send_drifts(shift.event(task.number) for shift in output.shifts)
             metrics.count_output(output)
             rows = events.rows["event"]
             charges = rows[rows["kind"] == CHARGE]
@@ -148,6 +156,16 @@ class Pipeline:
         """Send inputs that could not be used to their topic."""
         self.producer.send_rejected(self.topics.rejected, rejected)
         metrics.count_rejected(rejected)
+
+    def _send_drifts(self, drifts: Iterable[Drift]) -> None:
+        """Send drift events, and log them."""
+        for drift in drifts:
+            self.producer.send(self.topics.drift, [(drift.signal.encode(), encode_drift(drift))])
+            logger.warning(
+                "drift: %s was %.4g, is %.4g since %s (%s, task %d)",
+                drift.signal, drift.before, drift.after,
+                datetime.fromtimestamp(drift.since, UTC).date(), drift.unit, drift.task,
+            )  # fmt: skip
 
     def settle_models(self) -> None:
         """Have the newest models in use, and the learners where task 0 is."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import orjson
@@ -26,6 +27,27 @@ FLAG = "flag"
 """Unit of features that are 1 or 0. A text says what is so, hence a 0 has none."""
 
 
+_VALUE = re.compile(r"\{value:(?P<form>[+.\d]*)(?P<kind>[f%])\}")
+
+
+class _Words(NamedTuple):
+    """A reason in JSON, to be formatted with `%`, which takes a third of the time of `str.format`.
+
+    Attributes
+    ----------
+    template
+        Takes the value, and what the text shows of it if it shows it.
+    is_shown
+        Whether the text does.
+    scale
+        What the text shows is so many times the value: 100 in a percentage.
+    """
+
+    template: str
+    is_shown: bool
+    scale: float
+
+
 class Reasons:
     """Picks the reasons for batches of scored charges, and puts them into words.
 
@@ -36,7 +58,9 @@ class Reasons:
     """
 
     def __init__(self, features: Sequence[Feature]) -> None:
-        self._words = [_template(feature).format for feature in features]
+        words = [_words(feature) for feature in features]
+        self._words = [(each.template, each.is_shown) for each in words]
+        self._scales = np.array([each.scale for each in words])
         self._flags = np.array([feature.unit == FLAG for feature in features])
 
     def pick(
@@ -67,19 +91,39 @@ class Reasons:
         """Encode what `pick` returned: a scored event's `reasons`, N arrays in JSON."""
         rows = np.repeat(np.arange(len(vectors)), counts)
         chosen = columns[np.arange(REASONS_MAX) < counts[:, None]]
-        words = self._words
+        values = vectors[rows, chosen].astype(np.float64)
+        shown = values * self._scales[chosen]
+        words = [self._words[column] for column in chosen.tolist()]
         reasons = [
-            words[column](value=value)
-            for column, value in zip(chosen.tolist(), vectors[rows, chosen].tolist(), strict=True)
+            template % ((value, text) if is_shown else value)
+            for (template, is_shown), value, text in zip(
+                words, values.tolist(), shown.tolist(), strict=True
+            )
         ]
         ends = np.cumsum(counts, dtype=np.int64).tolist()
         return [f"[{','.join(reasons[start:end])}]".encode() for start, end in pairwise([0, *ends])]
 
 
-def _template(feature: Feature) -> str:
-    """Return the template of a reason in JSON: one formatting is all that a charge costs."""
+def _words(feature: Feature) -> _Words:
+    """Return the template of a reason: one formatting is all that a charge costs.
+
+    >>> from streams.features import FEATURES
+    >>> _words(next(feature for feature in FEATURES if feature.name == "cvc_check_fail"))[0]
+    '{"feature":"cvc_check_fail","value":%.6g,"text":"the CVC check failed"}'
+    """
     name, text = orjson.dumps(feature.name).decode(), orjson.dumps(feature.text).decode()
-    return f'{{{{"feature":{name},"value":{{value:.6g}},"text":{text}}}}}'
+    before, *parts = _VALUE.split(text)
+    template = f'{{"feature":{_plain(name)},"value":%.6g,"text":{_plain(before)}'
+    if not parts:
+        return _Words(template + "}", is_shown=False, scale=1.0)
+    form, kind, after = parts
+    if kind == "%":
+        return _Words(f"{template}%{form}f%%{_plain(after)}}}", is_shown=True, scale=100.0)
+    return _Words(f"{template}%{form}f{_plain(after)}}}", is_shown=True, scale=1.0)
+
+
+def _plain(text: str) -> str:
+    return text.replace("%", "%%")
 
 
 @compiled

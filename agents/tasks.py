@@ -3,7 +3,9 @@
 import hashlib
 from pathlib import Path
 
-from agents.card import CardStage
+from agents.card import SEEN, CardStage
+from agents.drift.blocks import BLOCK
+from agents.drift.signals import SIGNALS
 from agents.merchant import MerchantStage
 from agents.settings import Settings
 from streams.card_record import CARD
@@ -30,7 +32,7 @@ class TaskStages:
             negative_rate=settings.negative_rate,
         )
         dedup_window_s = settings.dedup_window_hours * _HOUR_S
-        self.card = CardStage(state, dedup_window_s, settings.cache_records)
+        self.card = CardStage(state, dedup_window_s, rules.retention_s, settings.cache_records)
         self.merchant = MerchantStage(
             state,
             rules,
@@ -65,8 +67,8 @@ def new_task(number: int, store: Store, settings: Settings) -> Task:
 
 def _format() -> str:
     """Name the layout and meaning of everything in a store: another is not read."""
-    records = [dtype.descr for dtype in (CARD, MERCHANT, PENDING)]
-    layout = repr((records, WINDOWS, FEATURE_NAMES))
+    records = [dtype.descr for dtype in (CARD, MERCHANT, SEEN, PENDING, BLOCK)]
+    layout = repr((records, WINDOWS, FEATURE_NAMES, SIGNALS))
     return hashlib.sha256(layout.encode()).hexdigest()[:16]
 
 

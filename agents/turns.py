@@ -21,6 +21,7 @@ from mode import Service
 
 from agents.pipeline import Pipeline
 from agents.watchdog import Watchdog
+from streams.patience import StoppedError
 from streams.producer import AbortableError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _IDLE_POLL_S = 0.05
-_STOP_PATIENCE_S = 5.0
+_STOP_PATIENCE_S = 3.0
 """How long a stopping worker waits for a broker that does not answer."""
 
 
@@ -132,6 +133,8 @@ class Turns(Service):
         except AbortableError as error:
             logger.warning("the work since the last commit is done again: %s", error)
             await self._blocking(pipeline.abort)
+        except StoppedError as error:
+            logger.warning("the last turn is not finished: %s", error)
 
     async def _turn(self, pipeline: Pipeline) -> None:
         work = await self._blocking(pipeline.engine.fetch, self._patience_s())

@@ -176,7 +176,7 @@ class LocalKafka:
                 [*self._java, *tool, config], stdout=log, stderr=subprocess.STDOUT, check=False
             )
         if run.returncode != 0:
-            raise LocalKafkaError(f"Kafka could not format its data\n{self._log_tail()}")
+            raise LocalKafkaError(f"Kafka could not format its data\n{self.log_tail()}")
 
     def _boot(self, *, move: bool) -> None:
         """Launch the broker, again while a port is taken: on other ports if it may `move`."""
@@ -187,7 +187,7 @@ class LocalKafka:
             self._end(signal.SIGKILL)
             if move:
                 self._choose_ports()
-        raise LocalKafkaError(f"Kafka found a port taken each time\n{self._log_tail()}")
+        raise LocalKafkaError(f"Kafka found a port taken each time\n{self.log_tail()}")
 
     def _launch(self) -> None:
         broker = [*self._java, "kafka.Kafka", str(self._path("server.properties"))]
@@ -216,9 +216,9 @@ class LocalKafka:
                 return True
             if time.monotonic() > deadline:
                 raise LocalKafkaError(
-                    f"Kafka was not ready after {READY_TIMEOUT_S} s\n{self._log_tail()}"
+                    f"Kafka was not ready after {READY_TIMEOUT_S} s\n{self.log_tail()}"
                 )
-        tail = self._log_tail()
+        tail = self.log_tail()
         if "Address already in use" in self._path("log").read_text(errors="replace"):
             return False
         raise LocalKafkaError(f"Kafka ended with code {self._process.returncode}\n{tail}")
@@ -250,7 +250,8 @@ class LocalKafka:
         assert self._directory is not None, "not started"
         return self._directory / name
 
-    def _log_tail(self) -> str:
+    def log_tail(self) -> str:
+        """Return the end of the broker's log."""
         lines = self._path("log").read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(lines[-LOG_TAIL_LINES:])
 

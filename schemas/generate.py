@@ -15,6 +15,7 @@ import msgspec
 from schemas.charge import Charge
 from schemas.control import LOADED_PREFIX, Champion, Loaded
 from schemas.dispute import Dispute
+from schemas.drift import Drift
 from schemas.rejected import RejectedHeaders
 from schemas.scored import Scored
 from schemas.snapshot import Snapshot
@@ -79,6 +80,7 @@ TOPICS: Final = (
             Beside("A model to go on from.", f"`{LOADED_PREFIX}` and the model's name", Loaded),
         ),
     ),
+    Topic("drift", "send", "A lasting change of what is watched.", "the signal", Drift),
 )
 _SCHEMA_FILES: Final[dict[str, type[msgspec.Struct]]] = {
     "charge": Charge,
@@ -88,6 +90,7 @@ _SCHEMA_FILES: Final[dict[str, type[msgspec.Struct]]] = {
     "snapshot": Snapshot,
     "champion": Champion,
     "loaded": Loaded,
+    "drift": Drift,
 }
 _ANY_BYTES: Final = {"description": "the input's bytes, JSON or not"}
 

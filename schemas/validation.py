@@ -1,7 +1,7 @@
 """From a message to a valid event, or to the precise reason why it is none.
 
-The common path is one parse, one conversion and a few comparisons; whatever goes wrong there is
-looked at again, slowly, to say what it was. Decisions the contract leaves open:
+The common path is one pass and a few comparisons; whatever goes wrong there is looked at again,
+slowly, to say what it was. Decisions the contract leaves open:
 
 - a number without a fraction is an integer however it is written (1999.0), as in JSON Schema;
 - an optional field that is null, or an empty string where any text may stand, is missing;
@@ -16,7 +16,12 @@ from typing import Final, Generic, NoReturn, TypeVar
 import msgspec
 import orjson
 
-from schemas.card_numbers import JSON_STRING, json_holds_card_number, may_hold_card_number
+from schemas.card_numbers import (
+    JSON_STRING,
+    has_long_digits,
+    json_holds_card_number,
+    may_hold_card_number,
+)
 from schemas.charge import Charge
 from schemas.currency import is_currency
 from schemas.dispute import Dispute
@@ -43,6 +48,16 @@ class _Known(Generic[Event]):
         self.event_type: type[Event] = event_type
         self.fields = {field.name: field for field in expectations(event_type)}
         self.names = frozenset(self.fields)
+        # The same event, but with unknown fields refused: those have to be carried along.
+        plain = msgspec.defstruct(
+            event_type.__name__,
+            [],
+            bases=(event_type,),
+            frozen=True,
+            gc=False,
+            forbid_unknown_fields=True,
+        )
+        self.decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(plain)
 
 
 _CHARGE: Final = _Known(Charge)
@@ -102,13 +117,9 @@ def _parse(
     max_created: float,
     known: _Known[Event],
 ) -> tuple[Event, Unknown]:
-    value, fields = _decode(value)
-    if may_hold_card_number(value) and json_holds_card_number(value):
-        _refuse_card_number(fields)
-    try:
-        event = msgspec.convert(fields, known.event_type)
-    except msgspec.ValidationError:
-        event = _convert_slowly(fields, known)
+    event, unknown = _decode_plain(value, known), _NO_FIELDS
+    if event is None:
+        event, unknown = _decode_any(value, known)
     if event.created > max_created:
         raise InvalidEvent(
             "future",
@@ -119,14 +130,41 @@ def _parse(
     if key != event.card.encode():
         found = "none" if key is None else "another value"
         raise InvalidEvent("key", f"key: expected the event's card, got {found}")
-    if known.names.issuperset(fields):
-        return event, _NO_FIELDS
-    unknown = {
-        name: orjson.Fragment(bytes(written))
-        for name, written in _WRITTEN_FIELDS.decode(value).items()
-        if name not in known.names
-    }
     return event, unknown
+
+
+def _decode_plain(value: bytes | None, known: _Known[Event]) -> Event | None:
+    """Decode in one pass what most payloads are; `None` for what has to be looked at closely.
+
+    Plain is an object of known fields and right types, without escapes or long digits.
+    """
+    if value is None or len(value) > PAYLOAD_BYTES_MAX:
+        return None
+    if b"\\" in value or has_long_digits(value):
+        return None
+    try:
+        return known.decoder.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _decode_any(value: bytes | None, known: _Known[Event]) -> tuple[Event, Unknown]:
+    """Decode any payload to an event and its unknown fields, or say why it is none."""
+    value, fields = _decode(value)
+    if may_hold_card_number(value) and json_holds_card_number(value):
+        _refuse_card_number(fields)
+    unknown = _NO_FIELDS
+    if not known.names.issuperset(fields):
+        unknown = {
+            name: orjson.Fragment(bytes(written))
+            for name, written in _WRITTEN_FIELDS.decode(value).items()
+            if name not in known.names
+        }
+        fields = {name: content for name, content in fields.items() if name in known.names}
+    try:
+        return msgspec.convert(fields, known.event_type), unknown
+    except msgspec.ValidationError:
+        return _convert_slowly(fields, known), unknown
 
 
 def _decode(value: bytes | None) -> tuple[bytes, dict[str, object]]:

@@ -118,7 +118,7 @@ def update_cards(
     records: Rows,
     slots: Any,
     events: Rows,
-    seen: Any,
+    seen_until: Any,
     dedup_window_s: float,
     out: Any,
     evicted: Rows,
@@ -132,12 +132,13 @@ def update_cards(
     slots
         i8[N], the record of each event.
     events
-        EVENT[N]. `duplicate` is set on charges whose id the card had within the deduplication
-        window, and on every event that is `seen`: these change no record.
-    seen
-        bool[N], true for an event that the caller knows to be a repeat.
+        EVENT[N]. `duplicate` is set on every event that has come before: these change no record.
+    seen_until
+        f8[N], up to which clock of its card an event is a repeat by what the caller knows, Unix
+        seconds, infinite for a repeated dispute; -inf for what is new to it.
     dedup_window_s
-        How far apart the times of two charges of one id may be for the second to be a repeat.
+        How far apart the times of two charges of one id may be for the second to be a repeat, and
+        how far the card's clock may have moved since the first came.
     out
         f4[N, len(CARD_FEATURES)], written. A repeat gets what it would have had as a new charge; a
         dispute gets zeros.
@@ -147,8 +148,8 @@ def update_cards(
     Returns
     -------
     int
-        How many ids were evicted. The caller keeps these, and sets `seen` by them for the later
-        events of the card up to `overflow_until`.
+        How many ids were evicted. The caller keeps these, and sets `seen_until` by them for the
+        later charges of the card, while its clock has not passed `overflow_until`.
     """
     scratch = np.zeros(1, CARD)
     evictions = 0
@@ -156,13 +157,13 @@ def update_cards(
         record, event = records[slots[i]], events[i]
         if event.kind != CHARGE:
             out[i, :] = 0.0
-            event.duplicate = seen[i]
-            if not seen[i]:
+            event.duplicate = seen_until[i] >= event.created
+            if not event.duplicate:
                 remember_dispute(record, event)
         elif (
-            seen[i]
+            seen_until[i] >= max(record.clock_s, event.created)
             or is_repeat(record, event, dedup_window_s)
-            or was_evicted(evicted, evictions, slots[i], event, dedup_window_s)
+            or was_evicted(record, evicted, evictions, slots[i], event, dedup_window_s)
         ):
             event.duplicate = 1
             scratch[0] = record

@@ -57,8 +57,8 @@ recent_mean
 largest
     Largest amount so far.
 overflow_until
-    Until when a charge id may be younger than the deduplication window and yet no longer among
-    `charge_ids`, Unix seconds.
+    Up to which clock a charge id may be repeated that is not among `charge_ids` any more, Unix
+    seconds.
 charge_ids, charge_created, charge_clock
     Ids and times of the charges that arrived last, and the clock at which they did: a ring written
     at `charges` modulo its length.

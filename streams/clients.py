@@ -6,14 +6,18 @@ In one place, so that a simulation can put a broker, threads and a clock of its 
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import cached_property
 from threading import Thread
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
 
-from confluent_kafka import Consumer, KafkaError, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
-from streams.client import Config
+from streams.assignments import partitions_in
+from streams.client import Admin, Config
 from streams.patience import Patience
+
+_ANSWER_S = 2.0  # a worker that stops waits for no longer
 
 
 class Joinable(Protocol):
@@ -52,6 +56,32 @@ class Clients:
         """Return a producer of these settings."""
         return Producer({**self.config, **settings}, logger=logging.getLogger("kafka"))
 
+    def stable_assignment(self, group: str) -> dict[str, set[int]]:
+        """Return the partitions of each member of a group by its id; none while it rebalances.
+
+        Raises
+        ------
+        KafkaException
+            When the broker does not answer.
+        """
+        # By the older call: `describe_consumer_groups` of librdkafka 2.16 aborts the process when
+        # the connection to the coordinator is lost meanwhile (its pull request 5397).
+        groups: list[Any] = self._admin.list_groups(group, timeout=_ANSWER_S)
+        for found in groups:
+            if found.error is not None:
+                raise KafkaException(found.error)
+            if found.state == "Stable":
+                return {member.id: partitions_in(member.assignment) for member in found.members}
+        return {}
+
+    def partitions(self, topic: str) -> int:
+        """Return how many partitions a topic has; raises as `stable_assignment` does."""
+        return len(self._admin.list_topics(topic, timeout=_ANSWER_S).topics[topic].partitions)
+
+    @cached_property
+    def _admin(self) -> Admin:
+        return Admin(self.config)
+
     def executor(self, name: str) -> Executor:
         """Return what runs calls one after the other in a thread of its own."""
         return ThreadPoolExecutor(1, name)
@@ -65,3 +95,35 @@ class Clients:
     def clock(self) -> float:
         """Return seconds of a clock that never goes back."""
         return monotonic()
+
+
+class Attempt:
+    """A call that may never return, in a thread of its own that is then left behind.
+
+    Parameters
+    ----------
+    clients
+        Start the thread.
+    call
+        What is called.
+    """
+
+    def __init__(self, clients: Clients, call: Callable[[], object]) -> None:
+        self._call = call
+        self._outcome: list[Exception | None] = []
+        self._thread = clients.thread(self._run)
+
+    def has_ended(self, timeout_s: float) -> bool:
+        """Wait for its end so many seconds, and tell whether it has come; raises what it raised."""
+        self._thread.join(timeout_s)
+        if self._outcome and self._outcome[0] is not None:
+            raise self._outcome[0]
+        return bool(self._outcome)
+
+    def _run(self) -> None:
+        try:
+            self._call()
+        except Exception as failure:
+            self._outcome.append(failure)
+        else:
+            self._outcome.append(None)

@@ -155,5 +155,6 @@ def _scored_head(charge: Charge, unknown: Unknown) -> bytes:
         "currency": charge.currency,
         "created": charge.created,
     }
-    carried = {name: value for name, value in unknown.items() if name not in _SCORED_FIELDS}
-    return orjson.dumps(known | carried)[:-1]
+    if unknown:
+        known |= {name: value for name, value in unknown.items() if name not in _SCORED_FIELDS}
+    return orjson.dumps(known)[:-1]

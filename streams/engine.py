@@ -6,63 +6,28 @@ Rebalances are served inside `fetch`, so between two batches and never within on
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from streams.client import Config
-from streams.clients import Clients
+from streams.clients import Attempt, Clients
+from streams.engine_settings import EngineSettings
 from streams.errors import OperationalError
 from streams.inputs import Inputs, Work
 from streams.membership import Membership, TaskFactory
 from streams.partitioner import partitions_of
+from streams.patience import StoppedError
 from streams.producer import AbortableError, OutputProducer, UnknownOutcomeError
 from streams.restore import Progress
 from streams.standby import Standbys
 from streams.task import BY_MERCHANT, CHARGES, DISPUTES, Task
 from streams.topics import Topics
+from streams.unassigned import UnassignedTasks
 
 logger = logging.getLogger(__name__)
 
 _ANSWER_S = 2.0  # after which it is asked again
-_HEARTBEAT_MS = 1000  # a member hears of a rebalance by the answer to a heartbeat
-_SESSIONS_WITHOUT_POLL = 3
+_LEAVE_S = 2.0
 _ABORTED_WITHIN_S = 20.0  # of its timeout, a transaction that was left open
-
-
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
-    """How the engine works.
-
-    Attributes
-    ----------
-    application_id
-        The consumer group.
-    instance_id
-        Name of this worker as a static member of the group, empty for a dynamic one: a static
-        member that is back within the session timeout finds its tasks as it left them.
-    exactly_once
-        Whether outputs, state and offsets are one transaction.
-    session_timeout_ms
-        How long the group waits for a silent worker before its tasks go to others.
-    standby_replicas
-        Other workers that keep a copy of each task's state.
-    max_batch
-        Events taken at about the most at a time.
-    max_buffered
-        Events of a partition that wait at the most, before it is paused.
-    future_allowance_s
-        Seconds by which an event's time may lie ahead of the clock.
-    """
-
-    application_id: str
-    instance_id: str = ""
-    exactly_once: bool = True
-    session_timeout_ms: int = 10_000
-    standby_replicas: int = 0
-    max_batch: int = 4000
-    max_buffered: int = 20_000
-    future_allowance_s: float = 3600.0
 
 
 class OffsetLostError(OperationalError):
@@ -95,7 +60,7 @@ class Engine:
         factory: TaskFactory,
     ) -> None:
         self._topics = topics
-        self._patience = clients.patience
+        self._clients = clients
         self._producer = producer
         self._settings = settings
         self._topic_of = {
@@ -103,7 +68,9 @@ class Engine:
             DISPUTES: topics.disputes,
             BY_MERCHANT: topics.by_merchant,
         }
-        self._consumer = clients.consumer(_member(settings), self._say)
+        member = settings.member()
+        self._consumer = clients.consumer(member, self._say)
+        self._unassigned = UnassignedTasks(clients, member, topics.charges, self._consumer.memberid)
         self._standbys = Standbys(
             clients,
             settings.application_id,
@@ -174,6 +141,7 @@ class Engine:
         self._membership.join(self._topics.charges)
         if self._settings.standby_replicas:
             self._standbys.start()
+        self._unassigned.start()
 
     def fetch(self, timeout_s: float) -> Work:
         """Wait for input, serve rebalances, and take what is next in event time.
@@ -196,7 +164,7 @@ class Engine:
     def send_frames(self, merchants: Sequence[bytes], frames: Sequence[bytes]) -> None:
         """Send frames on to the merchant stage, and remember how far its partitions then reach."""
         if not self._partitions:
-            described = self._patience.ask(
+            described = self._clients.patience.ask(
                 lambda: self._consumer.list_topics(self._topics.by_merchant, timeout=_ANSWER_S)
             )
             self._partitions = len(described.topics[self._topics.by_merchant].partitions)
@@ -258,8 +226,16 @@ class Engine:
                 self._to_seek[task.number] = task.roll_back()
 
     def close(self) -> None:
-        """Commit, give the tasks back, and leave the group."""
-        self._consumer.close()
+        """Commit, give the tasks back, and leave the group.
+
+        All that matters comes before the consumer is told to close: in its last moments it may not
+        know any more which member it was, and it waits 5 s for a broker that does not answer.
+        """
+        self._unassigned.close()
+        self._let_go(is_lost=False)
+        self._membership.close_tasks()
+        if not Attempt(self._clients, self._consumer.close).has_ended(_LEAVE_S):
+            logger.warning("Kafka does not answer: the group hears by its own means that we left")
         self._membership.close()
         if self._settings.standby_replicas:
             self._standbys.close()
@@ -268,8 +244,11 @@ class Engine:
         """Settle before tasks leave: a lost task must not be written for any more."""
         if is_lost:
             self.abort()
-        else:
+            return
+        try:
             self.commit()
+        except StoppedError as error:
+            logger.warning("the last commit is missing, its work will be done again: %s", error)
 
     def _sort_in(self, messages: Sequence[Message]) -> None:
         """Put messages into the buffers of the tasks they are for.
@@ -309,31 +288,6 @@ class Engine:
                     self._consumer.seek(partition)
                     self._consumer.resume([partition])
         self._to_seek.clear()
-
-
-def _member(settings: EngineSettings) -> Config:
-    """Return the settings of a member of the group.
-
-    A rebalance waits for a member that will never answer, such as one whose request to join was
-    lost with the broker, for as long as members may go without a poll. This one polls all the time,
-    so that wait is short; by default it is five minutes, in which no task runs.
-    """
-    member: Config = {
-        "group.id": settings.application_id,
-        "partition.assignment.strategy": "cooperative-sticky",
-        "session.timeout.ms": settings.session_timeout_ms,
-        "heartbeat.interval.ms": _HEARTBEAT_MS,
-        "max.poll.interval.ms": _SESSIONS_WITHOUT_POLL * settings.session_timeout_ms,
-        "enable.auto.commit": False,
-        "enable.auto.offset.store": False,
-        "isolation.level": "read_committed",
-        "auto.offset.reset": "error",
-        "enable.partition.eof": True,
-        "fetch.wait.max.ms": 100,
-        "queued.min.messages": settings.max_buffered,
-        "queued.max.messages.kbytes": 1 << 16,
-    }
-    return member | ({"group.instance.id": settings.instance_id} if settings.instance_id else {})
 
 
 _LOST = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)

@@ -87,12 +87,8 @@ class Follower:
 
     def watermarks(self) -> tuple[int, int]:
         """Ask for the first offset there is, and the one after the last committed message."""
-        return self.watermarks_of(self._partition)
-
-    def watermarks_of(self, partition: TopicPartition) -> tuple[int, int]:
-        """Ask for the same of another partition."""
         low, high = self._patience.ask(
-            lambda: self._consumer.get_watermark_offsets(partition, timeout=_ANSWER_S)
+            lambda: self._consumer.get_watermark_offsets(self._partition, timeout=_ANSWER_S)
         )
         return low, high
 

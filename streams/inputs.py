@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import time
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 from confluent_kafka import Consumer, Message, TopicPartition
@@ -14,10 +14,12 @@ from streams.intake import Events, PartitionBuffer, turn
 from streams.task import BY_MERCHANT, CHARGES, DISPUTES, Task
 
 _NEARLY_AT_END = 200
-"""Messages a partition may lag without being waited for: what is in flight at any time."""
+"""Messages that wait in a partition in normal operation: what is in flight at any time."""
 
 _PATIENCE_S = 1.0
 """How long a partition that is behind and delivers nothing holds up the others, seconds."""
+
+_Stage = Literal["inputs", "frames"]
 
 
 @dataclass(slots=True)
@@ -67,7 +69,7 @@ class Inputs:
         self._max_buffered = max_buffered
         self._future_allowance_s = future_allowance_s
         self._clock = clock
-        self._waiting_since: float | None = None
+        self._waiting_since: dict[_Stage, float] = {}
 
     def add(self, tasks: Mapping[int, Task], messages: Iterable[Message]) -> None:
         """Decode messages into the buffers of their partitions."""
@@ -100,7 +102,7 @@ class Inputs:
         self._hold_back(tasks, frames_reach)
         work = Work()
         frames = [task.buffers[BY_MERCHANT] for task in tasks]
-        until = self._turn(frames)
+        until = self._turn("frames", frames)
         for task in tasks:
             if parts := task.buffers[BY_MERCHANT].take(until):
                 work.frames.append((task, Events.merged(parts)))
@@ -111,9 +113,7 @@ class Inputs:
         return work
 
     def _take_inputs(self, tasks: Sequence[Task], work: Work) -> None:
-        until = self._turn(
-            [task.buffers[source] for task in tasks for source in (CHARGES, DISPUTES)]
-        )
+        until = self._turn("inputs", _inputs_of(tasks))
         for task in tasks:
             charges, disputes = task.buffers[CHARGES], task.buffers[DISPUTES]
             if parts := charges.take(until) + disputes.take(until):
@@ -155,7 +155,11 @@ class Inputs:
         )
 
     def _hold_back(self, tasks: Sequence[Task], frames_reach: Mapping[int, int]) -> None:
-        """Find out who is behind, and pause the partitions of which enough is waiting."""
+        """Find out who is behind, and pause the partitions of which enough is waiting.
+
+        In normal operation what is in flight is not waited for. While catching up it is: the last
+        200 disputes are those of days, and learning should not depend on which fetch comes first.
+        """
         for task in tasks:
             for source, buffer in task.buffers.items():
                 partition = TopicPartition(self._topic_of[source], task.number)
@@ -166,6 +170,10 @@ class Inputs:
             frames = task.buffers[BY_MERCHANT]
             if frames.fetched < frames_reach.get(task.number, 0):
                 frames.is_behind = True
+        inputs = _inputs_of(tasks)
+        if any(buffer.lag > _NEARLY_AT_END for buffer in inputs):
+            for buffer in inputs:
+                buffer.is_behind |= buffer.fetched < buffer.end
 
     def _pause_or_resume(self, partition: TopicPartition, buffer: PartitionBuffer) -> None:
         if not buffer.is_paused and len(buffer) > self._max_buffered:
@@ -175,14 +183,17 @@ class Inputs:
             self._consumer.resume([partition])
             buffer.is_paused = False
 
-    def _turn(self, buffers: Sequence[PartitionBuffer]) -> float:
+    def _turn(self, stage: _Stage, buffers: Sequence[PartitionBuffer]) -> float:
         """Tell up to when to take, without waiting for ever for a partition that is behind."""
         until = turn(buffers, self._max_batch)
-        if until > -np.inf or not any(len(buffer) for buffer in buffers):
-            self._waiting_since = None
-            return until
-        if self._waiting_since is None:
-            self._waiting_since = self._clock()
-        if self._clock() - self._waiting_since < _PATIENCE_S:
-            return until
-        return turn([buffer for buffer in buffers if len(buffer)], self._max_batch)
+        if until > -np.inf:
+            self._waiting_since.pop(stage, None)
+        elif any(len(buffer) for buffer in buffers):
+            now = self._clock()
+            if now - self._waiting_since.setdefault(stage, now) >= _PATIENCE_S:
+                return turn([buffer for buffer in buffers if len(buffer)], self._max_batch)
+        return until
+
+
+def _inputs_of(tasks: Iterable[Task]) -> list[PartitionBuffer]:
+    return [task.buffers[source] for task in tasks for source in (CHARGES, DISPUTES)]

@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from streams.clients import Clients
 from streams.follower import Follower
-from streams.group_offsets import decided_offsets
+from streams.group_offsets import GroupOffsets
 from streams.restore import Progress, RestoreStoppedError, restore
 from streams.standby import Standbys
 from streams.store import Store
@@ -103,8 +103,7 @@ class Membership:
         self.tasks: dict[int, Task] = {}
         self.has_joined = False
         self._consumer = consumer
-        self._group = group
-        self._decided_after_s = decided_after_s
+        self._group_offsets = GroupOffsets(clients, group, decided_after_s)
         self._topic_of = topic_of
         self._clients = clients
         self._changelog = changelog
@@ -154,9 +153,15 @@ class Membership:
         self._close_tasks(numbers)
         self._open_tasks(numbers)
 
+    def close_tasks(self) -> None:
+        """Close all tasks; their partitions are left to the consumer, which is closed next."""
+        self._close_stores([*self.tasks, *self._opening])
+
     def close(self) -> None:
-        """Wait for what still runs."""
+        """Close what the consumer may have been given in its last moments, and wait for it."""
+        self.close_tasks()
         self._opener.shutdown()
+        self._group_offsets.close()
 
     def _on_assign(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         self.has_joined = True
@@ -167,46 +172,41 @@ class Membership:
         self._open_tasks(numbers)
 
     def _open_tasks(self, numbers: Sequence[int]) -> None:
+        now = self._clients.clock()
         for number in numbers:
             progress = Progress()
-            done = self._opener.submit(self._open, number, progress)
+            done = self._opener.submit(self._open, number, now, progress)
             self._opening[number] = _Opening(progress, done)
 
-    def _open(self, number: int, progress: Progress) -> tuple[Task, Positions]:
-        """Open and restore a task; return it with the positions to go on from."""
+    def _open(self, number: int, since: float, progress: Progress) -> tuple[Task, Positions]:
+        """Open and restore a task that was assigned at a time; return it and where to go on."""
         self._standbys.take_over(number)
         store = self._factory.open_store(number)
         try:
-            offsets = self._offsets(number, progress)
+            offsets = self._offsets(number, since, progress)
             follower = Follower(self._clients, self._changelog, number)
             try:
                 restore(store, follower, number, progress, offsets)
                 task = self._factory.new_task(number, store)
-                return task, task.stored_positions() or self._beginnings(follower, number)
+                return task, task.stored_positions() or self._beginnings(number)
             finally:
                 follower.close()
         except BaseException:
             store.close()
             raise
 
-    def _offsets(self, number: int, progress: Progress) -> Positions:
+    def _offsets(self, number: int, since: float, progress: Progress) -> Positions:
         """Ask for the group's offset of each source; it must come before the restore."""
-        sources = {source: self._partition(source, number) for source in self._topic_of}
-        offsets = decided_offsets(
-            self._clients,
-            self._group,
-            list(sources.values()),
-            self._decided_after_s,
-            progress.stop,
-        )
-        return dict(zip(sources, offsets, strict=True))
+        offsets = self._group_offsets.decided(self._sources(number), since, progress.stop)
+        return dict(zip(self._topic_of, offsets, strict=True))
 
-    def _beginnings(self, follower: Follower, number: int) -> Positions:
+    def _beginnings(self, number: int) -> Positions:
         """Return where a task begins that has never run: at the first messages there are."""
-        return {
-            source: follower.watermarks_of(self._partition(source, number))[0]
-            for source in self._topic_of
-        }
+        beginnings = self._group_offsets.beginnings(self._sources(number))
+        return dict(zip(self._topic_of, beginnings, strict=True))
+
+    def _sources(self, number: int) -> list[TopicPartition]:
+        return [self._partition(source, number) for source in self._topic_of]
 
     def _on_revoke(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
         self._give_back(partitions, is_lost=False)
@@ -224,8 +224,14 @@ class Membership:
             self._close_tasks(numbers)
 
     def _close_tasks(self, numbers: Sequence[int]) -> None:
-        """Close tasks that run or are being opened."""
+        """Close tasks that run or are being opened, and fetch nothing for them any more."""
         running = [number for number in numbers if number in self.tasks]
+        self._close_stores(numbers)
+        self._consumer.incremental_unassign(
+            [self._partition(source, number) for number in running for source in self._topic_of]
+        )
+
+    def _close_stores(self, numbers: Sequence[int]) -> None:
         for number in numbers:
             task = self.tasks.pop(number, None)
             if task is not None:
@@ -236,9 +242,6 @@ class Membership:
                 opening.progress.stop.set()
                 # Before any later opening of the same number.
                 self._opener.submit(self._discard, number, opening)
-        self._consumer.incremental_unassign(
-            [self._partition(source, number) for number in running for source in self._topic_of]
-        )
 
     def _discard(self, number: int, opening: _Opening) -> None:
         """Close the store of a task that was taken away while it was opened."""

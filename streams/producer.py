@@ -14,16 +14,16 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from streams.clients import Clients
+from streams.clients import Attempt, Clients
 from streams.decoding import Rejected
 from streams.errors import OperationalError
+from streams.topics import MODELS_BYTES_MAX
 
 logger = logging.getLogger(__name__)
 
 _CALL_TIMEOUT_S = 1.0  # of a call that is made again until it succeeds, or the worker stops
-_START_TIMEOUT_S = 30.0
 _QUEUE_FULL_WAIT_S = 0.05
-_HUNG_S = 10.0
+_HUNG_S = 5.0
 
 
 class NotDeliveredError(OperationalError):
@@ -68,7 +68,7 @@ class OutputProducer:
             "batch.num.messages": 100_000,
             "queue.buffering.max.messages": 1_000_000,
             "queue.buffering.max.kbytes": 1 << 18,
-            "message.max.bytes": 2 << 20,  # a rejected copy of the largest input, with its headers
+            "message.max.bytes": MODELS_BYTES_MAX,  # the most that any topic takes
         }
         if transactional_id is not None:
             self._settings["transactional.id"] = transactional_id
@@ -169,6 +169,8 @@ class OutputProducer:
             When the broker does not answer and the worker stops.
         """
         if self._is_transactional:
+            if not offsets and not self._in_transaction:
+                return
             self._begin()
             group = consumer.consumer_group_metadata()
             self._call(self._send_offsets, list(offsets), group)
@@ -187,13 +189,19 @@ class OutputProducer:
                 raise UnknownOutcomeError(exception.args[0].str()) from exception
 
     def abort(self) -> None:
-        """Undo everything sent since the last commit."""
+        """Undo everything sent since the last commit.
+
+        Raises
+        ------
+        StoppedError
+            When the broker does not answer and the worker stops.
+        """
         if self._in_transaction and not self._is_broken:
             try:
                 self._call(self._producer.abort_transaction)
             except AbortableError:
                 self._is_broken = True
-        if self._is_broken:
+        if self._is_broken and not self._patience.stopping.is_set():
             # One that may not write any more can only be replaced. The broker has aborted its
             # transaction, or does so before the new one may begin its first.
             logger.warning("the producer was fenced off, timed out or hangs, and is replaced")
@@ -239,7 +247,7 @@ class OutputProducer:
     def _connect(self) -> Producer:
         producer = self._clients.producer(self._settings)
         if self._is_transactional:
-            self._call(producer.init_transactions, timeout_s=_START_TIMEOUT_S)
+            self._call(producer.init_transactions)
         return producer
 
     def _send_offsets(self, offsets: list[TopicPartition], group: object, timeout_s: float) -> None:
@@ -248,28 +256,15 @@ class OutputProducer:
         librdkafka 2.16 can miss that a group coordinator is back, whatever timeout it is given (its
         issues 5456 and 5511). The thread and the producer it hangs in are then left behind.
         """
-        outcome: list[Exception | None] = []
-
-        producer = self._producer
-
-        def send() -> None:
-            try:
-                producer.send_offsets_to_transaction(offsets, group, timeout_s)
-            except KafkaException as exception:
-                outcome.append(exception)
-            else:
-                outcome.append(None)
-
-        sending = self._clients.thread(send)
+        send = partial(self._producer.send_offsets_to_transaction, offsets, group, timeout_s)
+        sending = Attempt(self._clients, send)
         for _ in range(round(_HUNG_S / _CALL_TIMEOUT_S)):
-            sending.join(_CALL_TIMEOUT_S)
-            if outcome or self._patience.stopping.is_set():
+            if sending.has_ended(_CALL_TIMEOUT_S):
+                return
+            if self._patience.stopping.is_set():
                 break
-        if not outcome:
-            self._is_broken = True
-            raise AbortableError("the client hangs on its offsets")
-        if outcome[0] is not None:
-            raise outcome[0]
+        self._is_broken = True
+        raise AbortableError("the client hangs on its offsets")
 
     def _flush(self) -> None:
         waiting = self._patience.waiting()
@@ -283,17 +278,12 @@ class OutputProducer:
         except KafkaException as exception:
             raise self._failed(exception) from exception
 
-    def _call(
-        self,
-        operation: Callable[..., object],
-        *arguments: object,
-        timeout_s: float = _CALL_TIMEOUT_S,
-    ) -> None:
+    def _call(self, operation: Callable[..., object], *arguments: object) -> None:
         """Call a transactional operation, again where the client says that this is right."""
         waiting = self._patience.waiting()
         while True:
             try:
-                operation(*arguments, timeout_s)
+                operation(*arguments, _CALL_TIMEOUT_S)
             except KafkaException as exception:
                 error: KafkaError = exception.args[0]
                 if not error.retriable():

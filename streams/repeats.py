@@ -14,26 +14,40 @@ import numpy as np
 from streams.card_record import LATEST_CHARGES
 from streams.compiled import compiled
 
-EVICTED = np.dtype([("slot", "i8"), ("charge", "u8", (2,)), ("created", "f8")], align=True)
-"""A charge id that a record's short memory had to give up although it may still be repeated."""
+EVICTED = np.dtype(
+    [("slot", "i8"), ("charge", "u8", (2,)), ("created", "f8"), ("came", "f8")], align=True
+)
+"""A charge id that a record's short memory had to give up although it may still be repeated.
+
+It came when the card's clock stood at `came`.
+"""
 
 
 @compiled
 def is_repeat(record: Any, event: Any, window_s: float) -> bool:
-    """Whether the card's latest charges have this one's id, at most a window apart."""
+    """Whether the card's latest charges have this one's id.
+
+    Both are made at most a window apart, and the card's clock has moved no more than a window since
+    the first came.
+    """
+    now = max(record.clock_s, event.created)
     for place in range(min(record.charges, LATEST_CHARGES)):
         if (
             record.charge_ids[place, 0] == event.charge[0]
             and record.charge_ids[place, 1] == event.charge[1]
             and abs(record.charge_created[place] - event.created) <= window_s
+            and record.charge_clock[place] + window_s >= now
         ):
             return True
     return False
 
 
 @compiled
-def was_evicted(evicted: Any, evictions: int, slot: int, event: Any, window_s: float) -> bool:
+def was_evicted(
+    record: Any, evicted: Any, evictions: int, slot: int, event: Any, window_s: float
+) -> bool:
     """Whether the id was evicted earlier in this batch, when the caller could not know it yet."""
+    now = max(record.clock_s, event.created)
     for i in range(evictions):
         entry = evicted[i]
         if (
@@ -41,6 +55,7 @@ def was_evicted(evicted: Any, evictions: int, slot: int, event: Any, window_s: f
             and entry.charge[0] == event.charge[0]
             and entry.charge[1] == event.charge[1]
             and abs(entry.created - event.created) <= window_s
+            and entry.came + window_s >= now
         ):
             return True
     return False
@@ -63,7 +78,8 @@ def remember_id(
         entry.slot = slot
         entry.charge[:] = record.charge_ids[place]
         entry.created = record.charge_created[place]
-        record.overflow_until = max(record.overflow_until, entry.created + window_s)
+        entry.came = record.charge_clock[place]
+        record.overflow_until = max(record.overflow_until, entry.came + window_s)
     record.charge_ids[place] = event.charge
     record.charge_created[place] = event.created
     record.charge_clock[place] = now

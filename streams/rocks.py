@@ -7,7 +7,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
-from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch
+from rocksdict import (
+    BlockBasedIndexType,
+    BlockBasedOptions,
+    Cache,
+    DBCompressionType,
+    Options,
+    Rdict,
+    ReadOptions,
+    WriteBatch,
+    WriteOptions,
+)
 
 from streams.errors import OperationalError
 from streams.store import Changes, KeyRange
@@ -146,7 +156,12 @@ class RocksStore:
 
     def _open(self) -> Rdict:
         self._path.mkdir(parents=True, exist_ok=True)
-        return Rdict(str(self._path), _options())
+        options = _options()
+        # Named once more for the column family that holds everything: of a database that is there
+        # already, this one's would otherwise be those it was made with, and its cache 8 MB.
+        db = Rdict(str(self._path), options, {"default": options})
+        db.set_write_options(_without_log())
+        return db
 
     def _open_empty(self) -> Rdict:
         shutil.rmtree(self._path)
@@ -181,13 +196,28 @@ def _is_damage(error: Exception) -> bool:
     return "No such file" in text or not (text.startswith("IO error") or "(os error" in text)
 
 
+def _without_log() -> WriteOptions:
+    """Write to memory alone until a table file is full: the changelog is the log.
+
+    What a killed process had in memory is read from there again, and is at most two write buffers.
+    """
+    options = WriteOptions()
+    options.disable_wal = True  # type: ignore[method-assign, assignment] # the stub errs
+    return options
+
+
 def _options() -> Options:
+    """Bound the memory: indexes and filters are in the cache, in parts, not whole beside it."""
     tables = BlockBasedOptions()
     tables.set_bloom_filter(_BLOOM_BITS_PER_KEY, block_based=False)
     tables.set_block_cache(Cache(_BLOCK_CACHE_BYTES))
+    tables.set_cache_index_and_filter_blocks(True)
+    tables.set_index_type(BlockBasedIndexType.two_level_index_search())
+    tables.set_partition_filters(True)
     options = Options(raw_mode=True)
     options.create_if_missing(True)
     options.set_block_based_table_factory(tables)
+    options.set_compression_type(DBCompressionType.lz4())
     options.set_write_buffer_size(_WRITE_BUFFER_BYTES)
     options.set_max_write_buffer_number(2)
     options.set_paranoid_checks(True)

@@ -15,7 +15,6 @@ from time import monotonic
 
 from confluent_kafka import KafkaException
 
-from streams.client import Admin
 from streams.clients import Clients
 from streams.follower import Follower
 from streams.restore import apply, seek_to_store
@@ -24,7 +23,6 @@ from streams.store import Store
 logger = logging.getLogger(__name__)
 
 _PLAN_EVERY_S = 5.0
-_ANSWER_S = 10.0
 _PAUSE_S = 0.05
 _MESSAGES = 20_000
 
@@ -106,29 +104,23 @@ class Standbys:
             self._held.discard(number)
 
     def _run(self) -> None:
-        admin = Admin(self._clients.config)
         planned_at = -_PLAN_EVERY_S
         while not self._stop.wait(_PAUSE_S):
             if monotonic() - planned_at > _PLAN_EVERY_S:
                 planned_at = monotonic()
-                self._follow(self._plan(admin))
+                self._follow(self._plan())
             with self._lock:
                 for copy in self._copies.values():
                     self._catch_up(copy)
 
-    def _plan(self, admin: Admin) -> set[int]:
-        """Return the tasks to copy; those copied now while the group cannot be asked."""
+    def _plan(self) -> set[int]:
+        """Return the tasks to copy; those copied now while the group does not say."""
         try:
-            answer = admin.describe_consumer_groups([self._group], request_timeout=_ANSWER_S)
-            members = answer[self._group].result().members
+            tasks = self._clients.stable_assignment(self._group)
         except KafkaException as error:
             logger.warning("standby copies: %s", error.args[0].str())
-            return set(self._copies)
-        tasks = {
-            member.member_id: {p.partition for p in member.assignment.topic_partitions}
-            for member in members
-        }
-        return copies_of(self._member_id(), tasks, self._replicas)
+            tasks = {}
+        return copies_of(self._member_id(), tasks, self._replicas) if tasks else set(self._copies)
 
     def _follow(self, numbers: set[int]) -> None:
         with self._lock:

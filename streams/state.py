@@ -7,7 +7,9 @@ from itertools import islice
 
 from streams.store import Changes, KeyRange, Store
 
-CARDS, MERCHANTS, SEEN, PENDING, DUE, ORPHANS, META = (bytes([n]) for n in range(1, 8))
+CARDS, MERCHANTS, SEEN, PENDING, DUE, ORPHANS, META, DRIFT, DISPUTED = (
+    bytes([n]) for n in range(1, 10)
+)
 """The first byte of a key tells its table; the changelog and the store hold them all."""
 
 
@@ -99,6 +101,8 @@ class TaskState:
         self.due = Table(store, DUE)
         self.orphans = Table(store, ORPHANS)
         self.meta = Table(store, META)
+        self.drift = Table(store, DRIFT)
+        self.disputed = Table(store, DISPUTED)
         self._tables = (
             self.cards,
             self.merchants,
@@ -107,6 +111,8 @@ class TaskState:
             self.due,
             self.orphans,
             self.meta,
+            self.drift,
+            self.disputed,
         )
 
     def changes(self) -> Changes:

@@ -23,8 +23,9 @@ INPUT_BYTES_MAX = 1024 * 1024
 # A rejected copy is its input, byte for byte, and headers: room for both, whatever the headers are.
 REJECTED_BYTES_MAX = 2 * INPUT_BYTES_MAX
 
-# Which model scores is told with the model as it was before, and as it is if it is frozen.
-MODELS_BYTES_MAX = 4 * INPUT_BYTES_MAX
+# Which model scores is told with the model as it was before, and as it is if it is frozen. The
+# largest is a forest, with some 1 MB when measured.
+MODELS_BYTES_MAX = 8 * INPUT_BYTES_MAX
 
 DAY_MS = 24 * 3600 * 1000
 # What a worker has not yet read survives an outage of a week, whatever the cluster's default is.
@@ -100,6 +101,11 @@ class Topics:
         return f"{self.prefix}models"
 
     @property
+    def drift(self) -> str:
+        """Lasting changes of what is watched, by signal."""
+        return f"{self.prefix}drift"
+
+    @property
     def by_merchant(self) -> str:
         """Events and card features on their way to the merchant stage, by merchant."""
         return f"{self.prefix}chargewatch.by-merchant"
@@ -135,6 +141,7 @@ class Topics:
             self.scored: {},
             self.rejected: {"max.message.bytes": str(REJECTED_BYTES_MAX)},
             self.models: COMPACTED | {"max.message.bytes": str(MODELS_BYTES_MAX)},
+            self.drift: {},
             self.by_merchant: internal,
             self.changelog: COMPACTED | expiring,
             self.examples: internal,

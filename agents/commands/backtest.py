@@ -26,6 +26,8 @@ from agents.backtest import Backtest
 from agents.commands.model_files import write_model
 from agents.commands.options import with_settings
 from agents.commands.times import Time
+from agents.drift.monitor import Finished
+from agents.evaluation.drift import drift_summary
 from agents.evaluation.gathering import Gathering
 from agents.evaluation.rejections import Rejections
 from agents.evaluation.report import report_page
@@ -101,11 +103,12 @@ def command(
     settings = _with_horizon(settings, label_horizon)
     listing = nullcontext() if report is None else event_writer(_made(report) / "rejected.jsonl")
     gathering = Gathering(*period)
+    finished: list[Finished] = []
     began = time.monotonic()
     with listing as listed:
         rejections = Rejections(listed)
         replay = Replay(charges, disputes, time.time() + settings.future_allowance_minutes * 60.0)
-        backtest = _score(settings, replay, out, gathering, rejections)
+        backtest = _score(settings, replay, out, gathering, finished, rejections)
     seconds = time.monotonic() - began
     outcomes = gathering.outcomes()
     metrics: dict[str, Any] = {
@@ -115,6 +118,7 @@ def command(
         "charges_scored": gathering.charges,
         "duplicates": gathering.duplicates,
         "rejected": rejections.counts,
+        "drift": drift_summary(finished),
         "still_disputable": gathering.still_disputable(settings.label_horizon_days * _DAY_S),
         "seconds": seconds,
         "charges_per_second": gathering.charges / seconds,
@@ -179,6 +183,7 @@ def _score(
     replay: Replay,
     out: Path,
     gathering: Gathering,
+    finished: list[Finished],
     rejections: Rejections,
 ) -> Backtest:
     """Score everything; return the backtest at its end."""
@@ -196,6 +201,7 @@ def _score(
                     gathering.add_scored(
                         step.charges, step.first_of_card, output.actions, output.scored
                     )
+                    finished.extend(output.finished)
                     rejections.add(output.rejected)
                 show("scoring", part.inputs, replay.inputs)
     return backtest

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agents.models import additive, linear
+from agents.models import additive, forest, linear
 from agents.models.additive import AdditiveLearner, AdditiveScorer
 from agents.models.experience import is_ready
+from agents.models.forest import ForestLearner, ForestScorer
 from agents.models.interface import SnapshotMismatchError
 from agents.models.linear import LinearLearner, LinearScorer
 from agents.models.prior import PriorScorer
@@ -31,6 +32,7 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     additive.KIND: Kind(AdditiveLearner, AdditiveScorer),
     linear.KIND: Kind(LinearLearner, LinearScorer),
+    forest.KIND: Kind(ForestLearner, ForestScorer),
 }
 
 DEFAULT = additive.KIND

@@ -12,7 +12,7 @@ from agents.card import CardStage
 from streams.card_record import CARD, LATEST_CHARGES
 from streams.features import CARD_FEATURES
 from streams.frames import Frames, decode_frames
-from streams.state import TaskState
+from streams.state import DISPUTED, SEEN, TaskState
 from streams.store import KeyRange, MemoryStore
 from tests.agents.stages import DAY, HOUR, START, charge, decode, dispute
 
@@ -26,14 +26,17 @@ EVERYTHING = KeyRange(b"", b"\xff")
 class Cards:
     """A card stage above a store."""
 
-    def __init__(self, dedup_window_s: float = DAY, capacity: int = 1000) -> None:
+    def __init__(
+        self, dedup_window_s: float = DAY, retention_s: float = 180 * DAY, capacity: int = 1000
+    ) -> None:
         self.store = MemoryStore()
-        self._window_s, self._capacity = dedup_window_s, capacity
+        self._window_s, self._retention_s = dedup_window_s, retention_s
+        self._capacity = capacity
         self.restart()
 
     def restart(self) -> None:
         self._state = TaskState(self.store)
-        self._stage = CardStage(self._state, self._window_s, self._capacity)
+        self._stage = CardStage(self._state, self._window_s, self._retention_s, self._capacity)
 
     def feed(self, *messages: Message) -> Frames:
         return decode_frames(self._stage.process(decode(messages)))
@@ -141,6 +144,24 @@ def test_no_retry_is_forgotten_by_a_card_that_is_busy(cut: int, restarts: bool) 
     assert repeats == expected
     (record,) = [v for k, v in cards.commit().items() if k.endswith(b"card_1")]
     assert np.frombuffer(record, CARD)["charges"][0] == 100
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_ids_are_forgotten_when_they_cannot_be_repeated_any_more(restarts: bool) -> None:
+    """A busy card, of which every second charge is disputed: its ids are those of two windows."""
+    cards, kept = Cards(dedup_window_s=HOUR, retention_s=6 * HOUR), list[tuple[int, int]]()
+    for hour in range(60):
+        charges = [charge(f"{hour}-{i}", START + hour * HOUR + i) for i in range(100)]
+        disputes = [dispute(f"{hour}-{i}", START + hour * HOUR + 100 + i) for i in range(50)]
+        assert not any(cards.repeats(*charges, *disputes))
+        assert all(cards.repeats(*charges, *disputes))
+        stored = cards.commit()
+        charged, disputed = (sum(key[:1] == t for key in stored) for t in (SEEN, DISPUTED))
+        kept.append((charged, disputed))
+        if restarts:
+            cards.restart()
+    assert max(charged for charged, _ in kept) <= 3 * 100
+    assert max(disputed for _, disputed in kept) <= 13 * 50
 
 
 def test_a_dispute_counts_once_of_each_kind() -> None:

@@ -20,7 +20,7 @@ from tests.agents.feeds import Clock, Log, examples, through_json
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-(OTHER, *_) = sorted(KINDS.keys() - {DEFAULT})
+(*_, OTHER) = sorted(KINDS.keys() - {DEFAULT})
 READY = 3000
 VECTORS = np.ascontiguousarray(examples(50, 3)["vector"])
 

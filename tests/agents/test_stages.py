@@ -16,7 +16,7 @@ from schemas.charge import Charge
 from streams.events import charge_rows
 from streams.features import FEATURE_NAMES
 from streams.simulator import Simulation
-from streams.state import PENDING
+from streams.state import DISPUTED, PENDING, SEEN
 from tests.agents.stages import DAY, Run, decode, message, part, simulated
 from tests.streams.brute_force import BruteForce
 from tests.streams.random_events import RandomEvents
@@ -35,13 +35,18 @@ SEEDS = range(3)
 
 
 def kept_tables(run: Run) -> dict[bytes, bytes]:
-    """Return all that a run keeps, save charges that nothing can ask for any more.
+    """Return all that a run keeps, save what nothing can ask for any more.
 
-    When exactly these are dropped depends on the commits.
+    When exactly that is dropped depends on the commits.
     """
-    today = int((run.stream_time - run.settings.dispute_retention_days * DAY) // DAY)
-    first = PENDING + max(today, 0).to_bytes(4, "big")
-    return {k: v for k, v in run.state().items() if k[:1] != PENDING or k >= first}
+    retention_s = run.settings.dispute_retention_days * DAY
+    first = {
+        PENDING: (run.stream_time - retention_s) // DAY,
+        SEEN: run.stream_time // DAY - 1,
+        DISPUTED: run.stream_time // retention_s - 1,
+    }
+    start = {table: max(int(period), 0).to_bytes(4, "big") for table, period in first.items()}
+    return {k: v for k, v in run.state().items() if k[1:] >= start.get(k[:1], b"")}
 
 
 def assert_same(run: Run, other: Run) -> None:
@@ -71,19 +76,26 @@ def run_through_trouble(batch: CardBatch, seed: int, **settings: object) -> Run:
 
 
 def without_doubt(events: Sequence[Event]) -> list[Event]:
-    """Leave out charges that come too late to be known as the retries that they may be."""
-    now, known = 0.0, dict[tuple[str, str], list[float]]()
+    """Leave out events that come too late to be known as the repeats that they may be."""
+    now, known = 0.0, dict[tuple[object, ...], list[float]]()
     clear: list[Event] = []
     for event in events:
-        if isinstance(event, Charge):
-            same_id = known.setdefault((event.card, event.id), [])
-            near = [created for created in same_id if abs(created - event.created) <= DAY]
-            if any(created + DAY < now for created in near):
-                continue
-            same_id.append(event.created)
+        window_s = DAY if isinstance(event, Charge) else RETENTION_DAYS * DAY
+        same = known.setdefault(_identity(event), [])
+        near = [created for created in same if abs(created - event.created) <= window_s]
+        if any(created + window_s < now for created in near):
+            continue
+        same.append(event.created)
         now = max(now, event.created)
         clear.append(event)
     return clear
+
+
+def _identity(event: Event) -> tuple[object, ...]:
+    """Give what an event has in common with its repeats."""
+    if isinstance(event, Charge):
+        return event.card, event.id
+    return event.card, event.charge, event.is_fraud
 
 
 def with_late_charges(events: Sequence[Event], seed: int) -> list[Event]:

@@ -15,29 +15,33 @@ from rich.console import Console
 
 from deploy.local_kafka import LocalKafka
 from streams.client import client_config
+from tests.bench.intervals import intervals
 from tests.bench.latency import latency
 from tests.bench.machine import machine
+from tests.bench.profiling import profile
 from tests.bench.report import WIDTH, Results
 from tests.bench.restore import restore
+from tests.bench.scaling import scaling
 from tests.bench.throughput import throughput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PARTS = ("throughput", "latency", "restore")
+PARTS = ("throughput", "latency", "intervals", "restore", "scaling")
+"""What is measured when nothing is named; "profile" needs py-spy, which is no dependency."""
 
 say = partial(click.echo, err=True)
 
 
 @click.command(epilog="Example: python -m tests.bench throughput --rounds 5 --out build/bench")
-@click.argument("parts", nargs=-1, type=click.Choice(PARTS))
+@click.argument("parts", nargs=-1, type=click.Choice((*PARTS, "profile")))
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(min=1))
 @click.option("--short", is_flag=True, help="To see that it works; the figures mean little.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("build/bench"), show_default=True
 )
 def main(parts: Sequence[str], rounds: int, short: bool, out: Path) -> None:
-    """Measure throughput against others, latency at fixed rates, and restore and start."""
+    """Measure throughput, latency, commit intervals, restore and start, and scaling."""
     logging.basicConfig(level="INFO", format="%(message)s")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and so end what was started
     out.mkdir(parents=True, exist_ok=True)
@@ -51,8 +55,14 @@ def main(parts: Sequence[str], rounds: int, short: bool, out: Path) -> None:
                 results.throughput = throughput(config, rounds, directory, say, is_short=short)
             elif part == "latency":
                 results.latency = latency(config, directory, say, is_short=short)
-            else:
+            elif part == "intervals":
+                results.intervals = intervals(config, directory, say, is_short=short)
+            elif part == "restore":
                 results.restore = restore(config, directory, say, is_short=short)
+            elif part == "profile":
+                results.profile = profile(config, directory, say, is_short=short)
+            else:
+                results.scaling = scaling(config, directory, say, is_short=short)
             results.write(out)  # what there is, should a later part fail
     results.show(Console(width=WIDTH))
 

@@ -27,6 +27,7 @@ _FLUSH_S = 60.0
 _LOAD_BATCH = 20_000
 _READ_BATCH = 5_000
 _LOOK_EVERY_S = 0.1
+_NO_LEADER = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError._UNKNOWN_PARTITION)
 
 
 class Installation:
@@ -38,20 +39,23 @@ class Installation:
         Settings that every client needs.
     prefix
         Before the names of all topics.
+    partitions
+        Of each topic.
 
     Attributes
     ----------
-    config, topics
+    config, topics, partitions
         Of what was made.
     """
 
-    def __init__(self, config: Config, prefix: str) -> None:
+    def __init__(self, config: Config, prefix: str, partitions: int = PARTITIONS) -> None:
         self.config = config
         self.topics = Topics(prefix)
+        self.partitions = partitions
         self._admin = Admin(config)
 
     def __enter__(self) -> Self:
-        ensure_topics(self._admin, self.topics, PARTITIONS)
+        ensure_topics(self._admin, self.topics, self.partitions)
         return self
 
     def __exit__(
@@ -91,14 +95,12 @@ class Installation:
 
 
 class Outputs:
-    """What is committed in a topic; only read when enough is there, so as not to disturb.
+    """The scored events that are committed; only read when enough is there, so as not to disturb.
 
     Parameters
     ----------
-    config
-        Settings that every client needs.
-    topic
-        Its name.
+    installation
+        Whose scored events are read.
 
     Attributes
     ----------
@@ -106,12 +108,12 @@ class Outputs:
         When the broker appended each output, Unix seconds.
     """
 
-    def __init__(self, config: Config, topic: str) -> None:
+    def __init__(self, installation: Installation) -> None:
         self.times: list[float] = []
-        self._topic = topic
-        self._offsets = dict.fromkeys(range(PARTITIONS), 0)
+        self._topic = installation.topics.scored
+        self._offsets = dict.fromkeys(range(installation.partitions), 0)
         self._consumer = Consumer(
-            config
+            installation.config
             | {
                 "group.id": f"bench-{uuid.uuid4().hex}",  # required, and never committed to
                 "isolation.level": "read_committed",
@@ -153,13 +155,13 @@ class Outputs:
         return sum(self._end(number) - offset for number, offset in self._offsets.items())
 
     def _end(self, number: int) -> int:
-        """Return the end of what is committed in a partition; 0 while a new one has no leader."""
+        """Return the end of what is committed in a partition; 0 while no leader is known."""
         try:
             return self._consumer.get_watermark_offsets(
                 TopicPartition(self._topic, number), _ANSWER_S
             )[1]
         except KafkaException as exception:
-            if exception.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
+            if exception.args[0].code() not in _NO_LEADER:
                 raise
             return 0
 

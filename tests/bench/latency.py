@@ -105,7 +105,7 @@ def _measure(
     installation: Installation, data: Dataset, guarantee: str, directory: Path, plan: Plan
 ) -> Iterator[Latency]:
     installation.load(data.part(0, plan.history))
-    outputs = Outputs(installation.config, installation.topics.scored)
+    outputs = Outputs(installation)
     system = replace(OURS, guarantee=guarantee)
     with system.start(installation, directory) as process:
         try:

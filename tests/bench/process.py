@@ -7,16 +7,33 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
+CPU_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
 _STOP_TIMEOUT_S = 30.0
 _LOG_TAIL = 3000
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+class Measured(Protocol):
+    """What can be halted and measured: a process, or several."""
+
+    def check(self) -> None:
+        """Raise a RuntimeError when it has ended."""
+
+    def suspend(self) -> None:
+        """Halt it where it is."""
+
+    def resume(self) -> None:
+        """Let it go on."""
+
+    def cpu_s(self) -> float:
+        """Return the CPU seconds that all its threads have taken, in user and system mode."""
 
 
 class Running:
@@ -69,6 +86,11 @@ class Running:
         if error is not None:
             error.add_note(f"The end of the log:\n{self.log()[-_LOG_TAIL:]}")
 
+    @property
+    def pid(self) -> int:
+        """Its number in the system."""
+        return self._process.pid
+
     def log(self) -> str:
         """Return what it has written so far."""
         return self._log.read_text(encoding="utf-8", errors="replace")
@@ -91,4 +113,39 @@ class Running:
         """Return the CPU seconds that all its threads have taken, in user and system mode."""
         stat = Path(f"/proc/{self._process.pid}/stat").read_text()
         user, system = stat.rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / _TICKS_PER_S
+        return (int(user) + int(system)) / CPU_TICKS_PER_S
+
+    def peak_mb(self) -> float:
+        """Return the most memory that it has had resident, in MB."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024.0
+
+
+class Together:
+    """Processes that are measured as one."""
+
+    def __init__(self, processes: Sequence[Running]) -> None:
+        self._processes = processes
+
+    def check(self) -> None:
+        """See `Measured.check`."""
+        for process in self._processes:
+            process.check()
+
+    def suspend(self) -> None:
+        """See `Measured.suspend`."""
+        for process in self._processes:
+            process.suspend()
+
+    def resume(self) -> None:
+        """See `Measured.resume`."""
+        for process in self._processes:
+            process.resume()
+
+    def cpu_s(self) -> float:
+        """See `Measured.cpu_s`."""
+        return sum(process.cpu_s() for process in self._processes)
+
+    def peak_mb(self) -> float:
+        """Return the most memory that any of them has had resident, in MB."""
+        return max(process.peak_mb() for process in self._processes)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import orjson
 import pytest
 
+from streams.card_record import CARD
+from streams.state import TaskState
+from streams.store import MemoryStore
 from tests.bench.data import Event, created_at
+from tests.bench.filling import card_key, fill, sample
+from tests.bench.flame_graph import flame_graph
 from tests.bench.percentiles import curve, quantile
+from tests.bench.scaling import charges_in, spread_over
 from tests.bench.systems import CEILING, FAUST, FAUST_ONE, KAFKA_STREAMS, OURS, QUIX
 from tests.bench.throughput import Line, Run, at, ratios
+from tests.bench.window_cost import window_costs
 
 
 def test_value_between_samples() -> None:
@@ -51,3 +62,49 @@ def test_disputes_are_moved_with_the_charge_before() -> None:
     assert [event.value for event in moved] == [
         b'{"created":5.0}', b'{"created":5.0}', b'{"created":6.0}',
     ]  # fmt: skip
+
+
+def test_every_card_is_filled_and_the_offset_stays() -> None:
+    store = MemoryStore()
+    store.write({}, [], offset=7)
+    records = np.zeros(2, CARD)
+    records["charges"] = [3, 4]
+    fill(store, [record.tobytes() for record in records], cards=25_000)
+    assert store.offset == 7
+    assert [key for key, _ in TaskState(store).cards.scan(b"", b"\xff")] == [
+        card_key(number) for number in range(25_000)
+    ]
+    assert set(sample(store)) == {record.tobytes() for record in records}
+
+
+def test_charges_are_spread_over_all_cards_and_disputes_follow_theirs() -> None:
+    charges = [Event(True, b"x", b'{"id":"%d","card":"x"}' % n) for n in range(2_000)]
+    disputes = [Event(False, b"x", b'{"charge":"%s","card":"x"}' % id_) for id_ in (b"5", b"old")]
+    *moved, known, unknown = spread_over([*charges, *disputes], 10)
+    drawn = [int(event.key[5:]) for event in moved]
+    assert np.bincount(drawn, minlength=10) == pytest.approx(200, abs=60)
+    assert known.key == moved[5].key
+    assert unknown.key == b"x"
+    assert all(
+        orjson.loads(event.value)["card"].encode() == event.key
+        for event in (*moved, known, unknown)
+    )
+    assert charges_in([*moved, known]) == 2_000
+
+
+def test_windows_cost_more_with_more_tiles() -> None:
+    costs = window_costs()
+    assert [cost.tiles for cost in costs] == [41, 82, 164, 328]
+    assert [cost.bytes for cost in costs] == [8 * cost.tiles for cost in costs]
+    assert 0.0 < costs[0].ns_per_charge < costs[-1].ns_per_charge
+
+
+def test_flame_graph_has_the_shares_of_frames() -> None:
+    drawn = flame_graph([(("a", "b<"), 3), (("a",), 1), (("c",), 4)], "title")
+    titles = [
+        found.text for found in ET.fromstring(drawn).iter("{http://www.w3.org/2000/svg}title")
+    ]
+    assert titles == ["all: 100.0%", "a: 50.0%", "b<: 37.5%", "c: 50.0%"]
+    [_, *frames] = ET.fromstring(drawn).iter("{http://www.w3.org/2000/svg}rect")
+    widths = [float(frame.attrib["width"]) for frame in frames]
+    assert widths == pytest.approx([1199.6, 599.6, 449.6, 599.6])

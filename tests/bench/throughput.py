@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from streams.client import Config
+    from tests.bench.data import Event
+    from tests.bench.process import Measured
     from tests.bench.systems import System
 
-TIMEOUT_S = 300.0
+TIMEOUT_S = 600.0
 SHORT = 0.1
 """Share of the charges in a short run; not long enough for a steady state."""
 
@@ -124,33 +126,40 @@ def ratios(lines: Sequence[Line]) -> list[Ratio]:
 
 
 def measure(system: System, installation: Installation, data: Dataset, directory: Path) -> Run:
-    """Measure one contestant once.
-
-    It first does its warm-up, in which everything starts and is compiled. Then it is halted while
-    the charges to measure are loaded, so that all of them are there when it goes on and loading
-    takes no time from it. The time counts from there, not from the first output: a contestant whose
-    first stage runs ahead of its second would gain by that.
-    """
-    load = os.getloadavg()[0]
-    outputs = Outputs(installation.config, installation.topics.scored)
+    """Measure one contestant once, after a warm-up in which everything starts and is compiled."""
+    outputs = Outputs(installation)
     installation.load(data.part(0, system.warm_up))
     try:
         with system.start(installation, directory) as process:
             outputs.wait_for(system.warm_up, TIMEOUT_S, process.check)
-            process.suspend()
-            outputs.times.clear()
-            installation.load(data.part(system.warm_up, system.measured))
-            used = [(time.time(), process.cpu_s())]
-            process.resume()
-
-            def sample() -> None:
-                process.check()
-                used.append((time.time(), process.cpu_s()))
-
-            outputs.wait_for(system.measured, TIMEOUT_S, sample)
-            sample()
+            events = data.part(system.warm_up, system.measured)
+            return at_full_load(process, installation, outputs, events)
     finally:
         outputs.close()
+
+
+def at_full_load(
+    process: Measured, installation: Installation, outputs: Outputs, events: Sequence[Event]
+) -> Run:
+    """Measure what is running while it has more to do than it can.
+
+    It is halted while the charges to measure are loaded, so that all of them are there when it goes
+    on and loading takes no time from it. The time counts from there, not from the first output: a
+    contestant whose first stage runs ahead of its second would gain by that.
+    """
+    load = os.getloadavg()[0]
+    process.suspend()
+    outputs.times.clear()
+    installation.load(events)
+    used = [(time.time(), process.cpu_s())]
+    process.resume()
+
+    def sample() -> None:
+        process.check()
+        used.append((time.time(), process.cpu_s()))
+
+    outputs.wait_for(sum(event.is_charge for event in events), TIMEOUT_S, sample)
+    sample()
     (resumed_at, cpu_before_s), last = used[0], max(outputs.times)
     seconds, cpu_s = last - resumed_at, at(last, used) - cpu_before_s
     count = len(outputs.times)

@@ -15,7 +15,7 @@ from tests.chaos.run import Plan, run
 @click.option("--seed", type=int, help="Repeats the traffic and the faults of a run.")
 @click.option("--minutes", default=30.0, show_default=True, help="How long faults are made.")
 @click.option("--faults", default=100, show_default=True, help="How many are made at least.")
-@click.option("--rate", default=150.0, show_default=True, help="Inputs a second.")
+@click.option("--rate", default=60.0, show_default=True, help="Inputs a second.")
 @click.option("--partitions", default=6, show_default=True)
 @click.option("--at-least-once", is_flag=True, help="Without transactions.")
 @click.option(

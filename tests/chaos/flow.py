@@ -59,6 +59,9 @@ class Publishing:
             config
             | {
                 "enable.idempotence": True,
+                # With more, librdkafka 2.16 may write a message twice while its broker comes back
+                # (its issue 4953), and each input has to be there once.
+                "max.in.flight.requests.per.connection": 1,
                 "partitioner": "murmur2_random",
                 "linger.ms": 2,
                 "message.timeout.ms": 120_000,

@@ -1,7 +1,7 @@
 """A worker with a bug planted on purpose, and with a crash where it shows.
 
-`CHAOS_BUG` names the bug, `CHAOS_CRASH_AT` the commit in which the first process of a state
-directory kills itself, half way. Without a bug the crash must do no harm.
+`CHAOS_BUG` names the bug, `CHAOS_CRASH_AT` the commit of scored events in which the first process
+of a state directory kills itself, half way. Without a bug the crash must do no harm.
 """
 
 from __future__ import annotations
@@ -17,25 +17,40 @@ from confluent_kafka import TopicPartition
 from agents.__main__ import main
 from streams.engine import Engine
 from streams.producer import OutputProducer
+from streams.rocks import RocksStore
+from streams.topics import Topics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from streams.clients import Clients
     from streams.task import Task
 
 _committed = Engine.commit
+_sent = OutputProducer.send
 
 
 class Crash:
-    """Kills the process in one of its commits, once in the life of a state directory."""
+    """Kills the process in one of its commits, once in the life of a state directory.
+
+    Only commits of scored events count: what goes wrong with these shows in the output.
+    """
 
     def __init__(self) -> None:
         self._left = int(os.environ["CHAOS_CRASH_AT"])
         self._note = Path(os.environ["CHARGEWATCH_STATE_DIR"]).parent / "crashed"
+        self._scored = Topics(os.environ["CHARGEWATCH_TOPIC_PREFIX"]).scored
+        self._sent: set[str] = set()
+
+    def note(self, topic: str) -> None:
+        """Remember that something goes to a topic."""
+        self._sent.add(topic)
 
     def half_way(self) -> None:
-        """Call it half way through every commit that has work."""
+        """Call it half way through every commit."""
+        if self._scored not in self._sent:
+            return
+        self._sent.clear()
         self._left -= 1
         if self._left <= 0 and not self._note.exists():
             self._note.touch()
@@ -46,6 +61,19 @@ class Crash:
 def crash() -> Crash:
     """Return the one crash of this process."""
     return Crash()
+
+
+def send(
+    producer: OutputProducer,
+    topic: str,
+    messages: Sequence[tuple[bytes | None, bytes | None]],
+    partition: int = -1,
+    reached: dict[int, int] | None = None,
+) -> None:
+    """Send, and note where to."""
+    if messages:
+        crash().note(topic)
+    _sent(producer, topic, messages, partition, reached)
 
 
 def state_first(engine: Engine) -> bool:
@@ -60,12 +88,15 @@ def state_first(engine: Engine) -> bool:
         crash().half_way()
         commit_transaction(offsets, consumer)  # type: ignore[arg-type]
 
-    return _with_commit(engine, commit if dirty else commit_transaction)
+    return _with_commit(engine, commit)
 
 
 def _write(task: Task) -> None:
-    """Write a task's changes; where its changelog goes on is known only after the commit."""
-    task.state.store.write(task.state.changes(), [], task.state.store.offset or 0)
+    """Write a task's changes to disk; where its changelog goes on is known after the commit."""
+    store = task.state.store
+    assert isinstance(store, RocksStore)
+    store.write(task.state.changes(), [], store.offset or 0)
+    store._db.flush()  # what is in memory alone dies with the process
 
 
 def positions_first(engine: Engine) -> bool:
@@ -84,8 +115,7 @@ def positions_first(engine: Engine) -> bool:
         ],
         engine._consumer,
     )
-    if dirty:
-        crash().half_way()
+    crash().half_way()
     return _committed(engine)
 
 
@@ -97,12 +127,10 @@ def _another_producer(clients: Clients) -> OutputProducer:
 def no_bug(engine: Engine) -> bool:
     """Crash before the transaction is committed, as anything may."""
     commit_transaction = engine._producer.commit
-    is_dirty = any(task.is_dirty for task in engine.tasks.values())
 
     def commit(offsets: list[TopicPartition], consumer: object) -> None:
-        if is_dirty:
-            engine._producer._flush()
-            crash().half_way()
+        engine._producer._flush()
+        crash().half_way()
         commit_transaction(offsets, consumer)  # type: ignore[arg-type]
 
     return _with_commit(engine, commit)
@@ -110,9 +138,8 @@ def no_bug(engine: Engine) -> bool:
 
 def no_bug_early(engine: Engine) -> bool:
     """Crash when the outputs are in the log, and nothing says yet that they are."""
-    if any(task.is_dirty for task in engine.tasks.values()):
-        engine._producer._flush()
-        crash().half_way()
+    engine._producer._flush()
+    crash().half_way()
     return _committed(engine)
 
 
@@ -133,5 +160,6 @@ BUGS = {
 }
 
 if __name__ == "__main__":
+    setattr(OutputProducer, "send", send)  # noqa: B010 - mypy knows better
     setattr(Engine, "commit", BUGS[os.environ["CHAOS_BUG"]])  # noqa: B010 - mypy knows better
     main()

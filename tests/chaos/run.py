@@ -11,12 +11,13 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaException
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from deploy.local_kafka import LocalKafka
 from schemas.charge import Charge
 from schemas.snapshot import decode_snapshot
 from streams.client import Admin, client_config
-from streams.topics import Topics, ensure_topics
+from streams.topics import DAY_MS, Topics, ensure_topics
 from tests.chaos.faults import SESSION_TIMEOUT_S, Fault, Faults
 from tests.chaos.fleet import Fleet
 from tests.chaos.flow import Publishing, Watcher
@@ -37,6 +38,7 @@ _QUIET_S = 5.0
 _AFTER_CRASH_S = 2.0
 _GAP_S = (0.5, 3.0)
 _TOGETHER = 0.15
+_LOG_LINES = 30
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ class Run:
         self._traffic = Traffic(plan.seed, size)
         self._admin = Admin(self._config)
         ensure_topics(self._admin, self._topics, plan.partitions)
+        self._keep_every_snapshot()
         self._logs = Logs(self._config, "chaos.chargewatch")
         self._publishing = Publishing(self._config, self._topics, self._traffic, plan.rate)
         self._watcher = Watcher(self._config, self._topics, plan.partitions)
@@ -150,10 +153,26 @@ class Run:
             fleet = self._operate()
             logger.info("verifying %d inputs", len(self._publishing.sent))
             return self._verify(fleet)
+        except Exception as error:
+            error.add_note(f"The end of the broker's log:\n{self._kafka.log_tail()}")
+            for log in sorted(self._directory.glob("*/log")):
+                lines = log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+                error.add_note("\n".join([f"The end of {log.parent.name}'s log:", *lines]))
+            raise
         finally:
             self._publishing.halt()
             self._watcher.stop()
             self._logs.close()
+
+    def _keep_every_snapshot(self) -> None:
+        """Have the broker compact no snapshot away: each is compared with what it scored."""
+        lag = ConfigEntry(
+            "min.compaction.lag.ms",
+            str(DAY_MS),
+            incremental_operation=AlterConfigOpType.SET,
+        )
+        models = ConfigResource(ResourceType.TOPIC, self._topics.models, incremental_configs=[lag])
+        self._admin.incremental_alter_configs([models])[models].result()
 
     def _operate(self) -> Fleet:
         """Run the workers until they have done everything, and return what became of them."""
@@ -163,6 +182,7 @@ class Run:
             self._await(lambda: bool(fleet.running[0].tasks()), "a worker with tasks")
             self._publishing.start()
             if self._plan.makes_faults:
+                self._warm_up()
                 self._make_faults(fleet)
             else:
                 self._await(lambda: bool(fleet.ended), "the planted crash", DRAIN_TIMEOUT_S)
@@ -188,6 +208,13 @@ class Run:
             **self._plan.env,
         }
         return Fleet(self._directory, env, self._plan.module)
+
+    def _warm_up(self) -> None:
+        """Wait until the workers have compiled what a new checkout has not, as no stop waits."""
+        self._await(
+            lambda: len(self._watcher.scored) > self._plan.rate, "scored charges", DRAIN_TIMEOUT_S
+        )
+        self._await_recovery()
 
     def _make_faults(self, fleet: Fleet) -> None:
         random = Random(self._plan.seed)

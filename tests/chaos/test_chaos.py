@@ -59,7 +59,7 @@ def test_at_least_once_repeats_but_loses_nothing(kafka: LocalKafka, tmp_path: Pa
 @pytest.mark.last
 @pytest.mark.timeout(900)
 def test_everything_counts_once_through_faults(kafka: LocalKafka, tmp_path: Path) -> None:
-    plan = Plan(seed=secrets.randbelow(1 << 32), seconds=90, rate=RATE)
+    plan = Plan(seed=secrets.randbelow(1 << 32), seconds=60, rate=RATE)
     logger.warning("seed %d", plan.seed)
     report = Run(plan, kafka, tmp_path).carry_out()
     logger.warning("%s", report)

@@ -134,14 +134,21 @@ class Kafka:
         return consumer
 
 
+_COMING_BACK = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError._DESTROY_BROKER,  # the client's view of the brokers changed while it asked
+    KafkaError._TRANSPORT,
+)
+
+
 def _end(consumer: Consumer, partition: TopicPartition, deadline: float) -> int:
-    """Ask for the end of a partition, again while a broker that was restarted leads none yet."""
+    """Ask for the end of a partition, again while a broker comes back or leads none yet."""
     while True:
         try:
             _, end = consumer.get_watermark_offsets(partition, TIMEOUT_S)
         except KafkaException as exception:
             code = exception.args[0].code()
-            if code != KafkaError.NOT_LEADER_FOR_PARTITION or time.monotonic() > deadline:
+            if code not in _COMING_BACK or time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
         else:

@@ -1,6 +1,7 @@
 """Tasks that come and go on a real Kafka: copies, static members, untrusted state, lost brokers."""
 
 import re
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -123,6 +124,26 @@ def test_a_static_members_restart_moves_nothing(kafka: Kafka, prefix: str, tmp_p
             assert seen == moved
 
 
+def test_tasks_that_nobody_has_are_shared_out_again(
+    kafka: Kafka, prefix: str, tmp_path: Path
+) -> None:
+    """A static member's successor does not know what the dead one was to give back.
+
+    The other worker is a dynamic member, whose id comes first: it is the one to act.
+    """
+    env = prepare(kafka, prefix) | {"CHARGEWATCH_SESSION_TIMEOUT_MS": "30000"}
+    static = env | {"CHARGEWATCH_INSTANCE_ID": "worker", "CHARGEWATCH_WORKER_ID": "worker"}
+    with WorkerProcess(tmp_path / "a", static, "tests.integration.dies_on_revoke") as first:
+        first.wait_until_ready()
+        with WorkerProcess(tmp_path / "b", env) as other:
+            first.process.wait(TIMEOUT_S)
+            with WorkerProcess(tmp_path / "a", static):
+                produce(kafka, prefix, range(400))
+                kafka.consume(f"{prefix}scored", 400, timeout_s=60.0)
+                assert "nobody has tasks" in other.text()
+    assert_scored_once(kafka, prefix, 400)
+
+
 def test_state_newer_than_the_changelog_is_not_trusted(
     kafka: Kafka, prefix: str, tmp_path: Path
 ) -> None:
@@ -156,24 +177,41 @@ def own_kafka() -> Iterator[LocalKafka]:
         yield local
 
 
-def test_a_broker_that_comes_back_needs_no_restart(
+def test_a_worker_outlives_its_broker_and_stops_in_time_without_it(
     own_kafka: LocalKafka, prefix: str, tmp_path: Path
 ) -> None:
     kafka = Kafka(client_config(own_kafka.bootstrap_servers, {}))
     env = prepare(kafka, prefix)
+    produce(kafka, prefix, range(30_000))
+    assert own_kafka._process is not None
     with WorkerProcess(tmp_path, env) as worker:
-        worker.wait_until_ready()
-        produce(kafka, prefix, range(3000))
         kafka.consume(f"{prefix}scored", 1)
+        own_kafka._process.send_signal(signal.SIGSTOP)  # connected, and never answers
+        assert_stops_in_order(worker)
+    own_kafka._process.send_signal(signal.SIGCONT)
+    with WorkerProcess(tmp_path, env) as worker:
+        scored = len(kafka.read_all(f"{prefix}scored"))
+        kafka.consume(f"{prefix}scored", scored + 1)
         own_kafka.kill()
         own_kafka.restart()
-        produce(kafka, prefix, range(3000, 4000))
-        kafka.consume(f"{prefix}scored", 4000)
+        kafka.consume(f"{prefix}scored", 30_000)
         assert worker.process.poll() is None
+        produce(kafka, prefix, range(30_000, 60_000))
         own_kafka.kill()
-        began = time.monotonic()
-        worker.stop()
-        assert time.monotonic() - began < 10.0
-        own_kafka.restart()
+        assert_stops_in_order(worker)
+    own_kafka.restart()
+    with WorkerProcess(tmp_path, env):
+        kafka.consume(f"{prefix}scored", 60_000)
+    assert_scored_once(kafka, prefix, 60_000)
+
+
+def assert_stops_in_order(worker: WorkerProcess) -> None:
+    began = time.monotonic()
+    assert worker.stop() == 0
+    assert time.monotonic() - began < 10.0
+    assert "Traceback" not in worker.text()
+
+
+def assert_scored_once(kafka: Kafka, prefix: str, count: int) -> None:
     events = [orjson.loads(m.value() or b"") for m in kafka.read_all(f"{prefix}scored")]
-    assert sorted(event["charge"] for event in events) == sorted(f"ch_{n}" for n in range(4000))
+    assert sorted(event["charge"] for event in events) == sorted(f"ch_{n}" for n in range(count))

@@ -96,7 +96,7 @@ def test_small_topic_of_models_is_a_warning(kafka: Kafka, admin: Admin, prefix: 
     kafka.create(topics.models, config={"cleanup.policy": "compact"})
     warnings = {report.name: report.warning for report in ensure_topics(admin, topics)}
     assert [name for name, warning in warnings.items() if warning] == [topics.models]
-    assert warnings[topics.models].endswith("promote or freeze a model; set 4194304")
+    assert warnings[topics.models].endswith("promote or freeze a model; set 8388608")
 
 
 def test_more_replicas_than_brokers(admin: Admin, prefix: str) -> None:

@@ -6,10 +6,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from river.ensemble import SRPClassifier
-from river.forest import AMFClassifier, ARFClassifier
+from river.forest import AMFClassifier
 from river.tree import HoeffdingTreeClassifier
 
 from agents.backtest import MODEL_INTERVAL_S
+from agents.models import forest
 from agents.models.registry import DEFAULT, KINDS
 from tests.quality.contestants import LightGBM, Prior, Registered, River
 from tests.quality.findings import Findings, Table
@@ -30,8 +31,7 @@ FOREST_CONTROLS = 10
 
 WEEK_S = 7 * 86_400.0
 
-_FOREST = "adaptive random forest"
-_STACK = f"mean of {DEFAULT} and {_FOREST}"
+_STACK = f"mean of {DEFAULT} and {forest.KIND}"
 _COLUMNS = (
     "", "AP", "AUC", "card precision@100", "Brier", "ECE, pp", "top decile, predicted/observed",
     "AP before calibration", "to learn an example, µs", "to score a charge, µs",
@@ -39,7 +39,7 @@ _COLUMNS = (
 _ABOUT = (
     "Each scores a charge with what it has learned from labels that came before it, in stretches "
     "of ten minutes; LightGBM is trained anew each week on all labels known by then.",
-    f"River's forests learn from {FOREST_CONTROLS} of the 40 controls of a fraud. What has no "
+    f"Forests learn from {FOREST_CONTROLS} of the 40 controls of a fraud. What has no "
     "calibration of its own is calibrated by the project's, as labels come.",
     "LightGBM learns either from matured charges, or from frauds and controls as the others do.",
 )
@@ -59,10 +59,9 @@ def projects_own() -> dict[str, Candidate]:
 
 
 def others(seed: int) -> dict[str, tuple[Candidate, float]]:
-    """Return river's adaptive ensembles and LightGBM, and how often each changes, in seconds."""
+    """Return river's other ensembles and LightGBM, and how often each changes, in seconds."""
     tree = HoeffdingTreeClassifier(grace_period=50, delta=0.01)
     forests: dict[str, Classifier] = {
-        _FOREST: ARFClassifier(n_models=5, seed=seed),
         "Mondrian forest (AMF)": AMFClassifier(n_estimators=5, seed=seed),
         "streaming random patches": SRPClassifier(tree, n_models=3, subspace_size=0.3, seed=seed),
     }
@@ -87,7 +86,7 @@ def candidates(trial: Trial, seed: int, say: Callable[[str], object]) -> Finding
         say(f"{trial.name}: {name}")
         before = run(candidate, recording, trial.start, interval_s)
         results[name] = Result(calibrated(before, recording), before)
-    stack = averaged(results[DEFAULT].scores, results[_FOREST].scores)
+    stack = averaged(results[DEFAULT].scores, results[forest.KIND].scores)
     results[_STACK] = Result(calibrated(stack, recording), stack)
     return Findings(
         "candidates",

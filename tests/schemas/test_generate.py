@@ -70,6 +70,15 @@ CONTRACT: dict[str, dict[str, tuple[str | set[str], bool]]] = {
         "partition": (STRING, True),
         "offset": (STRING, True),
     },
+    "drift": {
+        "signal": (STRING, True),
+        "task": (INTEGER, True),
+        "at": (NUMBER, True),
+        "since": (NUMBER, True),
+        "before": (NUMBER, True),
+        "after": (NUMBER, True),
+        "unit": (STRING, True),
+    },
 }
 TOPICS = {
     "charges": "receive",
@@ -77,6 +86,7 @@ TOPICS = {
     "scored": "send",
     "charges.rejected": "send",
     "models": "send",
+    "drift": "send",
 }
 SCORED = {
     "charge": "ch_1",
@@ -266,6 +276,7 @@ def test_asyncapi_describes_what_is_on_a_topic() -> None:
         "Models": "Snapshot",
         "ModelsChampion": "Champion",
         "ModelsLoaded": "Loaded",
+        "Drift": "Drift",
     }
     schemas = document["components"]["schemas"]
     for name in VALIDATORS:

@@ -7,19 +7,24 @@ import json
 import os
 import re
 from collections import Counter
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any, get_args
 
+import msgspec
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.rejected import RejectReason
-from schemas.validation import NESTING_MAX, PAYLOAD_BYTES_MAX
+from schemas.rejected import InvalidEvent, RejectReason
+from schemas.validation import NESTING_MAX, PAYLOAD_BYTES_MAX, Unknown, parse_charge, parse_dispute
 from streams.decoding import Input, decode_charges, decode_disputes
 from streams.frames import Origin
 from tests.schemas import reference
 from tests.schemas.events import CHARGE, DISPUTE, MAX_CREATED, OPTIONAL, encoded
+
+Parse = Callable[[bytes, bytes, float], tuple[msgspec.Struct, Unknown]]
 
 INPUTS_A_ROUND = 1_000
 ROUNDS = int(os.environ.get("FUZZ_INPUTS", "2000")) // INPUTS_A_ROUND
@@ -161,6 +166,44 @@ def test_fuzz(seed: int) -> None:
     # That every way through was taken, not only the first check.
     assert outcomes.keys() >= {"valid", *REASONS}
     assert outcomes["valid"] > INPUTS_A_ROUND / 50
+
+
+def of_known_fields(rng: Random, event: Mapping[str, Any]) -> bytes:
+    """JSON of an event without unknown fields, often a valid one."""
+    wrong = {name: rng.choice(WRONG) for name in rng.sample([*event], rng.choice([0, 1, 2]))}
+    value = encoded({**event, **wrong})
+    if rng.random() < 0.5:
+        position = rng.randrange(len(value))
+        value = value[:position] + rng.choice(TOKENS) + value[position + rng.choice([0, 1]) :]
+    return value
+
+
+def meaning(parse: Parse, value: bytes) -> tuple[object, ...]:
+    """Return the fields that are read from an event, or why it is none."""
+    try:
+        event, unknown = parse(value, b"tok_1", MAX_CREATED)
+    except InvalidEvent as error:
+        return (error.reason,)
+    return (msgspec.structs.asdict(event), orjson.dumps(unknown))
+
+
+@pytest.mark.parametrize("seed", range(ROUNDS))
+@pytest.mark.parametrize(
+    ("parse", "event"), [(parse_charge, {**OPTIONAL, **CHARGE}), (parse_dispute, DISPUTE)]
+)
+def test_an_escape_changes_nothing(parse: Parse, event: Mapping[str, Any], seed: int) -> None:
+    """What is decoded in one pass means the same when an escape has it looked at closely."""
+    rng = Random(seed)
+    plain, read = 0, 0
+    for _ in range(INPUTS_A_ROUND):
+        value = of_known_fields(rng, event)
+        if b"\\" not in value and value.count(b'"created"') == 1:
+            plain += 1
+            found = meaning(parse, value)
+            read += len(found) == 2
+            assert meaning(parse, value.replace(b'"created"', b'"\\u0063reated"')) == found, value
+    assert plain > INPUTS_A_ROUND / 2
+    assert read > INPUTS_A_ROUND / 10
 
 
 @given(st.one_of(st.none(), st.binary(max_size=40)), st.one_of(st.none(), st.binary(max_size=300)))

@@ -6,15 +6,18 @@ from collections import deque
 from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, Any, cast
 
+from confluent_kafka import KafkaError
+
 from streams.clients import Clients
 from streams.patience import Patience
 from tests.simulation.consumer import SimulatedConsumer
+from tests.simulation.errors import error
 from tests.simulation.producer import SimulatedProducer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from confluent_kafka import Consumer, KafkaError, Producer
+    from confluent_kafka import Consumer, Producer
 
     from streams.clients import Joinable
     from tests.simulation.broker import Broker
@@ -41,6 +44,22 @@ class SimulatedClients(Clients):
 
     def producer(self, settings: Mapping[str, object]) -> Producer:
         return cast("Producer", SimulatedProducer(self._process, self._broker, settings))
+
+    def stable_assignment(self, group: str) -> dict[str, set[int]]:  # noqa: ARG002 - there is one
+        self._ask("describe group")
+        found = self._broker.group
+        if found.is_rebalancing:
+            return {}
+        return {name: set(partitions) for name, partitions in found.assignment.items()}
+
+    def partitions(self, topic: str) -> int:
+        self._ask("describe topic")
+        return self._broker.partitions[topic]
+
+    def _ask(self, name: str) -> None:
+        self._process.step(name)
+        if not self._broker.answers(self._process):
+            raise error(KafkaError._TIMED_OUT)
 
     def executor(self, name: str) -> Executor:
         return _Executor(self._process, name)

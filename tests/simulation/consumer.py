@@ -25,6 +25,11 @@ _EMPTY_SHARE = 0.2
 _NO_LEADER_SHARE = 0.5
 """How often a broker that has only just come back does not lead a partition yet."""
 
+
+def _nothing(*_: object) -> None:
+    """Do nothing."""
+
+
 _NO_MEMBER = groups.Member("", -1, "")
 
 
@@ -116,8 +121,8 @@ class SimulatedConsumer:
         self,
         topics: Sequence[str],
         on_assign: Callable[..., None],
-        on_revoke: Callable[..., None],
-        on_lost: Callable[..., None],
+        on_revoke: Callable[..., None] = _nothing,
+        on_lost: Callable[..., None] = _nothing,
     ) -> None:
         [self._topic] = topics
         self._callbacks = {ASSIGN: on_assign, REVOKE: on_revoke, LOSE: on_lost}

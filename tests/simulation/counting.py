@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 from xxhash import xxh3_64_intdigest
 
-from streams.engine import Engine, EngineSettings
+from streams.engine import Engine
 from streams.events import CHARGE
 from streams.features import CARD_FEATURES
 from streams.frames import decode_dispute_tail, encode_frames
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streams.clients import Clients
+    from streams.engine_settings import EngineSettings
     from streams.inputs import Work
     from streams.intake import Events
     from streams.state import Table

@@ -67,6 +67,13 @@ class Coverage:
         self.faults: Counter[str] = Counter()
         self.orphans = 0
 
+    def __add__(self, other: Coverage) -> Coverage:
+        both = Coverage()
+        both.crashes = self.crashes + other.crashes
+        both.faults = self.faults + other.faults
+        both.orphans = self.orphans + other.orphans
+        return both
+
 
 class Fault(NamedTuple):
     """What happens at a step, or at a point of the commit, and for how long."""

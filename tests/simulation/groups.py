@@ -76,6 +76,11 @@ class Group:
         return {name: member.assigned for name, member in self._members.items()}
 
     @property
+    def is_rebalancing(self) -> bool:
+        """Whether the members are to join again."""
+        return self._is_rebalancing
+
+    @property
     def has_orphans(self) -> bool:
         """Whether a partition is nobody's though no rebalance is to come.
 

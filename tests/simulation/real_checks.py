@@ -18,7 +18,7 @@ from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
 from streams.decoding import Decoded, Input, decode_charges, decode_disputes
 from streams.features import FEATURES
 from streams.frames import Origin, decode_examples, decode_frames, encode_examples
-from streams.state import CARDS, DUE, MERCHANTS, ORPHANS, PENDING, SEEN, TaskState
+from streams.state import CARDS, DRIFT, DUE, MERCHANTS, ORPHANS, PENDING, SEEN, TaskState
 from streams.store import MemoryStore
 from tests.simulation.checks import Checks, differences
 from tests.simulation.disk import EVERYTHING
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tests.simulation.broker import Broker
     from tests.simulation.partition_log import Record
 
-_TABLES = (CARDS, SEEN, MERCHANTS, PENDING, DUE, ORPHANS)
+_TABLES = (CARDS, SEEN, MERCHANTS, PENDING, DUE, ORPHANS, DRIFT)
 _LATEST = 4e9
 
 MODELS = {DEFAULT, *SETTINGS.challengers}

@@ -173,8 +173,9 @@ class Scheduler:
                 run()
         except Killed:
             pass
-        self._threads.remove(thread)
-        self._hand_to(self._choose())
+        finally:  # whatever failed, the others go on
+            self._threads.remove(thread)
+            self._hand_to(self._choose())
 
     def _switch(self) -> None:
         own = self._current

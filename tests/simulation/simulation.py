@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from streams.engine import EngineSettings
+from streams.engine_settings import EngineSettings
 from streams.task import BY_MERCHANT, CHARGES, DISPUTES
 from streams.topics import Topics
 from tests.simulation.broker import Broker
@@ -36,8 +36,10 @@ logger = logging.getLogger(__name__)
 
 _TROUBLE_S = 20.0
 _SETTLES_WITHIN_S = 120.0
-_OPERATOR_COMES_AFTER_S = 60.0
 _LOOK_EVERY_S = 0.25
+_ORPHANS_FOR_S = 5.0
+"""How long tasks have nobody before that is counted: in every rebalance it may be a moment."""
+
 _RESTART_S = 1.0
 _NOTICED_WITHIN_S = 2.5
 """How long a worker takes to hear that it has lost tasks, and to store what it has committed."""
@@ -145,14 +147,11 @@ class Simulation:
     def _settle(self) -> None:
         """Wait until all is done, or for too long."""
         began, clock = self.scheduler.now, self.scheduler
-        helped = False
+        orphans_s = 0.0
         while not self._is_settled() and clock.now < began + _SETTLES_WITHIN_S:
             self._pass(_LOOK_EVERY_S)
-            is_late = clock.now > began + _OPERATOR_COMES_AFTER_S
-            if is_late and not helped and self._is_static and self.broker.group.has_orphans:
-                self._coverage.orphans += 1
-                helped = True
-                self._add_worker()  # the group needs a reason to share its tasks out again
+            orphans_s = orphans_s + _LOOK_EVERY_S if self.broker.group.has_orphans else 0.0
+            self._coverage.orphans += orphans_s == _ORPHANS_FOR_S
 
     def _problems(self) -> list[str]:
         checks = (RealChecks if self._variant.is_real else CountingChecks)(

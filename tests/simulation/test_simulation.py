@@ -4,18 +4,32 @@ A seed that fails is told with its variant; `python -m tests.simulation SEED` te
 of them, or others: SIMULATE_SCHEDULES and SIMULATE_SEED.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from itertools import product
+from multiprocessing import get_context
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.simulation.conftest import quiet
 from tests.simulation.faults import COMMIT_POINTS, CRASH, CUT_OFF, FENCE, PAUSE, Coverage, Fault
 from tests.simulation.simulation import ScheduleError, Simulation, Variant
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from multiprocessing.queues import Queue
+
 SEED = int(os.environ.get("SIMULATE_SEED", "0"))
 SCHEDULES = int(os.environ.get("SIMULATE_SCHEDULES", "160"))
+PART = 125
+"""Schedules that a process runs at a time, where there are more."""
+
 SHOWN = 5
 
 VARIANTS = {
@@ -28,16 +42,44 @@ SHARES = {"counting": 1.0, "at least once": 0.25, "real stages": 0.25}
 
 
 def run(variant: Variant, count: int, first: int = SEED) -> Coverage:
-    """Run schedules; fail with the seeds of those that do."""
-    coverage, failures = Coverage(), list[str]()
-    for seed in range(first, first + count):
-        try:
-            Simulation(seed, variant, coverage).run()
-        except ScheduleError as failure:
-            failures.append(str(failure))
+    """Run schedules, many of them on all cores; fail with the seeds of those that do."""
+    end = first + count
+    parts = [range(start, min(start + PART, end)) for start in range(first, end, PART)]
+    if len(parts) == 1:
+        results = [run_part(variant, parts[0])]
+    else:
+        results = _run_on_all_cores(variant, parts)
+    failures = [failure for _, failed in results for failure in failed]
     told = "\n\n".join(failures[:SHOWN])
     assert not failures, f"{len(failures)} of {count} schedules from seed {first}:\n{told}"
-    return coverage
+    return sum((coverage for coverage, _ in results), Coverage())
+
+
+def _run_on_all_cores(variant: Variant, parts: Sequence[range]) -> list[tuple[Coverage, list[str]]]:
+    context = get_context("spawn")
+    cores = context.Queue()
+    for core in os.sched_getaffinity(0):
+        cores.put(core)
+    count = len(os.sched_getaffinity(0))
+    with ProcessPoolExecutor(count, context, _stay_on_a_core, (cores,)) as processes:
+        return list(processes.map(partial(run_part, variant), parts))
+
+
+def _stay_on_a_core(cores: Queue[int]) -> None:
+    """Bind this process to a core: its threads take turns, which is quicker on one."""
+    os.sched_setaffinity(0, {cores.get()})
+
+
+def run_part(variant: Variant, seeds: range) -> tuple[Coverage, list[str]]:
+    """Run schedules; return what they met, and what those say that failed."""
+    coverage, failures = Coverage(), list[str]()
+    with quiet():
+        for seed in seeds:
+            try:
+                Simulation(seed, variant, coverage).run()
+            except ScheduleError as failure:
+                failures.append(str(failure))
+    return coverage, failures
 
 
 @pytest.mark.parametrize("name", VARIANTS)

@@ -35,7 +35,7 @@ WINDOWS = {
 
 LABEL_DAYS = 98
 NEVER_S = 90 * DAY
-LATEST_IDS, LATEST_DISPUTES = 8, 8
+LATEST_DISPUTES = 8
 LATEST_MERCHANTS, LATEST_COUNTRIES, LATEST_DEVICES = 32, 6, 8
 BITS = {"cards_1h": 256, "cards_24h": 256, "small_cards_1h": 128}
 SMALL_AMOUNT = 5.0
@@ -153,7 +153,7 @@ class BruteForce:
                 past.disputes.append(event)
             return Observed(is_repeat)
         features = of_card(past, event)
-        is_repeat = self._is_repeat(past.charges, event)
+        is_repeat = self._is_repeat(past, event)
         if not is_repeat:
             past.charges.append(_counted(event, past.clock))
         return Observed(is_repeat, features=features)
@@ -172,22 +172,18 @@ class BruteForce:
             self._charged_at[event.card, event.id] = event.created
         return Observed(is_repeat, features=features)
 
-    def _is_repeat(self, counted: Sequence[Counted], charge: Charge) -> bool:
-        """Whether the card remembers a charge of this id, made at most a window apart.
+    def _is_repeat(self, past: CardPast, charge: Charge) -> bool:
+        """Whether a charge of this id came at most a window ago by the card's clock.
 
-        It remembers the latest, and of those before them the ones that had come at most a window
-        before they were pushed out, by the card's clock.
+        Both have to be made at most a window apart as well.
         """
-        for place, other in enumerate(counted):
-            if place + LATEST_IDS < len(counted):
-                pushed_out_at = counted[place + LATEST_IDS].clock
-                is_remembered = other.clock + self._dedup_window_s >= pushed_out_at
-            else:
-                is_remembered = True
-            is_near = abs(other.created - charge.created) <= self._dedup_window_s
-            if is_remembered and is_near and other.charge.id == charge.id:
-                return True
-        return False
+        now = max(past.clock, charge.created)
+        return any(
+            other.charge.id == charge.id
+            and abs(other.created - charge.created) <= self._dedup_window_s
+            and other.clock + self._dedup_window_s >= now
+            for other in past.charges
+        )
 
 
 def of_charge(charge: Charge) -> Values:

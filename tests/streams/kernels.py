@@ -55,7 +55,7 @@ class Kernels:
         self._slots: tuple[dict[str, int], dict[str, int]] = {}, {}
         self._dedup_window_s = dedup_window_s
         self._horizon_s = horizon_s
-        self._evicted: dict[bytes, list[float]] = {}
+        self._evicted: dict[bytes, list[tuple[float, float]]] = {}
         self._disputed: set[tuple[bytes, int]] = set()
 
     def count(self, events: Sequence[Event], charged_at: Sequence[float | None]) -> Result:
@@ -67,13 +67,14 @@ class Kernels:
             self.cards,
             self._slots_of(0, [event.card for event in events]),
             rows,
-            self._seen(rows),
+            self._seen_until(rows),
             self._dedup_window_s,
             of_card,
             evicted,
         )
         for entry in evicted[:evictions]:
-            self._evicted.setdefault(entry["charge"].tobytes(), []).append(entry["created"])
+            times = (entry["created"], entry["came"])
+            self._evicted.setdefault(entry["charge"].tobytes(), []).append(times)
 
         of_merchant = np.zeros((len(rows), len(MERCHANT_FEATURES)), np.float32)
         update_merchants(
@@ -98,18 +99,20 @@ class Kernels:
         slots = self._slots[which]
         return np.array([slots.setdefault(key, len(slots)) for key in keys], np.int64)
 
-    def _seen(self, rows: Rows) -> npt.NDArray[np.bool_]:
+    def _seen_until(self, rows: Rows) -> npt.NDArray[np.float64]:
         """Tell the repeats that the records themselves cannot know."""
-        seen = np.zeros(len(rows), np.bool_)
+        until = np.full(len(rows), -np.inf)
+        window_s = self._dedup_window_s
         for i, row in enumerate(rows):
             charge, kind = row["charge"].tobytes(), int(row["kind"])
             if kind:
-                seen[i] = (charge, kind) in self._disputed
+                until[i] = np.inf if (charge, kind) in self._disputed else -np.inf
                 self._disputed.add((charge, kind))
             else:
-                times = self._evicted.get(charge, [])
-                seen[i] = any(abs(time - row["created"]) <= self._dedup_window_s for time in times)
-        return seen
+                for created, came in self._evicted.get(charge, []):
+                    if abs(created - row["created"]) <= window_s:
+                        until[i] = max(until[i], came + window_s)
+        return until
 
 
 def event_rows(events: Sequence[Event]) -> Rows:

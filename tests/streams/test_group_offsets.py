@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from streams.clients import Clients
-from streams.group_offsets import decided_offsets
+from streams.group_offsets import GroupOffsets
 from streams.patience import Patience
 from streams.restore import RestoreStoppedError
 
@@ -72,7 +72,8 @@ class Asking:
 
 
 def asked(broker: Broker) -> list[int]:
-    return decided_offsets(broker, "group", PARTITIONS, DECIDED_AFTER_S, broker.stop)
+    offsets = GroupOffsets(broker, "group", DECIDED_AFTER_S)
+    return offsets.decided(PARTITIONS, broker.now, broker.stop)
 
 
 def test_an_open_transaction_is_waited_for() -> None:
@@ -85,6 +86,26 @@ def test_offsets_held_back_for_longer_than_any_transaction_are_taken_as_they_are
     broker = Broker(held_until=1e9)
     assert asked(broker) == [7, 7]
     assert 130.0 < broker.now < 140.0
+
+
+def test_tasks_that_come_together_wait_together() -> None:
+    broker = Broker(held_until=1e9)
+    offsets = GroupOffsets(broker, "group", DECIDED_AFTER_S)
+    since = broker.now
+    for _ in range(3):
+        assert offsets.decided(PARTITIONS, since, broker.stop) == [7, 7]
+    assert 130.0 < broker.now < 145.0
+
+
+def test_a_broker_that_was_away_unseen_is_waited_for_anew() -> None:
+    broker = Broker(held_until=1e9)
+    offsets = GroupOffsets(broker, "group", DECIDED_AFTER_S)
+    since = broker.now
+    assert offsets.decided(PARTITIONS, since, broker.stop) == [7, 7]
+    broker.now += 60.0
+    asked_at = broker.now
+    assert offsets.decided(PARTITIONS, since, broker.stop) == [7, 7]
+    assert broker.now - asked_at > DECIDED_AFTER_S
 
 
 def test_time_counts_only_while_the_group_answers() -> None:

@@ -235,6 +235,20 @@ def test_find_looks_as_far_as_it_is_told() -> None:
     assert join.labels.find(row["charge"] + np.uint64(1), row["created"], DAY, DAY) == [None]
 
 
+def test_find_goes_back_for_months_to_the_nearest() -> None:
+    join = Join()
+    rows = charge_rows([charge_at(1, START), charge_at(1, START + 50 * DAY), charge_at(2, START)])
+    kept = np.zeros(len(rows), PENDING)
+    kept["created"] = rows["created"]
+    join.labels.keep(rows, kept, rows["created"] - HORIZON_S)
+    sought = rows["charge"][[1, 0, 2]]
+    around = np.array([START + 170 * DAY, START + 40 * DAY, START + 170 * DAY])
+    found = join.labels.find(sought, around, 180 * DAY, 0.0)
+    created = [one and float(one.charge["created"]) for one in found]
+    assert created == [START + 50 * DAY, START, START]
+    assert join.labels.find(sought[:0], around[:0], DAY, DAY) == []
+
+
 def test_memory_holds_the_retention_and_no_more() -> None:
     """Charges of a hundred days, late ones among them: those of forty are left, to within a day."""
     join = Join()

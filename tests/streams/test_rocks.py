@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ALL = KeyRange(b"\x01", b"\xff")
 COMMITS = 30
+SAVED = 16
+"""Commits that are in files when the process dies; the others are in its memory alone."""
 
 
 def changes_of(commit: int) -> dict[bytes, bytes | None]:
@@ -41,15 +43,15 @@ def contents(store: RocksStore) -> dict[bytes, bytes | None]:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with several files of tables, and a log that holds the last commits."""
+    """What a killed process leaves of a database: the commits before its latest start."""
     path = tmp_path_factory.mktemp("written") / "db"
     store = RocksStore(path, "layout")
     for commit in range(COMMITS):
         store.write(changes_of(commit), [], commit + 1)
-        if commit == COMMITS // 2:
+        if commit == SAVED - 1:
             store.close()
             store = RocksStore(path, "layout")
-    # Copied while it is open: closed in peace, it would have no log to replay.
+    # Copied while it is open: closed in peace, it would write everything to files.
     shutil.copytree(path, path.with_name("copy"))
     store.close()
     return path.with_name("copy")
@@ -60,12 +62,36 @@ def path(written: Path, tmp_path: Path) -> Path:
     return shutil.copytree(written, tmp_path / "db")
 
 
-def test_reopened_state_is_the_same(path: Path) -> None:
-    """After a crash, too: what was written is there without having been closed."""
-    for _ in range(2):
-        store = RocksStore(path, "layout")
-        assert (store.offset, contents(store)) == (COMMITS, state_after(COMMITS))
-        store.close()
+def test_killed_process_leaves_the_state_of_an_earlier_commit(path: Path) -> None:
+    store = RocksStore(path, "layout")
+    assert (store.offset, contents(store)) == (SAVED, state_after(SAVED))
+    for commit in range(SAVED, COMMITS):
+        store.write(changes_of(commit), [], commit + 1)
+    store.close()
+    store = RocksStore(path, "layout")
+    assert (store.offset, contents(store)) == (COMMITS, state_after(COMMITS))
+    store.close()
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from streams.rocks import RocksStore
+store = RocksStore(pathlib.Path(sys.argv[1]), "layout")
+for commit in range(300):
+    items = {b"\\x01%05d-%d" % (commit, n): os.urandom(50_000) for n in range(10)}
+    store.write(items, [], commit + 1)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_does_not_fit_into_memory_is_whole_commits_on_disk(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "db")], check=False)
+    store = RocksStore(tmp_path / "db", "layout")
+    assert store.offset is not None
+    assert 0 < store.offset < 300
+    keys = [key for key, _ in store.scan(ALL)]
+    assert keys == [b"\x01%05d-%d" % (c, n) for c in range(store.offset) for n in range(10)]
+    store.close()
 
 
 def test_state_lasts_through_many_starts(tmp_path: Path) -> None:
@@ -80,6 +106,17 @@ def test_state_lasts_through_many_starts(tmp_path: Path) -> None:
         expected.pop(old, None)
         expected[new] = b"value"
         store.close()
+
+
+def test_options_hold_for_a_database_that_is_there_already(tmp_path: Path) -> None:
+    """Once they were those it was made with, and of its own cache only a quarter was left."""
+    capacities = []
+    for _ in range(2):
+        store = RocksStore(tmp_path / "db", "layout")
+        capacities.append(store._db.property_int_value("rocksdb.block-cache-capacity"))
+        store.write({b"\x01a": b"1"}, [], 1)
+        store.close()
+    assert capacities[0] == capacities[1]
 
 
 def test_other_layout_is_emptied(path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -154,7 +191,6 @@ def test_damaged_database_is_rebuilt_or_stands_for_an_earlier_commit(
     names = sorted(file.name for file in path.iterdir())
     assert {"CURRENT", "OPTIONS", "MANIFEST"} <= {name.split("-")[0] for name in names}
     assert len([name for name in names if name.endswith(".sst")]) >= 1
-    assert any(file.suffix == ".log" and file.stat().st_size for file in path.iterdir())
     emptied = 0
     for name in names:
         copy = shutil.copytree(path, path.with_name(name))
@@ -192,7 +228,7 @@ def test_database_in_use_is_named(path: Path) -> None:
     store = RocksStore(path, "layout")
     with pytest.raises(StateInUseError, match=f"{path} is in use by another worker"):
         RocksStore(path, "layout")
-    assert contents(store) == state_after(COMMITS)
+    assert contents(store) == state_after(SAVED)
     store.close()
 
 
@@ -235,12 +271,12 @@ def test_database_of_another_process_is_named_and_left_alone(
     other_process.kill()
     other_process.wait()
     store = RocksStore(path, "layout")  # a killed process holds no lock
-    assert contents(store) == state_after(COMMITS)
+    assert contents(store) == state_after(SAVED)
     store.close()
 
 
 FULL_DISK = """
-import pathlib, resource, sys
+import os, pathlib, resource, sys
 from streams.rocks import RocksStore, StateError
 from streams.store import KeyRange
 path = pathlib.Path(sys.argv[1])
@@ -254,14 +290,15 @@ limit(500_000)
 store = RocksStore(path, "layout")
 try:
     for offset in range(1000, 2000):
-        store.write({b"\\x02": bytes(10_000), b"\\x03%d" % offset: b""}, [], offset)
+        large, marker = b"\\x02%d" % offset, b"\\x03%d" % offset
+        store.write({large: os.urandom(100_000), marker: b""}, [], offset)
 except StateError as error:
     print(error)
 print(offset, store.offset, len(list(store.scan(KeyRange(b"\\x03", b"\\x04")))))
 """
 
 
-def test_full_disk_is_named_and_loses_nothing(path: Path) -> None:
+def test_full_disk_is_named_and_leaves_an_earlier_commit(path: Path) -> None:
     """A limit on the size of files stands in for it: RocksDB is refused in the same way."""
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True, check=False
@@ -274,8 +311,7 @@ def test_full_disk_is_named_and_loses_nothing(path: Path) -> None:
     assert offset == refused - 1
     assert markers == refused - 1000
     store = RocksStore(path, "layout")
-    assert store.offset == offset
-    assert contents(store).items() >= state_after(COMMITS).items()
+    assert (store.offset, contents(store)) == (SAVED, state_after(SAVED))
     store.close()
 
 

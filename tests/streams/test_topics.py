@@ -13,6 +13,7 @@ def test_names_are_those_of_the_contract() -> None:
         "eu-1.scored",
         "eu-1.charges.rejected",
         "eu-1.models",
+        "eu-1.drift",
         "eu-1.chargewatch.by-merchant",
         "eu-1.chargewatch.changelog",
         "eu-1.chargewatch.examples",

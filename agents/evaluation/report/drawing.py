@@ -39,6 +39,9 @@ _STYLE: dict[Any, Any] = {
     "ytick.color": MUTED,
 }
 
+WHOLE = 10.4
+"""Width of a plot that is as wide as the page, inches."""
+
 PERCENT = FuncFormatter(lambda share, _: f"{100.0 * share:.6g}%")
 COUNT = FuncFormatter(lambda count, _: f"{count:,.0f}")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.evaluation.report import plots
+from agents.evaluation.report.drift import drift_section
 from agents.evaluation.report.markup import (
     Bar,
     Cell,
@@ -67,13 +68,14 @@ def report_page(outcomes: Outcomes, metrics: Metrics) -> str:
     metrics
         What `agents.evaluation.summary.evaluate` gives of them, and the facts of the run:
         ``files``, ``model``, ``label_horizon_days``, ``charges_scored``, ``duplicates``,
-        ``rejected``, ``still_disputable``, ``seconds``, ``charges_per_second`` and ``peak_rss_mb``.
+        ``rejected``, ``drift`` (see `agents.evaluation.drift`), ``still_disputable``, ``seconds``,
+        ``charges_per_second`` and ``peak_rss_mb``.
     """
     title = f"Backtest of {Path(metrics['files'][0]).name}"
     sections = [_cards(metrics)]
     if metrics["charges"]:
         sections += [_money(metrics), _ranking(outcomes, metrics), _scores(outcomes, metrics)]
-        sections += [_days(metrics), _segments(metrics)]
+        sections += [_days(metrics), drift_section(metrics["drift"]), _segments(metrics)]
     sections.append(_run(metrics))
     return (
         "<!DOCTYPE html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"

@@ -16,6 +16,7 @@ from agents.evaluation.report.drawing import (
     INK,
     MUTED,
     PERCENT,
+    WHOLE,
     drawing,
 )
 from agents.evaluation.summary import BLOCK_RATES
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from agents.evaluation.outcomes import Outcomes
 
-_HALF, _WHOLE = 5.0, 10.4
+_HALF = 5.0
 _POINTS_MAX = 600
 _LOWEST_SCORE = 1e-5
 _SCORE_TICKS = (1e-5, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99)
@@ -123,7 +124,7 @@ def calibration_plot(outcomes: Outcomes) -> str:
 def days_plot(days: Sequence[Mapping[str, Any]], average_precision: float | None) -> str:
     """Draw, day by day, average precision, fraud as predicted and as observed, and charges."""
     dates = np.array([day["day"] for day in days], "datetime64[D]").astype(object)
-    with drawing(_WHOLE, 2.0, 2.0, 1.4) as plot:
+    with drawing(WHOLE, 2.0, 2.0, 1.4) as plot:
         quality, rate, volume = plot.axes
         precision = [math.nan if (p := day["average_precision"]) is None else p for day in days]
         quality.plot(dates, precision, "o-", color=ACCENT, markersize=4)
@@ -151,7 +152,7 @@ def money_plot(money: Mapping[str, Any]) -> str:
         "Block by amount": (money["cost_by_amount"], GENUINE),
         "Chargewatch": (money["cost"], ACCENT),
     }
-    with drawing(_WHOLE, 1.7) as plot:
+    with drawing(WHOLE, 1.7) as plot:
         axes = plot.axes[0]
         names = list(costs)
         values = [cost for cost, _ in costs.values()]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import math
 import random
 import subprocess
 import sys
+from bisect import bisect_right
 from collections import defaultdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from click.testing import CliRunner, Result
 
 from agents.commands import chargewatch
 from agents.models.registry import DEFAULT
+from schemas.currency import reference_amount
 from schemas.scored import Scored
 from streams.files import write_events
 from streams.simulator import Simulation
@@ -340,3 +344,21 @@ def test_a_horizon_beyond_the_retention_is_named(inputs: Path, tmp_path: Path) -
     assert "dispute_retention_days: expected at least label_horizon_days (60), got 40" in (
         result.stderr
     )
+
+
+def test_what_is_watched_for_drift_is_in_the_metrics(
+    inputs: Path, run: tuple[Result, Path]
+) -> None:
+    drift = orjson.loads((run[1] / "metrics.json").read_bytes())["drift"]
+    days = [datetime.fromisoformat(f"{day}T00:00Z").timestamp() for day in drift["days"]]
+    charges = [c for c in events_in(inputs / "scores.jsonl") if not c.get("duplicate")]
+    newest = itertools.accumulate((charge["created"] for charge in charges), max)
+    logs: dict[int, list[float]] = defaultdict(list)
+    for charge, time in zip(charges, newest, strict=True):
+        block = bisect_right(days, time) - 1
+        logs[block].append(math.log1p(reference_amount(charge["amount"], charge["currency"])))
+    assert len(days) >= 3
+    amounts = drift["signals"]["amount"]["values"]
+    wanted = [math.expm1(sum(logs[block]) / len(logs[block])) for block in range(len(days) - 1)]
+    assert amounts[:-1] == pytest.approx(wanted, rel=1e-5)
+    assert drift["events"] == []

@@ -157,4 +157,7 @@ def test_a_challenger_that_is_no_model() -> None:
     env = {"CHARGEWATCH_CHALLENGERS": "linear,oracle"}
     result = invoke("worker", "--bootstrap-servers", "localhost:1", env=env)
     assert result.exit_code == 2
-    assert result.output == "Error: challengers: expected some of additive, linear, got 'oracle'\n"
+    assert (
+        result.output
+        == "Error: challengers: expected some of additive, linear, forest, got 'oracle'\n"
+    )

@@ -10,10 +10,14 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import numpy as np
+import orjson
 import pytest
 
 from agents.decisions import Costs
-from agents.evaluation.outcomes import Outcomes, Segment
+from agents.drift.monitor import Finished, Shift
+from agents.drift.signals import SIGNALS, Signal
+from agents.evaluation.drift import drift_summary
+from agents.evaluation.outcomes import DAY_S, Outcomes, Segment
 from agents.evaluation.report import report_page
 from agents.evaluation.summary import evaluate
 from tests.agents.evaluation.test_metrics import outcomes_of
@@ -25,6 +29,7 @@ FACTS: dict[str, Any] = {
     "charges_scored": 1234,
     "duplicates": 17,
     "rejected": {"json": 3, "range": 1},
+    "drift": {"days": [], "signals": {}, "events": []},
     "still_disputable": 12,
     "seconds": 2.5,
     "charges_per_second": 493.6,
@@ -175,6 +180,31 @@ def test_one_charge_and_equal_scores() -> None:
     assert len(page.images) == 6
     _, page, _ = page_of(outcomes.only(np.array([True, False, False])))
     assert len(page.images) == 4
+
+
+def test_drift_is_drawn_and_listed() -> None:
+    shift = Shift(signal("amount"), 20_004 * DAY_S, 20_002 * DAY_S, 21.5, 35.25)
+    finished = [
+        Finished(day * DAY_S, (day + 1) * DAY_S, np.full(len(SIGNALS), 0.25), [])
+        for day in range(20_000, 20_004)
+    ]
+    finished[0].means[:] = np.nan
+    finished[3].shifts.append(shift)
+    drift = drift_summary(finished)
+    html, page, _ = page_of(outcomes_of(1), drift=drift)
+    assert "<h2>Drift</h2>" in html
+    assert page.row("amount") == ["2024-10-08", "2024-10-06", "21.5", "35.25", "reference currency"]
+    (alt,) = [i["alt"] or "" for i in page.images if "Feature amount" in (i["alt"] or "")]
+    assert alt.endswith("on each of 4 days; 1 shift was found.")
+    assert orjson.loads(orjson.dumps(drift)) == drift
+    assert drift["days"] == ["2024-10-04", "2024-10-05", "2024-10-06", "2024-10-07"]
+    assert drift["signals"]["score"]["values"] == [None, 0.25, 0.25, 0.25]
+    assert [event["signal"] for event in drift["events"]] == ["amount"]
+
+
+def signal(name: str) -> Signal:
+    (found,) = [signal for signal in SIGNALS if signal.name == name]
+    return found
 
 
 def test_a_name_from_the_outside_stays_text() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from river import metrics
 
+from agents.models import forest
 from agents.models.calibration import FIRST_KNOT, KNOT_STEP, KNOTS
 from agents.models.experience import WARM_UP_EXAMPLES, figures_of
 from agents.models.prequential import BLOCK_EXAMPLES, MEMORY_EXAMPLES, Prequential
@@ -123,14 +124,17 @@ def test_extreme_scores_stay_numbers(log_odds: float) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_model_counts_what_it_gave_each_example_before_learning_it(kind: str) -> None:
+def test_every_model_counts_what_it_gave_each_example_before_learning_it(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Learned in batches, against one example after another by the scorer of that moment."""
-    rows = random_examples(6, 2600, fraud_rate=0.3)
+    monkeypatch.setattr(forest, "TREES", 2)
+    rows = random_examples(6, 2600, fraud_rate=0.6)
     batches, one_by_one = (new_learner(FEATURES, kind) for _ in range(2))
     for start in range(0, 2600, 170):
         rows.of(slice(start, start + 170)).learn(batches)
 
-    expected, counted, learned = Prequential(), 0, 0
+    expected, counted, learned, controls = Prequential(), 0, 0, 0
     for number in range(2600):
         row = rows.of(slice(number, number + 1))
         if learned >= WARM_UP_EXAMPLES and row.stands_for[0] > 0.0:
@@ -143,7 +147,9 @@ def test_every_model_counts_what_it_gave_each_example_before_learning_it(kind: s
                 partial(getattr, model, "_curve"),
             )
             counted += 1
-        learned += int(row.weights[0] > 0.0)
+        if row.weights[0] > 0.0:
+            controls += not row.labels[0]
+            learned += kind != forest.KIND or row.labels[0] or controls % forest.CONTROLS_APART == 0
         row.learn(one_by_one)
     assert counted > BLOCK_EXAMPLES
     found = batches.snapshot(0).state["experience"]["prequential"]

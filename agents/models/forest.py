@@ -1,0 +1,279 @@
+"""The forest: river's adaptive random forest, with a calibration on top.
+
+Hoeffding trees grow from a stream as each leaf sees enough to tell which split is best. Every tree
+sees its own sample of the stream and every leaf its own choice of columns; a tree that begins to
+err more often than it did (ADWIN) is replaced by one that began to grow when that was suspected.
+
+Learning is river's own, one example after another. It costs some hundred times what the additive
+model takes, so of a fraud's controls only every fourth is learned. Scoring walks whole batches
+through the trees of a snapshot; the score is that of river's `predict_proba_one`.
+
+References
+----------
+Gomes et al. 2017, "Adaptive random forests for evolving data stream classification"; Domingos and
+Hulten 2000, "Mining high-speed data streams"; Bifet and Gavalda 2007, "Learning from time-changing
+data with adaptive windowing". What a column contributes is told by the way through each tree, after
+Saabas 2014, "Interpreting random forests".
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from river.forest import ARFClassifier
+
+from agents.models import kernels, tree_state
+from agents.models.calibration import calibrated
+from agents.models.experience import Experience
+from agents.models.forest_kernels import mean_shares, share_contributions
+from agents.models.transforms import check_fits, transform_codes
+from agents.models.tree_state import arrays_of, decoded, encoded
+from schemas.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from streams.feature import Feature
+
+KIND = "forest"
+
+TREES = 10
+SEED = 1
+
+LEAVES_MAX = 250
+"""Leaves of a tree that may be split; with more it grows no further, which bounds the snapshot."""
+
+CONTROLS_APART = 4
+"""Every so many controls one is learned."""
+
+LEAST = 1e-5
+"""Probabilities nearer to 0 or 1 than this are taken for it: some leaves are all of one kind."""
+
+_NEVER = 1 << 62
+
+
+def new_forest(columns: int) -> ARFClassifier:
+    """Return a forest of river that has learned nothing yet."""
+    forest = ARFClassifier(
+        n_models=TREES,
+        leaf_prediction="mc",
+        disable_weighted_vote=True,
+        memory_estimate_period=_NEVER,
+        seed=SEED,
+    )
+    forest._init_ensemble([None] * columns)
+    return forest
+
+
+class ForestLearner:
+    """Learns trees of transformed features, one example at a time.
+
+    Parameters
+    ----------
+    features
+        The columns of the vectors, in order.
+    name
+        Name of the model, the key of its snapshots.
+    """
+
+    kind: ClassVar[str] = KIND
+
+    def __init__(self, features: Sequence[Feature], name: str = KIND) -> None:
+        self.name = name
+        self._names = tuple(feature.name for feature in features)
+        self._codes = transform_codes(features)
+        self._forest = new_forest(len(features))
+        self._controls = 0
+        self._experience = Experience()
+
+    def learn(
+        self,
+        vectors: NDArray[np.float32],
+        labels: NDArray[np.bool_],
+        weights: NDArray[np.float64],
+        created: NDArray[np.float64],
+        stands_for: NDArray[np.float64],
+    ) -> None:
+        """Learn one example after another; see `agents.models.interface.Learner`."""
+        rows = kernels.transform(vectors, self._codes)
+        assert np.isfinite(rows).all(), "feature vectors must be finite"
+        is_taught = self._choose(labels, weights)
+        shares = np.zeros(len(rows))
+        examples = zip(rows.tolist(), labels.tolist(), is_taught.tolist(), strict=True)
+        for i, (row, fraud, teaches) in enumerate(examples):
+            vector = dict(zip(self._names, row, strict=True))
+            if stands_for[i] > 0.0:
+                shares[i] = self._forest.predict_proba_one(vector).get(True, 0.0)
+            if teaches:
+                self._limit_growth()
+                self._forest.learn_one(vector, fraud)
+        weights = np.where(is_taught, weights, 0.0)
+        self._experience.observe(_log_odds(shares), labels, weights, created, stands_for)
+
+    def _choose(self, labels: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell which examples are learned: the frauds, and one of so many controls."""
+        is_control = (weights > 0.0) & ~labels
+        numbers = self._controls + np.cumsum(is_control)
+        self._controls = int(numbers[-1]) if len(numbers) else self._controls
+        chosen: NDArray[np.bool_] = (weights > 0.0) & (labels | (numbers % CONTROLS_APART == 0))
+        return chosen
+
+    def snapshot(self, offset: int) -> Snapshot:
+        """Return the state after all examples below `offset`."""
+        experience, forest = self._experience, self._forest
+        return Snapshot(
+            name=self.name,
+            kind=KIND,
+            version=f"{self.name}-{experience.examples:010d}",
+            offset=offset,
+            examples=experience.examples,
+            created=experience.created,
+            features=self._names,
+            state={
+                "experience": experience.state(),
+                "transforms": self._codes.tolist(),
+                "controls": self._controls,
+                "random": list(forest._rng.getstate()[1]),
+                "trees": [self._tree_state(tree) for tree in forest.data],
+                "background": [self._tree_state(tree) for tree in forest._background],
+                "warnings": [_detector_state(one) for one in forest._warning_detectors],
+                "drifts": [_detector_state(one) for one in forest._drift_detectors],
+            },
+        )
+
+    @classmethod
+    def from_snapshot(cls, snapshot: Snapshot, features: Sequence[Feature]) -> Self:
+        """Return the learner that goes on from `snapshot`, bit for bit.
+
+        Raises
+        ------
+        SnapshotMismatchError
+            When the snapshot is of another kind or was learned on other features.
+        """
+        check_fits(snapshot, KIND, features)
+        state = snapshot.state
+        learner = cls(features, snapshot.name)
+        learner._codes = np.array(state["transforms"], np.uint8)
+        learner._controls = state["controls"]
+        forest = learner._forest
+        forest._rng.setstate((3, tuple(state["random"]), None))
+        forest.data = [learner._tree(tree) for tree in state["trees"]]
+        forest._background = [
+            None if tree is None else learner._tree(tree) for tree in state["background"]
+        ]
+        for detectors, states in (
+            (forest._warning_detectors, state["warnings"]),
+            (forest._drift_detectors, state["drifts"]),
+        ):
+            for detector, kept in zip(detectors, states, strict=True):
+                _restore_detector(detector, kept)
+        learner._experience = Experience.from_snapshot(snapshot)
+        return learner
+
+    def _limit_growth(self) -> None:
+        for tree in (*self._forest.data, *self._forest._background):
+            if tree is not None:
+                tree._growth_allowed = tree._n_active_leaves < LEAVES_MAX
+
+    def _tree_state(self, tree: Any) -> dict[str, Any] | None:
+        """Return what there is of a tree: nothing, a tree without nodes, or its nodes."""
+        if tree is None:
+            return None
+        arrays = arrays_of(tree, self._names)
+        return {} if arrays is None else encoded(arrays)
+
+    def _tree(self, state: dict[str, Any]) -> Any:
+        tree = self._forest._new_base_model()  # type: ignore[no-untyped-call]
+        if state:
+            tree_state.fill(tree, decoded(state), self._names)
+        return tree
+
+
+def _detector_state(detector: Any) -> dict[str, Any]:
+    window = base64.b64encode(detector._helper.__getstate__()).decode()
+    return {"window": window, "is_drift": bool(detector.drift_detected)}
+
+
+def _restore_detector(detector: Any, state: dict[str, Any]) -> None:
+    detector._helper.__setstate__(base64.b64decode(state["window"]))
+    detector._drift_detected = state["is_drift"]
+
+
+def _log_odds(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    limited = np.clip(shares, LEAST, 1.0 - LEAST)
+    log_odds: NDArray[np.float64] = np.log(limited / (1.0 - limited))
+    return log_odds
+
+
+class ForestScorer:
+    """Scores batches with the trees of a snapshot.
+
+    Parameters
+    ----------
+    snapshot
+        Of a `ForestLearner`.
+    features
+        The columns of the vectors it will be given.
+
+    Raises
+    ------
+    SnapshotMismatchError
+        When the snapshot is of another kind or was learned on other features.
+    """
+
+    def __init__(self, snapshot: Snapshot, features: Sequence[Feature]) -> None:
+        check_fits(snapshot, KIND, features)
+        state = snapshot.state
+        self.version = snapshot.version
+        self._codes = np.array(state["transforms"], np.uint8)
+        trees = [decoded(tree) for tree in state["trees"] if tree]
+        sizes = [len(tree.columns) for tree in trees]
+        roots = np.cumsum([0, *sizes], dtype=np.int64)[:-1]
+        shares = [tree.shares() for tree in trees]
+        right = [tree.right + root for tree, root in zip(trees, roots, strict=True)]
+        self._model = (
+            roots,
+            np.concatenate([np.empty(0, np.int32), *(tree.columns for tree in trees)]),
+            np.concatenate([np.empty(0), *(tree.thresholds for tree in trees)]),
+            np.concatenate([np.empty(0, np.int64), *right]),
+            np.concatenate([np.empty(0), *shares]),
+        )
+        self._root_share = float(np.mean([share[0] for share in shares])) if shares else 0.0
+        experience = Experience.from_snapshot(snapshot)
+        self._curve = experience.curve()
+        self._reference = experience.reference(self._curve)
+
+    def predict(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the calibrated probability of fraud of each row, shape (N,)."""
+        probabilities: NDArray[np.float64] = kernels.sigmoid(
+            calibrated(self.log_odds(vectors), self._curve)
+        )
+        return probabilities
+
+    def risks(self, scores: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """Return the risk of each score, 0 to 99."""
+        return self._reference.risks(scores)
+
+    def log_odds(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the log-odds before calibration: those of river's `predict_proba_one`."""
+        rows = kernels.transform(vectors, self._codes)
+        return _log_odds(mean_shares(rows, *self._model))
+
+    def contributions(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the log-odds, before calibration, that each feature adds against the roots' share.
+
+        Returns
+        -------
+        Shape (N, features). A row adds up to its `log_odds` less those of the roots' mean share.
+        """
+        rows = kernels.transform(vectors, self._codes)
+        added: NDArray[np.float64] = share_contributions(rows, *self._model)
+        total = added.sum(axis=1)
+        moved = _log_odds(self._root_share + total) - _log_odds(np.array([self._root_share]))
+        scale = np.divide(moved, total, out=np.zeros(len(rows)), where=np.abs(total) > LEAST)
+        added *= scale[:, None]
+        return added

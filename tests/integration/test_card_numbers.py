@@ -1,0 +1,113 @@
+"""Card numbers in every place an event has: a worker shows them nowhere, however much it says."""
+
+import re
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import orjson
+import pytest
+from confluent_kafka import Message
+
+from streams.client import Admin, client_config
+from streams.topics import Topics, ensure_topics
+from tests.integration.kafka import Kafka
+from tests.integration.worker import WorkerProcess
+from tests.schemas.events import CHARGE, DISPUTE, OPTIONAL
+from tests.schemas.reference import grouped, with_check_digit
+
+TIMEOUT_S = 60.0
+LAYOUTS = [[13], [16], [19], [4, 4, 4, 4], [4, 6, 5]]
+
+
+@pytest.fixture
+def topics(kafka: Kafka, prefix: str) -> Topics:
+    topics = Topics(prefix)
+    ensure_topics(Admin(client_config(kafka.bootstrap_servers, {})), topics, 1)
+    return topics
+
+
+def numbers() -> Iterator[str]:
+    """Yield numbers no two of which are alike, in all layouts."""
+    for number in count():
+        layout = LAYOUTS[number % len(LAYOUTS)]
+        digits = with_check_digit(f"4{number * 7919 + 86_420_135_791:0{sum(layout) - 2}}")
+        yield grouped(digits, layout, " -"[number % 2])
+
+
+def escaped(text: str) -> str:
+    """Write a text as JSON escapes."""
+    return "".join(f"\\u{ord(character):04x}" for character in text)
+
+
+def bad_events(event: dict[str, object], number: Iterator[str]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield keys and payloads, each with a card number of its own in another place."""
+    for name in event:
+        one = event | {name: next(number)}
+        yield str(one["card"]).encode(), orjson.dumps(one)
+    for other in (
+        {"note": next(number)},
+        {"order": {"lines": [{"paid": [f"with {next(number)}."]}]}},
+        {next(number): 1},
+    ):
+        yield b"tok_1", orjson.dumps(event | other)
+    yield (
+        b"tok_1",
+        orjson.dumps(event | {"note": "?"}).replace(b"?", escaped(next(number)).encode()),
+    )
+    yield next(number).encode(), orjson.dumps(event)
+    yield next(number).encode(), b"no JSON: " + next(number).encode()
+    yield b"tok_1", orjson.dumps(event)[:-1] + b',"id":"%b"}' % next(number).encode()
+
+
+def shown(message: Message) -> str:
+    """Return everything a message shows."""
+    payload = b"\n".join([message.key() or b"", message.value() or b""]).decode("latin-1")
+    return f"{payload}\n{message.headers()}"
+
+
+def unescaped(text: str) -> str:
+    return re.sub(r"\\u([0-9a-f]{4})", lambda escape: chr(int(escape[1], 16)), text)
+
+
+def wait_for(worker: WorkerProcess, metric: str, value: float) -> None:
+    deadline = time.monotonic() + TIMEOUT_S
+    while (found := worker.metric(metric)) < value:
+        assert time.monotonic() < deadline, f"{metric} is {found}, not {value}"
+        time.sleep(0.1)
+
+
+def test_no_card_number_is_shown_anywhere(kafka: Kafka, topics: Topics, tmp_path: Path) -> None:
+    used: list[str] = []
+
+    def number() -> Iterator[str]:
+        for text in numbers():
+            used.append(re.sub("[ -]", "", text))
+            yield text
+
+    source = number()
+    charges = list(bad_events({**CHARGE, **OPTIONAL}, source))
+    disputes = list(bad_events(dict(DISPUTE), source))
+    env = {
+        "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+        "CHARGEWATCH_TOPIC_PREFIX": topics.prefix,
+        "CHARGEWATCH_LOG_LEVEL": "debug",
+    }
+    with WorkerProcess(tmp_path, env) as worker:
+        worker.wait_until_ready()
+        kafka.produce(topics.charges, charges)
+        kafka.produce(topics.disputes, disputes)
+        kafka.produce(topics.charges, [(b"tok_1", orjson.dumps(CHARGE))])
+        wait_for(worker, "chargewatch_rejected_total", len(charges) + len(disputes))
+        wait_for(worker, "chargewatch_scored_total", 1)
+        told = [worker.page("/metrics")[1]]
+        assert worker.stop() == 0
+        told.append(worker.text())
+    written = set(topics.configs()) - {topics.charges, topics.disputes}
+    for topic in sorted(written):
+        told.extend(map(shown, kafka.read_all(topic)))
+    everything = "\n".join(told)
+    digits = re.sub("[ -]", "", everything + unescaped(everything))
+    assert len(set(used)) == len(used) > 40
+    assert [one for one in used if one in digits] == []
