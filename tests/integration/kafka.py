@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 from confluent_kafka import (
     Consumer,
-    KafkaError,
     KafkaException,
     Message,
     Producer,
@@ -17,6 +16,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 from streams.client import Config
 
 TIMEOUT_S = 120.0
+_ANSWER_S = 10.0
 
 
 class Kafka:
@@ -134,21 +134,17 @@ class Kafka:
         return consumer
 
 
-_COMING_BACK = (
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError._DESTROY_BROKER,  # the client's view of the brokers changed while it asked
-    KafkaError._TRANSPORT,
-)
-
-
 def _end(consumer: Consumer, partition: TopicPartition, deadline: float) -> int:
-    """Ask for the end of a partition, again while a broker comes back or leads none yet."""
+    """Ask for the end of a partition, again while brokers come back.
+
+    A broker that stood still is no longer named by the metadata until its controller has heard of
+    it: a client then drops its connection, knows no broker at all or finds no leader.
+    """
     while True:
         try:
-            _, end = consumer.get_watermark_offsets(partition, TIMEOUT_S)
-        except KafkaException as exception:
-            code = exception.args[0].code()
-            if code not in _COMING_BACK or time.monotonic() > deadline:
+            _, end = consumer.get_watermark_offsets(partition, _ANSWER_S)
+        except KafkaException:
+            if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
         else:
