@@ -40,6 +40,8 @@ class CardStage:
         For how long a charge id is remembered, seconds of event time.
     dispute_retention_s
         How far apart disputes of one charge may be made for the second to be a repeat, seconds.
+    future_allowance_s
+        How far ahead of the others' time an event may be dated, seconds.
     capacity
         Card records held in memory at most, and distinct cards in a batch.
     """
@@ -49,6 +51,7 @@ class CardStage:
         state: TaskState,
         dedup_window_s: float,
         dispute_retention_s: float,
+        future_allowance_s: float,
         capacity: int,
     ) -> None:
         self.cache = RecordCache(state.cards, CARD, capacity)
@@ -56,6 +59,7 @@ class CardStage:
         self._disputed = SeenIds(state.disputed, dispute_retention_s)
         self._dedup_window_s = dedup_window_s
         self._dispute_retention_s = dispute_retention_s
+        self._future_allowance_s = future_allowance_s
 
     def process(self, batch: CardBatch) -> list[bytes]:
         """Count a batch and return its frames, one an event, in the same order."""
@@ -128,6 +132,6 @@ class CardStage:
 
     def _forget(self, events: Rows) -> None:
         """Forget the ids that no card's clock and no dispute can ask for any more."""
-        newest = float(events["created"].max(initial=0.0))
-        self._charged.forget_before(newest)
-        self._disputed.forget_before(newest)
+        now = float(events["created"].max(initial=0.0)) - self._future_allowance_s
+        self._charged.forget_before(now)
+        self._disputed.forget_before(now)

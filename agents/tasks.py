@@ -18,6 +18,7 @@ from streams.store import Store
 from streams.task import Task
 from streams.windows import WINDOWS
 
+_MINUTE_S = 60.0
 _HOUR_S = 3600.0
 _DAY_S = 86_400.0
 
@@ -32,7 +33,13 @@ class TaskStages:
             negative_rate=settings.negative_rate,
         )
         dedup_window_s = settings.dedup_window_hours * _HOUR_S
-        self.card = CardStage(state, dedup_window_s, rules.retention_s, settings.cache_records)
+        self.card = CardStage(
+            state,
+            dedup_window_s,
+            rules.retention_s,
+            settings.future_allowance_minutes * _MINUTE_S,
+            settings.cache_records,
+        )
         self.merchant = MerchantStage(
             state,
             rules,

@@ -27,16 +27,19 @@ class Cards:
     """A card stage above a store."""
 
     def __init__(
-        self, dedup_window_s: float = DAY, retention_s: float = 180 * DAY, capacity: int = 1000
+        self,
+        dedup_window_s: float = DAY,
+        retention_s: float = 180 * DAY,
+        allowance_s: float = HOUR,
+        capacity: int = 1000,
     ) -> None:
         self.store = MemoryStore()
-        self._window_s, self._retention_s = dedup_window_s, retention_s
-        self._capacity = capacity
+        self._settings = (dedup_window_s, retention_s, allowance_s, capacity)
         self.restart()
 
     def restart(self) -> None:
         self._state = TaskState(self.store)
-        self._stage = CardStage(self._state, self._window_s, self._retention_s, self._capacity)
+        self._stage = CardStage(self._state, *self._settings)
 
     def feed(self, *messages: Message) -> Frames:
         return decode_frames(self._stage.process(decode(messages)))
@@ -160,8 +163,22 @@ def test_ids_are_forgotten_when_they_cannot_be_repeated_any_more(restarts: bool)
         kept.append((charged, disputed))
         if restarts:
             cards.restart()
-    assert max(charged for charged, _ in kept) <= 3 * 100
-    assert max(disputed for _, disputed in kept) <= 13 * 50
+    assert max(charged for charged, _ in kept) <= 4 * 100  # two windows, and what is to come
+    assert max(disputed for _, disputed in kept) <= 14 * 50
+
+
+@pytest.mark.parametrize("ahead_s", [0.0, HOUR])
+def test_a_clock_that_is_ahead_makes_no_retry_forgotten(ahead_s: float) -> None:
+    """Retries up to a whole window later, when another card's producer dates its charges ahead."""
+    cards = Cards(dedup_window_s=4 * HOUR)
+    for hour in range(24):
+        now = START + hour * HOUR
+        cards.feed(charge(f"ahead {hour}", now + ahead_s, card="card_2"))
+        cards.commit()
+        for before in range(1, min(hour, 4) + 1):  # the card's clock is still an hour back
+            retry = charge(f"{hour - before}-0", now - before * HOUR)
+            assert cards.repeats(retry) == [True], f"hour {hour}, {before} hours later"
+        cards.feed(*(charge(f"{hour}-{i}", now + i) for i in range(LATEST_CHARGES + 2)))
 
 
 def test_a_dispute_counts_once_of_each_kind() -> None:
