@@ -2,23 +2,32 @@
 
 import logging
 import logging.config
+from typing import Any
 
 from schemas.card_numbers import mask
+from streams.errors import OperationalError
 
 
-class MaskingFormatter(logging.Formatter):
-    """Formats a record, traceback included, and masks what looks like a card number.
+class LineFormatter(logging.Formatter):
+    """Formats a record and masks what looks like a card number, in its traceback as well.
+
+    An error that an operator can do something about has no traceback: its message tells the way
+    out.
 
     Examples
     --------
     >>> record = logging.LogRecord("n", 30, "", 0, "got %s", ("4242424242424242",), None)
-    >>> MaskingFormatter("%(levelname)s %(message)s").format(record)
+    >>> LineFormatter("%(levelname)s %(message)s").format(record)
     'WARNING got ****************'
     """
 
     def format(self, record: logging.LogRecord) -> str:
         """See `logging.Formatter.format`."""
         return mask(super().format(record))
+
+    def formatException(self, info: Any) -> str:  # noqa: N802 # the base class names it so
+        """See `logging.Formatter.formatException`."""
+        return "" if isinstance(info[1], OperationalError) else super().formatException(info)
 
 
 def setup_logging(level: str) -> None:
@@ -30,7 +39,7 @@ def setup_logging(level: str) -> None:
             "disable_existing_loggers": False,
             "formatters": {
                 "line": {
-                    "()": MaskingFormatter,
+                    "()": LineFormatter,
                     "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
                 }
             },

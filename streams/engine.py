@@ -7,7 +7,7 @@ Rebalances are served inside `fetch`, so between two batches and never within on
 import logging
 from collections.abc import Mapping, Sequence
 
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, Message, TopicPartition
 
 from streams.clients import Attempt, Clients
 from streams.engine_settings import EngineSettings
@@ -28,6 +28,10 @@ logger = logging.getLogger(__name__)
 _ANSWER_S = 2.0  # after which it is asked again
 _LEAVE_S = 2.0
 _ABORTED_WITHIN_S = 20.0  # of its timeout, a transaction that was left open
+
+
+class RefusedError(OperationalError):
+    """Kafka refuses what this worker asks for, and waiting does not help."""
 
 
 class OffsetLostError(OperationalError):
@@ -150,6 +154,8 @@ class Engine:
         ------
         OffsetLostError
             When input has been deleted before it counted.
+        RefusedError
+            When the group or the broker wants nothing of this worker any more.
         """
         first = self._consumer.poll(timeout_s)
         if first is not None:
@@ -269,10 +275,22 @@ class Engine:
                     f"{message.topic()}[{message.partition()}]: input was deleted before it was "
                     "processed (retention too short?); reset the application to go on without it"
                 )
-            elif error.fatal() or error.code() in _REFUSED:
-                raise KafkaException(error)
+            elif error.fatal() or error.code() == KafkaError._FATAL:
+                raise RefusedError(self._fatal(error))
+            elif error.code() in _REFUSED:
+                raise RefusedError(f"Kafka refuses {message.topic()}: {error.str()}")
             else:
                 logger.warning("fetching: %s", error.str())
+
+    def _fatal(self, error: KafkaError) -> str:
+        """Say why the consumer has ended for good."""
+        name = self._settings.instance_id
+        if not name:
+            return f"the Kafka client has ended for good: {error.str()}"
+        return (
+            f"instance_id: another member of the group has taken {name!r}; give each its own, "
+            f"and start again one that was only cut off for longer than its session ({error.str()})"
+        )
 
     def _say(self, error: KafkaError) -> None:
         """Say what the client waits for; it goes on by itself when that is back."""
@@ -292,7 +310,6 @@ class Engine:
 
 _LOST = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)
 _REFUSED = (
-    KafkaError._FATAL,  # such as a static member that the group takes for another's predecessor
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
     KafkaError.UNKNOWN_TOPIC_OR_PART,

@@ -124,6 +124,24 @@ def test_a_static_members_restart_moves_nothing(kafka: Kafka, prefix: str, tmp_p
             assert seen == moved
 
 
+def test_a_worker_whose_place_is_taken_ends_and_says_so(
+    kafka: Kafka, prefix: str, tmp_path: Path
+) -> None:
+    """Two workers are started with one instance id, as by a mistake of an operator."""
+    env = prepare(kafka, prefix) | {"CHARGEWATCH_INSTANCE_ID": "a"}
+    with WorkerProcess(tmp_path / "a", env) as first:
+        first.wait_until_ready()
+        produce(kafka, prefix, range(1000))
+        with WorkerProcess(tmp_path / "b", env) as second:
+            assert first.process.wait(TIMEOUT_S) == 1
+            assert "instance_id: another member of the group has taken 'a'" in first.text()
+            assert "Traceback" not in first.text()
+            second.wait_until_ready()
+            produce(kafka, prefix, range(1000, 2000))
+            kafka.consume(f"{prefix}scored", 2000)
+    assert_scored_once(kafka, prefix, 2000)
+
+
 def test_tasks_that_nobody_has_are_shared_out_again(
     kafka: Kafka, prefix: str, tmp_path: Path
 ) -> None:

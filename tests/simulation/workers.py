@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Protocol
 
-from confluent_kafka import KafkaError, KafkaException
-
+from streams.engine import RefusedError
 from streams.patience import StoppedError
 from streams.producer import AbortableError
 from tests.simulation.clients import SimulatedClients
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _COMMIT_INTERVAL_S = 0.05
-_REPLACED = KafkaError._FATAL
 _IDLE_POLL_S = 1.0
 _BACK_S = 3.0
 
@@ -201,9 +199,7 @@ class Worker:
     def _judge(self, failure: Exception) -> None:
         """Keep a failure that no fault explains."""
         logger.info("%s ends", self.name, exc_info=failure)
-        if isinstance(failure, StoppedError):
-            return
-        if isinstance(failure, KafkaException) and failure.args[0].code() == _REPLACED:
+        if isinstance(failure, StoppedError | RefusedError):
             return
         if self.unexpected is None:
             self.unexpected = failure
