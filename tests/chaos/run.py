@@ -194,7 +194,10 @@ class Run:
             self._drain()
             # A challenger takes its time, the longer the run the more of it.
             catch_up_s = DRAIN_TIMEOUT_S + self._plan.seconds
-            self._await(self._has_last_snapshot, "the snapshot of the last example", catch_up_s)
+            end = self._end_of_examples()
+            self._await(
+                lambda: self._has_snapshots_at(end), "the snapshot of the last example", catch_up_s
+            )
             fleet.stop()
         return fleet
 
@@ -276,11 +279,14 @@ class Run:
     def _charges(self) -> list[Any]:
         return [s for s in list(self._publishing.sent) if isinstance(s.event, Charge)]
 
-    def _has_last_snapshot(self) -> bool:
-        examples = [read.offset for read in self._logs.committed(self._topics.examples)]
+    def _end_of_examples(self) -> int:
+        """Return the offset after the last example: nothing more comes once all is drained."""
+        return 1 + max((r.offset for r in self._logs.committed(self._topics.examples)), default=-1)
+
+    def _has_snapshots_at(self, end: int) -> bool:
         newest = {read.key: read.value for read in self._logs.committed(self._topics.models)}
         reached = {decode_snapshot(value or b"").offset for value in newest.values()} or {0}
-        return reached == {max(examples, default=-1) + 1}
+        return reached == {end}
 
     def _await(
         self, condition: Callable[[], bool], what: str, timeout_s: float = _SETTLE_TIMEOUT_S
