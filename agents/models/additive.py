@@ -23,22 +23,20 @@ from __future__ import annotations
 
 import base64
 import math
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from agents.models import kernels
-from agents.models.calibration import calibrated
-from agents.models.experience import Experience
+from agents.models.calibrated import CalibratedLearner, CalibratedScorer
 from agents.models.kernels import CELLS
-from agents.models.transforms import check_fits, transform_codes
-from schemas.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from schemas.snapshot import Snapshot
     from streams.feature import Feature
 
 KIND = "additive"
@@ -68,23 +66,13 @@ def cell_widths(features: Sequence[Feature]) -> NDArray[np.float64]:
     return np.where(is_flag, 0.0, widths)
 
 
-class AdditiveLearner:
-    """Learns slopes and cells of transformed features, one example at a time.
-
-    Parameters
-    ----------
-    features
-        The columns of the vectors, in order.
-    name
-        Name of the model, the key of its snapshots.
-    """
+class AdditiveLearner(CalibratedLearner):
+    """Learns slopes and cells of transformed features, one example at a time."""
 
     kind: ClassVar[str] = KIND
 
-    def __init__(self, features: Sequence[Feature], name: str = KIND) -> None:
-        self.name = name
-        self._names = tuple(feature.name for feature in features)
-        self._codes = transform_codes(features)
+    def __init__(self, features: Sequence[Feature], name: str | None = None) -> None:
+        super().__init__(features, name)
         self._widths = cell_widths(features)
         self._totals = np.array([FIRST_INTERCEPT, FIRST_SQUARES, 0.0])
         columns = len(features)
@@ -92,7 +80,6 @@ class AdditiveLearner:
         self._slopes, self._averages = np.zeros(columns), np.zeros(columns)
         self._cells = np.zeros((columns, CELLS))
         self._squares = np.full((columns, CELLS), FIRST_SQUARES)
-        self._experience = Experience()
 
     def learn(
         self,
@@ -103,9 +90,7 @@ class AdditiveLearner:
         stands_for: NDArray[np.float64],
     ) -> None:
         """Learn one example after another; see `agents.models.interface.Learner`."""
-        rows = kernels.transform(vectors, self._codes)
-        # One number that is not finite would stay in the model for good.
-        assert np.isfinite(rows).all(), "feature vectors must be finite"
+        rows = self._transformed(vectors)
         log_odds = kernels.additive_learn(
             rows,
             labels,
@@ -122,75 +107,35 @@ class AdditiveLearner:
         )
         self._experience.observe(log_odds, labels, weights, created, stands_for)
 
-    def snapshot(self, offset: int) -> Snapshot:
-        """Return the state after all examples below `offset`."""
-        experience = self._experience
-        return Snapshot(
-            name=self.name,
-            kind=KIND,
-            version=f"{self.name}-{experience.examples:010d}",
-            offset=offset,
-            examples=experience.examples,
-            created=experience.created,
-            features=self._names,
-            state={
-                "experience": experience.state(),
-                "transforms": self._codes.tolist(),
-                "widths": self._widths.tolist(),
-                "totals": self._totals.tolist(),
-                "means": self._means.tolist(),
-                "variances": self._variances.tolist(),
-                "slopes": self._slopes.tolist(),
-                "average_slopes": self._averages.tolist(),
-                "cells": _encode_cells(self._cells, self._squares),
-            },
-        )
+    def _state(self) -> dict[str, Any]:
+        return {
+            "widths": self._widths.tolist(),
+            "totals": self._totals.tolist(),
+            "means": self._means.tolist(),
+            "variances": self._variances.tolist(),
+            "slopes": self._slopes.tolist(),
+            "average_slopes": self._averages.tolist(),
+            "cells": _encode_cells(self._cells, self._squares),
+        }
 
-    @classmethod
-    def from_snapshot(cls, snapshot: Snapshot, features: Sequence[Feature]) -> Self:
-        """Return the learner that goes on from `snapshot`, bit for bit.
-
-        Raises
-        ------
-        SnapshotMismatchError
-            When the snapshot is of another kind or was learned on other features.
-        """
-        check_fits(snapshot, KIND, features)
-        state = snapshot.state
-        learner = cls(features, snapshot.name)
-        learner._codes = np.array(state["transforms"], np.uint8)
-        learner._widths = np.array(state["widths"], np.float64)
-        learner._totals = np.array(state["totals"], np.float64)
-        learner._means = np.array(state["means"], np.float64)
-        learner._variances = np.array(state["variances"], np.float64)
-        learner._slopes = np.array(state["slopes"], np.float64)
-        learner._averages = np.array(state["average_slopes"], np.float64)
-        learner._cells, learner._squares = _decode_cells(state["cells"], len(features))
-        learner._experience = Experience.from_snapshot(snapshot)
-        return learner
+    def _restore(self, state: dict[str, Any]) -> None:
+        self._widths = np.array(state["widths"], np.float64)
+        self._totals = np.array(state["totals"], np.float64)
+        self._means = np.array(state["means"], np.float64)
+        self._variances = np.array(state["variances"], np.float64)
+        self._slopes = np.array(state["slopes"], np.float64)
+        self._averages = np.array(state["average_slopes"], np.float64)
+        self._cells, self._squares = _decode_cells(state["cells"], len(self._names))
 
 
-class AdditiveScorer:
-    """Scores batches from the numbers of a snapshot.
+class AdditiveScorer(CalibratedScorer):
+    """Scores batches from the numbers of a snapshot of an `AdditiveLearner`."""
 
-    Parameters
-    ----------
-    snapshot
-        Of an `AdditiveLearner`.
-    features
-        The columns of the vectors it will be given.
-
-    Raises
-    ------
-    SnapshotMismatchError
-        When the snapshot is of another kind or was learned on other features.
-    """
+    kind: ClassVar[str] = KIND
 
     def __init__(self, snapshot: Snapshot, features: Sequence[Feature]) -> None:
-        check_fits(snapshot, KIND, features)
+        super().__init__(snapshot, features)
         state = snapshot.state
-        self.version = snapshot.version
-        self._codes = np.array(state["transforms"], np.uint8)
         self._intercept = float(state["totals"][0])
         self._model = (
             np.array(state["means"], np.float64),
@@ -199,20 +144,6 @@ class AdditiveScorer:
             np.array(state["widths"], np.float64),
             _decode_cells(state["cells"], len(features))[0],
         )
-        experience = Experience.from_snapshot(snapshot)
-        self._curve = experience.curve()
-        self._reference = experience.reference(self._curve)
-
-    def predict(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the calibrated probability of fraud of each row, shape (N,)."""
-        probabilities: NDArray[np.float64] = kernels.sigmoid(
-            calibrated(self.log_odds(vectors), self._curve)
-        )
-        return probabilities
-
-    def risks(self, scores: NDArray[np.float64]) -> NDArray[np.uint8]:
-        """Return the risk of each score, 0 to 99."""
-        return self._reference.risks(scores)
 
     def log_odds(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the log-odds before calibration, shape (N,)."""

@@ -19,24 +19,22 @@ Saabas 2014, "Interpreting random forests".
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from river.forest import ARFClassifier
 
 from agents.models import kernels, tree_state
-from agents.models.calibration import calibrated
-from agents.models.experience import Experience
+from agents.models.calibrated import CalibratedLearner, CalibratedScorer
 from agents.models.forest_kernels import mean_shares, share_contributions
-from agents.models.transforms import check_fits, transform_codes
 from agents.models.tree_state import arrays_of, decoded, encoded
-from schemas.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from schemas.snapshot import Snapshot
     from streams.feature import Feature
 
 KIND = "forest"
@@ -69,26 +67,15 @@ def new_forest(columns: int) -> ARFClassifier:
     return forest
 
 
-class ForestLearner:
-    """Learns trees of transformed features, one example at a time.
-
-    Parameters
-    ----------
-    features
-        The columns of the vectors, in order.
-    name
-        Name of the model, the key of its snapshots.
-    """
+class ForestLearner(CalibratedLearner):
+    """Learns trees of transformed features, one example at a time."""
 
     kind: ClassVar[str] = KIND
 
-    def __init__(self, features: Sequence[Feature], name: str = KIND) -> None:
-        self.name = name
-        self._names = tuple(feature.name for feature in features)
-        self._codes = transform_codes(features)
+    def __init__(self, features: Sequence[Feature], name: str | None = None) -> None:
+        super().__init__(features, name)
         self._forest = new_forest(len(features))
         self._controls = 0
-        self._experience = Experience()
 
     def learn(
         self,
@@ -99,8 +86,7 @@ class ForestLearner:
         stands_for: NDArray[np.float64],
     ) -> None:
         """Learn one example after another; see `agents.models.interface.Learner`."""
-        rows = kernels.transform(vectors, self._codes)
-        assert np.isfinite(rows).all(), "feature vectors must be finite"
+        rows = self._transformed(vectors)
         is_taught = self._choose(labels, weights)
         shares = np.zeros(len(rows))
         examples = zip(rows.tolist(), labels.tolist(), is_taught.tolist(), strict=True)
@@ -122,48 +108,24 @@ class ForestLearner:
         chosen: NDArray[np.bool_] = (weights > 0.0) & (labels | (numbers % CONTROLS_APART == 0))
         return chosen
 
-    def snapshot(self, offset: int) -> Snapshot:
-        """Return the state after all examples below `offset`."""
-        experience, forest = self._experience, self._forest
-        return Snapshot(
-            name=self.name,
-            kind=KIND,
-            version=f"{self.name}-{experience.examples:010d}",
-            offset=offset,
-            examples=experience.examples,
-            created=experience.created,
-            features=self._names,
-            state={
-                "experience": experience.state(),
-                "transforms": self._codes.tolist(),
-                "controls": self._controls,
-                "random": list(forest._rng.getstate()[1]),
-                "trees": [self._tree_state(tree) for tree in forest.data],
-                "background": [self._tree_state(tree) for tree in forest._background],
-                "warnings": [_detector_state(one) for one in forest._warning_detectors],
-                "drifts": [_detector_state(one) for one in forest._drift_detectors],
-            },
-        )
+    def _state(self) -> dict[str, Any]:
+        forest = self._forest
+        return {
+            "controls": self._controls,
+            "random": list(forest._rng.getstate()[1]),
+            "trees": [self._tree_state(tree) for tree in forest.data],
+            "background": [self._tree_state(tree) for tree in forest._background],
+            "warnings": [_detector_state(one) for one in forest._warning_detectors],
+            "drifts": [_detector_state(one) for one in forest._drift_detectors],
+        }
 
-    @classmethod
-    def from_snapshot(cls, snapshot: Snapshot, features: Sequence[Feature]) -> Self:
-        """Return the learner that goes on from `snapshot`, bit for bit.
-
-        Raises
-        ------
-        SnapshotMismatchError
-            When the snapshot is of another kind or was learned on other features.
-        """
-        check_fits(snapshot, KIND, features)
-        state = snapshot.state
-        learner = cls(features, snapshot.name)
-        learner._codes = np.array(state["transforms"], np.uint8)
-        learner._controls = state["controls"]
-        forest = learner._forest
+    def _restore(self, state: dict[str, Any]) -> None:
+        self._controls = state["controls"]
+        forest = self._forest
         forest._rng.setstate((3, tuple(state["random"]), None))
-        forest.data = [learner._tree(tree) for tree in state["trees"]]
+        forest.data = [self._tree(tree) for tree in state["trees"]]
         forest._background = [
-            None if tree is None else learner._tree(tree) for tree in state["background"]
+            None if tree is None else self._tree(tree) for tree in state["background"]
         ]
         for detectors, states in (
             (forest._warning_detectors, state["warnings"]),
@@ -171,8 +133,6 @@ class ForestLearner:
         ):
             for detector, kept in zip(detectors, states, strict=True):
                 _restore_detector(detector, kept)
-        learner._experience = Experience.from_snapshot(snapshot)
-        return learner
 
     def _limit_growth(self) -> None:
         for tree in (*self._forest.data, *self._forest._background):
@@ -209,28 +169,14 @@ def _log_odds(shares: NDArray[np.float64]) -> NDArray[np.float64]:
     return log_odds
 
 
-class ForestScorer:
-    """Scores batches with the trees of a snapshot.
+class ForestScorer(CalibratedScorer):
+    """Scores batches with the trees of a snapshot of a `ForestLearner`."""
 
-    Parameters
-    ----------
-    snapshot
-        Of a `ForestLearner`.
-    features
-        The columns of the vectors it will be given.
-
-    Raises
-    ------
-    SnapshotMismatchError
-        When the snapshot is of another kind or was learned on other features.
-    """
+    kind: ClassVar[str] = KIND
 
     def __init__(self, snapshot: Snapshot, features: Sequence[Feature]) -> None:
-        check_fits(snapshot, KIND, features)
-        state = snapshot.state
-        self.version = snapshot.version
-        self._codes = np.array(state["transforms"], np.uint8)
-        trees = [decoded(tree) for tree in state["trees"] if tree]
+        super().__init__(snapshot, features)
+        trees = [decoded(tree) for tree in snapshot.state["trees"] if tree]
         sizes = [len(tree.columns) for tree in trees]
         roots = np.cumsum([0, *sizes], dtype=np.int64)[:-1]
         shares = [tree.shares() for tree in trees]
@@ -243,20 +189,6 @@ class ForestScorer:
             np.concatenate([np.empty(0), *shares]),
         )
         self._root_share = float(np.mean([share[0] for share in shares])) if shares else 0.0
-        experience = Experience.from_snapshot(snapshot)
-        self._curve = experience.curve()
-        self._reference = experience.reference(self._curve)
-
-    def predict(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the calibrated probability of fraud of each row, shape (N,)."""
-        probabilities: NDArray[np.float64] = kernels.sigmoid(
-            calibrated(self.log_odds(vectors), self._curve)
-        )
-        return probabilities
-
-    def risks(self, scores: NDArray[np.float64]) -> NDArray[np.uint8]:
-        """Return the risk of each score, 0 to 99."""
-        return self._reference.risks(scores)
 
     def log_odds(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the log-odds before calibration: those of river's `predict_proba_one`."""

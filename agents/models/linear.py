@@ -14,7 +14,7 @@ negative variance, whose square root is a complex number.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from river.linear_model import LogisticRegression
@@ -23,17 +23,15 @@ from river.preprocessing import StandardScaler
 from river.utils import VectorDict
 
 from agents.models import kernels
-from agents.models.calibration import calibrated
-from agents.models.experience import Experience
+from agents.models.calibrated import CalibratedLearner, CalibratedScorer
 from agents.models.kernels import LIMIT
-from agents.models.transforms import check_fits, transform_codes
-from schemas.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from schemas.snapshot import Snapshot
     from streams.feature import Feature
 
 KIND = "linear"
@@ -45,17 +43,8 @@ FIRST_INTERCEPT = -math.log(40.0)
 """Log-odds of fraud among frauds and their controls."""
 
 
-class LinearLearner:
+class LinearLearner(CalibratedLearner):
     """Learns weights of transformed, standardised features, one example at a time.
-
-    Parameters
-    ----------
-    features
-        The columns of the vectors, in order.
-    name
-        Name of the model, the key of its snapshots.
-    learning_rate
-        Step of the gradient descent, for weights and intercept alike.
 
     References
     ----------
@@ -65,20 +54,14 @@ class LinearLearner:
 
     kind: ClassVar[str] = KIND
 
-    def __init__(
-        self, features: Sequence[Feature], name: str = KIND, learning_rate: float = LEARNING_RATE
-    ) -> None:
-        self.name = name
-        self._names = [feature.name for feature in features]
-        self._codes = transform_codes(features)
-        self._learning_rate = learning_rate
+    def __init__(self, features: Sequence[Feature], name: str | None = None) -> None:
+        super().__init__(features, name)
         self._scaler = StandardScaler()
         self._regression = LogisticRegression(
-            optimizer=SGD(learning_rate),
+            optimizer=SGD(LEARNING_RATE),
             intercept_init=FIRST_INTERCEPT,
-            intercept_lr=learning_rate,
+            intercept_lr=LEARNING_RATE,
         )
-        self._experience = Experience()
 
     def learn(
         self,
@@ -89,9 +72,7 @@ class LinearLearner:
         stands_for: NDArray[np.float64],
     ) -> None:
         """Learn one example after another; see `agents.models.interface.Learner`."""
-        rows = kernels.transform(vectors, self._codes)
-        # One number that is not finite would stay in the model for good.
-        assert np.isfinite(rows).all(), "feature vectors must be finite"
+        rows = self._transformed(vectors)
         examples = zip(rows.tolist(), labels.tolist(), weights.tolist(), strict=True)
         log_odds = np.array([
             self._learn_one(dict(zip(self._names, row, strict=True)), fraud, weight)
@@ -99,45 +80,14 @@ class LinearLearner:
         ])  # fmt: skip
         self._experience.observe(log_odds, labels, weights, created, stands_for)
 
-    def snapshot(self, offset: int) -> Snapshot:
-        """Return the state after all examples below `offset`."""
-        experience, weights = self._experience, self._regression.weights
-        return Snapshot(
-            name=self.name,
-            kind=KIND,
-            version=f"{self.name}-{experience.examples:010d}",
-            offset=offset,
-            examples=experience.examples,
-            created=experience.created,
-            features=tuple(self._names),
-            state={
-                "learning_rate": self._learning_rate,
-                "experience": experience.state(),
-                "transforms": self._codes.tolist(),
-                "means": [self._scaler.means.get(name, 0.0) for name in self._names],
-                "variances": [self._scaler.vars.get(name, 0.0) for name in self._names],
-                "weights": [weights.get(name, 0.0) for name in self._names],
-                "intercept": self._regression.intercept,
-            },
-        )
-
-    @classmethod
-    def from_snapshot(cls, snapshot: Snapshot, features: Sequence[Feature]) -> Self:
-        """Return the learner that goes on from `snapshot`, bit for bit.
-
-        Raises
-        ------
-        SnapshotMismatchError
-            When the snapshot is of another kind or was learned on other features.
-        """
-        check_fits(snapshot, KIND, features)
-        state = snapshot.state
-        learner = cls(features, snapshot.name, state["learning_rate"])
-        learner._codes = np.array(state["transforms"], np.uint8)
-        learner._experience = Experience.from_snapshot(snapshot)
-        if learner._experience.learned > 0:
-            learner._restore_river(snapshot)
-        return learner
+    def _state(self) -> dict[str, Any]:
+        weights = self._regression.weights
+        return {
+            "means": [self._scaler.means.get(name, 0.0) for name in self._names],
+            "variances": [self._scaler.vars.get(name, 0.0) for name in self._names],
+            "weights": [weights.get(name, 0.0) for name in self._names],
+            "intercept": self._regression.intercept,
+        }
 
     def _learn_one(self, vector: dict[str, float], fraud: bool, weight: float) -> float:
         """Learn an example, unless its weight is 0, and return the log-odds it had before."""
@@ -149,9 +99,11 @@ class LinearLearner:
             self._regression.learn_one(scaled, fraud, weight)
         return log_odds
 
-    def _restore_river(self, snapshot: Snapshot) -> None:
+    def _restore(self, state: dict[str, Any]) -> None:
         """Set what river's learners have learned; every example had every feature."""
-        state, learned = snapshot.state, self._experience.learned
+        learned = self._experience.learned
+        if learned == 0:
+            return
         self._scaler.counts.update(dict.fromkeys(self._names, learned))
         self._scaler.means.update(zip(self._names, state["means"], strict=True))
         self._scaler.vars.update(zip(self._names, state["variances"], strict=True))
@@ -170,46 +122,19 @@ def _limited(scaled: dict[str, float]) -> dict[str, float]:
     }
 
 
-class LinearScorer:
-    """Scores batches from the numbers of a snapshot.
+class LinearScorer(CalibratedScorer):
+    """Scores batches from the numbers of a snapshot of a `LinearLearner`."""
 
-    Parameters
-    ----------
-    snapshot
-        Of a `LinearLearner`.
-    features
-        The columns of the vectors it will be given.
-
-    Raises
-    ------
-    SnapshotMismatchError
-        When the snapshot is of another kind or was learned on other features.
-    """
+    kind: ClassVar[str] = KIND
 
     def __init__(self, snapshot: Snapshot, features: Sequence[Feature]) -> None:
-        check_fits(snapshot, KIND, features)
+        super().__init__(snapshot, features)
         state = snapshot.state
-        self.version = snapshot.version
-        self._codes = np.array(state["transforms"], np.uint8)
         self._means = np.array(state["means"], np.float64)
         # The root as river takes it, by power; numpy's may differ in the last bit.
         self._deviations = np.array([variance**0.5 for variance in state["variances"]])
         self._weights = np.array(state["weights"], np.float64)
         self._intercept = float(state["intercept"])
-        experience = Experience.from_snapshot(snapshot)
-        self._curve = experience.curve()
-        self._reference = experience.reference(self._curve)
-
-    def predict(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the calibrated probability of fraud of each row, shape (N,)."""
-        probabilities: NDArray[np.float64] = kernels.sigmoid(
-            calibrated(self.log_odds(vectors), self._curve)
-        )
-        return probabilities
-
-    def risks(self, scores: NDArray[np.float64]) -> NDArray[np.uint8]:
-        """Return the risk of each score, 0 to 99."""
-        return self._reference.risks(scores)
 
     def log_odds(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the log-odds before calibration: those of river's `predict_proba_one`."""
