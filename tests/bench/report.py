@@ -59,7 +59,8 @@ class Results:
         }
         if self.profile:
             del kept["profile"]["picture"]  # a file of its own
-        (directory / "results.json").write_bytes(orjson.dumps(kept, option=orjson.OPT_INDENT_2))
+        text = orjson.dumps(kept, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+        (directory / "results.json").write_bytes(text)
         with (directory / "results.txt").open("w", encoding="utf-8") as file:
             self.show(Console(file=file, width=WIDTH))
         if self.latency:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -14,11 +15,16 @@ from streams.store import MemoryStore
 from tests.bench.data import Event, created_at
 from tests.bench.filling import card_key, fill, sample
 from tests.bench.flame_graph import flame_graph
+from tests.bench.intervals import RATES, Interval
 from tests.bench.percentiles import curve, quantile
+from tests.bench.report import Results
 from tests.bench.scaling import charges_in, spread_over
 from tests.bench.systems import CEILING, FAUST, FAUST_ONE, KAFKA_STREAMS, OURS, QUIX
 from tests.bench.throughput import Line, Run, at, ratios
 from tests.bench.window_cost import window_costs
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_value_between_samples() -> None:
@@ -108,3 +114,15 @@ def test_flame_graph_has_the_shares_of_frames() -> None:
     [_, *frames] = ET.fromstring(drawn).iter("{http://www.w3.org/2000/svg}rect")
     widths = [float(frame.attrib["width"]) for frame in frames]
     assert widths == pytest.approx([1199.6, 599.6, 449.6, 599.6])
+
+
+def test_intervals_are_kept_as_they_are_shown(tmp_path: Path) -> None:
+    quantiles = {rate: {"p50": rate + 0.25, "p99": rate + 0.75} for rate in RATES}
+    facts = {"cpu": "a", "cores": 2, "memory_gb": 1, "at": "now", "commit": "c", "load": [0.0]}
+    Results(facts, intervals=[Interval(25, quantiles, Run(9_000.0, 80.0, 10.0, 0.5))]).write(
+        tmp_path
+    )
+    (kept,) = orjson.loads((tmp_path / "results.json").read_bytes())["intervals"]
+    shown = (tmp_path / "results.txt").read_text(encoding="utf-8")
+    assert kept["quantiles"] == {str(rate): of for rate, of in quantiles.items()}
+    assert all(f"{rate}.2 " in shown and f"{rate}.8 " in shown for rate in RATES)
