@@ -12,6 +12,7 @@ from agents.commands.connection import connect
 from agents.commands.options import with_settings
 from agents.logs import setup_logging
 from agents.models.registry import KINDS
+from agents.rehearsal import rehearse
 from agents.settings import Settings, SettingsError
 from streams.topics import Topics, ensure_topics
 
@@ -49,6 +50,7 @@ def command(settings: Settings) -> None:
     settings = replace(settings, web_port=_free_port(settings.web_port))
     setup_logging(settings.log_level)
     logger.info("worker %s: web port %d", settings.worker_id, settings.web_port)
+    rehearse(settings)
     worker = faust.Worker(
         create_app(settings), quiet=True, override_logging=False, redirect_stdouts=False
     )

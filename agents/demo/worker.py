@@ -16,7 +16,7 @@ from agents.demo.cluster import Cluster, DemoError
 from agents.settings import COST_FIELDS, FIELDS, Settings, variable
 from deploy.local_kafka import HOST
 
-READY_TIMEOUT_S = 120.0
+READY_TIMEOUT_S = 300.0  # the first worker of an installation compiles the kernels
 STOP_TIMEOUT_S = 30.0
 LOG_TAIL_LINES = 20
 

@@ -94,7 +94,7 @@ class AdditiveLearner(CalibratedLearner):
         log_odds = kernels.additive_learn(
             rows,
             labels,
-            weights,
+            np.ascontiguousarray(weights),
             (SLOPE_RATE, CELL_RATE, AVERAGE_SHARE),
             self._totals,
             self._means,

@@ -80,7 +80,8 @@ class CalibratedLearner(ABC):
         return learner
 
     def _transformed(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-        rows: NDArray[np.float64] = kernels.transform(vectors, self._codes)
+        # Columns of examples lie apart, unless there is but one: a kernel is compiled for either.
+        rows: NDArray[np.float64] = kernels.transform(np.ascontiguousarray(vectors), self._codes)
         # One number that is not finite would stay in the model for good.
         assert np.isfinite(rows).all(), "feature vectors must be finite"
         return rows

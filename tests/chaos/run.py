@@ -27,7 +27,7 @@ from tests.chaos.traffic import SETTINGS, Traffic
 from tests.chaos.verify import Findings, Verifier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 logger = logging.getLogger(__name__)
@@ -213,7 +213,7 @@ class Run:
         return Fleet(self._directory, env, self._plan.module)
 
     def _warm_up(self) -> None:
-        """Wait until the workers have compiled what a new checkout has not, as no stop waits."""
+        """Wait until the workers score, and have caught up."""
         self._await(
             lambda: len(self._watcher.scored) > self._plan.rate, "scored charges", DRAIN_TIMEOUT_S
         )
@@ -245,9 +245,20 @@ class Run:
         while True:
             self._publishing.burst(int(self._plan.rate))
             self._publishing.flush()
-            if self._logs.lag(self._topics.charges, sorted(tasks)) > 0:
+            if self._lag(self._topics.charges, sorted(tasks)) > 0:
                 return
             assert time.monotonic() < deadline, "the workers are never busy"
+
+    def _lag(self, topic: str, numbers: Sequence[int]) -> int:
+        """Return how much is not committed yet, once the broker answers."""
+        answers: list[int] = []
+
+        def ask() -> bool:
+            answers.append(self._logs.lag(topic, numbers))
+            return True
+
+        self._await(ask, f"offsets of {topic}")
+        return answers[0]
 
     def _await_recovery(self) -> None:
         """Wait until all that is in the log by now is scored; what is lost is found at the end."""

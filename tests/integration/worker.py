@@ -8,12 +8,20 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-READY_TIMEOUT_S = 90.0  # the first worker of a checkout compiles the kernels
+READY_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 20.0
+
+
+@cache
+def compile_kernels() -> None:
+    """Do once what the first worker of a checkout would have to, so that nothing waits for it."""
+    script = "import agents.rehearsal as r, agents.settings as s; r.rehearse(s.Settings())"
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 class WorkerProcess:
@@ -30,6 +38,7 @@ class WorkerProcess:
     """
 
     def __init__(self, directory: Path, env: dict[str, str], module: str = "agents") -> None:
+        compile_kernels()
         directory.mkdir(parents=True, exist_ok=True)
         self.state_dir = directory / "state"
         self.log = directory / "log"
