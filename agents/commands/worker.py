@@ -50,6 +50,7 @@ def command(settings: Settings) -> None:
     settings = replace(settings, web_port=_free_port(settings.web_port))
     setup_logging(settings.log_level)
     logger.info("worker %s: web port %d", settings.worker_id, settings.web_port)
+    logger.info("loading the kernels; the first time they are compiled, for half a minute or so")
     rehearse(settings)
     worker = faust.Worker(
         create_app(settings), quiet=True, override_logging=False, redirect_stdouts=False
