@@ -63,6 +63,8 @@ class Plan:
         What is run in place of `agents`, and further settings of the workers.
     makes_faults
         Whether any are made; if not, the run lasts until a worker has crashed by itself.
+    spared
+        Kinds of faults that are not made.
     """
 
     seed: int
@@ -75,6 +77,7 @@ class Plan:
     module: str = "agents"
     env: dict[str, str] = field(default_factory=dict)
     makes_faults: bool = True
+    spared: tuple[str, ...] = ()
 
 
 @dataclass
@@ -221,7 +224,8 @@ class Run:
 
     def _make_faults(self, fleet: Fleet) -> None:
         random = Random(self._plan.seed)
-        faults = Faults(random, fleet, self._kafka, self._plan.partitions, self._make_busy)
+        plan = self._plan
+        faults = Faults(random, fleet, self._kafka, plan.partitions, self._make_busy, plan.spared)
         end = time.monotonic() + self._plan.seconds
         while time.monotonic() < end or len(self._made) < self._plan.faults:
             is_alone = random.random() >= _TOGETHER
