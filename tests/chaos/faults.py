@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tests.chaos.fleet import delete_state, kill, state_files, suspend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
     from random import Random
 
@@ -67,8 +67,6 @@ class Faults:
         How many tasks there are.
     make_busy
         Makes sure that some tasks have work left; called last before each fault.
-    spared
-        Kinds that are not made.
     """
 
     random: Random
@@ -76,7 +74,6 @@ class Faults:
     kafka: LocalKafka
     partitions: int
     make_busy: Callable[[set[int]], None]
-    spared: Sequence[str] = ()
     _bag: list[str] = field(default_factory=list)
 
     def make(self) -> Fault:
@@ -96,7 +93,7 @@ class Faults:
             "broker restarted": self.kafka.restart,
             "broker killed": self._kill_broker,
         }
-        kind = self._draw([kind for kind in (*kinds, *everywhere) if kind not in self.spared])
+        kind = self._draw([*kinds, *everywhere])
         if kind in everywhere:
             fault = self._begin(kind, "broker" if "broker" in kind else "all", self._all_tasks())
             everywhere[kind]()

@@ -22,6 +22,7 @@ from tests.chaos.faults import SESSION_TIMEOUT_S, Fault, Faults
 from tests.chaos.fleet import Fleet
 from tests.chaos.flow import Publishing, Watcher
 from tests.chaos.logs import Logs
+from tests.chaos.markers import Markers
 from tests.chaos.recovery import Felt, Passage, by_kind, feel, markdown
 from tests.chaos.traffic import SETTINGS, Traffic
 from tests.chaos.verify import Findings, Verifier
@@ -63,8 +64,6 @@ class Plan:
         What is run in place of `agents`, and further settings of the workers.
     makes_faults
         Whether any are made; if not, the run lasts until a worker has crashed by itself.
-    spared
-        Kinds of faults that are not made.
     """
 
     seed: int
@@ -77,7 +76,6 @@ class Plan:
     module: str = "agents"
     env: dict[str, str] = field(default_factory=dict)
     makes_faults: bool = True
-    spared: tuple[str, ...] = ()
 
 
 @dataclass
@@ -89,6 +87,7 @@ class Report:
     findings: Findings
     felt: list[Felt]
     ended: list[str]
+    markers: list[str]
 
     def __str__(self) -> str:
         return "\n".join(
@@ -96,6 +95,7 @@ class Report:
                 f"seed {self.plan.seed}: {self.inputs} inputs, {len(self.felt)} faults",
                 str(self.findings),
                 *(f"worker: {end}" for end in self.ended),
+                *(f"written in the broker's place: {marker}" for marker in self.markers),
                 markdown(by_kind(self.felt)),
             ]
         )
@@ -114,6 +114,7 @@ class Report:
                 "wrong": {what: len(found) for what, found in self.findings.wrong.items()},
                 "recovery": by_kind(self.felt),
                 "faults": faults,
+                "markers": self.markers,
             },
             indent=1,
         )
@@ -147,15 +148,17 @@ class Run:
         self._logs = Logs(self._config, "chaos.chargewatch")
         self._publishing = Publishing(self._config, self._topics, self._traffic, plan.rate)
         self._watcher = Watcher(self._config, self._topics, plan.partitions)
+        self._markers = Markers(self._config, self._transactional())
         self._made: list[Fault] = []
 
     def carry_out(self) -> Report:
         """Run, drain and verify."""
         self._watcher.start()
         try:
-            fleet = self._operate()
-            logger.info("verifying %d inputs", len(self._publishing.sent))
-            return self._verify(fleet)
+            with self._markers:
+                fleet = self._operate()
+                logger.info("verifying %d inputs", len(self._publishing.sent))
+                return self._verify(fleet)
         except Exception as error:
             error.add_note(f"The end of the broker's log:\n{self._kafka.log_tail()}")
             for log in sorted(self._directory.glob("*/log")):
@@ -224,8 +227,7 @@ class Run:
 
     def _make_faults(self, fleet: Fleet) -> None:
         random = Random(self._plan.seed)
-        plan = self._plan
-        faults = Faults(random, fleet, self._kafka, plan.partitions, self._make_busy, plan.spared)
+        faults = Faults(random, fleet, self._kafka, self._plan.partitions, self._make_busy)
         end = time.monotonic() + self._plan.seconds
         while time.monotonic() < end or len(self._made) < self._plan.faults:
             is_alone = random.random() >= _TOGETHER
@@ -317,7 +319,7 @@ class Run:
     def _verify(self, fleet: Fleet) -> Report:
         sent = self._publishing.sent
         verifier = Verifier(self._logs, self._topics, sent)
-        names = [*self._topics.configs(), "__consumer_offsets"]
+        names = self._transactional()
         self._await(lambda: not self._logs.open_transactions(names), "the end of all transactions")
         if self._plan.guarantee == "exactly_once":
             findings = verifier.exactly_once()
@@ -328,7 +330,11 @@ class Run:
             findings.check("fault came while work was left", one.left > 0, one)
         for stop in fleet.stops:
             findings.check("worker stopped in order and in time", stop.is_in_order, stop)
-        return Report(self._plan, len(sent), findings, felt, fleet.ended)
+        markers = [str(marker) for marker in self._markers.written]
+        return Report(self._plan, len(sent), findings, felt, fleet.ended, markers)
+
+    def _transactional(self) -> list[str]:
+        return [*self._topics.configs(), "__consumer_offsets"]
 
     def _passages(self, verifier: Verifier) -> list[Passage]:
         merchant_task = verifier.merchant_tasks()

@@ -1,0 +1,236 @@
+"""Markers that the broker owes: a lone Kafka 4.4.0 may lose some when it is stopped or killed.
+
+Its coordinator, back with a transaction that was being committed, calls it complete within
+milliseconds and writes no marker. Readers then wait for good, and no client can do anything. Here
+the missing markers are written as the coordinator decided, by the two requests that
+`kafka-transactions.sh` is made of, so that a run goes on to test what it is meant to.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+import time
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streams.client import Config
+
+_STATES = "__transaction_state"
+_STATE = struct.Struct(">hqhib")  # version, producer id, epoch, timeout, status
+_UNDECIDED, _COMMIT = {1, 2, 3}, {2, 4}  # ongoing and both kinds of prepared; prepared and complete
+_WRITE_TXN_MARKERS, _DESCRIBE_PRODUCERS = (27, 1), (61, 0)
+_NO_TAGS = b"\0"
+_LOOK_EVERY_S = 2.0
+_PATIENCE_S = 15.0
+"""For how long a transaction may be open: longer than the workers' transactions may last."""
+
+
+@dataclass(frozen=True)
+class Open:
+    """A transaction that is open in a partition since an offset."""
+
+    topic: str
+    partition: int
+    producer_id: int
+    epoch: int
+    coordinator_epoch: int
+    start: int
+
+
+class Markers:
+    """Looks for markers that are owed, and writes them, while it is entered.
+
+    Parameters
+    ----------
+    config
+        Settings that every client needs, with the address of the lone broker.
+    topics
+        In which transactions write.
+
+    Attributes
+    ----------
+    written
+        The transactions that were ended, and whether they were committed.
+    """
+
+    def __init__(self, config: Config, topics: Sequence[str]) -> None:
+        self.written: list[tuple[Open, bool]] = []
+        self._topics = topics
+        host, _, port = str(config["bootstrap.servers"]).rpartition(":")
+        self._address = host, int(port)
+        self._seen: dict[Open, float] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="markers", daemon=True)
+        self._consumer = Consumer(
+            config
+            | {
+                "group.id": f"markers-{uuid.uuid4().hex}",
+                "isolation.level": "read_uncommitted",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+            }
+        )
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._consumer.close()
+
+    def _run(self) -> None:
+        while not self._stop.wait(_LOOK_EVERY_S):
+            try:
+                self._look()
+            except (KafkaException, OSError):  # the broker is away
+                continue
+
+    def _look(self) -> None:
+        now, before = time.monotonic(), self._seen
+        self._seen = {one: before.get(one, now) for one in self._open()}
+        late = [one for one, since in self._seen.items() if now - since > _PATIENCE_S]
+        if not late:
+            return
+        epochs, statuses = self._states()
+        for one in late:
+            status = statuses.get((one.producer_id, one.epoch), 0)
+            if epochs.get(one.producer_id) == one.epoch and status in _UNDECIDED:
+                continue  # the coordinator has yet to end it
+            is_commit = status in _COMMIT
+            _ask(self._address, _WRITE_TXN_MARKERS, _marker(one, is_commit))
+            self.written.append((one, is_commit))
+
+    def _open(self) -> list[Open]:
+        """Return all transactions that are open."""
+        known = self._consumer.list_topics(timeout=_LOOK_EVERY_S).topics
+        asked = [
+            _string(topic) + _array([struct.pack(">i", n) for n in known[topic].partitions])
+            + _NO_TAGS
+            for topic in self._topics
+            if topic in known
+        ]  # fmt: skip
+        answer = _ask(self._address, _DESCRIBE_PRODUCERS, _array(asked) + _NO_TAGS)
+        return _open_in(_Reader(answer))
+
+    def _states(self) -> tuple[dict[int, int], dict[tuple[int, int], int]]:
+        """Return each producer's latest epoch, and the latest status of each of its epochs."""
+        epochs: dict[int, int] = {}
+        statuses: dict[tuple[int, int], int] = {}
+        for number in self._consumer.list_topics(_STATES, _LOOK_EVERY_S).topics[_STATES].partitions:
+            self._consumer.assign([TopicPartition(_STATES, number, 0)])
+            is_read = False
+            while not is_read:
+                for message in self._consumer.consume(10_000, 0.2):
+                    error, value = message.error(), message.value() or b""
+                    if error is not None:
+                        is_read = error.code() == KafkaError._PARTITION_EOF
+                    elif len(value) > _STATE.size:
+                        _, producer, epoch, _, status = _STATE.unpack_from(value)
+                        epochs[producer], statuses[producer, epoch] = epoch, status
+        self._consumer.unassign()
+        return epochs, statuses
+
+
+def _marker(one: Open, is_commit: bool) -> bytes:
+    topics = [_string(one.topic) + _array([struct.pack(">i", one.partition)]) + _NO_TAGS]
+    head = struct.pack(">qh?", one.producer_id, one.epoch, is_commit)
+    tail = struct.pack(">i", max(one.coordinator_epoch, 0)) + _NO_TAGS
+    return _array([head + _array(topics) + tail]) + _NO_TAGS
+
+
+def _open_in(answer: _Reader) -> list[Open]:
+    """Return the open transactions of an answer about producers."""
+    found = []
+    answer.read(">i")
+    for _ in range(answer.length()):
+        topic = answer.string()
+        for _ in range(answer.length()):
+            partition, error = answer.read(">ih")
+            answer.string()
+            for _ in range(answer.length()):
+                producer, epoch, _, _, coordinator_epoch, start = answer.read(">qiiqiq")
+                answer.tags()
+                if not error and start >= 0:
+                    found.append(Open(topic, partition, producer, epoch, coordinator_epoch, start))
+            answer.tags()
+        answer.tags()
+    return found
+
+
+def _ask(address: tuple[str, int], api: tuple[int, int], body: bytes) -> bytes:
+    """Send a request of a flexible version to a broker, and return the body of its answer."""
+    head = struct.pack(">hhih", *api, 1, -1) + _NO_TAGS
+    with socket.create_connection(address, timeout=5.0) as broker, broker.makefile("rb") as stream:
+        broker.sendall(struct.pack(">i", len(head + body)) + head + body)
+        (size,) = struct.unpack(">i", _exactly(stream.read(4), 4))
+        answer = _exactly(stream.read(size), size)
+    return answer[5:]  # after the request's number and no tags
+
+
+def _exactly(data: bytes, size: int) -> bytes:
+    if len(data) < size:
+        raise ConnectionError("the broker has closed the connection")
+    return data
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*out, number])
+
+
+def _string(text: str) -> bytes:
+    return _varint(len(text.encode()) + 1) + text.encode()
+
+
+def _array(items: Sequence[bytes]) -> bytes:
+    return _varint(len(items) + 1) + b"".join(items)
+
+
+class _Reader:
+    """Reads an answer of a flexible version from its start."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def read(self, layout: str) -> tuple[int, ...]:
+        """Read numbers."""
+        values = struct.unpack_from(layout, self._data, self._at)
+        self._at += struct.calcsize(layout)
+        return values
+
+    def length(self) -> int:
+        """Read the length of an array or a string; 0 for none."""
+        return max(self._varint() - 1, 0)
+
+    def string(self) -> str:
+        """Read a string."""
+        size = self.length()
+        self._at += size
+        return self._data[self._at - size : self._at].decode()
+
+    def tags(self) -> None:
+        """Skip tagged fields, of which these answers have none."""
+        assert self._varint() == 0
+
+    def _varint(self) -> int:
+        number = shift = 0
+        while True:
+            (byte,) = self.read(">B")
+            number |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return number
