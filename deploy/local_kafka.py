@@ -68,8 +68,8 @@ SETTINGS = {
     # A killed broker may register again only when its session is over: 3 s for the default 9 s.
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
-    # There is nobody to hand partitions over to. Trying it, a lone broker (seen with 4.4.0) may
-    # take a transaction for complete whose markers it wrote nowhere: it then hangs for good.
+    # There is nobody to hand partitions over to. Trying it, a lone broker (seen with 4.4.0) takes
+    # more often a transaction for complete whose markers it wrote nowhere: it then hangs for good.
     "controlled.shutdown.enable": "false",
 }
 
