@@ -209,3 +209,14 @@ def test_a_killed_workers_charges_are_scored_once(
         kafka.consume(f"{prefix}scored", len(events))
     scored = Counter(event["charge"] for event in values(kafka.read_all(f"{prefix}scored")))
     assert scored == Counter(event["id"] for event in events)
+
+
+def test_a_worker_told_to_stop_before_it_has_tasks_ends_as_one_that_has(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    with WorkerProcess(tmp_path, env) as worker:
+        while "loading the kernels" not in worker.text():
+            assert worker.process.poll() is None, worker.text()
+            time.sleep(0.01)
+        assert worker.stop() == 0
+        assert "tasks assigned" not in worker.text()
