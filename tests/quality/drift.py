@@ -71,13 +71,14 @@ class Recovery:
         Of the days before the change.
     lowest, lowest_frozen
         Of the worst window after it.
-    days_to_recover
-        From the change until the end of the first window in which the online model was back,
-        infinite if there is none.
-    days_of_labels
-        As many days' worth of frauds made after the change had been disputed by then.
+    back_from_day
+        The first day, none before the worst window's, from which on the online model is back over
+        a window; infinite if it never is.
+    labels_by_then, labels_at_its_end
+        As many days' worth of frauds made after the change had been disputed when that window
+        began, and when it ended.
     afterwards, afterwards_frozen
-        From then on, or of the last window.
+        From its end on, or of the last window.
     """
 
     day: list[int]
@@ -86,8 +87,9 @@ class Recovery:
     earlier: float
     lowest: float
     lowest_frozen: float
-    days_to_recover: float
-    days_of_labels: float
+    back_from_day: float
+    labels_by_then: float
+    labels_at_its_end: float
     afterwards: float
     afterwards_frozen: float
 
@@ -121,19 +123,21 @@ def recovery(recording: Recording, changed_at: float) -> Recovery:
     windows = range(last + 2 - WINDOW_DAYS)
     after = [between(online, first, first + WINDOW_DAYS) for first in windows]
     earlier = between(online, -BEFORE_DAYS, 0)
-    back = [first for first in windows if after[first] >= RECOVERED * earlier]
-    days = float(back[0] + WINDOW_DAYS) if back else inf
-    settled = int(min(days, windows[-1]))
+    worst = after.index(min(after))
+    back = [first for first in windows[worst:] if after[first] >= RECOVERED * earlier]
+    back_from = float(back[0]) if back else inf
+    settled = int(min(back_from + WINDOW_DAYS, windows[-1]))
     days_shown = list(range(-BEFORE_DAYS, last + 1))
     return Recovery(
         day=days_shown,
         online=[between(online, day, day + 1) for day in days_shown],
         frozen=[between(frozen, day, day + 1) for day in days_shown],
         earlier=earlier,
-        lowest=min(after),
+        lowest=after[worst],
         lowest_frozen=min(between(frozen, first, first + WINDOW_DAYS) for first in windows),
-        days_to_recover=days,
-        days_of_labels=_days_of_labels(recording, changed_at, days),
+        back_from_day=back_from,
+        labels_by_then=_days_of_labels(recording, changed_at, back_from),
+        labels_at_its_end=_days_of_labels(recording, changed_at, back_from + WINDOW_DAYS),
         afterwards=between(online, settled, inf),
         afterwards_frozen=between(frozen, settled, inf),
     )
@@ -156,9 +160,10 @@ def drifts(seeds: Sequence[int], kept_in: Path, say: Callable[[str], object]) ->
             f"`{DEFAULT}` on the simulator, 10,000 charges a day, 1% fraud, disputes after "
             f"{DELAY_SCALE:g} of the usual delay (a median of 3.4 days without a warning), horizon "
             f"{HORIZON_DAYS:g} days; the mix of frauds changes after 30 of 60 days.",
-            f"Recovered: average precision over {WINDOW_DAYS} days at {100 * RECOVERED:g}% of that "
-            f"of the {BEFORE_DAYS} days before. A day of labels: as many disputes as come of one "
-            "day's frauds.",
+            f"Back: the average precision of {WINDOW_DAYS} days together, from the named one on, "
+            f"is {100 * RECOVERED:g}% of that of the {BEFORE_DAYS} days before the change; looked "
+            "for from the worst such days on. A day of labels: as many disputes as come of one "
+            "day's frauds; so many had come when these days began, and when they were over.",
         ),
         [_table(name, by_seed) for name, by_seed in found.items()],
         {
@@ -201,14 +206,14 @@ def _days_of_labels(recording: Recording, changed_at: float, days: float) -> flo
 
 def _table(name: str, by_seed: Mapping[int, Recovery]) -> Table:
     columns = (
-        "seed", "AP before", f"lowest {WINDOW_DAYS} days", "... frozen", "days to recover",
-        "days of labels", "AP afterwards", "... frozen",
+        "seed", "AP before", f"lowest {WINDOW_DAYS} days", "... frozen", "back from day",
+        "days of labels by then", "... at their end", "AP afterwards", "... frozen",
     )  # fmt: skip
     rows = [
         [
             str(seed), f"{one.earlier:.3f}", f"{one.lowest:.3f}", f"{one.lowest_frozen:.3f}",
-            f"{one.days_to_recover:g}", f"{one.days_of_labels:.1f}", f"{one.afterwards:.3f}",
-            f"{one.afterwards_frozen:.3f}",
+            f"{one.back_from_day:g}", f"{one.labels_by_then:.1f}", f"{one.labels_at_its_end:.1f}",
+            f"{one.afterwards:.3f}", f"{one.afterwards_frozen:.3f}",
         ]
         for seed, one in by_seed.items()
     ]  # fmt: skip
