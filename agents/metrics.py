@@ -1,6 +1,7 @@
 """What a worker tells Prometheus: names in base units, no card or merchant in a label."""
 
 from collections.abc import Iterator, Sequence
+from time import monotonic, time
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +55,8 @@ class Latencies(Collector):
     --------
     >>> latencies = Latencies(CollectorRegistry())
     >>> latencies.add(np.array([100.0, 100.9]))
-    >>> latencies.settle(101.0, counts=True)
+    >>> latencies.seal()
+    >>> latencies.count(101.0)
     >>> [family] = latencies.collect()
     >>> [(s.labels["le"], s.value) for s in family.samples[-6:-2]]
     [('1.0', 2), ('5.0', 2), ('30.0', 2), ('+Inf', 2)]
@@ -64,6 +66,7 @@ class Latencies(Collector):
         self._counts = np.zeros(len(LATENCY_BUCKETS_S) + 1, np.int64)
         self._sum_s = 0.0
         self._waiting: list[npt.NDArray[np.float64]] = []
+        self._sealed: list[npt.NDArray[np.float64]] = []
         self.newest = 0.0
         registry.register(self)
 
@@ -71,16 +74,24 @@ class Latencies(Collector):
         """Add charges, by when the broker had them, Unix seconds."""
         self._waiting.append(published)
 
-    def settle(self, now: float, *, counts: bool) -> None:
-        """Count what was added as committed now, or forget it."""
-        if counts and self._waiting:
-            published = np.concatenate(self._waiting)
+    def seal(self) -> None:
+        """Let what was added be in the commit that begins."""
+        self._sealed, self._waiting = self._waiting, []
+
+    def count(self, now: float) -> None:
+        """Count what was sealed as committed now."""
+        if self._sealed:
+            published = np.concatenate(self._sealed)
             self.newest = max(self.newest, float(published.max(initial=0.0)))
             seconds = np.maximum(now - published, 0.0)
             places = np.searchsorted(LATENCY_BUCKETS_S, seconds)
             self._counts += np.bincount(places, minlength=len(self._counts))
             self._sum_s += float(seconds.sum())
-        self._waiting.clear()
+        self._sealed = []
+
+    def forget(self) -> None:
+        """Forget what does not count yet: it comes again."""
+        self._sealed, self._waiting = [], []
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         """See `prometheus_client.registry.Collector`."""
@@ -91,6 +102,36 @@ class Latencies(Collector):
             buckets=list(zip(bounds, np.cumsum(self._counts).tolist(), strict=True)),
             sum_value=self._sum_s,
         )
+
+
+class CommitObserver:
+    """Shows what becomes of commits; see `streams.commits.Observer`.
+
+    Parameters
+    ----------
+    latencies
+        Of the charges in them.
+    """
+
+    def __init__(self, latencies: Latencies) -> None:
+        self._latencies = latencies
+        self._began_at = 0.0
+
+    def sealed(self) -> None:
+        """See `streams.commits.Observer.sealed`."""
+        self._latencies.seal()
+        self._began_at = monotonic()
+
+    def committed(self) -> None:
+        """See `streams.commits.Observer.committed`."""
+        self._latencies.count(time())
+        COMMITS.inc()
+        COMMIT_SECONDS.observe(monotonic() - self._began_at)
+
+    def undone(self) -> None:
+        """See `streams.commits.Observer.undone`."""
+        self._latencies.forget()
+        ABORTS.inc()
 
 
 def show_tasks(engine: Engine, newest_scored: float, now: float) -> None:

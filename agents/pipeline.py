@@ -70,6 +70,7 @@ class Pipeline:
         exactly_once = settings.processing_guarantee == "exactly_once"
         transactional_id = f"{application_id}-{settings.worker_id}" if exactly_once else None
         self.topics = Topics(settings.topic_prefix)
+        self._latencies = metrics.Latencies()
         self.producer = OutputProducer(clients, transactional_id, settings.session_timeout_ms)
         self.engine = Engine(
             EngineSettings(
@@ -88,11 +89,11 @@ class Pipeline:
             or TaskFactory(
                 partial(open_store, settings=settings), partial(new_task, settings=settings)
             ),
+            metrics.CommitObserver(self._latencies),
         )
         self.model = ModelFollower(self.topics, clients, settings.challengers)
         self.model.catch_up()
         self.learners = Learners(settings, self.topics, clients, self.producer)
-        self._latencies = metrics.Latencies()
         self._shown_at = 0.0
         self.engine.start()
 
@@ -188,17 +189,12 @@ class Pipeline:
         metrics.show_model(self.model.scorer.version, self.model.age_s)
 
     def commit(self) -> None:
-        """Make everything since the last commit count, or undo it."""
-        with metrics.COMMIT_SECONDS.time():
-            committed = self.engine.commit()
-        (metrics.COMMITS if committed else metrics.ABORTS).inc()
-        self._latencies.settle(time(), counts=committed)
+        """Begin to make everything since the last commit count."""
+        self.engine.commit()
 
     def abort(self) -> None:
         """Undo everything since the last commit."""
         self.engine.abort()
-        metrics.ABORTS.inc()
-        self._latencies.settle(time(), counts=False)
 
     def close(self) -> None:
         """Commit and leave."""

@@ -5,7 +5,8 @@
     fetch -> merchant agent, card agent, learner agent -> commit, when it is due
 
 Everything that blocks runs in one thread, one call at a time, so nothing of the stream machinery
-needs a lock; the agents compute on the event loop while that thread rests.
+needs a lock; the agents compute on the event loop while that thread rests. The commit alone goes on
+beside the next turns.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import asyncio
 import gc
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -137,6 +139,8 @@ class Turns(Service):
             await self._blocking(pipeline.abort)
         except StoppedError as error:
             logger.warning("the last turn is not finished: %s", error)
+            with suppress(StoppedError):
+                await self._blocking(pipeline.abort)
 
     async def _turn(self, pipeline: Pipeline) -> None:
         work = await self._blocking(pipeline.engine.fetch, self._patience_s())
@@ -153,8 +157,8 @@ class Turns(Service):
         published = pipeline.publish_late()
         self._has_sent = self._has_sent or bool(work or examples or published)
         if self._has_sent and self._patience_s() <= 0.0:
-            await self._blocking(pipeline.commit)
             self._committed_at, self._has_sent = monotonic(), False
+            await self._blocking(pipeline.commit)
 
     def _patience_s(self) -> float:
         """Tell how long to wait for more before the commit, seconds."""

@@ -5,17 +5,19 @@ In one place, so that a simulation can put a broker, threads and a clock of its 
 
 import logging
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import cached_property
 from threading import Thread
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
 from streams.assignments import partitions_in
 from streams.client import Admin, Config
 from streams.patience import Patience
+
+Answer = TypeVar("Answer")
 
 _ANSWER_S = 2.0  # a worker that stops waits for no longer
 
@@ -85,6 +87,10 @@ class Clients:
     def executor(self, name: str) -> Executor:
         """Return what runs calls one after the other in a thread of its own."""
         return ThreadPoolExecutor(1, name)
+
+    def outcome(self, call: Future[Answer]) -> Answer:
+        """Wait for a call of an executor, and return what it returned or raise what it raised."""
+        return call.result()
 
     def thread(self, run: Callable[[], None]) -> Joinable:
         """Run something in a thread that may be left behind."""

@@ -1,7 +1,8 @@
 """The stream engine: fetches what is next, writes what comes of it, and commits both as one.
 
 It is used from one thread at a time, in turns: `fetch`, the agents' work, `commit` when it is due.
-Rebalances are served inside `fetch`, so between two batches and never within one.
+A commit ends in a thread of its own while the next turns go on. Rebalances are served inside
+`fetch`, so between two batches and never within one.
 """
 
 import logging
@@ -10,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from confluent_kafka import KafkaError, Message, TopicPartition
 
 from streams.clients import Attempt, Clients
+from streams.commits import Commits, Observer
 from streams.engine_settings import EngineSettings
 from streams.errors import OperationalError
 from streams.inputs import Inputs, Work
 from streams.membership import Membership, TaskFactory
 from streams.partitioner import partitions_of
 from streams.patience import StoppedError
-from streams.producer import AbortableError, OutputProducer, UnknownOutcomeError
+from streams.producer import OutputProducer
 from streams.restore import Progress
 from streams.standby import Standbys
 from streams.task import BY_MERCHANT, CHARGES, DISPUTES, Task
@@ -53,6 +55,8 @@ class Engine:
         Writes everything.
     factory
         Makes the tasks.
+    observer
+        Hears of commits.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class Engine:
         clients: Clients,
         producer: OutputProducer,
         factory: TaskFactory,
+        observer: Observer,
     ) -> None:
         self._topics = topics
         self._clients = clients
@@ -94,6 +99,15 @@ class Engine:
             self._let_go,
             self._standbys,
         )
+        self._commits = Commits(
+            clients,
+            self._consumer,
+            producer,
+            self._membership.tasks,
+            topics.changelog,
+            self._topic_of,
+            observer,
+        )
         self._inputs = Inputs(
             self._consumer,
             self._topic_of,
@@ -104,9 +118,6 @@ class Engine:
         )
         self._is_cut_off = False
         self._partitions = 0
-        self._frames_sent: dict[int, int] = {}
-        self._frames_reach: dict[int, int] = {}
-        self._to_seek: dict[int, dict[str, int]] = {}
 
     @property
     def tasks(self) -> Mapping[int, Task]:
@@ -157,15 +168,16 @@ class Engine:
         RefusedError
             When the group or the broker wants nothing of this worker any more.
         """
+        self._commits.settle_if_ended()
         first = self._consumer.poll(timeout_s)
         if first is not None:
             self._is_cut_off = False
             rest = self._consumer.consume(self._settings.max_batch, timeout=0)
             self._sort_in([first, *rest])
-        self._seek_back()
+        self._go_back()
         for task in self._membership.start_restored():
             logger.info("task %d: running", task.number)
-        return self._inputs.take(list(self.tasks.values()), self._frames_reach)
+        return self._inputs.take(list(self.tasks.values()), self._commits.frames_reach)
 
     def send_frames(self, merchants: Sequence[bytes], frames: Sequence[bytes]) -> None:
         """Send frames on to the merchant stage, and remember how far its partitions then reach."""
@@ -179,57 +191,17 @@ class Engine:
         for merchant, frame, partition in zip(merchants, frames, partitions, strict=True):
             batches[partition].append((merchant, frame))
         for partition, batch in enumerate(batches):
-            self._producer.send(self._topics.by_merchant, batch, partition, self._frames_sent)
+            self._producer.send(
+                self._topics.by_merchant, batch, partition, self._commits.frames_sent
+            )
 
-    def commit(self) -> bool:
-        """Make the work since the last commit count: outputs, state and positions as one.
-
-        1. Every changed task puts its changed records and its positions into its changelog.
-        2. The positions go into the transaction as the group's offsets, which is where the
-           broker refuses a worker that has lost its tasks. Those of unchanged tasks do not:
-           offsets without a state behind them would look like a state that was lost.
-        3. The transaction is committed.
-        4. Every changed task writes its changes to its store.
-
-        When the transaction fails, everything since the last commit is undone, and False returned.
-        When it is not known whether it did, the tasks start again from what their changelogs say.
-        """
-        dirty = [task for task in self.tasks.values() if task.is_dirty]
-        reached: dict[int, int] = {}
-        offsets = [
-            TopicPartition(self._topic_of[source], task.number, position)
-            for task in dirty
-            for source, position in task.positions().items()
-        ]
-        try:
-            self._producer.deliver()  # or a changelog could count what never came out
-            for task in dirty:
-                task.seal()
-                changes = list(task.state.changes().items())
-                self._producer.send(self._topics.changelog, changes, task.number, reached)
-            self._producer.commit(offsets, self._consumer)
-        except UnknownOutcomeError as error:
-            logger.warning("the commit may have failed, its tasks are opened anew: %s", error)
-            self._producer.abort()
-            self._frames_sent.clear()
-            self._membership.reopen([task.number for task in dirty])
-            return False
-        except AbortableError as error:
-            logger.warning("the commit failed, its work is done again: %s", error)
-            self.abort()
-            return False
-        for task in dirty:
-            task.commit(reached[task.number])
-        self._frames_reach |= self._frames_sent
-        return True
+    def commit(self) -> None:
+        """Begin to make everything since the last commit count; see `Commits.begin`."""
+        self._commits.begin()
 
     def abort(self) -> None:
         """Undo everything since the last commit; it is fetched again."""
-        self._producer.abort()
-        self._frames_sent.clear()
-        for task in self.tasks.values():
-            if task.is_dirty:
-                self._to_seek[task.number] = task.roll_back()
+        self._commits.abort()
 
     def close(self) -> None:
         """Commit, give the tasks back, and leave the group.
@@ -243,6 +215,7 @@ class Engine:
         if not Attempt(self._clients, self._consumer.close).has_ended(_LEAVE_S):
             logger.warning("Kafka does not answer: the group hears by its own means that we left")
         self._membership.close()
+        self._commits.close()
         if self._settings.standby_replicas:
             self._standbys.close()
 
@@ -252,7 +225,8 @@ class Engine:
             self.abort()
             return
         try:
-            self.commit()
+            self._commits.begin()
+            self._commits.settle()
         except StoppedError as error:
             logger.warning("the last commit is missing, its work will be done again: %s", error)
 
@@ -262,7 +236,7 @@ class Engine:
         A rebalance during the fetch may have undone the work of tasks. What was fetched for them
         comes again, as their positions are only set back afterwards.
         """
-        tasks = {n: task for n, task in self.tasks.items() if n not in self._to_seek}
+        tasks = {n: task for n, task in self.tasks.items() if n not in self._commits.undone}
         self._inputs.add(tasks, (message for message in messages if message.error() is None))
         for message in messages:
             error = message.error()
@@ -297,15 +271,18 @@ class Engine:
         self._is_cut_off = self._is_cut_off or error.code() == KafkaError._ALL_BROKERS_DOWN
         logger.warning("Kafka: %s", error.str())
 
-    def _seek_back(self) -> None:
-        """Fetch again what was undone, where the task is still here."""
-        for number, positions in self._to_seek.items():
+    def _go_back(self) -> None:
+        """Fetch again what was undone, and open anew what is in doubt, where it is still here."""
+        if self._commits.in_doubt:
+            self._membership.reopen([n for n in self._commits.in_doubt if n in self.tasks])
+            self._commits.in_doubt.clear()
+        for number, positions in self._commits.undone.items():
             if number in self.tasks:
                 for source, position in positions.items():
                     partition = TopicPartition(self._topic_of[source], number, position)
                     self._consumer.seek(partition)
                     self._consumer.resume([partition])
-        self._to_seek.clear()
+        self._commits.undone.clear()
 
 
 _LOST = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from confluent_kafka import (
     Consumer,
@@ -38,8 +38,23 @@ class UnknownOutcomeError(AbortableError):
     """What was sent since the last commit may count or not: the broker has not said it."""
 
 
+class Outputs(NamedTuple):
+    """Keys and values for a topic; see `OutputProducer.send`."""
+
+    topic: str
+    messages: Sequence[tuple[bytes | None, bytes | None]]
+    partition: int = -1
+    reached: dict[int, int] | None = None
+
+
 class OutputProducer:
     """Writes the outputs of a worker.
+
+    A commit may end in another thread. What is sent meanwhile is held back if it may not be in the
+    same transaction::
+
+        send ... hold ──▶ prepare ──▶ commit, in another thread ──▶ release
+                      └─▶ send ... held back ─────────────────────┘
 
     Parameters
     ----------
@@ -74,6 +89,8 @@ class OutputProducer:
             self._settings["transactional.id"] = transactional_id
             self._settings["transaction.timeout.ms"] = transaction_timeout_ms
         self._is_transactional = transactional_id is not None
+        self._is_held = False
+        self._held: list[Callable[[], None]] = []
         self._in_transaction = False
         self._is_broken = False
         self._failure: KafkaError | None = None
@@ -86,7 +103,7 @@ class OutputProducer:
         partition: int = -1,
         reached: dict[int, int] | None = None,
     ) -> None:
-        """Send keys and values to a topic; waits while the queue is full.
+        """Send keys and values to a topic, or hold them back; waits while the queue is full.
 
         Parameters
         ----------
@@ -101,6 +118,133 @@ class OutputProducer:
         """
         if not messages:
             return
+        if self._is_held:
+            self._held.append(partial(self.send, topic, messages, partition, reached))
+            return
+        self._send(Outputs(topic, messages, partition, reached))
+
+    def send_rejected(self, topic: str, rejected: Sequence[Rejected]) -> None:
+        """Send rejected inputs with their headers, or hold them back."""
+        if not rejected:
+            return
+        if self._is_held:
+            self._held.append(partial(self.send_rejected, topic, rejected))
+            return
+        self._begin()
+        for copy in rejected:
+            try:
+                self._producer.produce(
+                    topic,
+                    copy.value,
+                    copy.key,
+                    headers=list(copy.headers),
+                    on_delivery=self._on_delivery,
+                )
+            except KafkaException as exception:
+                raise self._failed(exception) from exception
+
+    def hold(self) -> None:
+        """Hold back what is sent from now on, as a transaction is about to end without it."""
+        self._is_held = self._is_transactional
+
+    def release(self) -> None:
+        """Send what was held back, in a transaction of its own."""
+        self._is_held = False
+        held, self._held = self._held, []
+        for send in held:
+            send()
+
+    def prepare(
+        self, last: Sequence[Outputs], offsets: Sequence[TopicPartition], group: object
+    ) -> None:
+        """Have the broker take everything that a commit makes visible.
+
+        Without transactions what comes `last` is sent once the broker has the rest.
+
+        Parameters
+        ----------
+        last
+            Outputs beside those sent so far.
+        offsets
+            Positions of the inputs.
+        group
+            What names the member they are committed for.
+
+        Raises
+        ------
+        AbortableError
+            When nothing of it counts.
+        NotDeliveredError
+            When the broker has refused an output.
+        StoppedError
+            When the broker does not answer and the worker stops.
+        """
+        if not self._is_transactional:
+            self._deliver()
+        for outputs in last:
+            self._send(outputs)
+        if self._is_transactional:
+            self._begin()
+            self._call(self._send_offsets, list(offsets), group)
+            self._flush()  # tells the offsets that were reached
+        else:
+            self._deliver()
+
+    def commit(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
+        """Make everything that was prepared visible, together with the input offsets.
+
+        Without transactions it is visible already, and the offsets are committed.
+
+        Parameters
+        ----------
+        offsets
+            Positions of the inputs, as prepared.
+        consumer
+            The member of the group they are committed for.
+
+        Raises
+        ------
+        UnknownOutcomeError
+            When nothing of it counts, or all of it.
+        StoppedError
+            When the broker does not answer and the worker stops.
+        """
+        if self._is_transactional:
+            try:
+                self._call(self._producer.commit_transaction)
+            except AbortableError as error:  # perhaps of a retry, and the first call was heard
+                raise UnknownOutcomeError(str(error)) from error
+            self._in_transaction = False
+            return
+        try:
+            consumer.commit(offsets=list(offsets), asynchronous=False)
+        except KafkaException as exception:
+            raise UnknownOutcomeError(exception.args[0].str()) from exception
+
+    def abort(self) -> None:
+        """Undo everything sent since the last commit.
+
+        Raises
+        ------
+        StoppedError
+            When the broker does not answer and the worker stops.
+        """
+        self._is_held = False
+        self._held.clear()
+        if self._in_transaction and not self._is_broken:
+            try:
+                self._call(self._producer.abort_transaction)
+            except AbortableError:
+                self._is_broken = True
+        if self._is_broken and not self._patience.stopping.is_set():
+            # One that may not write any more can only be replaced. The broker has aborted its
+            # transaction, or does so before the new one may begin its first.
+            logger.warning("the producer was fenced off, timed out or hangs, and is replaced")
+            self._producer = self._connect()
+        self._in_transaction = self._is_broken = False
+
+    def _send(self, outputs: Outputs) -> None:
+        topic, messages, partition, reached = outputs
         self._begin()
         queued: list[dict[str, Any]] = [{"key": key, "value": value} for key, value in messages]
         if not self._is_transactional:  # a transaction's commit tells of every failure by itself
@@ -115,98 +259,6 @@ class OutputProducer:
             if queued:
                 self._serve(self._producer.poll, _QUEUE_FULL_WAIT_S)
                 waiting.say("the broker does not take our output")
-
-    def send_rejected(self, topic: str, rejected: Sequence[Rejected]) -> None:
-        """Send rejected inputs with their headers."""
-        if rejected:
-            self._begin()
-        for copy in rejected:
-            try:
-                self._producer.produce(
-                    topic,
-                    copy.value,
-                    copy.key,
-                    headers=list(copy.headers),
-                    on_delivery=self._on_delivery,
-                )
-            except KafkaException as exception:
-                raise self._failed(exception) from exception
-
-    def deliver(self) -> None:
-        """Without transactions: wait until the broker has everything sent so far.
-
-        Raises
-        ------
-        NotDeliveredError
-            When the broker has refused an output.
-        """
-        if not self._is_transactional:
-            self._flush()
-            if self._failure is not None:
-                raise NotDeliveredError(f"an output was refused: {self._failure.str()}")
-
-    def commit(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
-        """Make everything sent since the last commit visible, together with the input offsets.
-
-        Without transactions: wait until the broker has everything, then commit the offsets.
-
-        Parameters
-        ----------
-        offsets
-            Positions of the inputs.
-        consumer
-            The member of the group they are committed for.
-
-        Raises
-        ------
-        AbortableError
-            When nothing of it counts.
-        UnknownOutcomeError
-            When nothing of it counts, or all of it.
-        NotDeliveredError
-            When the broker has refused an output.
-        StoppedError
-            When the broker does not answer and the worker stops.
-        """
-        if self._is_transactional:
-            if not offsets and not self._in_transaction:
-                return
-            self._begin()
-            group = consumer.consumer_group_metadata()
-            self._call(self._send_offsets, list(offsets), group)
-            self._flush()  # tells the offsets that were reached
-            try:
-                self._call(self._producer.commit_transaction)
-            except AbortableError as error:  # perhaps of a retry, and the first call was heard
-                raise UnknownOutcomeError(str(error)) from error
-            self._in_transaction = False
-            return
-        self.deliver()
-        if offsets:
-            try:
-                consumer.commit(offsets=list(offsets), asynchronous=False)
-            except KafkaException as exception:
-                raise UnknownOutcomeError(exception.args[0].str()) from exception
-
-    def abort(self) -> None:
-        """Undo everything sent since the last commit.
-
-        Raises
-        ------
-        StoppedError
-            When the broker does not answer and the worker stops.
-        """
-        if self._in_transaction and not self._is_broken:
-            try:
-                self._call(self._producer.abort_transaction)
-            except AbortableError:
-                self._is_broken = True
-        if self._is_broken and not self._patience.stopping.is_set():
-            # One that may not write any more can only be replaced. The broker has aborted its
-            # transaction, or does so before the new one may begin its first.
-            logger.warning("the producer was fenced off, timed out or hangs, and is replaced")
-            self._producer = self._connect()
-        self._in_transaction = self._is_broken = False
 
     def _begin(self) -> None:
         if self._is_transactional and not self._in_transaction:
@@ -265,6 +317,12 @@ class OutputProducer:
                 break
         self._is_broken = True
         raise AbortableError("the client hangs on its offsets")
+
+    def _deliver(self) -> None:
+        """Wait until the broker has everything sent so far."""
+        self._flush()
+        if self._failure is not None:
+            raise NotDeliveredError(f"an output was refused: {self._failure.str()}")
 
     def _flush(self) -> None:
         waiting = self._patience.waiting()

@@ -12,9 +12,11 @@ CARDS, MERCHANTS, SEEN, PENDING, DUE, ORPHANS, META, DRIFT, DISPUTED = (
 )
 """The first byte of a key tells its table; the changelog and the store hold them all."""
 
+_NOTHING = object()
+
 
 class Table:
-    """One table of a task: reads see what was written since the last commit.
+    """One table of a task: reads see what was written and is not in the store yet.
 
     Examples
     --------
@@ -88,9 +90,29 @@ class Table:
         self.dropped.clear()
         self._order = []
 
+    def forget_written(self, written: Changes, dropped: int) -> None:
+        """Forget the changes that the store has by now, and the first `dropped` ranges.
+
+        What was changed again meanwhile is another object, even if it is equal.
+        """
+        self.changes = {
+            key: value
+            for key, value in self.changes.items()
+            if written.get(key, _NOTHING) is not value
+        }
+        del self.dropped[:dropped]
+        self._order = []
+
 
 class TaskState:
-    """All tables of one task, committed or discarded together."""
+    """All tables of one task, committed or discarded together.
+
+    A commit takes its time, and work goes on meanwhile: what is sealed belongs to the commit, what
+    changes afterwards to the next one, and reads see both::
+
+        seal ──▶ write, in whichever thread ──▶ settle
+              └▶ discard, when it has failed: what has changed since stood on it
+    """
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -114,21 +136,49 @@ class TaskState:
             self.drift,
             self.disputed,
         )
+        self._sealed: Changes | None = None
+        self._sealed_drops: list[list[KeyRange]] = []
 
     def changes(self) -> Changes:
-        """Return everything that changed since the last commit, by full key."""
+        """Return everything that changed and is not in the store yet, by full key."""
         changed: dict[bytes, bytes | None] = {}
         for table in self._tables:
             changed.update(table.changes)
         return changed
 
+    def seal(self) -> Changes:
+        """Return everything that changed since the last commit, and keep it for `write`."""
+        assert self._sealed is None, "one commit at a time"
+        self._sealed = self.changes()
+        self._sealed_drops = [list(table.dropped) for table in self._tables]
+        return self._sealed
+
+    def write(self, offset: int) -> None:
+        """Write what is sealed to the store; `offset` is where the changelog goes on after it."""
+        assert self._sealed is not None
+        dropped = [keys for of_table in self._sealed_drops for keys in of_table]
+        self.store.write(self._sealed, dropped, offset)
+
+    def settle(self) -> None:
+        """Forget what was sealed, as the store has it."""
+        assert self._sealed is not None
+        for table, dropped in zip(self._tables, self._sealed_drops, strict=True):
+            table.forget_written(self._sealed, len(dropped))
+        self.unseal()
+
+    def unseal(self) -> None:
+        """Let what was sealed belong to the next commit, as none of it has counted."""
+        self._sealed = None
+        self._sealed_drops = []
+
     def commit(self, offset: int) -> None:
-        """Write the changes to the store; `offset` is where the changelog goes on after them."""
-        dropped = [keys for table in self._tables for keys in table.dropped]
-        self.store.write(self.changes(), dropped, offset)
-        self.discard()
+        """Seal, write and settle at once."""
+        self.seal()
+        self.write(offset)
+        self.settle()
 
     def discard(self) -> None:
-        """Forget what changed since the last commit."""
+        """Forget what is not in the store, sealed or not."""
+        self.unseal()
         for table in self._tables:
             table.forget_changes()

@@ -6,6 +6,7 @@ import orjson
 
 from streams.intake import PartitionBuffer
 from streams.state import TaskState
+from streams.store import Changes
 
 _POSITIONS = b"positions"
 
@@ -35,6 +36,13 @@ class Task:
         The task's tables.
     stages
         What computes above them.
+
+    Attributes
+    ----------
+    is_dirty
+        Whether it has work that belongs to the next commit.
+    is_sealed
+        Whether it has work that belongs to a commit under way.
     """
 
     def __init__(self, number: int, state: TaskState, stages: Stages) -> None:
@@ -43,7 +51,9 @@ class Task:
         self.stages = stages
         self.buffers: dict[str, PartitionBuffer] = {}
         self.is_dirty = False
+        self.is_sealed = False
         self._committed: dict[str, int] = {}
+        self._sealed: dict[str, int] = {}
 
     @property
     def is_running(self) -> bool:
@@ -63,23 +73,38 @@ class Task:
         """Return the positions that the state stands for, `None` when it is empty."""
         return positions_of(self.state)
 
-    def seal(self) -> None:
-        """Put everything changed, and the positions it stands for, into the tables."""
-        self.stages.flush()
-        self.state.meta.put(_POSITIONS, orjson.dumps(self.positions()))
+    def seal(self) -> Changes:
+        """Return what the commit changes, the positions it stands for among it.
 
-    def commit(self, changelog_offset: int) -> None:
+        What is done from now on belongs to the next commit.
+        """
+        self.stages.flush()
+        self._sealed = self.positions()
+        self.state.meta.put(_POSITIONS, orjson.dumps(self._sealed))
+        self.is_dirty, self.is_sealed = False, True
+        return self.state.seal()
+
+    def write(self, changelog_offset: int) -> None:
         """Write what was sealed to the store; the changelog goes on at `changelog_offset`."""
-        self.state.commit(changelog_offset)
-        self._committed = self.positions()
-        self.is_dirty = False
+        self.state.write(changelog_offset)
+
+    def settle(self) -> None:
+        """Take what was written as committed."""
+        self.state.settle()
+        self._committed = self._sealed
+        self.is_sealed = False
+
+    def unseal(self) -> None:
+        """Leave what was sealed to the next commit."""
+        self.state.unseal()
+        self.is_dirty, self.is_sealed = True, False
 
     def roll_back(self) -> dict[str, int]:
         """Return to the last commit, and return its positions to fetch from again."""
         self.state.discard()
         self.stages.reload()
         self.start(self._committed)
-        self.is_dirty = False
+        self.is_dirty = self.is_sealed = False
         return self._committed
 
 

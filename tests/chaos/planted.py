@@ -16,18 +16,20 @@ from confluent_kafka import TopicPartition
 
 from agents.__main__ import main
 from streams.engine import Engine
-from streams.producer import OutputProducer
+from streams.producer import OutputProducer, Outputs
 from streams.rocks import RocksStore
 from streams.topics import Topics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
+
+    from confluent_kafka import Consumer
 
     from streams.clients import Clients
     from streams.task import Task
 
 _committed = Engine.commit
-_sent = OutputProducer.send
+_sent = OutputProducer._send
 
 
 class Crash:
@@ -63,60 +65,52 @@ def crash() -> Crash:
     return Crash()
 
 
-def send(
-    producer: OutputProducer,
-    topic: str,
-    messages: Sequence[tuple[bytes | None, bytes | None]],
-    partition: int = -1,
-    reached: dict[int, int] | None = None,
-) -> None:
+def send(producer: OutputProducer, outputs: Outputs) -> None:
     """Send, and note where to."""
-    if messages:
-        crash().note(topic)
-    _sent(producer, topic, messages, partition, reached)
+    if outputs.messages:
+        crash().note(outputs.topic)
+    _sent(producer, outputs)
 
 
-def state_first(engine: Engine) -> bool:
+def state_first(engine: Engine) -> None:
     """Write the state before the transaction that it belongs to is committed."""
-    commit_transaction = engine._producer.commit
-    dirty = [task for task in engine.tasks.values() if task.is_dirty]
 
-    def commit(offsets: list[TopicPartition], consumer: object) -> None:
-        engine._producer._flush()
-        for task in dirty:
-            _write(task)
+    def write() -> None:
+        for task in engine.tasks.values():
+            if task.is_sealed:
+                _write(task)
         crash().half_way()
-        commit_transaction(offsets, consumer)  # type: ignore[arg-type]
 
-    return _with_commit(engine, commit)
+    _commit_after(write, engine)
 
 
 def _write(task: Task) -> None:
-    """Write a task's changes to disk; where its changelog goes on is known after the commit."""
+    """Write what a task has sealed; where its changelog goes on is known after the commit."""
     store = task.state.store
     assert isinstance(store, RocksStore)
-    store.write(task.state.changes(), [], store.offset or 0)
+    task.write(store.offset or 0)
     store._db.flush()  # what is in memory alone dies with the process
 
 
-def positions_first(engine: Engine) -> bool:
+def positions_first(engine: Engine) -> None:
     """Commit how far the inputs were processed before what came of them."""
+    engine._commits.settle()
     first = _another_producer(engine._producer._clients)
-    dirty = [task for task in engine.tasks.values() if task.is_dirty]
-    for task in dirty:
-        task.seal()
-        positions = {key: task.state.changes()[key] for key in task.state.meta.changes}
-        first.send(engine._topics.changelog, list(positions.items()), task.number)
-    first.commit(
-        [
-            TopicPartition(engine._topic_of[source], task.number, position)
-            for task in engine.tasks.values()
-            for source, position in task.positions().items()
-        ],
-        engine._consumer,
-    )
+    for task in engine.tasks.values():
+        if task.is_dirty:
+            changes = task.seal()
+            positions = [(key, changes[key]) for key in task.state.meta.changes]
+            task.unseal()
+            first.send(engine._topics.changelog, positions, task.number)
+    offsets = [
+        TopicPartition(engine._topic_of[source], task.number, position)
+        for task in engine.tasks.values()
+        for source, position in task.positions().items()
+    ]
+    first.prepare([], offsets, None)
+    first.commit(offsets, engine._consumer)
     crash().half_way()
-    return _committed(engine)
+    _committed(engine)
 
 
 @cache
@@ -124,32 +118,30 @@ def _another_producer(clients: Clients) -> OutputProducer:
     return OutputProducer(clients, None, 0)
 
 
-def no_bug(engine: Engine) -> bool:
+def no_bug(engine: Engine) -> None:
     """Crash before the transaction is committed, as anything may."""
-    commit_transaction = engine._producer.commit
-
-    def commit(offsets: list[TopicPartition], consumer: object) -> None:
-        engine._producer._flush()
-        crash().half_way()
-        commit_transaction(offsets, consumer)  # type: ignore[arg-type]
-
-    return _with_commit(engine, commit)
+    _commit_after(crash().half_way, engine)
 
 
-def no_bug_early(engine: Engine) -> bool:
+def no_bug_early(engine: Engine) -> None:
     """Crash when the outputs are in the log, and nothing says yet that they are."""
+    engine._commits.settle()
     engine._producer._flush()
     crash().half_way()
-    return _committed(engine)
+    _committed(engine)
 
 
-def _with_commit(engine: Engine, commit: Callable[..., None]) -> bool:
+def _commit_after(act: Callable[[], None], engine: Engine) -> None:
+    """Begin a commit in which something is done before the transaction is committed."""
+    engine._commits.settle()
     producer = engine._producer
-    producer.commit = commit  # type: ignore[method-assign]
-    try:
-        return _committed(engine)
-    finally:
-        del producer.commit
+
+    def commit(offsets: list[TopicPartition], consumer: Consumer) -> None:
+        act()
+        OutputProducer.commit(producer, offsets, consumer)
+
+    producer.commit = commit  # type: ignore[method-assign, assignment]
+    _committed(engine)
 
 
 BUGS = {
@@ -160,6 +152,6 @@ BUGS = {
 }
 
 if __name__ == "__main__":
-    setattr(OutputProducer, "send", send)  # noqa: B010 - mypy knows better
+    setattr(OutputProducer, "_send", send)  # noqa: B010 - mypy knows better
     setattr(Engine, "commit", BUGS[os.environ["CHAOS_BUG"]])  # noqa: B010 - mypy knows better
     main()

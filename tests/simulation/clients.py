@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Consumer, Producer
 
-    from streams.clients import Joinable
+    from streams.clients import Answer, Joinable
     from tests.simulation.broker import Broker
     from tests.simulation.scheduling import Process
 
@@ -63,6 +63,10 @@ class SimulatedClients(Clients):
 
     def executor(self, name: str) -> Executor:
         return _Executor(self._process, name)
+
+    def outcome(self, call: Future[Answer]) -> Answer:
+        self._process.wait(call.done, _FOR_EVER_S)
+        return call.result()
 
     def thread(self, run: Callable[[], None]) -> Joinable:
         return _Beside(self._process, run)

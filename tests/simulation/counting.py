@@ -124,7 +124,7 @@ class CountingPipeline:
             clients, name if settings.exactly_once else None, settings.session_timeout_ms
         )
         factory = TaskFactory(open_store, _new_task)
-        self.engine = Engine(settings, topics, clients, self._producer, factory)
+        self.engine = Engine(settings, topics, clients, self._producer, factory, _Deaf())
         self.engine.start()
 
     def turn(self, patience_s: float) -> bool:
@@ -136,7 +136,7 @@ class CountingPipeline:
         return bool(work)
 
     def commit(self) -> None:
-        """Make the turns since the last commit count, or undo them."""
+        """Begin to make the turns since the last commit count."""
         self.engine.commit()
 
     def abort(self) -> None:
@@ -183,6 +183,19 @@ class CountingPipeline:
                     examples.append((None, name.encode()))
             self._producer.send(self._topics.scored, scored)
             self._producer.send(self._topics.examples, examples)
+
+
+class _Deaf:
+    """Hears of commits, and does nothing."""
+
+    def sealed(self) -> None:
+        """See `streams.commits.Observer`."""
+
+    def committed(self) -> None:
+        """See `streams.commits.Observer`."""
+
+    def undone(self) -> None:
+        """See `streams.commits.Observer`."""
 
 
 def _new_task(number: int, store: Store) -> Task:

@@ -37,6 +37,9 @@ UNANSWERED = "4 after the commit was sent, before its answer"
 BEFORE_STORES = "5 after the answer, before the first store is written"
 BETWEEN_STORES = "6 between the stores of two tasks"
 AFTER_STORES = "7 after the last store was written"
+COMMIT = "commit: "
+"""Before the steps of the thread in which a commit ends."""
+
 COMMIT_POINTS = (
     BEFORE_CHANGELOG,
     AFTER_CHANGELOG,
@@ -46,7 +49,7 @@ COMMIT_POINTS = (
     BETWEEN_STORES,
     AFTER_STORES,
 )
-"""Where a process can be in the numbered commit of `streams.engine.Engine.commit`."""
+"""Where a process can be in the commit of `streams.commits.Commits.begin`, while turns go on."""
 
 
 class Coverage:
@@ -117,7 +120,7 @@ class Faults:
         self._random = random
         self._broker = broker
         self._coverage = coverage
-        self._changelog = f"before {topics.changelog}"
+        self._changelog = f"{COMMIT}before {topics.changelog}"
         self._armed: dict[str, list[tuple[int, Fault]]] = {}
         self._commits: dict[Process, _Commit] = {}
         steps = _steps(topics)
@@ -175,7 +178,7 @@ class Faults:
 
 
 class _Commit:
-    """How far the commit of a process is, told from the steps of its own thread.
+    """How far the commit of a process is, told from the steps of its threads.
 
     Attributes
     ----------
@@ -196,24 +199,27 @@ class _Commit:
                 self.point = BEFORE_CHANGELOG
                 self._tasks = self._written = 0
             self._tasks += 1
-        elif step == "before offsets":
+        elif step in ("before offsets", f"{COMMIT}before offsets"):
             self.point = AFTER_CHANGELOG
-        elif step == "after offsets":
+        elif step in ("after offsets", f"{COMMIT}after offsets"):
             self.point = AFTER_OFFSETS
-        elif step == "after commit":
+        elif step == f"{COMMIT}after commit":
             self.point = UNANSWERED
-        elif step == "before store write":
+        elif step == f"{COMMIT}before store write":
             self.point = BETWEEN_STORES if self._written else BEFORE_STORES
-        elif step == "after store write":
+        elif step == f"{COMMIT}after store write":
             self._written += 1
             self.point = AFTER_STORES if self._written == self._tasks else BETWEEN_STORES
-        elif step == "poll":
+        elif step == "before abort" or (step == "poll" and self.point == AFTER_STORES):
             self.point = ""
 
 
 def _steps(topics: Topics) -> tuple[str, ...]:
     """Return where something may happen; a commit is where most can go wrong."""
-    of_a_commit = (*COMMIT_POINTS, f"after {topics.changelog}", "flush", "before commit")
+    of_a_commit = (
+        *COMMIT_POINTS,
+        *(f"{COMMIT}{step}" for step in (f"after {topics.changelog}", "flush", "before commit")),
+    )
     of_a_restore = ("committed", "watermarks", "before store write", "after store write", "consume")
     return (
         *of_a_commit,

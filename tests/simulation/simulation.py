@@ -181,7 +181,7 @@ class Simulation:
         if sorted(task.number for task in running) != self._numbers:
             return False
         return not any(
-            task.is_dirty or self._has_more(source, task.number, position)
+            task.is_dirty or task.is_sealed or self._has_more(source, task.number, position)
             for task in running
             for source, position in task.positions().items()
         )

@@ -9,10 +9,12 @@ from unittest.mock import patch
 import pytest
 
 from streams import restore
+from streams.commits import Commits
 from streams.engine import Engine
 from streams.inputs import Inputs
 from streams.membership import Membership
 from streams.producer import OutputProducer
+from streams.state import Table
 from streams.task import Task
 from tests.simulation.consumer import SimulatedConsumer
 from tests.simulation.counting import CountingStages
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message, TopicPartition
 
     from streams.follower import Follower
-    from streams.store import Store
+    from streams.store import Changes, Store
 
 ZOMBIE = Fault(AFTER_CHANGELOG, PAUSE, 8.0)
 TWIN = Fault(UNANSWERED, FENCE, 0.5)
@@ -38,54 +40,84 @@ class Plant(NamedTuple):
     patches: Callable[[], list[Any]]
     within: int
     faults: tuple[Fault, ...] = ()
+    is_real: bool = False
 
 
 def state_is_stored_before_the_commit() -> list[Any]:
     seal = Task.seal
 
-    def store_at_once(task: Task) -> None:
-        seal(task)
+    def store_at_once(task: Task) -> Changes:
+        changes = seal(task)
         store = task.state.store
-        store.write(task.state.changes(), [], store.offset or 0)
+        store.write(changes, [], store.offset or 0)
+        return changes
 
     return [patch.object(Task, "seal", store_at_once)]
 
 
 def offsets_are_committed_before_the_outputs() -> list[Any]:
-    send, commit, abort = OutputProducer.send, OutputProducer.commit, OutputProducer.abort
-    held: dict[OutputProducer, list[tuple[Any, ...]]] = {}
+    send, commit = OutputProducer.send, OutputProducer.commit
+    prepare, abort = OutputProducer.prepare, OutputProducer.abort
+    kept: dict[OutputProducer, list[tuple[Any, ...]]] = {}
+    late: dict[OutputProducer, list[tuple[Any, ...]]] = {}
 
-    def hold(producer: OutputProducer, topic: str, messages: Sequence[Any], *more: Any) -> None:
-        if topic.endswith("changelog"):
-            send(producer, topic, messages, *more)
-        else:
-            held.setdefault(producer, []).append((topic, messages, *more))
+    def keep(producer: OutputProducer, *output: Any) -> None:
+        kept.setdefault(producer, []).append(output)
+
+    def hold(producer: OutputProducer) -> None:
+        late[producer] = kept.pop(producer, [])
 
     def commit_first(
         producer: OutputProducer, offsets: Sequence[TopicPartition], consumer: Consumer
     ) -> None:
         commit(producer, offsets, consumer)
-        outputs = held.pop(producer, [])
-        for output in outputs:
+        for output in late.pop(producer, []):
             send(producer, *output)
-        if outputs:
-            commit(producer, [], consumer)
+        prepare(producer, [], [], consumer.consumer_group_metadata())
+        commit(producer, [], consumer)
 
     def drop(producer: OutputProducer) -> None:
-        held.pop(producer, None)
+        kept.pop(producer, None)
+        late.pop(producer, None)
         abort(producer)
 
     return [
-        patch.object(OutputProducer, "send", hold),
+        patch.object(OutputProducer, "send", keep),
+        patch.object(OutputProducer, "hold", hold),
         patch.object(OutputProducer, "commit", commit_first),
         patch.object(OutputProducer, "abort", drop),
     ]
 
 
+def outputs_are_not_held_back_during_a_commit() -> list[Any]:
+    return [patch.object(OutputProducer, "hold", lambda _: None)]
+
+
+def what_changes_during_a_commit_counts_as_written() -> list[Any]:
+    def forget_everything(table: Table, _: Changes, __: int) -> None:
+        table.forget_changes()
+
+    return [patch.object(Table, "forget_written", forget_everything)]
+
+
+def a_failed_commit_leaves_the_work_done_since() -> list[Any]:
+    abort = Commits.abort
+
+    def only_what_was_sealed(commits: Commits) -> None:
+        tasks = commits._tasks.values()
+        if any(task.is_sealed for task in tasks):
+            for task in tasks:
+                task.is_dirty = False
+        abort(commits)
+
+    return [patch.object(Commits, "abort", only_what_was_sealed)]
+
+
 def an_abort_leaves_the_changes() -> list[Any]:
     def keep(task: Task) -> dict[str, int]:
+        task.state.unseal()
         task.start(task._committed)
-        task.is_dirty = False
+        task.is_dirty = task.is_sealed = False
         return task._committed
 
     return [patch.object(Task, "roll_back", keep)]
@@ -96,7 +128,12 @@ def an_abort_leaves_what_the_stages_hold() -> list[Any]:
 
 
 def an_abort_does_not_seek_back() -> list[Any]:
-    return [patch.object(Engine, "_seek_back", lambda engine: engine._to_seek.clear())]
+    def stay(engine: Engine) -> None:
+        engine._commits.undone.clear()
+        go_back(engine)
+
+    go_back = Engine._go_back
+    return [patch.object(Engine, "_go_back", stay)]
 
 
 def the_end_of_a_partition_is_taken_for_a_message() -> list[Any]:
@@ -145,7 +182,7 @@ def a_restore_ends_at_what_is_visible() -> list[Any]:
 
 
 def a_commit_without_an_answer_is_undone() -> list[Any]:
-    return [patch("streams.engine.UnknownOutcomeError", _NeverRaised)]
+    return [patch("streams.commits.UnknownOutcomeError", _NeverRaised)]
 
 
 def a_lost_task_goes_on() -> list[Any]:
@@ -159,6 +196,9 @@ class _NeverRaised(Exception):  # noqa: N818
 PLANTS = (
     Plant(state_is_stored_before_the_commit, 50),
     Plant(offsets_are_committed_before_the_outputs, 50),
+    Plant(outputs_are_not_held_back_during_a_commit, 50),
+    Plant(what_changes_during_a_commit_counts_as_written, 50, is_real=True),
+    Plant(a_failed_commit_leaves_the_work_done_since, 50, (ZOMBIE,)),
     Plant(an_abort_leaves_the_changes, 50, (ZOMBIE,)),
     Plant(an_abort_leaves_what_the_stages_hold, 300, (ZOMBIE,)),
     Plant(an_abort_does_not_seek_back, 50, (ZOMBIE,)),
@@ -175,7 +215,7 @@ PLANTS = (
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.patches.__name__)
 def test_a_planted_bug_is_found(plant: Plant) -> None:
-    variant = Variant(faults=plant.faults)
+    variant = Variant(faults=plant.faults, is_real=plant.is_real)
     with ExitStack() as planted:
         for bug in plant.patches():
             planted.enter_context(bug)

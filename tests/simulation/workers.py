@@ -40,7 +40,7 @@ class Pipeline(Protocol):
         """Take a turn, and return whether there was anything."""
 
     def commit(self) -> None:
-        """Make the turns since the last commit count, or undo them."""
+        """Begin to make the turns since the last commit count."""
 
     def abort(self) -> None:
         """Undo them."""
@@ -191,8 +191,8 @@ class Worker:
             try:
                 has_sent = pipeline.turn(left_s if has_sent else _IDLE_POLL_S) or has_sent
                 if has_sent and committed_at + _COMMIT_INTERVAL_S <= clock.now:
-                    pipeline.commit()
                     committed_at, has_sent = clock.now, False
+                    pipeline.commit()
             except AbortableError:
                 pipeline.abort()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from streams.rocks import RocksStore
 from streams.state import TaskState
@@ -34,6 +34,8 @@ class StateMachine(RuleBasedStateMachine):
         self.committed: dict[tuple[str, bytes], bytes] = {}
         self.changed: dict[tuple[str, bytes], bytes | None] = {}
         self.dropped: list[tuple[str, bytes, bytes]] = []
+        self.sealed: dict[tuple[str, bytes], bytes | None] | None = None
+        self.sealed_dropped: list[tuple[str, bytes, bytes]] = []
         self.offset: int | None = None
         self.replayed = MemoryStore()
 
@@ -49,7 +51,7 @@ class StateMachine(RuleBasedStateMachine):
         return table
 
     def current(self) -> dict[tuple[str, bytes], bytes]:
-        both = {**self.committed, **self.changed}
+        both = {**self.committed, **(self.sealed or {}), **self.changed}
         return {key: value for key, value in both.items() if value is not None}
 
     @rule(table=tables, key=keys, value=values)
@@ -99,17 +101,54 @@ class StateMachine(RuleBasedStateMachine):
             taken.append((key, value))
         assert taken == [(key, current[table, key]) for key in first]
 
+    @precondition(lambda self: self.sealed is None)
+    @rule()
+    def seal(self) -> None:
+        self.to_replay = self.state.seal()
+        self.take_as_sealed()
+        assert self.to_replay == {
+            bytes([1 + TABLES.index(table)]) + key: value
+            for (table, key), value in (self.sealed or {}).items()
+        }
+
+    @precondition(lambda self: self.sealed is not None)
+    @rule(offset=st.integers(0, 2**40))
+    def write_and_settle(self, offset: int) -> None:
+        self.state.write(offset)
+        self.state.settle()
+        self.replayed.write(self.to_replay, [], offset)
+        self.take_as_committed(offset)
+
+    @precondition(lambda self: self.sealed is None)
     @rule(offset=st.integers(0, 2**40))
     def commit(self, offset: int) -> None:
         self.replayed.write(self.state.changes(), [], offset)
         self.state.commit(offset)
-        for table, start, end in self.dropped:
+        self.take_as_sealed()
+        self.take_as_committed(offset)
+
+    def take_as_sealed(self) -> None:
+        self.sealed, self.sealed_dropped = self.changed, self.dropped
+        self.changed, self.dropped = {}, []
+
+    def take_as_committed(self, offset: int) -> None:
+        for table, start, end in self.sealed_dropped:
             for name, key in list(self.committed):
                 if name == table and start <= key < end:
                     del self.committed[name, key]
-        self.committed = self.current()
+        both = {**self.committed, **(self.sealed or {})}
+        self.committed = {key: value for key, value in both.items() if value is not None}
         self.offset = offset
-        self.forget()
+        self.sealed, self.sealed_dropped = None, []
+
+    @precondition(lambda self: self.sealed is not None)
+    @rule()
+    def unseal(self) -> None:
+        assert self.sealed is not None
+        self.state.unseal()
+        self.changed = {**self.sealed, **self.changed}
+        self.dropped = [*self.sealed_dropped, *self.dropped]
+        self.sealed, self.sealed_dropped = None, []
 
     @rule()
     def discard(self) -> None:
@@ -118,6 +157,7 @@ class StateMachine(RuleBasedStateMachine):
 
     def forget(self) -> None:
         self.changed, self.dropped = {}, []
+        self.sealed, self.sealed_dropped = None, []
 
     @invariant()
     def store_holds_what_was_committed(self) -> None:

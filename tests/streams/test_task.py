@@ -59,13 +59,14 @@ def test_new_task_stands_for_nothing() -> None:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_state_and_positions_are_those_of_the_last_commit(seed: int) -> None:
-    """Through work, commits, roll backs, and workers that die and are followed by others."""
+    """Through work, commits beside it, roll backs, and workers that die and are followed."""
     rng = np.random.default_rng(seed)
     store = MemoryStore()
     task, stages = new_task(store)
     task.start(FROM_THE_START)
     work: dict[bytes, int] = {}
     committed, committed_positions = dict(work), dict(FROM_THE_START)
+    sealed, sealed_positions = committed, committed_positions
     rolled_back = 0
     for turn in range(200):
         for _ in range(int(rng.integers(0, 5))):
@@ -76,24 +77,27 @@ def test_state_and_positions_are_those_of_the_last_commit(seed: int) -> None:
         fetch(task, source, int(rng.integers(0, 4)))
         task.is_dirty = True
         chance = rng.random()
-        if chance < 0.3:
+        if chance < 0.3 and not task.is_sealed:
             task.seal()
-            task.commit(turn)
-            committed, committed_positions = dict(work), task.positions()
+            sealed, sealed_positions = dict(work), task.positions()
             assert not task.is_dirty
+        elif chance < 0.5 and task.is_sealed:  # after none or some turns more
+            task.write(turn)
+            task.settle()
+            committed, committed_positions = sealed, sealed_positions
             assert store.offset == turn
-        elif chance < 0.5:
-            if chance < 0.4:
-                task.seal()  # as when the transaction fails after it
+        elif chance < 0.6 and task.is_sealed:
+            task.unseal()
+        elif chance < 0.65:  # as when the transaction fails, if it is sealed
             assert task.roll_back() == committed_positions
             work = dict(committed)
             rolled_back += 1
             assert not task.is_dirty
             assert task.positions() == committed_positions
-        elif chance < 0.55:
+        elif chance < 0.7:
             task, stages = new_task(store)
             assert (task.stored_positions() or FROM_THE_START) == committed_positions
             task.start(committed_positions)
             work = dict(committed)
         assert counts(store) == committed
-    assert rolled_back > 10
+    assert rolled_back > 5
