@@ -196,8 +196,14 @@ class Engine:
             )
 
     def commit(self) -> None:
-        """Begin to make everything since the last commit count; see `Commits.begin`."""
+        """Make everything since the last commit count; see `Commits.begin`.
+
+        While more than a batch waits, the next turns go on beside the commit. Else it is waited
+        for: what they had to send would be held back, and be the later for it.
+        """
         self._commits.begin()
+        if self._settings.exactly_once and self.lag <= self._settings.max_batch:
+            self._commits.settle()
 
     def abort(self) -> None:
         """Undo everything since the last commit; it is fetched again."""
