@@ -211,7 +211,8 @@ class MerchantStage:
         is_first = charges["duplicate"] == 0
         answers = self._score(charges, vectors, scorer)
         self._decide(charges, answers, is_first, self._budget)
-        self._repeat(charges, answers, np.flatnonzero(~is_first))
+        if not is_first.all():
+            self._repeat(charges, answers, np.flatnonzero(~is_first))
         matured_until = times[is_first] - self._rules.horizon_s
         self._labels.keep(charges[is_first], answers[is_first], matured_until)
         return answers

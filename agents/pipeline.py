@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from agents.settings import Settings
     from schemas.drift import Drift
     from streams.decoding import Rejected
+    from streams.inputs import Work
     from streams.intake import Events
     from streams.task import Task
 
@@ -96,6 +97,12 @@ class Pipeline:
         self.learners = Learners(settings, self.topics, clients, self.producer)
         self._shown_at = 0.0
         self.engine.start()
+
+    def fetch(self, timeout_s: float) -> tuple[Work, Lessons]:
+        """Wait for input and take what is next, and what there is to learn; see `Engine.fetch`."""
+        work = self.engine.fetch(timeout_s)
+        self._settle_models()
+        return work, self.learners.fetch()
 
     def count_cards(self, inputs: TaskEvents) -> None:
         """Run the card stage of each task; send the frames on in the order of event time."""
@@ -168,7 +175,7 @@ class Pipeline:
                 datetime.fromtimestamp(drift.since, UTC).date(), drift.unit, drift.task,
             )  # fmt: skip
 
-    def settle_models(self) -> None:
+    def _settle_models(self) -> None:
         """Have the newest models in use, and the learners where task 0 is."""
         has_task = 0 in self.engine.tasks
         if has_task and not self.learners.is_running:

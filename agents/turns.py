@@ -143,9 +143,7 @@ class Turns(Service):
                 await self._blocking(pipeline.abort)
 
     async def _turn(self, pipeline: Pipeline) -> None:
-        work = await self._blocking(pipeline.engine.fetch, self._patience_s())
-        await self._blocking(pipeline.settle_models)
-        examples = await self._blocking(pipeline.learners.fetch)
+        work, examples = await self._blocking(pipeline.fetch, self._patience_s())
         for channel, part in (
             (self.to_score, work.frames),
             (self.to_count, work.inputs),

@@ -77,9 +77,7 @@ class RealPipeline:
 
     def turn(self, patience_s: float) -> bool:
         pipeline = self._pipeline
-        work = pipeline.engine.fetch(patience_s)
-        pipeline.settle_models()
-        examples = pipeline.learners.fetch()
+        work, examples = pipeline.fetch(patience_s)
         if work.frames:
             pipeline.score(work.frames)
         if work.inputs:

@@ -46,7 +46,8 @@ _NOTICED_WITHIN_S = 2.5
 
 _STATIC_SHARE = 0.3
 _SWITCHING = (0.02, 0.1, 0.4)
-_BATCHES, _BUFFERS = (3, 10, 1000), (2, 10, 1000)
+_BATCHES, _BUFFERS = (1, 1, 3, 10, 1000), (2, 10, 1000)
+"""Commits go on beside the next turns while more than a batch waits: so these are often small."""
 
 
 class ScheduleError(AssertionError):
@@ -239,7 +240,12 @@ class Simulation:
     ) -> Pipeline:
         instance_id = name if self._is_static else ""
         if self._variant.is_real:
-            settings = msgspec.structs.replace(SETTINGS, worker_id=name, instance_id=instance_id)
+            settings = msgspec.structs.replace(
+                SETTINGS,
+                worker_id=name,
+                instance_id=instance_id,
+                max_batch=self._settings.max_batch,
+            )
             return RealPipeline(settings, clients, open_store)
         own = replace(self._settings, instance_id=instance_id)
         return CountingPipeline(own, self._topics, clients, open_store, name)

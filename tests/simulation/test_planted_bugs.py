@@ -18,7 +18,15 @@ from streams.state import Table
 from streams.task import Task
 from tests.simulation.consumer import SimulatedConsumer
 from tests.simulation.counting import CountingStages
-from tests.simulation.faults import AFTER_CHANGELOG, FENCE, PAUSE, UNANSWERED, Coverage, Fault
+from tests.simulation.faults import (
+    AFTER_CHANGELOG,
+    AFTER_OFFSETS,
+    FENCE,
+    PAUSE,
+    UNANSWERED,
+    Coverage,
+    Fault,
+)
 from tests.simulation.groups import Group, Member
 from tests.simulation.simulation import ScheduleError, Simulation, Variant
 
@@ -31,6 +39,7 @@ if TYPE_CHECKING:
     from streams.store import Changes, Store
 
 ZOMBIE = Fault(AFTER_CHANGELOG, PAUSE, 8.0)
+HALF_COMMITTED = Fault(AFTER_OFFSETS, PAUSE, 8.0)
 TWIN = Fault(UNANSWERED, FENCE, 0.5)
 
 
@@ -205,7 +214,7 @@ PLANTS = (
     Plant(the_end_of_a_partition_is_taken_for_a_message, 50),
     Plant(open_transactions_are_read, 50),
     Plant(offsets_are_sent_by_nobody_in_particular, 50, (ZOMBIE,)),
-    Plant(offsets_are_asked_for_while_a_commit_is_under_way, 600),
+    Plant(offsets_are_asked_for_while_a_commit_is_under_way, 50, (HALF_COMMITTED,)),
     Plant(a_store_ahead_of_its_changelog_is_trusted, 300),
     Plant(a_restore_ends_at_what_is_visible, 800),
     Plant(a_commit_without_an_answer_is_undone, 50, (TWIN,)),
