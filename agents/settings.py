@@ -40,7 +40,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     Examples
     --------
     >>> Settings().commit_interval_ms
-    25
+    20
     """
 
     bootstrap_servers: Annotated[
@@ -80,7 +80,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = "exactly_once"
     commit_interval_ms: Annotated[
         int, Meta(ge=1, le=10_000, description="longest time between two commits")
-    ] = 25
+    ] = 20
     session_timeout_ms: Annotated[
         int,
         Meta(ge=6000, le=300_000, description="silence after which others take a worker's tasks"),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from streams.client import Config
 
-INTERVALS_MS = (5, 10, 25, 50, 100, 250, 1_000)
+INTERVALS_MS = (5, 10, 20, 25, 50, 100, 250, 1_000)
 RATES = (500, 2_300)
 """Charges a second, while latency is measured."""
 
