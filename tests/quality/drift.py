@@ -70,7 +70,7 @@ class Recovery:
     earlier
         Of the days before the change.
     lowest, lowest_frozen
-        Of the worst window after it.
+        Of the worst window that begins within so many days of it: a later one is chance.
     back_from_day
         The first day, none before the worst window's, from which on the online model is back over
         a window; infinite if it never is.
@@ -123,7 +123,7 @@ def recovery(recording: Recording, changed_at: float) -> Recovery:
     windows = range(last + 2 - WINDOW_DAYS)
     after = [between(online, first, first + WINDOW_DAYS) for first in windows]
     earlier = between(online, -BEFORE_DAYS, 0)
-    worst = after.index(min(after))
+    worst = after.index(min(after[:WINDOW_DAYS]))
     back = [first for first in windows[worst:] if after[first] >= RECOVERED * earlier]
     back_from = float(back[0]) if back else inf
     settled = int(min(back_from + WINDOW_DAYS, windows[-1]))
@@ -134,7 +134,9 @@ def recovery(recording: Recording, changed_at: float) -> Recovery:
         frozen=[between(frozen, day, day + 1) for day in days_shown],
         earlier=earlier,
         lowest=after[worst],
-        lowest_frozen=min(between(frozen, first, first + WINDOW_DAYS) for first in windows),
+        lowest_frozen=min(
+            between(frozen, first, first + WINDOW_DAYS) for first in windows[:WINDOW_DAYS]
+        ),
         back_from_day=back_from,
         labels_by_then=_days_of_labels(recording, changed_at, back_from),
         labels_at_its_end=_days_of_labels(recording, changed_at, back_from + WINDOW_DAYS),
@@ -162,8 +164,9 @@ def drifts(seeds: Sequence[int], kept_in: Path, say: Callable[[str], object]) ->
             f"{HORIZON_DAYS:g} days; the mix of frauds changes after 30 of 60 days.",
             f"Back: the average precision of {WINDOW_DAYS} days together, from the named one on, "
             f"is {100 * RECOVERED:g}% of that of the {BEFORE_DAYS} days before the change; looked "
-            "for from the worst such days on. A day of labels: as many disputes as come of one "
-            "day's frauds; so many had come when these days began, and when they were over.",
+            f"for from the worst of those on that begin within {WINDOW_DAYS} days. A day of "
+            "labels: as many disputes as come of one day's frauds; so many had come when these "
+            "days began, and when they were over.",
         ),
         [_table(name, by_seed) for name, by_seed in found.items()],
         {
