@@ -12,6 +12,11 @@ SECURITY_SETTINGS = re.compile(r"KAFKA_(SECURITY_PROTOCOL|(SASL|SSL|HTTPS|ENABLE
 
 Config = dict[str, str | int | float | bool]
 
+CONSUMER_SETTINGS: Config = {"fetch.queue.backoff.ms": 5}
+"""Of every consumer. What waits in one is counted over all its partitions: once it is enough, none
+of them is asked for until this time has passed, however soon that is taken. By default, a second.
+"""
+
 
 class ClientError(ValueError):
     """A Kafka client setting is wrong; the message names it and never shows a secret."""

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
 from streams.assignments import partitions_in
-from streams.client import Admin, Config
+from streams.client import CONSUMER_SETTINGS, Admin, Config
 from streams.patience import Patience
 
 Answer = TypeVar("Answer")
@@ -52,7 +52,8 @@ class Clients:
     ) -> Consumer:
         """Return a consumer of these settings; `on_error` hears of what it waits for."""
         told = {"error_cb": on_error} if on_error is not None else {}
-        return Consumer({**self.config, **settings, **told}, logger=logging.getLogger("kafka"))
+        config = {**self.config, **CONSUMER_SETTINGS, **settings, **told}
+        return Consumer(config, logger=logging.getLogger("kafka"))
 
     def producer(self, settings: Mapping[str, object]) -> Producer:
         """Return a producer of these settings."""

@@ -63,6 +63,5 @@ class EngineSettings:
             "fetch.wait.max.ms": 100,
             "queued.min.messages": self.max_buffered,
             "queued.max.messages.kbytes": 1 << 16,
-            "fetch.queue.backoff.ms": 5,
         }
         return member | ({"group.instance.id": self.instance_id} if self.instance_id else {})

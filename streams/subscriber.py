@@ -14,7 +14,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from streams.client import Config
+from streams.client import CONSUMER_SETTINGS, Config
 
 _TIMEOUT_S = 10.0
 _AT_A_TIME = 2000
@@ -38,6 +38,7 @@ class Subscriber:
     ) -> None:
         self._consumer = Consumer(
             config
+            | CONSUMER_SETTINGS
             | {
                 "group.id": f"subscriber-{uuid.uuid4().hex}",  # required, and never committed to
                 "isolation.level": "read_committed",
