@@ -12,8 +12,6 @@ CARDS, MERCHANTS, SEEN, PENDING, DUE, ORPHANS, META, DRIFT, DISPUTED = (
 )
 """The first byte of a key tells its table; the changelog and the store hold them all."""
 
-_NOTHING = object()
-
 
 class Table:
     """One table of a task: reads see what was written and is not in the store yet.
@@ -37,6 +35,7 @@ class Table:
         self.changes: dict[bytes, bytes | None] = {}
         self.dropped: list[KeyRange] = []
         self._order: list[bytes] = []  # the changed keys as of the latest scan, sorted
+        self._later: dict[bytes, None] | None = None  # those changed since it was sealed, if it is
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of a key, `None` where there is none."""
@@ -53,11 +52,11 @@ class Table:
 
     def put(self, key: bytes, value: bytes) -> None:
         """Set the value of a key."""
-        self.changes[self._prefix + key] = value
+        self._change(self._prefix + key, value)
 
     def delete(self, key: bytes) -> None:
         """Delete a key, whether it is there or not."""
-        self.changes[self._prefix + key] = None
+        self._change(self._prefix + key, None)
 
     def drop(self, start: bytes, end: bytes) -> None:
         """Drop the keys from `start` up to `end` from the store at the next commit.
@@ -84,24 +83,33 @@ class Table:
             if value is not None:
                 yield key[1:], value
 
+    def seal(self) -> None:
+        """Tell what is changed and dropped by now from what will be."""
+        self._later = {}
+
+    def unseal(self) -> None:
+        """Tell them apart no longer."""
+        self._later = None
+
+    def forget_sealed(self, dropped: int) -> None:
+        """Forget what was changed before it was sealed, and the first `dropped` ranges."""
+        assert self._later is not None
+        self.changes = {key: self.changes[key] for key in self._later}
+        del self.dropped[:dropped]
+        self._order = []
+        self.unseal()
+
     def forget_changes(self) -> None:
         """Forget what was changed and dropped."""
         self.changes.clear()
         self.dropped.clear()
         self._order = []
+        self.unseal()
 
-    def forget_written(self, written: Changes, dropped: int) -> None:
-        """Forget the changes that the store has by now, and the first `dropped` ranges.
-
-        What was changed again meanwhile is another object, even if it is equal.
-        """
-        self.changes = {
-            key: value
-            for key, value in self.changes.items()
-            if written.get(key, _NOTHING) is not value
-        }
-        del self.dropped[:dropped]
-        self._order = []
+    def _change(self, key: bytes, value: bytes | None) -> None:
+        self.changes[key] = value
+        if self._later is not None:
+            self._later[key] = None
 
 
 class TaskState:
@@ -151,6 +159,8 @@ class TaskState:
         assert self._sealed is None, "one commit at a time"
         self._sealed = self.changes()
         self._sealed_drops = [list(table.dropped) for table in self._tables]
+        for table in self._tables:
+            table.seal()
         return self._sealed
 
     def write(self, offset: int) -> None:
@@ -163,13 +173,14 @@ class TaskState:
         """Forget what was sealed, as the store has it."""
         assert self._sealed is not None
         for table, dropped in zip(self._tables, self._sealed_drops, strict=True):
-            table.forget_written(self._sealed, len(dropped))
-        self.unseal()
+            table.forget_sealed(len(dropped))
+        self._sealed, self._sealed_drops = None, []
 
     def unseal(self) -> None:
         """Let what was sealed belong to the next commit, as none of it has counted."""
-        self._sealed = None
-        self._sealed_drops = []
+        self._sealed, self._sealed_drops = None, []
+        for table in self._tables:
+            table.unseal()
 
     def commit(self, offset: int) -> None:
         """Seal, write and settle at once."""
@@ -179,6 +190,6 @@ class TaskState:
 
     def discard(self) -> None:
         """Forget what is not in the store, sealed or not."""
-        self.unseal()
+        self._sealed, self._sealed_drops = None, []
         for table in self._tables:
             table.forget_changes()

@@ -103,10 +103,7 @@ def outputs_are_not_held_back_during_a_commit() -> list[Any]:
 
 
 def what_changes_during_a_commit_counts_as_written() -> list[Any]:
-    def forget_everything(table: Table, _: Changes, __: int) -> None:
-        table.forget_changes()
-
-    return [patch.object(Table, "forget_written", forget_everything)]
+    return [patch.object(Table, "forget_sealed", lambda table, _: table.forget_changes())]
 
 
 def a_failed_commit_leaves_the_work_done_since() -> list[Any]:
