@@ -79,14 +79,14 @@ class Engine:
         }
         member = settings.member()
         self._consumer = clients.consumer(member, self._say)
-        self._unassigned = UnassignedTasks(clients, member, topics.charges, self._consumer.memberid)
+        self._unassigned = UnassignedTasks(clients, member, topics.charges, self._member_id)
         self._standbys = Standbys(
             clients,
             settings.application_id,
             topics.changelog,
             settings.standby_replicas,
             factory.open_store,
-            self._consumer.memberid,
+            self._member_id,
         )
         self._membership = Membership(
             self._consumer,
@@ -224,6 +224,13 @@ class Engine:
         self._commits.close()
         if self._settings.standby_replicas:
             self._standbys.close()
+
+    def _member_id(self) -> str:
+        """Return this worker's id in the group, if it has one; threads may ask at its very end."""
+        try:
+            return self._consumer.memberid() or ""
+        except RuntimeError:  # the consumer has just been closed
+            return ""
 
     def _let_go(self, *, is_lost: bool) -> None:
         """Settle before tasks leave: a lost task must not be written for any more."""
