@@ -164,12 +164,12 @@ class Membership:
         self._group_offsets.close()
 
     def _on_assign(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
-        self.has_joined = True
         consumer.incremental_assign([])  # each task's partitions follow when it is restored
         numbers = [partition.partition for partition in partitions]
         if numbers:
             logger.info("tasks assigned: %s", numbers)
         self._open_tasks(numbers)
+        self.has_joined = True  # last: by then it shows that they are being restored
 
     def _open_tasks(self, numbers: Sequence[int]) -> None:
         now = self._clients.clock()

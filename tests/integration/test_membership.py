@@ -14,6 +14,7 @@ from deploy.local_kafka import LocalKafka
 from streams.client import client_config
 from streams.rocks import RocksStore
 from streams.topics import Topics
+from tests.chaos.markers import Markers
 from tests.integration.kafka import Kafka
 from tests.integration.worker import WorkerProcess
 
@@ -207,20 +208,27 @@ def test_a_worker_outlives_its_broker_and_stops_in_time_without_it(
         own_kafka._process.send_signal(signal.SIGSTOP)  # connected, and never answers
         assert_stops_in_order(worker)
     own_kafka._process.send_signal(signal.SIGCONT)
-    with WorkerProcess(tmp_path, env) as worker:
-        scored = len(kafka.read_all(f"{prefix}scored"))
-        kafka.consume(f"{prefix}scored", scored + 1)
-        own_kafka.kill()
+    with markers_written(own_kafka, prefix):
+        with WorkerProcess(tmp_path, env) as worker:
+            scored = len(kafka.read_all(f"{prefix}scored"))
+            kafka.consume(f"{prefix}scored", scored + 1)
+            own_kafka.kill()
+            own_kafka.restart()
+            kafka.consume(f"{prefix}scored", 30_000)
+            assert worker.process.poll() is None
+            produce(kafka, prefix, range(30_000, 60_000))
+            own_kafka.kill()
+            assert_stops_in_order(worker)
         own_kafka.restart()
-        kafka.consume(f"{prefix}scored", 30_000)
-        assert worker.process.poll() is None
-        produce(kafka, prefix, range(30_000, 60_000))
-        own_kafka.kill()
-        assert_stops_in_order(worker)
-    own_kafka.restart()
-    with WorkerProcess(tmp_path, env):
-        kafka.consume(f"{prefix}scored", 60_000)
+        with WorkerProcess(tmp_path, env):
+            kafka.consume(f"{prefix}scored", 60_000)
     assert_scored_once(kafka, prefix, 60_000)
+
+
+def markers_written(kafka: LocalKafka, prefix: str) -> Markers:
+    """Have the markers written that a lone broker may lose when it is killed during a commit."""
+    topics = [*Topics(prefix).configs(), "__consumer_offsets"]
+    return Markers(client_config(kafka.bootstrap_servers, {}), topics)
 
 
 def assert_stops_in_order(worker: WorkerProcess) -> None:
