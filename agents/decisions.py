@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from streams.compiled import compiled
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -100,23 +102,6 @@ class ReviewBudget:
 
     tokens: int = 0
 
-    def grant(self, wanted: NDArray[np.bool_], costs: Costs) -> NDArray[np.bool_]:
-        """Return which of the wanted reviews there is capacity for, first come, first served."""
-        income = round(costs.review_capacity_share * _TOKENS_PER_REVIEW)
-        granted = np.zeros(len(wanted), bool)
-        credited = 0
-        for row in np.flatnonzero(wanted).tolist():
-            self._credit((row + 1 - credited) * income)
-            credited = row + 1
-            if self.tokens >= _TOKENS_PER_REVIEW:
-                self.tokens -= _TOKENS_PER_REVIEW
-                granted[row] = True
-        self._credit((len(wanted) - credited) * income)
-        return granted
-
-    def _credit(self, tokens: int) -> None:
-        self.tokens = min(self.tokens + tokens, REVIEWS_SAVED_MAX * _TOKENS_PER_REVIEW)
-
 
 def expected_costs(
     probability: NDArray[np.float64], amount: NDArray[np.float64], costs: Costs
@@ -141,20 +126,36 @@ def expected_costs(
     >>> expected_costs(np.array([0.5]), np.array([100.0]), Costs()).round(2)[:, 0].tolist()
     [57.5, 9.98, 7.5, 12.5]
     """
-    fraud = probability * (amount * costs.fraud_loss_share + costs.dispute_fee_usd)
-    refusal = (1.0 - probability) * (amount * costs.margin_share)
-    missed_challenge = 1.0 - costs.challenge_success_share
-    wrong_review = 1.0 - costs.review_success_share
-    return np.stack(
-        [
-            fraud,
-            costs.challenge_cost_usd
-            + missed_challenge * fraud
-            + costs.challenge_abandonment_share * refusal,
-            costs.review_cost_usd + wrong_review * (fraud + refusal),
-            refusal,
-        ]
+    table = (
+        costs.fraud_loss_share,
+        costs.dispute_fee_usd,
+        costs.margin_share,
+        costs.challenge_cost_usd,
+        1.0 - costs.challenge_success_share,
+        costs.challenge_abandonment_share,
+        costs.review_cost_usd,
+        1.0 - costs.review_success_share,
     )
+    by_action: NDArray[np.float64] = _costs_by_action(probability, amount, table)
+    return by_action
+
+
+@compiled
+def _costs_by_action(
+    probability: NDArray[np.float64],
+    amount: NDArray[np.float64],
+    table: tuple[float, float, float, float, float, float, float, float],
+) -> NDArray[np.float64]:
+    (loss_share, fee, margin_share, challenge, missed, abandoned, review, misjudged) = table
+    out = np.empty((4, len(probability)))
+    for i in range(len(probability)):
+        fraud = probability[i] * (amount[i] * loss_share + fee)
+        refusal = (1.0 - probability[i]) * (amount[i] * margin_share)
+        out[ALLOW, i] = fraud
+        out[CHALLENGE, i] = challenge + missed * fraud + abandoned * refusal
+        out[REVIEW, i] = review + misjudged * (fraud + refusal)
+        out[BLOCK, i] = refusal
+    return out
 
 
 def choose(
@@ -180,11 +181,22 @@ def choose(
     Codes, indexes into `ACTIONS`, shape (N,). How charges are cut into batches makes no difference.
     """
     cost = expected_costs(probability, amount, costs)
-    best = cost.argmin(axis=0)
-    wanted = best == REVIEW
-    granted = budget.grant(wanted, costs)
-    refused = np.flatnonzero(wanted & ~granted)
-    cost[REVIEW, refused] = np.inf
-    best[refused] = cost[:, refused].argmin(axis=0)
-    actions: NDArray[np.uint8] = best.astype(np.uint8)
+    income = round(costs.review_capacity_share * _TOKENS_PER_REVIEW)
+    actions, budget.tokens = _cheapest(cost, income, budget.tokens)
     return actions
+
+
+@compiled
+def _cheapest(cost: NDArray[np.float64], income: int, tokens: int) -> tuple[NDArray[np.uint8], int]:
+    """Return the cheapest action of each column of costs, and the tokens that are left."""
+    actions = np.zeros(cost.shape[1], np.uint8)
+    for i in range(cost.shape[1]):
+        tokens = min(tokens + income, REVIEWS_SAVED_MAX * _TOKENS_PER_REVIEW)
+        best = np.argmin(cost[:, i])
+        if best == REVIEW and tokens >= _TOKENS_PER_REVIEW:
+            tokens -= _TOKENS_PER_REVIEW
+        elif best == REVIEW:
+            cost[REVIEW, i] = np.inf
+            best = np.argmin(cost[:, i])
+        actions[i] = best
+    return actions, tokens

@@ -18,8 +18,8 @@ from agents.references import Referred, Times, charge_hashes, find_referred
 from schemas.rejected import InvalidEvent
 from streams.decoding import Input, Rejected, reject
 from streams.events import CHARGE, FRAUD_DISPUTE, Rows
-from streams.frames import EXAMPLE, decode_dispute_tail
-from streams.labels import IsLater, LabelJoin, kept_key, kept_keys
+from streams.frames import decode_dispute_tail
+from streams.labels import NO_EXAMPLES, IsLater, LabelJoin, kept_key, kept_keys
 from streams.orphans import Orphan, Orphans
 
 
@@ -90,7 +90,9 @@ class Disputes:
         tails
             N tails of the frames.
         """
-        labelled: list[Rows] = [np.empty(0, EXAMPLE)]
+        if not self._orphans and (events["kind"] == CHARGE).all():
+            return Joined(NO_EXAMPLES, [])  # nearly always
+        labelled: list[Rows] = [NO_EXAMPLES]
         given_up: list[Orphan] = []
         kinds, repeats = events["kind"].tolist(), events["duplicate"].tolist()
         positions = cache(lambda: _positions(events))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -132,8 +133,8 @@ class MerchantStage:
         features = self._count(merchants, events, disputed)
 
         charges = np.flatnonzero(events["kind"] == CHARGE)
-        rows = events[charges]
-        vectors = _vectors(rows, frames.rows["card_features"][charges], features[charges])
+        rows = _of(charges, events)
+        vectors = _vectors(rows, _of(charges, frames.rows["card_features"]), _of(charges, features))
         answers = self._answer(rows, vectors, scorer, times[charges])
 
         joined = self._disputes.join(events, times, disputed, frames.tails)
@@ -147,12 +148,11 @@ class MerchantStage:
                 is_learned=scorer.version != PRIOR,
             )
         )
-        matured = self._mature(before, now)
-        examples = np.concatenate((joined.examples, matured))
+        places = charges.tolist()
         return MerchantOutput(
-            keys=[frames.keys[row] for row in charges.tolist()],
+            keys=[frames.keys[place] for place in places],
             scored=encode_scored(
-                [frames.tails[row] for row in charges.tolist()],
+                [frames.tails[place] for place in places],
                 answers,
                 self._reasons,
                 rows["duplicate"] != 0,
@@ -160,7 +160,7 @@ class MerchantStage:
                 shadow_scores(vectors, shadow),
             ),
             actions=answers["action"],
-            examples=examples[np.argsort(examples["labelled_at"], kind="stable")],
+            examples=_in_order(joined.examples, self._mature(before, now)),
             rejected=joined.rejected,
             finished=finished,
         )
@@ -175,6 +175,7 @@ class MerchantStage:
     def reload(self) -> None:
         """Forget everything changed since the last commit, and ask the tables again."""
         self.cache.clear()
+        self._labels.reload()
         self._orphans.reload()
         self._drift.reload()
         stored = self._meta.get(_PROGRESS)
@@ -251,6 +252,19 @@ class MerchantStage:
         matured = self._labels.mature(before - horizon_s, now - horizon_s)
         self._labels.expire(before - retention_s, now - retention_s)
         return matured
+
+
+def _of(charges: Slots, events: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the rows of the charges; nearly always all of them, and then nothing is copied."""
+    return events if len(charges) == len(events) else events[charges]
+
+
+def _in_order(joined: Rows, matured: Rows) -> Rows:
+    """Return examples in the order of their labels; each kind has it by itself."""
+    if not len(joined) or not len(matured):
+        return joined if len(joined) else matured
+    examples = np.concatenate((joined, matured))
+    return examples[np.argsort(examples["labelled_at"], kind="stable")]
 
 
 def _vectors(

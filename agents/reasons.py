@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -89,10 +89,7 @@ class Reasons:
         counts: NDArray[np.uint8],
     ) -> list[bytes]:
         """Encode what `pick` returned: a scored event's `reasons`, N arrays in JSON."""
-        rows = np.repeat(np.arange(len(vectors)), counts)
-        chosen = columns[np.arange(REASONS_MAX) < counts[:, None]]
-        values = vectors[rows, chosen].astype(np.float64)
-        shown = values * self._scales[chosen]
+        chosen, values, shown = _values(vectors, columns, counts, self._scales)
         words = [self._words[column] for column in chosen.tolist()]
         reasons = [
             template % ((value, text) if is_shown else value)
@@ -100,8 +97,8 @@ class Reasons:
                 words, values.tolist(), shown.tolist(), strict=True
             )
         ]
-        ends = np.cumsum(counts, dtype=np.int64).tolist()
-        return [f"[{','.join(reasons[start:end])}]".encode() for start, end in pairwise([0, *ends])]
+        ends = accumulate(counts.tolist(), initial=0)
+        return [f"[{','.join(reasons[start:end])}]".encode() for start, end in pairwise(ends)]
 
 
 def _words(feature: Feature) -> _Words:
@@ -153,3 +150,26 @@ def _strongest(
             count = min(count + 1, REASONS_MAX)
         counts[row] = count
     return columns, counts
+
+
+@compiled
+def _values(
+    vectors: NDArray[np.float32],
+    columns: NDArray[np.uint8],
+    counts: NDArray[np.uint8],
+    scales: NDArray[np.float64],
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the columns of all reasons row after row, their values, and what texts show."""
+    reasons = 0
+    for row in range(len(counts)):
+        reasons += counts[row]
+    chosen, values, shown = np.empty(reasons, np.int64), np.empty(reasons), np.empty(reasons)
+    place = 0
+    for row in range(len(counts)):
+        for rank in range(counts[row]):
+            column = columns[row, rank]
+            chosen[place] = column
+            values[place] = vectors[row, column]
+            shown[place] = values[place] * scales[column]
+            place += 1
+    return chosen, values, shown

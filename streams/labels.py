@@ -24,7 +24,6 @@ rarely as any charge. How frequent fraud is can only be learned from what has ma
     genuine     0     1 / negative_rate   past the horizon
 """
 
-import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -32,6 +31,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from streams.due import Due
 from streams.events import Rows
 from streams.features import FEATURES
 from streams.frames import EXAMPLE
@@ -63,6 +63,8 @@ _DAYS_AT_A_TIME = 32
 """Days on which a disputed charge is sought at once, from the latest one back."""
 
 IsLater = Callable[[bytes], bool]
+
+NO_EXAMPLES: Rows = np.empty(0, EXAMPLE)
 
 _DAY_S = 86_400
 _HASH_RANGE = float(2**64)
@@ -115,8 +117,12 @@ class LabelJoin:
 
     def __init__(self, state: TaskState, rules: LabelRules) -> None:
         self._pending = state.pending
-        self._due = state.due
+        self._due = Due(state.due)
         self._rules = rules
+
+    def reload(self) -> None:
+        """Ask the tables again, after their changes were discarded."""
+        self._due.reload()
 
     def keep(self, charges: Rows, kept: Rows, matured_until: npt.NDArray[np.float64]) -> None:
         """Keep scored charges.
@@ -140,7 +146,7 @@ class LabelJoin:
             key = days[i] + key_hash
             self._pending.put(key, raw[i * size : (i + 1) * size])
             if sampled[i]:
-                self._due.put(_time_key(due_at[i]) + key_hash, key)
+                self._due.add(due_at[i], key_hash, key)
 
     def find(
         self,
@@ -271,10 +277,11 @@ class LabelJoin:
         EXAMPLE[N]
             In the order of their creation, without the charges disputed as fraud.
         """
-        due_at: dict[bytes, bytes] = {}  # two charges of one id and day are kept as one
-        for due_key, key in self._due.scan(_time_key(after), _time_key(until)):
-            self._due.delete(due_key)
-            due_at.setdefault(key, due_key[:8])
+        due_at: dict[bytes, float] = {}  # two charges of one id and day are kept as one
+        for time, key in self._due.take(after, until):
+            due_at.setdefault(key, time)
+        if not due_at:
+            return NO_EXAMPLES
         values = [value for value in self._pending.get_many(list(due_at)) if value is not None]
         assert len(values) == len(due_at), "a charge is kept for longer than it takes to mature"
         kept = np.frombuffer(b"".join(values), PENDING).copy()
@@ -284,7 +291,7 @@ class LabelJoin:
         size, raw = PENDING.itemsize, kept[is_negative].tobytes()
         for i, key in enumerate(keys):
             self._pending.put(key, raw[i * size : (i + 1) * size])
-        due = np.frombuffer(b"".join(due_at.values()), ">f8")
+        due = np.array(list(due_at.values()))
         return self._negatives(keys, kept[is_negative], due[is_negative])
 
     def expire(self, after: float, until: float) -> None:
@@ -328,11 +335,6 @@ def _days(created: npt.NDArray[np.float64]) -> list[bytes]:
 
 def _day_key(day: int) -> bytes:
     return day.to_bytes(4, "big")
-
-
-def _time_key(seconds: float) -> bytes:
-    """Give a key that sorts as non-negative times do (their IEEE 754 bits do)."""
-    return struct.pack(">d", max(seconds, 0.0))
 
 
 def _hashes_in(keys: Sequence[bytes]) -> npt.NDArray[np.uint64]:

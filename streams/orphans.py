@@ -51,6 +51,9 @@ class Orphans:
     def __len__(self) -> int:
         return sum(len(waiting) for waiting in self._waiting.values())
 
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
     def __contains__(self, charge: bytes) -> bool:
         return charge in self._waiting
 

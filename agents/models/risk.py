@@ -8,9 +8,11 @@ reference moves slowly: it is the distribution that the calibration counts over 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from streams.compiled import compiled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,8 +38,8 @@ class Reference(NamedTuple):
         >>> USUAL.risks(np.array([0.0, 0.003, 0.02, 1.0])).tolist()
         [1, 23, 95, 99]
         """
-        risks = np.floor((HIGHEST + 1) * self.share_up_to(_log_odds(scores)))
-        return np.clip(risks, 0, HIGHEST).astype(np.uint8)
+        risks: NDArray[np.uint8] = _risks(scores, self.log_odds, self.shares)
+        return risks
 
     def share_up_to(self, log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the share of the charges with at most these log-odds."""
@@ -45,9 +47,19 @@ class Reference(NamedTuple):
         return share
 
 
-def _log_odds(scores: NDArray[np.float64]) -> NDArray[Any]:
-    with np.errstate(divide="ignore"):  # of 0 and 1
-        return np.log(scores) - np.log1p(-scores)
+@compiled
+def _risks(
+    scores: NDArray[np.float64], log_odds: NDArray[np.float64], shares: NDArray[np.float64]
+) -> NDArray[np.uint8]:
+    risks = np.empty(len(scores), np.uint8)
+    for i in range(len(scores)):
+        at = np.log(scores[i]) - np.log1p(-scores[i])
+        place = min(max(np.searchsorted(log_odds, at), 1), len(log_odds) - 1)
+        below, above = log_odds[place - 1], log_odds[place]
+        way = (min(max(at, below), above) - below) / (above - below)
+        share = shares[place - 1] + way * (shares[place] - shares[place - 1])
+        risks[i] = min(max(int((HIGHEST + 1) * share), 0), HIGHEST)
+    return risks
 
 
 USUAL = Reference(
