@@ -24,7 +24,7 @@ INPUT_BYTES_MAX = 1024 * 1024
 REJECTED_BYTES_MAX = 2 * INPUT_BYTES_MAX
 
 # Which model scores is told with the model as it was before, and as it is if it is frozen. The
-# largest is a forest, with some 1 MB when measured.
+# largest have a forest in them, with some 1 MB when measured.
 MODELS_BYTES_MAX = 8 * INPUT_BYTES_MAX
 
 DAY_MS = 24 * 3600 * 1000

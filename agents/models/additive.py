@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import base64
 import math
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -58,24 +58,31 @@ FIRST_INTERCEPT = -math.log(40.0)
 _FLAG, _SHARES = "flag", {"share", "1 / labels"}
 _WIDTH, _SHARE_WIDTH = 0.1, 0.02
 
+_AGES = {"card_age", "merchant_age"}
+"""Time itself carries these from cell to cell. Each new one has learned nothing, so today's charges
+scored lower than the same ones a week later, when their labels calibrate the scores."""
+
 
 def cell_widths(features: Sequence[Feature]) -> NDArray[np.float64]:
-    """Return the width of each feature's fine cells after its transform; 0 for flags."""
+    """Return the width of each feature's fine cells after its transform; 0 for flags and ages."""
     widths = [_SHARE_WIDTH if feature.unit in _SHARES else _WIDTH for feature in features]
-    is_flag = [feature.unit == _FLAG for feature in features]
-    return np.where(is_flag, 0.0, widths)
+    has_none = [feature.unit == _FLAG or feature.name in _AGES for feature in features]
+    return np.where(has_none, 0.0, widths)
 
 
-class AdditiveLearner(CalibratedLearner):
-    """Learns slopes and cells of transformed features, one example at a time."""
+class AdditivePart:
+    """What learns in an additive model, and its log-odds before calibration.
 
-    kind: ClassVar[str] = KIND
+    Parameters
+    ----------
+    widths
+        Of each feature's fine cells, see `cell_widths`, shape (features,).
+    """
 
-    def __init__(self, features: Sequence[Feature], name: str | None = None) -> None:
-        super().__init__(features, name)
-        self._widths = cell_widths(features)
+    def __init__(self, widths: NDArray[np.float64]) -> None:
+        columns = len(widths)
+        self._widths = widths
         self._totals = np.array([FIRST_INTERCEPT, FIRST_SQUARES, 0.0])
-        columns = len(features)
         self._means, self._variances = np.zeros(columns), np.zeros(columns)
         self._slopes, self._averages = np.zeros(columns), np.zeros(columns)
         self._cells = np.zeros((columns, CELLS))
@@ -83,15 +90,24 @@ class AdditiveLearner(CalibratedLearner):
 
     def learn(
         self,
-        vectors: NDArray[np.float32],
+        rows: NDArray[np.float64],
         labels: NDArray[np.bool_],
         weights: NDArray[np.float64],
-        created: NDArray[np.float64],
-        stands_for: NDArray[np.float64],
-    ) -> None:
-        """Learn one example after another; see `agents.models.interface.Learner`."""
-        rows = self._transformed(vectors)
-        log_odds = kernels.additive_learn(
+    ) -> NDArray[np.float64]:
+        """Learn one example after another, except those of weight 0.
+
+        Parameters
+        ----------
+        rows
+            Transformed vectors, shape (N, features).
+        labels, weights
+            As of `agents.models.interface.Learner`, shape (N,).
+
+        Returns
+        -------
+        The log-odds of each before it was learned, shape (N,).
+        """
+        log_odds: NDArray[np.float64] = kernels.additive_learn(
             rows,
             labels,
             np.ascontiguousarray(weights),
@@ -105,9 +121,24 @@ class AdditiveLearner(CalibratedLearner):
             self._cells,
             self._squares,
         )
-        self._experience.observe(log_odds, labels, weights, created, stands_for)
+        return log_odds
 
-    def _state(self) -> dict[str, Any]:
+    def log_odds(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the log-odds of transformed vectors, shape (N,)."""
+        log_odds: NDArray[np.float64] = self._totals[0] + kernels.additive_sums(
+            rows, self._means, self._variances, self._averages, self._widths, self._cells
+        )
+        return log_odds
+
+    def contributions(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the log-odds that each feature adds against its mean, shape (N, features)."""
+        added: NDArray[np.float64] = kernels.additive_contributions(
+            rows, self._means, self._variances, self._averages, self._widths, self._cells
+        )
+        return added
+
+    def state(self) -> dict[str, Any]:
+        """Return all of it as plain numbers and text."""
         return {
             "widths": self._widths.tolist(),
             "totals": self._totals.tolist(),
@@ -118,14 +149,45 @@ class AdditiveLearner(CalibratedLearner):
             "cells": _encode_cells(self._cells, self._squares),
         }
 
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """Return the part whose `state` this is."""
+        part = cls(np.array(state["widths"], np.float64))
+        part._totals = np.array(state["totals"], np.float64)
+        part._means = np.array(state["means"], np.float64)
+        part._variances = np.array(state["variances"], np.float64)
+        part._slopes = np.array(state["slopes"], np.float64)
+        part._averages = np.array(state["average_slopes"], np.float64)
+        part._cells, part._squares = _decode_cells(state["cells"], len(part._widths))
+        return part
+
+
+class AdditiveLearner(CalibratedLearner):
+    """Learns slopes and cells of transformed features, one example at a time."""
+
+    kind: ClassVar[str] = KIND
+
+    def __init__(self, features: Sequence[Feature], name: str | None = None) -> None:
+        super().__init__(features, name)
+        self._part = AdditivePart(cell_widths(features))
+
+    def learn(
+        self,
+        vectors: NDArray[np.float32],
+        labels: NDArray[np.bool_],
+        weights: NDArray[np.float64],
+        created: NDArray[np.float64],
+        stands_for: NDArray[np.float64],
+    ) -> None:
+        """Learn one example after another; see `agents.models.interface.Learner`."""
+        log_odds = self._part.learn(self._transformed(vectors), labels, weights)
+        self._experience.observe(log_odds, labels, weights, created, stands_for)
+
+    def _state(self) -> dict[str, Any]:
+        return self._part.state()
+
     def _restore(self, state: dict[str, Any]) -> None:
-        self._widths = np.array(state["widths"], np.float64)
-        self._totals = np.array(state["totals"], np.float64)
-        self._means = np.array(state["means"], np.float64)
-        self._variances = np.array(state["variances"], np.float64)
-        self._slopes = np.array(state["slopes"], np.float64)
-        self._averages = np.array(state["average_slopes"], np.float64)
-        self._cells, self._squares = _decode_cells(state["cells"], len(self._names))
+        self._part = AdditivePart.from_state(state)
 
 
 class AdditiveScorer(CalibratedScorer):
@@ -135,21 +197,11 @@ class AdditiveScorer(CalibratedScorer):
 
     def __init__(self, snapshot: Snapshot, features: Sequence[Feature]) -> None:
         super().__init__(snapshot, features)
-        state = snapshot.state
-        self._intercept = float(state["totals"][0])
-        self._model = (
-            np.array(state["means"], np.float64),
-            np.array(state["variances"], np.float64),
-            np.array(state["average_slopes"], np.float64),
-            np.array(state["widths"], np.float64),
-            _decode_cells(state["cells"], len(features))[0],
-        )
+        self._part = AdditivePart.from_state(snapshot.state)
 
     def log_odds(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the log-odds before calibration, shape (N,)."""
-        rows = kernels.transform(vectors, self._codes)
-        log_odds: NDArray[np.float64] = self._intercept + kernels.additive_sums(rows, *self._model)
-        return log_odds
+        return self._part.log_odds(kernels.transform(vectors, self._codes))
 
     def contributions(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the log-odds, before calibration, that each feature adds against its mean.
@@ -158,9 +210,7 @@ class AdditiveScorer(CalibratedScorer):
         -------
         Shape (N, features). A row adds up to its `log_odds` less those of the vector of means.
         """
-        rows = kernels.transform(vectors, self._codes)
-        added: NDArray[np.float64] = kernels.additive_contributions(rows, *self._model)
-        return added
+        return self._part.contributions(kernels.transform(vectors, self._codes))
 
 
 def _encode_cells(cells: NDArray[np.float64], squares: NDArray[np.float64]) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agents.models import additive, forest, linear
+from agents.models import additive, forest, linear, stack
 from agents.models.additive import AdditiveLearner, AdditiveScorer
 from agents.models.experience import is_ready
 from agents.models.forest import ForestLearner, ForestScorer
 from agents.models.interface import SnapshotMismatchError
 from agents.models.linear import LinearLearner, LinearScorer
 from agents.models.prior import PriorScorer
+from agents.models.stack import StackLearner, StackScorer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +34,7 @@ KINDS: Mapping[str, Kind] = {
     additive.KIND: Kind(AdditiveLearner, AdditiveScorer),
     linear.KIND: Kind(LinearLearner, LinearScorer),
     forest.KIND: Kind(ForestLearner, ForestScorer),
+    stack.KIND: Kind(StackLearner, StackScorer),
 }
 
 DEFAULT = additive.KIND

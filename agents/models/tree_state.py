@@ -147,6 +147,15 @@ def fill(tree: Any, arrays: TreeArrays, names: Sequence[str]) -> None:
     tree._n_inactive_leaves = int(np.count_nonzero(is_leaf & ~arrays.is_active))
 
 
+def share(tree: Any, vector: dict[str, float]) -> float:
+    """Return the share of fraud in the leaf of a tree that a vector comes to."""
+    node = tree._root
+    while isinstance(node, NumericBinaryBranch):
+        node = node.children[0 if vector[node.feature] <= node.threshold else 1]
+    genuine, fraud = (node.stats.get(label, 0.0) for label in _CLASSES)
+    return float(fraud / (genuine + fraud)) if fraud else 0.0
+
+
 def _visit(node: Any, nodes: list[Any], right: list[int]) -> None:
     """Append a node and what is below it, in preorder, and the numbers of the right children."""
     number = len(nodes)

@@ -114,7 +114,7 @@ def test_what_cannot_be_decided(book: ModelBook) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"name": "oracle"}, "oracle: is none of the models there are: additive, forest, linear"),
+        ({"name": "oracle"}, "is none of the models there are: additive, forest, linear, stack"),
         ({"kind": "oracle"}, "does not fit this version .*unknown kind oracle.* learn it again"),
         ({"features": ("amount",)}, "does not fit this version .*learned on other features"),
         ({"state": {}}, "does not fit this version"),

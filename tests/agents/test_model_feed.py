@@ -10,7 +10,8 @@ import pytest
 
 from agents.learner import LearnerStage
 from agents.model_feed import ModelFollower
-from agents.models.registry import DEFAULT, KINDS, scorer
+from agents.models import linear
+from agents.models.registry import DEFAULT, scorer
 from schemas.control import CHAMPION_KEY, Champion, Loaded, encode_control, loaded_key
 from schemas.snapshot import Snapshot, encode_snapshot
 from streams.features import FEATURES
@@ -20,7 +21,7 @@ from tests.agents.feeds import Clock, Log, examples, through_json
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-(*_, OTHER) = sorted(KINDS.keys() - {DEFAULT})
+OTHER = linear.KIND
 READY = 3000
 VECTORS = np.ascontiguousarray(examples(50, 3)["vector"])
 

@@ -10,12 +10,12 @@ from river.forest import AMFClassifier
 from river.tree import HoeffdingTreeClassifier
 
 from agents.backtest import MODEL_INTERVAL_S
-from agents.models import forest
+from agents.models import stack
 from agents.models.registry import DEFAULT, KINDS
 from tests.quality.contestants import LightGBM, Prior, Registered, River
 from tests.quality.findings import Findings, Table
 from tests.quality.measures import precision, quality
-from tests.quality.prequential import averaged, calibrated, run
+from tests.quality.prequential import calibrated, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,6 @@ FOREST_CONTROLS = 10
 
 WEEK_S = 7 * 86_400.0
 
-_STACK = f"mean of {DEFAULT} and {forest.KIND}"
 _COLUMNS = (
     "", "AP", "AUC", "card precision@100", "Brier", "ECE, pp", "top decile, predicted/observed",
     "AP before calibration", "to learn an example, µs", "to score a charge, µs",
@@ -39,8 +38,8 @@ _COLUMNS = (
 _ABOUT = (
     "Each scores a charge with what it has learned from labels that came before it, in stretches "
     "of ten minutes; LightGBM is trained anew each week on all labels known by then.",
-    f"Forests learn from {FOREST_CONTROLS} of the 40 controls of a fraud. What has no "
-    "calibration of its own is calibrated by the project's, as labels come.",
+    f"Forests, that in `{stack.KIND}` as well, learn from {FOREST_CONTROLS} of the 40 controls of "
+    "a fraud. What has no calibration of its own is calibrated by the project's, as labels come.",
     "LightGBM learns either from matured charges, or from frauds and controls as the others do.",
 )
 
@@ -86,8 +85,6 @@ def candidates(trial: Trial, seed: int, say: Callable[[str], object]) -> Finding
         say(f"{trial.name}: {name}")
         before = run(candidate, recording, trial.start, interval_s)
         results[name] = Result(calibrated(before, recording), before)
-    stack = averaged(results[DEFAULT].scores, results[forest.KIND].scores)
-    results[_STACK] = Result(calibrated(stack, recording), stack)
     return Findings(
         "candidates",
         (*_ABOUT, f"{trial.facts}; seed of the candidates {seed}."),

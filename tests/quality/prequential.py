@@ -121,16 +121,6 @@ def calibrated(scores: Scores, recording: Recording) -> Scores:
     return Scores(charges, examples, scores.learn_us, scores.score_us)
 
 
-def averaged(one: Scores, other: Scores) -> Scores:
-    """Return the mean log-odds of two candidates, at the cost of both."""
-    return Scores(
-        (one.charges + other.charges) / 2.0,
-        (one.examples + other.examples) / 2.0,
-        one.learn_us + other.learn_us,
-        one.score_us + other.score_us,
-    )
-
-
 def _before(candidate: Candidate, examples: Rows) -> NDArray[np.float64]:
     """Return the log-odds of examples not yet learned, NaN of those that stand for no charge."""
     log_odds = np.full(len(examples), np.nan)

@@ -159,5 +159,5 @@ def test_a_challenger_that_is_no_model() -> None:
     assert result.exit_code == 2
     assert (
         result.output
-        == "Error: challengers: expected some of additive, linear, forest, got 'oracle'\n"
+        == "Error: challengers: expected some of additive, linear, forest, stack, got 'oracle'\n"
     )

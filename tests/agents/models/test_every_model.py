@@ -15,7 +15,7 @@ from river.optim.base import Optimizer
 from river.preprocessing import StandardScaler
 from river.utils import VectorDict
 
-from agents.models import additive, forest, linear
+from agents.models import additive, forest, linear, stack
 from agents.models.interface import Scorer, SnapshotMismatchError
 from agents.models.linear import LEARNING_RATE
 from agents.models.prior import PriorScorer
@@ -116,6 +116,31 @@ class RiverForest:
         return {True: min(1.0 - 1e-5, max(1e-5, share))}
 
 
+class RiverStack:
+    """River's logistic regression on what the two others said before they learned an example."""
+
+    def __init__(self) -> None:
+        self._parts = RiverAdditive(), RiverForest()
+        self._second: Any = LogisticRegression(
+            SGD(stack.LEARNING_RATE), intercept_lr=stack.LEARNING_RATE
+        )
+        self._second._weights = VectorDict({0: 1.0, 1: 0.0})
+
+    def learn_one(self, row: dict[str, float], label: bool, w: float) -> None:
+        before = self._log_odds(row)
+        for part in self._parts:
+            part.learn_one(row, label, w)
+        self._second.learn_one(before, label, w)
+
+    def predict_proba_one(self, row: dict[str, float]) -> dict[bool, float]:
+        probabilities: dict[bool, float] = self._second.predict_proba_one(self._log_odds(row))
+        return probabilities
+
+    def _log_odds(self, row: dict[str, float]) -> dict[int, float]:
+        given = [part.predict_proba_one(row)[True] for part in self._parts]
+        return {number: math.log(p / (1.0 - p)) for number, p in enumerate(given)}
+
+
 def in_cells(row: dict[str, float]) -> dict[str, float]:
     """Flag the cells of a transformed row, tenths and whole ones, and an intercept."""
     fine = {
@@ -145,13 +170,19 @@ RIVER: dict[str, Callable[[], Any]] = {
     linear.KIND: river_linear,
     additive.KIND: RiverAdditive,
     forest.KIND: RiverForest,
+    stack.KIND: RiverStack,
 }
 """What each kind is in river, put together by river's own means."""
 
 FEWER_TREES = 5
 """Where a forest learns much: it is as true a forest, and twice as quick."""
 
-BYTES_MAX = {linear.KIND: 100_000, additive.KIND: 100_000, forest.KIND: 500_000}
+BYTES_MAX = {
+    linear.KIND: 100_000,
+    additive.KIND: 100_000,
+    forest.KIND: 500_000,
+    stack.KIND: 550_000,
+}
 """Of a snapshot.
 
 Of every feature each cell at most, the frauds of the last 30 days by tiles, and trees of so many

@@ -110,9 +110,9 @@ def test_a_tree_with_enough_leaves_grows_no_further(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(forests, "LEAVES_MAX", 3)
     learner = ForestLearner(FEATURES)
     changing_examples(4).learn(learner)
-    leaves = [tree.n_active_leaves for tree in learner._forest]
+    leaves = [tree.n_active_leaves for tree in learner._part._forest]
     assert max(leaves) == 3
     grown = ForestLearner(FEATURES)
     monkeypatch.undo()
     changing_examples(4).learn(grown)
-    assert max(tree.n_active_leaves for tree in grown._forest) > 3
+    assert max(tree.n_active_leaves for tree in grown._part._forest) > 3
