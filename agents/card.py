@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -101,14 +102,16 @@ class CardStage:
         overflow_until = self.cache.records["overflow_until"][slots]
         overflowed = overflow_until >= np.maximum(clocks, events["created"])
         asked = np.flatnonzero((events["kind"] == CHARGE) & overflowed)
-        charges = [events["charge"][i].tobytes() for i in asked]
+        charges = _as_keys(events["charge"][asked])
         stored = self._charged.find(
             charges, (clocks[asked] - window_s).tolist(), clocks[asked].tolist()
         )
-        for i, values in zip(asked, stored, strict=True):
+        for place, values in zip(asked.tolist(), stored, strict=True):
+            if not values:
+                continue
             seen = np.frombuffer(b"".join(values), SEEN)
-            same = np.abs(seen["created"] - events["created"][i]) <= window_s
-            until[i] = seen["came"][same].max(initial=-np.inf) + window_s
+            same = np.abs(seen["created"] - events["created"][place]) <= window_s
+            until[place] = seen["came"][same].max(initial=-np.inf) + window_s
         for i in np.flatnonzero(events["kind"] != CHARGE):
             if self._is_repeated_dispute(events[i]):
                 until[i] = np.inf
@@ -126,12 +129,24 @@ class CardStage:
         return False
 
     def _remember(self, evicted: Rows) -> None:
-        for row in evicted:
-            seen = np.array((row["created"], row["came"]), SEEN).tobytes()
-            self._charged.put(row["charge"].tobytes(), float(row["came"]), seen)
+        seen = np.empty(len(evicted), SEEN)
+        for name in ("created", "came"):
+            seen[name] = evicted[name]
+        came = evicted["came"].tolist()
+        for charge, time, value in zip(
+            _as_keys(evicted["charge"]), came, _as_keys(seen), strict=True
+        ):
+            self._charged.put(charge, time, value)
 
     def _forget(self, events: Rows) -> None:
         """Forget the ids that no card's clock and no dispute can ask for any more."""
         now = float(events["created"].max(initial=0.0)) - self._future_allowance_s
         self._charged.forget_before(now)
         self._disputed.forget_before(now)
+
+
+def _as_keys(rows: npt.NDArray[Any]) -> list[bytes]:
+    """Return the bytes of each row."""
+    raw = rows.tobytes()
+    size = len(raw) // max(len(rows), 1)
+    return [raw[i * size : (i + 1) * size] for i in range(len(rows))]

@@ -14,19 +14,21 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from math import inf
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+import msgspec
 import numpy as np
-import orjson
 
 from streams.decoding import Decoded, Input, Rejected, card_in, decode_charges, decode_disputes
 from streams.events import EVENT
-from streams.files import read_events
+from streams.files import read_events, read_times
 from streams.frames import Origin
 from streams.intake import Events
 
 CHUNK = 10_000
 """Events that are read at a time."""
+
+T = TypeVar("T")
 
 Decode = Callable[[list[Input], float], Decoded]
 
@@ -47,6 +49,15 @@ class Part(NamedTuple):
     events: Events
     rejected: list[Rejected]
     inputs: int
+
+
+class _Carded(msgspec.Struct, gc=False):
+    """All that is read of an event for its card."""
+
+    card: str
+
+
+_decode_card = msgspec.json.Decoder(_Carded).decode
 
 
 class Replay:
@@ -90,12 +101,14 @@ class Replay:
         FileError
             As `read_events`.
         """
+        for file in self._files:
+            file.begin()
         while unread := [file for file in self._files if file.is_unread]:
             rejected = min(unread, key=lambda file: file.oldest_to_come).read_on()
             until = min(file.oldest_to_come for file in self._files)
             ready = [events for file in self._files for events in file.take(until)]
             yield Part(
-                Events.merged([_NO_EVENTS, *ready]),
+                Events.merged(ready or [_NO_EVENTS]),
                 rejected,
                 sum(file.read for file in self._files),
             )
@@ -126,11 +139,14 @@ class _File:
 
     def survey(self) -> Iterator[None]:
         """Find out the oldest time from each chunk on; pause after each."""
-        for chunk in _chunks(read_events(self._path)):
-            self._oldest.append(min(map(_created, chunk)))
+        for chunk in _chunks(read_times(self._path)):
+            self._oldest.append(min(chunk))
             self.inputs += len(chunk)
             yield
         self._oldest = np.minimum.accumulate(self._oldest[::-1])[::-1].tolist()
+
+    def begin(self) -> None:
+        """Begin to read the events."""
         # No more than what was surveyed, in case that somebody is still writing.
         self._chunks = _chunks(islice(read_events(self._path), self.inputs))
 
@@ -138,7 +154,7 @@ class _File:
         """Read a chunk; return what of it is no event."""
         chunk = next(self._chunks, [])
         inputs = [
-            Input(card_in(line), line, Origin(str(self._path), 0, self.read + number))
+            Input(_card_in(line), line, Origin(str(self._path), 0, self.read + number))
             for number, line in enumerate(chunk)
         ]
         self.read = self.read + len(chunk) if chunk else self.inputs
@@ -159,19 +175,18 @@ class _File:
         return taken
 
 
-def _chunks(events: Iterable[bytes]) -> Iterator[list[bytes]]:
-    remaining = iter(events)
+def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
+    remaining = iter(items)
     while chunk := list(islice(remaining, CHUNK)):
         yield chunk
 
 
-def _created(event: bytes) -> float:
-    """Return the time of an event, infinite for what can be none."""
+def _card_in(line: bytes) -> bytes | None:
+    """Return what `card_in` does for every event, sooner: only the card is decoded."""
     try:
-        created = orjson.loads(event)["created"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return inf
-    return created if type(created) in {int, float} and created >= 0 else inf
+        return _decode_card(line).card.encode()
+    except (msgspec.DecodeError, UnicodeError):
+        return card_in(line)
 
 
 def _in_order(decoded: Decoded) -> Events:

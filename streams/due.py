@@ -5,6 +5,9 @@ import struct
 from collections import deque
 from collections.abc import Iterator
 
+import numpy as np
+import numpy.typing as npt
+
 from streams.state import Table
 
 _READ_AHEAD_S = 1.0
@@ -58,6 +61,11 @@ class Due:
             due_key, key = self._ahead.popleft()
             self._table.delete(due_key)
             yield _time_in(due_key), key
+
+
+def due_before(table: Table, until: float) -> npt.NDArray[np.float64]:
+    """Return the times at which charges of a table are due up to `until`, rising, Unix seconds."""
+    return np.array([_time_in(key) for key, _ in table.scan(b"", _time_key(until))])
 
 
 def _time_key(seconds: float) -> bytes:

@@ -9,13 +9,16 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
+from math import inf
 from pathlib import Path
 from typing import IO, Protocol, cast
 
+import msgspec
+import orjson
 import zstandard
 
 from streams.errors import OperationalError
-from streams.parquet import PARQUET_ERRORS, ParquetWriter, parquet_events
+from streams.parquet import PARQUET_ERRORS, ParquetWriter, parquet_column, parquet_events
 
 _CHUNK_BYTES = 1 << 20
 _EVENTS_AT_A_TIME = 10_000
@@ -69,6 +72,26 @@ def read_events(path: Path) -> Iterator[bytes]:
             yield from _lines(_READERS[kind](stream))
 
 
+def read_times(path: Path) -> Iterator[float]:
+    """Yield when each event of `read_events` was made, as it says, in the same order.
+
+    Yields
+    ------
+    float
+        Unix seconds; infinite where no valid time is given, so that there is no event.
+
+    Raises
+    ------
+    FileError
+        As `read_events`, unless what is damaged is a column of Parquet other than the time.
+    """
+    if _kind(path) == _PARQUET:
+        with _failing_clearly(path), path.open("rb") as stream:
+            yield from map(_time, parquet_column(stream, "created"))
+    else:
+        yield from map(_time_in, read_events(path))
+
+
 def write_events(path: Path, events: Iterable[bytes]) -> None:
     """Write events to a file, its kind told by its name as in `read_events`.
 
@@ -103,6 +126,15 @@ def event_writer(path: Path) -> Iterator[Writer]:
             writer.close()
 
 
+class _Timed(msgspec.Struct, gc=False):
+    """All that is read of an event for its time."""
+
+    created: float
+
+
+_decode_time = msgspec.json.Decoder(_Timed).decode
+
+
 class _LinesWriter:
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -123,6 +155,23 @@ def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
                 yield event
     if event := rest.removesuffix(b"\r"):
         yield event
+
+
+def _time_in(event: bytes) -> float:
+    try:
+        return _time(_decode_time(event).created)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pass  # other kinds of numbers, and what is no event
+    try:
+        return _time(orjson.loads(event)["created"])
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return inf
+
+
+def _time(created: object) -> float:
+    if isinstance(created, bool) or not isinstance(created, int | float):
+        return inf
+    return created if created >= 0 else inf
 
 
 def _plain_chunks(stream: IO[bytes]) -> Iterator[bytes]:

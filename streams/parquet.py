@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
@@ -28,9 +29,23 @@ def parquet_events(stream: IO[bytes]) -> Iterator[bytes]:
     """Yield each row as a JSON object of its columns, nulls left out."""
     for batch in pq.ParquetFile(stream).iter_batches(_ROWS_AT_A_TIME):
         names = batch.schema.names
-        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+        rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        if not any(column.null_count for column in batch.columns):
+            yield from (orjson.dumps(dict(zip(names, row, strict=True))) for row in rows)
+            continue
+        for row in rows:
             fields = zip(names, row, strict=True)
             yield orjson.dumps({name: value for name, value in fields if value is not None})
+
+
+def parquet_column(stream: IO[bytes], name: str) -> Iterator[object]:
+    """Yield what each row of `parquet_events` has under a name, `None` for nothing."""
+    file = pq.ParquetFile(stream)
+    if name not in file.schema_arrow.names:
+        yield from repeat(None, file.metadata.num_rows)
+        return
+    for batch in file.iter_batches(_ROWS_AT_A_TIME, columns=[name]):
+        yield from batch.columns[-1].to_pylist()
 
 
 class ParquetWriter:

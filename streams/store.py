@@ -1,7 +1,9 @@
 """Where a task's committed state rests: the interface of a store, and the one in memory."""
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple, Protocol
 
 Changes = Mapping[bytes, bytes | None]
@@ -49,7 +51,10 @@ class Store(Protocol):
 
 
 class MemoryStore:
-    """A store for backtests and tests: a dictionary with its keys kept in order.
+    """A store for backtests and tests: a dictionary, and the keys of each table.
+
+    The first byte of a key tells its table, as in `streams.state`. Most tables are never scanned,
+    so the keys of one are put in order when it is.
 
     Examples
     --------
@@ -64,40 +69,31 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._values: dict[bytes, bytes] = {}
-        self._order: list[bytes] = []
+        self._tables: defaultdict[bytes, _Keys] = defaultdict(_Keys)
         self._offset: int | None = None
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """See `Store.get_many`."""
-        return [self._values.get(key) for key in keys]
+        return list(map(self._values.get, keys))
 
     def scan(self, keys: KeyRange) -> Iterator[tuple[bytes, bytes]]:
         """See `Store.scan`."""
-        low, high = bisect_left(self._order, keys.start), bisect_left(self._order, keys.end)
-        keys_in_range = (self._order[place] for place in range(low, high))
-        return ((key, self._values[key]) for key in keys_in_range)
+        for table in sorted(self._tables):
+            if keys.start[:1] <= table <= keys.end[:1]:
+                for key in self._tables[table].within(keys):
+                    yield key, self._values[key]
 
     def write(self, changes: Changes, dropped: Iterable[KeyRange], offset: int) -> None:
         """See `Store.write`."""
-        for keys in dropped:
-            low, high = bisect_left(self._order, keys.start), bisect_left(self._order, keys.end)
-            for key in self._order[low:high]:
-                del self._values[key]
-            del self._order[low:high]
-        new = [
-            key for key, value in changes.items() if value is not None and key not in self._values
-        ]
-        for key, value in changes.items():
-            if value is not None:
+        gone = [key for keys in dropped for key, _ in self.scan(keys)]
+        for key, value in chain(((key, None) for key in gone), changes.items()):
+            if value is None:
+                if self._values.pop(key, None) is not None:
+                    self._tables[key[:1]].remove(key)
+            else:
+                if key not in self._values:
+                    self._tables[key[:1]].add(key)
                 self._values[key] = value
-            elif self._values.pop(key, None) is not None:
-                del self._order[bisect_left(self._order, key)]
-        if len(new) > len(self._order) // 64:
-            self._order.extend(new)
-            self._order.sort()  # linear on what is sorted already
-        else:
-            for key in new:
-                insort(self._order, key)
         self._offset = offset
 
     @property
@@ -113,8 +109,45 @@ class MemoryStore:
     def clear(self) -> None:
         """See `Store.clear`."""
         self._values.clear()
-        self._order.clear()
+        self._tables.clear()
         self._offset = None
 
     def close(self) -> None:
         """See `Store.close`."""
+
+
+class _Keys:
+    """The keys of one table, cheap to add to and to remove from, in order when they are scanned."""
+
+    def __init__(self) -> None:
+        self._order: list[bytes] = []
+        self._new: list[bytes] = []  # not in order yet
+        self._gone: set[bytes] = set()  # still among the others
+
+    def add(self, key: bytes) -> None:
+        """Add a key that is not there."""
+        if key in self._gone:
+            self._gone.remove(key)
+        else:
+            self._new.append(key)
+
+    def remove(self, key: bytes) -> None:
+        """Remove a key that is there."""
+        self._gone.add(key)
+
+    def within(self, keys: KeyRange) -> Iterator[bytes]:
+        """Yield the keys of a range in their order."""
+        self._put_in_order()
+        places = range(bisect_left(self._order, keys.start), bisect_left(self._order, keys.end))
+        in_range = (self._order[place] for place in places)
+        return (key for key in in_range if key not in self._gone)
+
+    def _put_in_order(self) -> None:
+        """Sort from the first new key on: what is written is mostly of the newest time."""
+        if self._new:
+            first = bisect_left(self._order, min(self._new))
+            self._order[first:] = sorted([*self._order[first:], *self._new])
+            self._new.clear()
+        if len(self._gone) > len(self._order) // 2:
+            self._order = [key for key in self._order if key not in self._gone]
+            self._gone.clear()

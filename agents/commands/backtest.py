@@ -1,6 +1,5 @@
 """`chargewatch backtest`: scores and learns over files, without Kafka."""
 
-import resource
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -22,7 +21,9 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from agents.ahead import running_ahead
 from agents.backtest import Backtest
+from agents.collector import collecting_rarely
 from agents.commands.model_files import write_model
 from agents.commands.options import with_settings
 from agents.commands.times import Time
@@ -33,6 +34,8 @@ from agents.evaluation.rejections import Rejections
 from agents.evaluation.report import report_page
 from agents.evaluation.summary import evaluate
 from agents.evaluation.wording import headlines
+from agents.memory import peak_rss_mb
+from agents.reading import read
 from agents.replay import Replay
 from agents.settings import Settings, SettingsError
 from schemas.snapshot import Snapshot
@@ -105,10 +108,10 @@ def command(
     gathering = Gathering(*period)
     finished: list[Finished] = []
     began = time.monotonic()
-    with listing as listed:
+    with listing as listed, collecting_rarely():
         rejections = Rejections(listed)
         replay = Replay(charges, disputes, time.time() + settings.future_allowance_minutes * 60.0)
-        backtest = _score(settings, replay, out, gathering, finished, rejections)
+        backtest, reader_rss_mb = _score(settings, replay, out, gathering, finished, rejections)
     seconds = time.monotonic() - began
     outcomes = gathering.outcomes()
     metrics: dict[str, Any] = {
@@ -124,7 +127,7 @@ def command(
         "charges_per_second": gathering.charges / seconds,
         **evaluate(outcomes, settings.costs),
     }
-    metrics["peak_rss_mb"] = _peak_rss_mb()
+    metrics["peak_rss_mb"] = peak_rss_mb() + reader_rss_mb
     _show(metrics, rejections, report)
     if report is not None:
         _write(report / "metrics.json", orjson.dumps(metrics, option=orjson.OPT_INDENT_2))
@@ -185,26 +188,28 @@ def _score(
     gathering: Gathering,
     finished: list[Finished],
     rejections: Rejections,
-) -> Backtest:
-    """Score everything; return the backtest at its end."""
-    backtest = Backtest(settings, time.time)
+) -> tuple[Backtest, float]:
+    """Score everything; return the backtest at its end, and the memory of who has read, in MB."""
+    backtest, reader_rss_mb = Backtest(settings, time.time), 0.0
     with _progress() as show:
         for inputs in replay.survey():
             show("reading the times", inputs, None)
-        with event_writer(out) as scores:
-            for part in replay.parts():
-                gathering.add_events(part.events.rows)
+        with event_writer(out) as scores, running_ahead(read, replay, settings) as parts:
+            for part in parts:
                 rejections.add(part.rejected)
-                for step in backtest.run(part.events):
-                    output = step.output
-                    scores.write(output.scored)
-                    gathering.add_scored(
-                        step.charges, step.first_of_card, output.actions, output.scored
-                    )
-                    finished.extend(output.finished)
-                    rejections.add(output.rejected)
+                for counted in part.counted:
+                    gathering.add_events(counted.frames.rows["event"])
+                    for step in backtest.score(counted):
+                        output = step.output
+                        scores.write(output.scored)
+                        gathering.add_scored(
+                            step.charges, step.first_of_card, output.actions, output.scored
+                        )
+                        finished.extend(output.finished)
+                        rejections.add(output.rejected)
                 show("scoring", part.inputs, replay.inputs)
-    return backtest
+                reader_rss_mb = part.peak_rss_mb
+    return backtest, reader_rss_mb
 
 
 @contextmanager
@@ -230,14 +235,6 @@ def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
             progress.update(task, completed=done)
 
         yield show
-
-
-def _peak_rss_mb() -> float:
-    status = Path("/proc/self/status")
-    if status.exists():  # where `ru_maxrss` counts the memory of who started the process, too
-        _, _, rest = status.read_text(encoding="ascii").partition("VmHWM:")
-        return int(rest.split()[0]) / 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS counts bytes
 
 
 def _show(metrics: dict[str, Any], rejections: Rejections, report: Path | None) -> None:

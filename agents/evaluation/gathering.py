@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
-import orjson
 
 from agents.evaluation import segments
 from agents.evaluation.outcomes import DAY_S, Outcomes
@@ -31,6 +31,15 @@ _COLUMNS = np.dtype(
     ]
 )
 """What is kept of a charge until all labels are known: 61 bytes."""
+
+
+class _Score(msgspec.Struct, gc=False):
+    """All that is read of a scored event."""
+
+    score: float
+
+
+_decode = msgspec.json.Decoder(_Score).decode
 
 
 class Gathering:
@@ -95,7 +104,7 @@ class Gathering:
         for name in ("created", "amount", "charge", "card", "merchant", "channel"):
             part[name] = charges[name][rows]
         part["country"] = charges["card_country"][rows]
-        part["score"] = [orjson.loads(scored[row])["score"] for row in rows.tolist()]
+        part["score"] = [_decode(scored[row]).score for row in rows.tolist()]
         part["action"] = actions[rows]
         part["first_of_card"] = first_of_card[rows]
         self._parts.append(part)

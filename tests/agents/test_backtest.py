@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import orjson
 import pytest
 
@@ -13,6 +14,7 @@ from agents.backtest import MODEL_INTERVAL_S, Backtest
 from agents.evaluation.gathering import Gathering
 from agents.models.prior import VERSION
 from agents.models.registry import DEFAULT
+from agents.reading import Cards
 from agents.replay import Replay
 from agents.settings import Settings
 from streams.events import CHARGE, FRAUD_DISPUTE
@@ -22,6 +24,7 @@ from streams.simulator import Simulation
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from agents.backtest import Step
     from agents.evaluation.outcomes import Outcomes
     from streams.intake import Events
 
@@ -73,8 +76,7 @@ def events_of(lines: Lines, directory: Path) -> list[Events]:
 def settings(**given: Any) -> Settings:
     return Settings(
         label_horizon_days=HORIZON_DAYS,
-        snapshot_every_examples=EVERY,
-        **{"negative_rate": 1.0, **given},
+        **{"snapshot_every_examples": EVERY, "negative_rate": 1.0, **given},
     )
 
 
@@ -98,6 +100,53 @@ def test_batches_make_no_difference(
 ) -> None:
     assert scored(lines, tmp_path, max_batch) == whole
     assert len({orjson.loads(event)["model"] for event in whole}) > 10
+
+
+@pytest.mark.parametrize("every", [12, 500])
+@pytest.mark.parametrize("rate", [0.2, 1.0])
+@pytest.mark.parametrize("max_batch", [150, 4000])
+def test_steps_over_many_intervals_give_what_one_for_each_gives(
+    lines: Lines, tmp_path: Path, every: int, rate: float, max_batch: int
+) -> None:
+    """Whatever waits: disputes for their charge, charges for their silence to say something."""
+    created = {charge["id"]: charge["created"] for charge in map(orjson.loads, lines["charges"])}
+    disputes = list(map(orjson.loads, lines["disputes"]))
+    for dispute in disputes[::3]:
+        dispute["created"] = created[dispute["charge"]] - DAY_S
+    lines = lines | {"disputes": list(map(orjson.dumps, disputes))}
+    given = settings(
+        snapshot_every_examples=every,
+        negative_rate=rate,
+        max_batch=max_batch,
+        orphan_wait_hours=720,
+    )
+    one_each, many = Backtest(given, lambda: 0.0), Backtest(given, lambda: 0.0)
+    cards = Cards(given)
+    steps: list[Step] = []
+    for events in events_of(lines, tmp_path):
+        expected = list(one_each.run(events))
+        result = [step for counted in cards.count(events) for step in many.score(counted)]
+        assert [event for step in result for event in step.output.scored] == [
+            event for step in expected for event in step.output.scored
+        ]
+        for name in ("charges", "first_of_card"):
+            np.testing.assert_array_equal(joined(result, name), joined(expected, name))
+        examples = [
+            np.concatenate([step.output.examples for step in steps]) for steps in (result, expected)
+        ]
+        assert examples[0].tobytes() == examples[1].tobytes()
+        steps += result
+    assert many.learned() == one_each.learned()
+    count = len(joined(steps, "charges"))
+    intervals = len(np.unique(joined(steps, "charges")["created"] // MODEL_INTERVAL_S))
+    assert count > 4000
+    assert intervals > 1500
+    if every == 500:
+        assert len(steps) < intervals / 2
+
+
+def joined(steps: list[Step], name: str) -> Any:
+    return np.concatenate([getattr(step, name) for step in steps])
 
 
 def test_no_score_depends_on_a_later_dispute(

@@ -1,8 +1,13 @@
 """Files of events: what is written is read, and what is wrong is named."""
 
-import gzip
-from pathlib import Path
+from __future__ import annotations
 
+import gzip
+import math
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,8 +16,11 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.files import SUFFIXES, FileError, read_events, write_events
+from streams.files import SUFFIXES, FileError, read_events, read_times, write_events
 from streams.simulator import Simulation
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LINES = [suffix for suffix in SUFFIXES if "jsonl" in suffix]
 
@@ -134,3 +142,73 @@ def test_parquet_value_that_json_cannot_hold(tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": pa.array([b"\xff"])}), path)
     with pytest.raises(FileError, match=r"f\.parquet: Type is not JSON serializable: bytes"):
         list(read_events(path))
+
+
+def time_of(event: bytes) -> float:
+    """Return the time of an event as plain JSON tells it, infinite for none."""
+    try:
+        created = orjson.loads(event)["created"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return inf
+    return created if type(created) in {int, float} and created >= 0 else inf
+
+
+TIMES = [
+    b"5", b"0", b"-0.0", b"-1", b"1.5", b"1700000000.123456789", b"1e3", b"1e999", b"NaN", b"",
+    b"18446744073709551616", b"123456789012345678901234567890", b"true", b"null", b'"5"', b"[5]",
+    b'{"created":5}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
+def test_times_are_those_of_the_events(tmp_path: Path, suffix: str) -> None:
+    lines = [b"no JSON", b"[]", b"[5]", b"5", b"{}", b'"created"', b'{"Created":5}']
+    lines += [b'{"id":"c","created":%b,"n":[{"created":3}]}' % time for time in TIMES]
+    lines += [b'{"created":7,"created":%b}' % time for time in TIMES]
+    lines += [b'{"created":%b,"created":7}' % time for time in TIMES]
+    lines += [b'{"cre\\u0061ted":%b}' % time for time in TIMES]
+    lines += [b'{"created":7,"cre\\u0061ted":%b} ' % time for time in TIMES]
+    write_events(tmp_path / f"f{suffix}", lines)
+    times = list(read_times(tmp_path / f"f{suffix}"))
+    assert times == list(map(time_of, lines))
+    assert times.count(inf) < len(times) - 20
+
+
+def test_what_is_no_text_is_not_later_than_it_says(tmp_path: Path) -> None:
+    write_events(tmp_path / "f.jsonl", [b'{"created":5,"id":"\xff"}', b'\xff{"created":5}'])
+    assert list(read_times(tmp_path / "f.jsonl")) in ([5.0, inf], [inf, inf])
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([5.0, 1.5, -1.0, None, math.nan, math.inf, -math.inf, -0.0]),
+        pa.array([5, 0, -1, None], pa.int64()),
+        pa.array([5, 0, None], pa.uint8()),
+        pa.array([1.25, None], pa.float32()),
+        pa.array([True, False, None]),
+        pa.array(["5", None]),
+        pa.array([5.0, 1.5, 5.0]).dictionary_encode(),
+        pa.array([5, None], pa.timestamp("s")),
+        pa.array([{"created": 5.0}, None]),
+        pa.array([[5.0], None]),
+        pa.nulls(3),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_times_of_parquet_are_those_of_its_events(tmp_path: Path, column: pa.Array[Any]) -> None:
+    table = pa.table({"id": pa.array([str(n) for n in range(len(column))]), "created": column})
+    without = table.drop_columns("created")
+    twice = table.append_column("created", pa.array(np.arange(len(column), dtype=float)))
+    for number, written in enumerate((table, table.slice(0, 0), without, twice)):
+        path = tmp_path / f"{number}.parquet"
+        pq.write_table(written, path)
+        assert list(read_times(path)) == list(map(time_of, read_events(path)))
+
+
+def test_times_of_a_file_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match=r"none\.parquet: No such file"):
+        list(read_times(tmp_path / "none.parquet"))
+    (tmp_path / "f.parquet").write_bytes(b"PAR1 or not")
+    with pytest.raises(FileError, match=r"f\.parquet: "):
+        list(read_times(tmp_path / "f.parquet"))

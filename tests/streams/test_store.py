@@ -98,3 +98,18 @@ def test_many_commits_equal_a_dictionary(store: Store, seed: int) -> None:
         assert list(store.scan(ALL)) == sorted(expected.items())
         asked = [*keys, b"\x02", b"\x0200001"]
         assert store.get_many(asked) == [expected.get(key) for key in asked]
+
+
+def test_a_range_may_go_over_tables(store: Store) -> None:
+    """A key's first byte is its table to some stores, which is not to be seen from outside."""
+    keys = [bytes([table, n]) for table in (3, 1, 2) for n in (9, 5, 7)]
+    store.write(dict.fromkeys(keys, b"1"), [], 1)
+    store.write({b"\x02\x07": None, b"\x02\x06": b"2"}, [], 2)
+    store.write({b"\x02\x07": b"3"}, [KeyRange(b"\x01\x06", b"\x02\x06")], 3)
+    assert [key for key, _ in store.scan(KeyRange(b"\x01\x05", b"\x03\x07"))] == [
+        b"\x01\x05",
+        b"\x02\x06",
+        b"\x02\x07",
+        b"\x02\x09",
+        b"\x03\x05",
+    ]

@@ -1,0 +1,104 @@
+"""The first half of a backtest: from files to what the card stage makes of them.
+
+It knows no model and no label, so it may run ahead of the rest, as it does between two topics.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from agents.card import CardBatch
+from agents.memory import peak_rss_mb
+from agents.tasks import TaskStages
+from streams.frames import Frames, decode_frames
+from streams.state import TaskState
+from streams.store import MemoryStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agents.replay import Replay
+    from agents.settings import Settings
+    from streams.decoding import Rejected
+    from streams.intake import Events, Times
+
+
+class Counted(NamedTuple):
+    """What the card stage makes of a batch, for the merchant stage.
+
+    Attributes
+    ----------
+    times
+        f8[N], the events' times, Unix seconds, never decreasing.
+    merchants
+        N keys.
+    frames
+        N frames.
+    """
+
+    times: Times
+    merchants: list[bytes]
+    frames: Frames
+
+    def part(self, start: int, stop: int) -> Self:
+        """Return the events from `start` up to `stop`."""
+        rows, keys, tails = self.frames
+        frames = Frames(rows[start:stop], keys[start:stop], tails[start:stop])
+        return type(self)(self.times[start:stop], self.merchants[start:stop], frames)
+
+
+class Cards:
+    """The card stage of a backtest, with its state.
+
+    Parameters
+    ----------
+    settings
+        As for a worker.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._max_batch = settings.max_batch
+        self._state = TaskState(MemoryStore())
+        self._stage = TaskStages(self._state, settings).card
+
+    def count(self, events: Events) -> Iterator[Counted]:
+        """Count batch by batch; no event may be older than those of an earlier call."""
+        for start in range(0, len(events), self._max_batch):
+            batch = events.part(start, start + self._max_batch)
+            cards, merchants, tails = batch.lists
+            frames = self._stage.process(CardBatch(batch.rows, cards, merchants, tails))
+            self._state.commit(0)
+            yield Counted(batch.times, merchants, decode_frames(frames))
+
+
+class Read(NamedTuple):
+    """What comes next of files: of `agents.replay.Part`, with the events counted.
+
+    Attributes
+    ----------
+    counted
+        Batches of events.
+    rejected, inputs
+        As for `Part`.
+    peak_rss_mb
+        Most memory that the process which reads has had by now, MB.
+    """
+
+    counted: list[Counted]
+    rejected: list[Rejected]
+    inputs: int
+    peak_rss_mb: float
+
+
+def read(replay: Replay, settings: Settings) -> Iterator[Read]:
+    """Read and count the events of a replay that has been surveyed.
+
+    Raises
+    ------
+    FileError
+        As `Replay.parts`.
+    """
+    cards = Cards(settings)
+    for part in replay.parts():
+        counted = list(cards.count(part.events))
+        yield Read(counted, part.rejected, part.inputs, peak_rss_mb())
