@@ -77,7 +77,8 @@ class CardStage:
             features,
             evicted,
         )
-        self._remember(evicted[:count])
+        if count:
+            self._remember(evicted[:count])
         self._forget(batch.rows)
         return encode_frames(batch.rows, features, batch.cards, batch.tails)
 
@@ -102,16 +103,16 @@ class CardStage:
         overflow_until = self.cache.records["overflow_until"][slots]
         overflowed = overflow_until >= np.maximum(clocks, events["created"])
         asked = np.flatnonzero((events["kind"] == CHARGE) & overflowed)
-        charges = _as_keys(events["charge"][asked])
-        stored = self._charged.find(
-            charges, (clocks[asked] - window_s).tolist(), clocks[asked].tolist()
-        )
-        for place, values in zip(asked.tolist(), stored, strict=True):
-            if not values:
-                continue
-            seen = np.frombuffer(b"".join(values), SEEN)
-            same = np.abs(seen["created"] - events["created"][place]) <= window_s
-            until[place] = seen["came"][same].max(initial=-np.inf) + window_s
+        if len(asked):
+            stored = self._charged.find(
+                _as_keys(events["charge"][asked]),
+                (clocks[asked] - window_s).tolist(),
+                clocks[asked].tolist(),
+            )
+            for place, values in zip(asked.tolist(), stored, strict=True):
+                seen = np.frombuffer(b"".join(values), SEEN)
+                same = np.abs(seen["created"] - events["created"][place]) <= window_s
+                until[place] = seen["came"][same].max(initial=-np.inf) + window_s
         for i in np.flatnonzero(events["kind"] != CHARGE):
             if self._is_repeated_dispute(events[i]):
                 until[i] = np.inf
