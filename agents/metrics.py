@@ -38,6 +38,8 @@ STATE_BYTES = Gauge("chargewatch_state_bytes", "Size of the local databases on d
 MODEL = Info("chargewatch_model", "The model that scores")
 MODEL_AGE_SECONDS = Gauge("chargewatch_model_age_seconds", "Time since its snapshot came")
 
+_SCORED_AS = [SCORED.labels(action) for action in ACTIONS]
+
 LATENCY_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 5.0, 30.0)
 
 
@@ -158,11 +160,13 @@ def show_model(version: str, age_s: float) -> None:
 
 def count_output(output: MerchantOutput) -> None:
     """Count what the merchant stage gave."""
-    for code, count in enumerate(np.bincount(output.actions, minlength=len(ACTIONS)).tolist()):
-        SCORED.labels(ACTIONS[code]).inc(count)
-    positives = int(output.examples["label"].sum())
-    EXAMPLES.labels("fraud").inc(positives)
-    EXAMPLES.labels("good").inc(len(output.examples) - positives)
+    for code, count in enumerate(np.bincount(output.actions).tolist()):
+        if count:
+            _SCORED_AS[code].inc(count)
+    if len(output.examples):
+        positives = int(output.examples["label"].sum())
+        EXAMPLES.labels("fraud").inc(positives)
+        EXAMPLES.labels("good").inc(len(output.examples) - positives)
     for shift in output.shifts:
         DRIFT.labels(shift.signal.name).inc()
 

@@ -133,15 +133,16 @@ class Pipeline:
                 self.model.shadow,
             )
             scored.extend(zip(output.keys, output.scored, strict=True))
-            examples = encode_examples(output.examples)
-            self.producer.send(self.topics.examples, [(None, example) for example in examples])
+            if len(output.examples):
+                examples = encode_examples(output.examples)
+                self.producer.send(self.topics.examples, [(None, example) for example in examples])
             self.reject(output.rejected)
             self._send_drifts(shift.event(task.number) for shift in output.shifts)
             metrics.count_output(output)
             rows = events.rows["event"]
-            charges = rows[rows["kind"] == CHARGE]
-            self._latencies.add(charges["published"])
-            offsets.append(charges["offset"])
+            charges = np.flatnonzero(rows["kind"] == CHARGE)
+            self._latencies.add(rows["published"][charges])
+            offsets.append(rows["offset"][charges])
         order = np.argsort(np.concatenate(offsets), kind="stable").tolist()
         self.producer.send(self.topics.scored, [scored[i] for i in order])
 
