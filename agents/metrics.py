@@ -44,9 +44,17 @@ LATENCY_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0,
 
 
 class Latencies(Collector):
-    """How long charges took from the log of `charges` to the commit of their scored event.
+    """How long charges took from the log of `charges` until their scored event could be seen.
 
-    A histogram that takes whole batches, and a batch only counts once it is committed.
+    A histogram that takes whole batches. A batch only counts once it is committed, unless its
+    scored events are seen at once.
+
+    Parameters
+    ----------
+    registry
+        Where it is collected.
+    is_seen_at_once
+        Whether scored events are seen before they are committed.
 
     Attributes
     ----------
@@ -64,7 +72,10 @@ class Latencies(Collector):
     [('1.0', 2), ('5.0', 2), ('30.0', 2), ('+Inf', 2)]
     """
 
-    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+    def __init__(
+        self, registry: CollectorRegistry = REGISTRY, *, is_seen_at_once: bool = False
+    ) -> None:
+        self._is_seen_at_once = is_seen_at_once
         self._counts = np.zeros(len(LATENCY_BUCKETS_S) + 1, np.int64)
         self._sum_s = 0.0
         self._waiting: list[npt.NDArray[np.float64]] = []
@@ -73,8 +84,11 @@ class Latencies(Collector):
         registry.register(self)
 
     def add(self, published: npt.NDArray[np.float64]) -> None:
-        """Add charges, by when the broker had them, Unix seconds."""
-        self._waiting.append(published)
+        """Add charges that are scored now, by when the broker had them, Unix seconds."""
+        if self._is_seen_at_once:
+            self._count(published, time())
+        else:
+            self._waiting.append(published)
 
     def seal(self) -> None:
         """Let what was added be in the commit that begins."""
@@ -83,13 +97,15 @@ class Latencies(Collector):
     def count(self, now: float) -> None:
         """Count what was sealed as committed now."""
         if self._sealed:
-            published = np.concatenate(self._sealed)
-            self.newest = max(self.newest, float(published.max(initial=0.0)))
-            seconds = np.maximum(now - published, 0.0)
-            places = np.searchsorted(LATENCY_BUCKETS_S, seconds)
-            self._counts += np.bincount(places, minlength=len(self._counts))
-            self._sum_s += float(seconds.sum())
+            self._count(np.concatenate(self._sealed), now)
         self._sealed = []
+
+    def _count(self, published: npt.NDArray[np.float64], now: float) -> None:
+        self.newest = max(self.newest, float(published.max(initial=0.0)))
+        seconds = np.maximum(now - published, 0.0)
+        places = np.searchsorted(LATENCY_BUCKETS_S, seconds)
+        self._counts += np.bincount(places, minlength=len(self._counts))
+        self._sum_s += float(seconds.sum())
 
     def forget(self) -> None:
         """Forget what does not count yet: it comes again."""
@@ -100,7 +116,7 @@ class Latencies(Collector):
         bounds = [*map(str, LATENCY_BUCKETS_S), "+Inf"]
         yield HistogramMetricFamily(
             "chargewatch_end_to_end_seconds",
-            "From a charge in the log of its topic to its scored event being committed",
+            "From a charge in the log of its topic until its scored event can be seen",
             buckets=list(zip(bounds, np.cumsum(self._counts).tolist(), strict=True)),
             sum_value=self._sum_s,
         )

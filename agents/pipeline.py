@@ -68,16 +68,17 @@ class Pipeline:
         clients = clients or Clients(client_config(settings.bootstrap_servers, os.environ))
         self.patience = clients.patience
         application_id = f"{settings.topic_prefix}{settings.application_id}"
-        exactly_once = settings.processing_guarantee == "exactly_once"
-        transactional_id = f"{application_id}-{settings.worker_id}" if exactly_once else None
+        transactional_id = (
+            f"{application_id}-{settings.worker_id}" if settings.is_exactly_once else None
+        )
         self.topics = Topics(settings.topic_prefix)
-        self._latencies = metrics.Latencies()
+        self._latencies = metrics.Latencies(is_seen_at_once=not settings.is_exactly_once)
         self.producer = OutputProducer(clients, transactional_id, settings.session_timeout_ms)
         self.engine = Engine(
             EngineSettings(
                 application_id=application_id,
                 instance_id=settings.instance_id,
-                exactly_once=exactly_once,
+                exactly_once=settings.is_exactly_once,
                 session_timeout_ms=settings.session_timeout_ms,
                 standby_replicas=settings.standby_replicas,
                 max_batch=settings.max_batch,

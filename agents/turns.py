@@ -162,7 +162,7 @@ class Turns(Service):
         """Tell how long to wait for more before the commit, seconds."""
         if not self._has_sent:
             return _IDLE_POLL_S
-        due_at = self._committed_at + self._settings.commit_interval_ms / 1e3
+        due_at = self._committed_at + self._settings.commit_interval_s
         return max(0.0, due_at - monotonic())
 
     async def _hand(self, channel: Any, pipeline: Pipeline, work: Any) -> None:

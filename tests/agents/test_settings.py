@@ -154,3 +154,18 @@ def test_a_list_in_a_variable_has_commas(text: str, tmp_path: Path) -> None:
     file.write_text("challengers = [1]\n")
     with pytest.raises(SettingsError, match="challengers: expected kinds of models with commas"):
         load_settings({}, {}, file)
+
+
+@pytest.mark.parametrize(
+    ("given", "interval_s"),
+    [
+        ({}, 0.02),
+        ({"processing_guarantee": "at_least_once"}, 0.2),
+        ({"processing_guarantee": "at_least_once", "commit_interval_ms": 7}, 0.007),
+        ({"commit_interval_ms": 10_000}, 10.0),
+    ],
+)
+def test_commits_wait_as_the_guarantee_suggests_or_as_told(
+    given: dict[str, object], interval_s: float
+) -> None:
+    assert load_settings(given, {}).commit_interval_s == interval_s
