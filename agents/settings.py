@@ -22,7 +22,7 @@ KAFKA_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 _PREFIX = "CHARGEWATCH_"
 _COSTS = "costs"
 
-_EXACTLY_ONCE_MS, _AT_LEAST_ONCE_MS = 20, 200
+_EXACTLY_ONCE_MS, _AT_LEAST_ONCE_MS = 20, 100
 """Between two commits, where it is not set; measured, see ARCHITECTURE.md."""
 
 _NAME = "[A-Za-z0-9._-]"
@@ -86,7 +86,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(
             ge=0,
             le=10_000,
-            description="longest time between two commits; 0 for 20 exactly once, and 200 at least "
+            description="longest time between two commits; 0 for 20 exactly once, and 100 at least "
             "once, where nothing waits for them",
         ),
     ] = 0

@@ -160,7 +160,7 @@ def test_a_list_in_a_variable_has_commas(text: str, tmp_path: Path) -> None:
     ("given", "interval_s"),
     [
         ({}, 0.02),
-        ({"processing_guarantee": "at_least_once"}, 0.2),
+        ({"processing_guarantee": "at_least_once"}, 0.1),
         ({"processing_guarantee": "at_least_once", "commit_interval_ms": 7}, 0.007),
         ({"commit_interval_ms": 10_000}, 10.0),
     ],
