@@ -201,8 +201,10 @@ def _zstd_chunks(stream: IO[bytes]) -> Iterator[bytes]:
 
 
 def _gzipped(stream: IO[bytes]) -> IO[bytes]:
-    # Without name and time, so that the same events make the same file.
-    return cast("IO[bytes]", gzip.GzipFile(filename="", fileobj=stream, mode="wb", mtime=0))
+    # Without name and time, so that the same events make the same file. Of a backtest's 450 MB the
+    # highest level, which is the default, makes 41 MB in place of 55, in six times the time.
+    file = gzip.GzipFile(filename="", fileobj=stream, mode="wb", mtime=0, compresslevel=3)
+    return cast("IO[bytes]", file)
 
 
 def _zstd(stream: IO[bytes]) -> IO[bytes]:
