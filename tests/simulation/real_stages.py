@@ -43,7 +43,11 @@ SETTINGS = Settings(
 @contextmanager
 def separate_metrics() -> Iterator[None]:
     """Let each worker register its latencies for itself: a real process has but one worker."""
-    with patch.object(metrics, "Latencies", lambda: Latencies(CollectorRegistry())):
+
+    def registered_apart(**settings: bool) -> Latencies:
+        return Latencies(CollectorRegistry(), **settings)
+
+    with patch.object(metrics, "Latencies", registered_apart):
         yield
 
 
