@@ -102,9 +102,10 @@ def test_batches_make_no_difference(
     assert len({orjson.loads(event)["model"] for event in whole}) > 10
 
 
-@pytest.mark.parametrize("every", [12, 500])
-@pytest.mark.parametrize("rate", [0.2, 1.0])
-@pytest.mark.parametrize("max_batch", [150, 4000])
+@pytest.mark.parametrize(
+    ("every", "rate", "max_batch"),
+    [(12, 0.2, 150), (12, 1.0, 4000), (500, 1.0, 150), (500, 0.2, 4000)],
+)
 def test_steps_over_many_intervals_give_what_one_for_each_gives(
     lines: Lines, tmp_path: Path, every: int, rate: float, max_batch: int
 ) -> None:
