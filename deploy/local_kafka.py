@@ -263,4 +263,5 @@ def _bind(holder: socket.socket) -> int:
         port = secrets.choice(PORTS)
         with suppress(OSError):
             holder.bind((HOST, port))
+            holder.listen()  # else the next one could be bound to the same
             return port

@@ -30,8 +30,13 @@ SHOWN = 40
 _SAMPLES_PER_S = 250
 _DAY_S = 86_400.0
 _NAME = re.compile(r"[:0-9].*")
-_WAITING = ("_worker futures/thread.py", "Condition.wait threading.py", "EpollSelector.select")
-"""Where threads of Python wait for work, which looks like work on a machine with much to do."""
+_WAITING = (
+    "_worker futures/thread.py",
+    "Condition.wait threading.py",
+    "EpollSelector.select",
+    "UnassignedTasks._run streams/unassigned.py",
+)
+"""Where threads of Python wait, for work or an answer, which looks like work on a busy machine."""
 
 
 @dataclass(frozen=True)

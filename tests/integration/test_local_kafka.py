@@ -103,6 +103,17 @@ def test_a_taken_port_is_left_for_another(monkeypatch: pytest.MonkeyPatch) -> No
             assert _listens(kafka.bootstrap_servers)
 
 
+def test_broker_and_controller_never_get_the_same_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as one, socket.socket() as other:
+        local_kafka._bind(one)
+        local_kafka._bind(other)
+        free = [one.getsockname()[1], other.getsockname()[1]]
+    monkeypatch.setattr(local_kafka, "PORTS", free)
+    for _ in range(20):
+        with socket.socket() as broker, socket.socket() as controller:
+            assert {local_kafka._bind(broker), local_kafka._bind(controller)} == set(free)
+
+
 def test_failure_shows_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(local_kafka.SETTINGS, "num.network.threads", "none")
     with pytest.raises(LocalKafkaError, match=r"num\.network\.threads"):
