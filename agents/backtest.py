@@ -104,13 +104,13 @@ class Backtest:
     def score(self, counted: Counted) -> Iterator[Step]:
         """Do as `run` with what the card stage has counted, in as few steps as one model allows."""
         ends = interval_ends(counted.times, MODEL_INTERVAL_S)
-        spans = Spans(counted, ends, self._state, self._horizon_s)
+        spans = Spans(counted, ends, self._state.due, self._horizon_s)
         start = 0
         while start < len(counted.times):
             self._settle_model(float(counted.times[start]))
             is_newest = self._scored_with is self.snapshot
             examples = self._snapshot_every - self._learner.offset % self._snapshot_every
-            end = spans.end_after(start, examples if is_newest else 0)
+            end = spans.end_after(start, examples if is_newest else 0, self._stage.waiting)
             yield self._step(counted.part(start, end))
             self._interval = counted.times[end - 1] // MODEL_INTERVAL_S
             start = end

@@ -102,6 +102,11 @@ class MerchantStage:
         self._drift = DriftMonitor(state.drift)
         self.reload()
 
+    @property
+    def waiting(self) -> int:
+        """How many disputes wait for their charge."""
+        return len(self._orphans)
+
     def process(
         self,
         merchants: Sequence[bytes],

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from agents.reading import Counted
     from streams.intake import Times
-    from streams.state import TaskState
+    from streams.state import Table
 
 _EXAMPLES_OF_A_FRAUD = 1 + CONTROLS
 
@@ -48,29 +48,28 @@ class Spans:
         Events, at least one, none of which is scored yet.
     ends
         Where the model may change; the last is the end of the events.
-    state
-        Tables of the task, with all that came before the events.
+    due
+        Table of what is due of all that came before the events.
     horizon_s
         Seconds after which an undisputed charge makes an example.
     """
 
     def __init__(
-        self, counted: Counted, ends: NDArray[np.int64], state: TaskState, horizon_s: float
+        self, counted: Counted, ends: NDArray[np.int64], due: Table, horizon_s: float
     ) -> None:
         events, matured_until = counted.frames.rows["event"], counted.times[ends - 1] - horizon_s
         frauds = np.cumsum(events["kind"] == FRAUD_DISPUTE)[ends - 1]
         of_silence = sum(
             np.searchsorted(created, matured_until)
             for created in (
-                due_before(state.due, float(matured_until[-1])),
+                due_before(due, float(matured_until[-1])),
                 counted.times[events["kind"] == CHARGE],
             )
         )
         self._ends = ends
         self._examples = _EXAMPLES_OF_A_FRAUD * frauds + of_silence
-        self._orphans = state.orphans
 
-    def end_after(self, start: int, before: int) -> int:
+    def end_after(self, start: int, before: int, waiting: int) -> int:
         """Return where a batch ends that begins at `start`.
 
         Parameters
@@ -79,10 +78,11 @@ class Spans:
             Position of its first event: 0 or where one before it ended.
         before
             All its examples but those after the last time at which the model may change are fewer.
+        waiting
+            Disputes that wait for their charge, and make examples when it comes.
         """
         first = int(np.searchsorted(self._ends, start, "right"))
         known = int(self._examples[first - 1]) if first else 0
-        # A dispute that waits since an earlier batch makes examples when its charge comes.
-        waiting = _EXAMPLES_OF_A_FRAUD * sum(1 for _ in self._orphans.scan(b"", b"\xff" * 25))
-        last = int(np.searchsorted(self._examples[first:], known + before - waiting)) + first
+        allowed = known + before - _EXAMPLES_OF_A_FRAUD * waiting
+        last = int(np.searchsorted(self._examples[first:], allowed)) + first
         return int(self._ends[min(last, len(self._ends) - 1)])

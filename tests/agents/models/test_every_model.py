@@ -399,12 +399,17 @@ def shares_of_fraud(truth: NDArray[np.float64], parts: int) -> list[NDArray[np.i
     return np.split(order, np.searchsorted(expected, np.arange(1, parts) / parts))
 
 
-@pytest.mark.parametrize(("seed", "rate"), [(0, 0.1), (1, 0.2)])
+@pytest.mark.parametrize(
+    ("kind", "seed", "rate"),
+    [
+        *((kind, 0, 0.1) for kind in KINDS),
+        # The stack takes longest, and both its parts are tried.
+        *((kind, 1, 0.2) for kind in KINDS if kind != stack.KIND),
+    ],
+)
 def test_probabilities_are_true_in_spite_of_thinning(
     kind: str, seed: int, rate: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if kind in {forest.KIND, stack.KIND} and seed:
-        pytest.skip("trees take half a minute more")
     monkeypatch.setattr(forest, "TREES", FEWER_TREES)
     charges, _ = gaussian_charges(seed, 200_000)
     fresh_charges, truth = gaussian_charges(100 + seed, 200_000)
