@@ -22,17 +22,23 @@ START = 1.7e9
 DAY_S = 86_400.0
 
 HORIZON_DAYS, ORPHAN_WAIT_DAYS = 4.0, 3.0
+RETENTION_DAYS = 200.0
+"""No charge may be forgotten in a run: the oracle forgets none."""
+
 SETTINGS = {
     "CHARGEWATCH_LABEL_HORIZON_DAYS": str(HORIZON_DAYS),
     "CHARGEWATCH_ORPHAN_WAIT_HOURS": str(24 * ORPHAN_WAIT_DAYS),
-    "CHARGEWATCH_DISPUTE_RETENTION_DAYS": "200",
+    "CHARGEWATCH_DISPUTE_RETENTION_DAYS": str(RETENTION_DAYS),
     "CHARGEWATCH_NEGATIVE_RATE": "1.0",
     "CHARGEWATCH_CHALLENGERS": "linear",
 }
 """Of the workers: every charge becomes an example, and soon."""
 
 SPAN_DAYS = 60.0
-"""Event time that a whole run covers, whatever its length: no charge is forgotten in it."""
+"""Event time that a run covers, whatever its length."""
+
+_OVERTIME = 0.1
+"""How fast event time goes, of its usual pace, in a run that takes longer than was planned."""
 
 DISORDER_S = 8 * 3600.0
 _FUTURE_S = 4e9
@@ -82,6 +88,7 @@ class Traffic:
         self._random = Random(seed)
         self.cards = [f"card_{n}" for n in range(max(20, size // 40))]
         self.merchants = [f"acct_{n}" for n in range(max(12, size // 120))]
+        self._size = size
         self._step_s = SPAN_DAYS * DAY_S / size
         self._now = START
         self._number = 0
@@ -100,6 +107,7 @@ class Traffic:
         They show what all that came before has left behind.
         """
         self._now += DAY_S * (HORIZON_DAYS + ORPHAN_WAIT_DAYS + 1)
+        assert self._now < START + RETENTION_DAYS * DAY_S, "a run so long that charges are forgotten"
         pairs = max(len(self.cards), len(self.merchants))
         last = []
         for n in range(pairs):
@@ -111,7 +119,8 @@ class Traffic:
         return last
 
     def _next(self) -> Sent:
-        self._now += self._random.uniform(0, 2 * self._step_s)
+        pace = 1.0 if self._number < self._size else _OVERTIME
+        self._now += self._random.uniform(0, 2 * pace * self._step_s)
         if self._planned and self._planned[0][0] <= self._now:
             return self._sent(self._dispute(heappop(self._planned)[2]))
         chance = self._random.random()
