@@ -219,8 +219,9 @@ class MerchantStage:
         self._decide(charges, answers, is_first, self._budget)
         if not is_first.all():
             self._repeat(charges, answers, np.flatnonzero(~is_first))
-        matured_until = times[is_first] - self._rules.horizon_s
-        self._labels.keep(charges[is_first], answers[is_first], matured_until)
+        first = np.flatnonzero(is_first)
+        matured_until = _of(first, times) - self._rules.horizon_s
+        self._labels.keep(_of(first, charges), _of(first, answers), matured_until)
         return answers
 
     def _score(self, charges: Rows, vectors: npt.NDArray[np.float32], scorer: Scorer) -> Rows:
@@ -259,9 +260,9 @@ class MerchantStage:
         return matured
 
 
-def _of(charges: Slots, events: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return the rows of the charges; nearly always all of them, and then nothing is copied."""
-    return events if len(charges) == len(events) else events[charges]
+def _of(places: Slots, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return some of the rows; nearly always all of them, and then nothing is copied."""
+    return rows if len(places) == len(rows) else rows[places]
 
 
 def _in_order(joined: Rows, matured: Rows) -> Rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,6 +27,9 @@ LEAST_LOG_ODDS = 0.2
 FLAG = "flag"
 """Unit of features that are 1 or 0. A text says what is so, hence a 0 has none."""
 
+
+_REMEMBERED = 4096
+"""Encoded reasons that are kept: most values are flags or small counts, and come again."""
 
 _VALUE = re.compile(r"\{value:(?P<form>[+.\d]*)(?P<kind>[f%])\}")
 
@@ -58,9 +62,8 @@ class Reasons:
     """
 
     def __init__(self, features: Sequence[Feature]) -> None:
-        words = [_words(feature) for feature in features]
-        self._words = [(each.template, each.is_shown) for each in words]
-        self._scales = np.array([each.scale for each in words])
+        self._words = [_words(feature) for feature in features]
+        self._encoded = lru_cache(_REMEMBERED)(self._encode)
         self._flags = np.array([feature.unit == FLAG for feature in features])
 
     def pick(
@@ -89,16 +92,16 @@ class Reasons:
         counts: NDArray[np.uint8],
     ) -> list[bytes]:
         """Encode what `pick` returned: a scored event's `reasons`, N arrays in JSON."""
-        chosen, values, shown = _values(vectors, columns, counts, self._scales)
-        words = [self._words[column] for column in chosen.tolist()]
-        reasons = [
-            template % ((value, text) if is_shown else value)
-            for (template, is_shown), value, text in zip(
-                words, values.tolist(), shown.tolist(), strict=True
-            )
-        ]
+        chosen, values = _values(vectors, columns, counts)
+        reasons = list(map(self._encoded, chosen.tolist(), values.tolist()))
         ends = accumulate(counts.tolist(), initial=0)
-        return [f"[{','.join(reasons[start:end])}]".encode() for start, end in pairwise(ends)]
+        return [b"[%b]" % b",".join(reasons[start:end]) for start, end in pairwise(ends)]
+
+    def _encode(self, column: int, value: float) -> bytes:
+        """Encode a reason."""
+        words = self._words[column]
+        shown = (value, value * words.scale) if words.is_shown else value
+        return (words.template % shown).encode()
 
 
 def _words(feature: Feature) -> _Words:
@@ -154,22 +157,17 @@ def _strongest(
 
 @compiled
 def _values(
-    vectors: NDArray[np.float32],
-    columns: NDArray[np.uint8],
-    counts: NDArray[np.uint8],
-    scales: NDArray[np.float64],
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the columns of all reasons row after row, their values, and what texts show."""
+    vectors: NDArray[np.float32], columns: NDArray[np.uint8], counts: NDArray[np.uint8]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the columns of all reasons row after row, and their values."""
     reasons = 0
     for row in range(len(counts)):
         reasons += counts[row]
-    chosen, values, shown = np.empty(reasons, np.int64), np.empty(reasons), np.empty(reasons)
+    chosen, values = np.empty(reasons, np.int64), np.empty(reasons)
     place = 0
     for row in range(len(counts)):
         for rank in range(counts[row]):
-            column = columns[row, rank]
-            chosen[place] = column
-            values[place] = vectors[row, column]
-            shown[place] = values[place] * scales[column]
+            chosen[place] = columns[row, rank]
+            values[place] = vectors[row, columns[row, rank]]
             place += 1
-    return chosen, values, shown
+    return chosen, values

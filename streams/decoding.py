@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 import numpy as np
 import orjson
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _SCORED_FIELDS = frozenset(Scored.__struct_fields__)
 
 
-class Input(NamedTuple):
+class Input(msgspec.Struct, frozen=True, gc=False):
     """One message of `charges` or `disputes` as it came."""
 
     key: bytes | None
@@ -137,10 +138,11 @@ def card_in(value: bytes) -> bytes | None:
 
 def reject(received: Input, error: InvalidEvent) -> Rejected:
     """Make the rejected copy of an input."""
+    origin = received.origin
     return Rejected(
         mask_key(received.key),
         mask_payload(received.value),
-        rejected_headers(error, *received.origin),
+        rejected_headers(error, origin.topic, origin.partition, origin.offset),
         error.reason,
     )
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from zlib import crc32
 
+import msgspec
 import numpy as np
 import orjson
 
@@ -60,7 +61,7 @@ class FrameError(OperationalError):
     """A message on an internal topic that this version did not write."""
 
 
-class Origin(NamedTuple):
+class Origin(msgspec.Struct, frozen=True, gc=False):
     """Where an input came from, for the headers of a rejected copy."""
 
     topic: str
@@ -144,7 +145,7 @@ def encode_dispute_tail(origin: Origin, key: bytes, value: bytes) -> bytes:
     >>> decode_dispute_tail(encode_dispute_tail(Origin("disputes", 3, 41), b"card_1", b"{}"))
     (Origin(topic='disputes', partition=3, offset=41), b'card_1', b'{}')
     """
-    head = orjson.dumps([*origin, len(key)])
+    head = orjson.dumps([origin.topic, origin.partition, origin.offset, len(key)])
     return head + b"\n" + key + value
 
 

@@ -178,11 +178,14 @@ def additive_contributions(
     cells: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Return what each feature adds to `additive_sums` against its mean."""
+    columns = rows.shape[1]
+    usual = np.empty(columns)
+    for j in range(columns):
+        usual[j] = _cell_sum(means[j], widths[j], cells[j])
     out = np.empty(rows.shape)
-    for j in range(rows.shape[1]):
-        usual = _cell_sum(means[j], widths[j], cells[j])
-        for i in range(len(rows)):
-            added = _cell_sum(rows[i, j], widths[j], cells[j]) - usual
+    for i in range(len(rows)):
+        for j in range(columns):
+            added = _cell_sum(rows[i, j], widths[j], cells[j]) - usual[j]
             out[i, j] = added + slopes[j] * _standardised(rows[i, j], means[j], variances[j])
     return out
 

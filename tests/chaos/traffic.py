@@ -107,7 +107,7 @@ class Traffic:
         They show what all that came before has left behind.
         """
         self._now += DAY_S * (HORIZON_DAYS + ORPHAN_WAIT_DAYS + 1)
-        assert self._now < START + RETENTION_DAYS * DAY_S, "a run so long that charges are forgotten"
+        assert self._now < START + RETENTION_DAYS * DAY_S, "charges are forgotten in so long a run"
         pairs = max(len(self.cards), len(self.merchants))
         last = []
         for n in range(pairs):
