@@ -148,7 +148,8 @@ class Verifier:
             if row["event"]["kind"] == 0:
                 number = orjson.loads(tail + b"}")["number"]
             else:
-                number = self._inputs[decode_dispute_tail(tail)[0]].number
+                origin, _, _ = decode_dispute_tail(tail)
+                number = self._inputs[origin.topic, origin.partition, origin.offset].number
             repeat = bool(row["event"]["duplicate"])
             features = row["card_features"].copy()
             frames.append(Frame(read.partition, read.offset, number, repeat, features))
