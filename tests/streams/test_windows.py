@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from streams.windows import (
     DAY_S,
     N_WINDOWS,
     SLOTS,
+    TILE_S,
     TOTAL_SLOTS,
     UINT32_MAX,
     WINDOWS,
@@ -21,6 +23,7 @@ from streams.windows import (
     add_to_windows,
     advance_maxima,
     advance_windows,
+    tile_of,
     window_totals,
 )
 
@@ -156,3 +159,12 @@ def test_maxima_are_those_of_the_window(w: int, charges: list[Added]) -> None:
             for start in (begin, begin - window.tile_s)
         )
         assert np.float32(low) <= largest <= np.float32(high)
+
+
+@pytest.mark.parametrize("tile_s", TILE_S)
+@given(st.floats(0.0, 1e11), st.integers(0, 1))
+def test_a_tile_is_that_of_the_exact_time(tile_s: float, time_s: float, before: int) -> None:
+    """Also that of the last float before a tile begins."""
+    start = float(time_s // tile_s * tile_s)
+    for time in (time_s, float(np.nextafter(start, 0.0)) if before else start):
+        assert tile_of(time, tile_s) == Fraction(time) // Fraction(tile_s)
