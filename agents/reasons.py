@@ -168,6 +168,6 @@ def _values(
     for row in range(len(counts)):
         for rank in range(counts[row]):
             chosen[place] = columns[row, rank]
-            values[place] = vectors[row, columns[row, rank]]
+            values[place] = vectors[row, columns[row, rank]] + 0.0  # no reason has a -0
             place += 1
     return chosen, values

@@ -9,7 +9,8 @@ from msgspec import NODEFAULT
 
 from agents.commands.options import describe
 from agents.decisions import Costs
-from agents.settings import COST_FIELDS, FIELDS, variable
+from agents.settings import COST_FIELDS, FIELDS
+from agents.settings_sources import variable
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- settings -->\n", "<!-- end of settings -->\n"

@@ -37,7 +37,8 @@ from agents.evaluation.wording import headlines
 from agents.memory import peak_rss_mb
 from agents.reading import read
 from agents.replay import Replay
-from agents.settings import Settings, SettingsError
+from agents.settings import Settings
+from agents.settings_sources import SettingsError
 from schemas.snapshot import Snapshot
 from streams.files import FileError, event_writer
 

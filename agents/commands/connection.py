@@ -4,7 +4,8 @@ import os
 
 from confluent_kafka import KafkaException
 
-from agents.settings import KAFKA_VARIABLE, Settings, SettingsError
+from agents.settings import Settings
+from agents.settings_sources import KAFKA_VARIABLE, SettingsError
 from streams.client import Admin, Config, client_config
 from streams.topics import TopicsError
 

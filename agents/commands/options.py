@@ -9,7 +9,8 @@ from typing import Any
 import click
 from msgspec import inspect as types
 
-from agents.settings import FIELDS, SettingsError, flag, load_settings, variable
+from agents.settings import FIELDS
+from agents.settings_sources import SettingsError, flag, load_settings, variable
 from deploy.local_kafka import LocalKafkaError
 from streams.client import ClientError
 from streams.errors import OperationalError

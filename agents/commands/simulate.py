@@ -13,7 +13,8 @@ from agents.commands.connection import connect
 from agents.commands.options import with_settings
 from agents.commands.publishing import counting, paced, publish_batches
 from agents.commands.times import Time
-from agents.settings import Settings, flag
+from agents.settings import Settings
+from agents.settings_sources import flag
 from streams.files import event_writer
 from streams.publisher import Event
 from streams.simulator import SimulatedEvent, Simulation

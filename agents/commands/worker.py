@@ -15,7 +15,8 @@ from agents.commands.options import with_settings
 from agents.logs import setup_logging
 from agents.models.registry import KINDS
 from agents.rehearsal import rehearse
-from agents.settings import Settings, SettingsError
+from agents.settings import Settings
+from agents.settings_sources import SettingsError
 from streams.topics import Topics, ensure_topics
 
 logger = logging.getLogger(__name__)

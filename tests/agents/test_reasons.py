@@ -82,3 +82,16 @@ def test_every_feature_can_be_a_reason_at_any_value(value: float) -> None:
         assert reason["feature"] == feature.name
         assert reason["value"] == pytest.approx(value, rel=1e-5)
         assert reason["text"] == feature.text.format(value=float(np.float32(value)))
+
+
+@pytest.mark.parametrize("zeros", [[0.0, -0.0], [-0.0, 0.0]])
+def test_a_zero_is_written_the_same_whichever_came_before(zeros: list[float]) -> None:
+    vectors = np.zeros((2, WIDTH), np.float32)
+    vectors[:, 0] = zeros
+    contributions = np.zeros((2, WIDTH))
+    contributions[:, 0] = 1.0
+    reasons = Reasons(FEATURES)
+    first, second = reasons.encode(vectors, *reasons.pick(vectors, contributions))
+    assert (
+        first == second == orjson.dumps([{"feature": "f0", "value": 0, "text": 'it is 0.0 "so"'}])
+    )

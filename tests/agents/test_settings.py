@@ -8,15 +8,8 @@ import pytest
 from msgspec import inspect as types
 
 from agents.decisions import Costs
-from agents.settings import (
-    COST_FIELDS,
-    FIELDS,
-    Settings,
-    SettingsError,
-    expected,
-    load_settings,
-    variable,
-)
+from agents.settings import COST_FIELDS, FIELDS, Settings
+from agents.settings_sources import SettingsError, expected, load_settings, variable
 
 
 @pytest.fixture(autouse=True)

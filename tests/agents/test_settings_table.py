@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from agents.settings import COST_FIELDS, FIELDS, load_settings
+from agents.settings import COST_FIELDS, FIELDS
+from agents.settings_sources import load_settings
 from agents.settings_table import README, with_table
 
 ROW = re.compile(r"^\| `([a-z_.]+)` \| `([A-Z_]+)` \| (.+?) \| (.+) \|$", re.MULTILINE)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from agents.decisions import Costs
 from agents.demo.worker import environment
-from agents.settings import Settings, load_settings
+from agents.settings import Settings
+from agents.settings_sources import load_settings
 
 
 def test_the_worker_has_all_the_settings_of_the_demo() -> None:
