@@ -6,7 +6,7 @@ BIN := .venv/bin
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
-WAITING := tests/integration tests/chaos
+WAITING := tests/integration tests/chaos/test_chaos.py
 
 .PHONY: help setup demo test test-computing test-waiting lint chaos schedules soak bench fuzz quality lock
 
@@ -21,7 +21,8 @@ demo: setup ## Run everything on this machine: Kafka, simulated charges, a worke
 test: lint ## Check style, types and layers, then run all tests on a real Kafka
 	@$(MAKE) --no-print-directory -j 2 test-computing test-waiting
 
-# What computes runs beside what waits for processes and brokers, and tells at its end.
+# What computes, and the rest, runs beside what waits most for processes and brokers, and tells at
+# its end: either takes about as long.
 test-computing:
 	@mkdir -p build
 	@$(BIN)/pytest $(WAITING:%=--ignore=%) > build/test-computing.log 2>&1; \
