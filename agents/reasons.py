@@ -27,7 +27,6 @@ LEAST_LOG_ODDS = 0.2
 FLAG = "flag"
 """Unit of features that are 1 or 0. A text says what is so, hence a 0 has none."""
 
-
 _REMEMBERED = 4096
 """Encoded reasons that are kept: most values are flags or small counts, and come again."""
 
@@ -63,7 +62,7 @@ class Reasons:
 
     def __init__(self, features: Sequence[Feature]) -> None:
         self._words = [_words(feature) for feature in features]
-        self._encoded = lru_cache(_REMEMBERED)(self._encode)
+        self._encode_one = lru_cache(_REMEMBERED)(self._encode_anew)
         self._flags = np.array([feature.unit == FLAG for feature in features])
 
     def pick(
@@ -93,11 +92,11 @@ class Reasons:
     ) -> list[bytes]:
         """Encode what `pick` returned: a scored event's `reasons`, N arrays in JSON."""
         chosen, values = _values(vectors, columns, counts)
-        reasons = list(map(self._encoded, chosen.tolist(), values.tolist()))
+        reasons = list(map(self._encode_one, chosen.tolist(), values.tolist()))
         ends = accumulate(counts.tolist(), initial=0)
         return [b"[%b]" % b",".join(reasons[start:end]) for start, end in pairwise(ends)]
 
-    def _encode(self, column: int, value: float) -> bytes:
+    def _encode_anew(self, column: int, value: float) -> bytes:
         """Encode a reason."""
         words = self._words[column]
         shown = (value, value * words.scale) if words.is_shown else value
