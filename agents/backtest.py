@@ -121,7 +121,7 @@ class Backtest:
         return self._learner.snapshot() if self._learner.offset > 0 else None
 
     def _step(self, batch: Counted) -> Step:
-        output = self._stage.process(batch.merchants, batch.frames, self._scorer, self._clock)
+        output = self._stage.process(batch.frames, self._scorer, self._clock)
         self._learn(output.examples)
         frames = batch.frames.rows
         rows = frames[frames["event"]["kind"] == CHARGE]

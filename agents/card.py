@@ -1,6 +1,5 @@
 """The card stage: events by card become frames with card features, keyed by merchant."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ from streams.card_features import EVICTED, update_cards
 from streams.card_record import CARD
 from streams.events import CHARGE, Rows
 from streams.features import CARD_FEATURES
-from streams.frames import encode_frames
+from streams.frames import FRAME, Frames
 from streams.records import RecordCache, Slots
 from streams.seen import SeenIds
 from streams.state import TaskState
@@ -25,9 +24,9 @@ class CardBatch:
     """Events of one task in the order they are to count: EVENT[N] and N keys and tails each."""
 
     rows: Rows
-    cards: Sequence[bytes]
-    merchants: Sequence[bytes]
-    tails: Sequence[bytes]
+    cards: list[bytes]
+    merchants: list[bytes]
+    tails: list[bytes]
 
 
 class CardStage:
@@ -62,7 +61,7 @@ class CardStage:
         self._dispute_retention_s = dispute_retention_s
         self._future_allowance_s = future_allowance_s
 
-    def process(self, batch: CardBatch) -> list[bytes]:
+    def process(self, batch: CardBatch) -> Frames:
         """Count a batch and return its frames, one an event, in the same order."""
         slots = self.cache.slots(batch.cards)
         seen_until = self._seen_until(batch.rows, slots)
@@ -80,7 +79,10 @@ class CardStage:
         if count:
             self._remember(evicted[:count])
         self._forget(batch.rows)
-        return encode_frames(batch.rows, features, batch.cards, batch.tails)
+        rows = np.empty(len(batch.rows), FRAME)
+        rows["event"] = batch.rows
+        rows["card_features"] = features
+        return Frames(rows, batch.merchants, batch.cards, batch.tails)
 
     def flush(self) -> None:
         """Put everything changed into the tables."""

@@ -109,7 +109,6 @@ class MerchantStage:
 
     def process(
         self,
-        merchants: Sequence[bytes],
         frames: Frames,
         scorer: Scorer,
         clock: Callable[[], float],
@@ -119,10 +118,8 @@ class MerchantStage:
 
         Parameters
         ----------
-        merchants
-            N keys of the frames.
         frames
-            N decoded frames, in the order they are to count.
+            N of them, in the order they are to count.
         scorer
             The model to score with.
         clock
@@ -135,7 +132,7 @@ class MerchantStage:
         before, now = self.stream_time, float(times[-1])
         self.stream_time = now
         disputed = self._disputes.find(events, times)
-        features = self._count(merchants, events, disputed)
+        features = self._count(frames.merchants, events, disputed)
 
         charges = np.flatnonzero(events["kind"] == CHARGE)
         rows = _of(charges, events)
@@ -155,7 +152,7 @@ class MerchantStage:
         )
         places = charges.tolist()
         return MerchantOutput(
-            keys=[frames.keys[place] for place in places],
+            keys=[frames.cards[place] for place in places],
             scored=encode_scored(
                 [frames.tails[place] for place in places],
                 answers,

@@ -107,14 +107,12 @@ class Pipeline:
 
     def count_cards(self, inputs: TaskEvents) -> None:
         """Run the card stage of each task; send the frames on in the order of event time."""
-        times, merchants, frames = [], list[bytes](), list[bytes]()
-        for task, events in inputs:
-            batch = CardBatch(events.rows, *events.lists)
-            frames.extend(_stages(task).card.process(batch))
-            merchants.extend(batch.merchants)
-            times.append(events.times)
-        order = np.argsort(np.concatenate(times), kind="stable").tolist()
-        self.engine.send_frames([merchants[i] for i in order], [frames[i] for i in order])
+        frames = [
+            _stages(task).card.process(CardBatch(events.rows, *events.lists))
+            for task, events in inputs
+        ]
+        times = np.concatenate([events.times for _, events in inputs])
+        self.engine.send_frames(Frames.joined(frames), times)
 
     def score(self, frames: TaskEvents) -> None:
         """Run the merchant stage of each task; send scored events and examples.
@@ -125,13 +123,8 @@ class Pipeline:
         scored: list[tuple[bytes | None, bytes | None]] = []
         offsets = []
         for task, events in frames:
-            merchants, keys, tails = events.lists
             output = _stages(task).merchant.process(
-                merchants,
-                Frames(events.rows, keys, tails),
-                self.model.scorer,
-                time,
-                self.model.shadow,
+                Frames(events.rows, *events.lists), self.model.scorer, time, self.model.shadow
             )
             scored.extend(zip(output.keys, output.scored, strict=True))
             if len(output.examples):

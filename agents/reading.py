@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from agents.card import CardBatch
 from agents.memory import peak_rss_mb
 from agents.tasks import TaskStages
-from streams.frames import Frames, decode_frames
 from streams.state import TaskState
 from streams.store import MemoryStore
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from agents.replay import Replay
     from agents.settings import Settings
     from streams.decoding import Rejected
+    from streams.frames import Frames
     from streams.intake import Events, Times
 
 
@@ -30,21 +30,16 @@ class Counted(NamedTuple):
     ----------
     times
         f8[N], the events' times, Unix seconds, never decreasing.
-    merchants
-        N keys.
     frames
         N frames.
     """
 
     times: Times
-    merchants: list[bytes]
     frames: Frames
 
     def part(self, start: int, stop: int) -> Self:
         """Return the events from `start` up to `stop`."""
-        rows, keys, tails = self.frames
-        frames = Frames(rows[start:stop], keys[start:stop], tails[start:stop])
-        return type(self)(self.times[start:stop], self.merchants[start:stop], frames)
+        return type(self)(self.times[start:stop], self.frames.part(start, stop))
 
 
 class Cards:
@@ -65,10 +60,9 @@ class Cards:
         """Count batch by batch; no event may be older than those of an earlier call."""
         for start in range(0, len(events), self._max_batch):
             batch = events.part(start, start + self._max_batch)
-            cards, merchants, tails = batch.lists
-            frames = self._stage.process(CardBatch(batch.rows, cards, merchants, tails))
+            frames = self._stage.process(CardBatch(batch.rows, *batch.lists))
             self._state.commit(0)
-            yield Counted(batch.times, merchants, decode_frames(frames))
+            yield Counted(batch.times, frames)
 
 
 class Read(NamedTuple):

@@ -8,13 +8,16 @@ A commit ends in a thread of its own while the next turns go on. Rebalances are 
 import logging
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from confluent_kafka import KafkaError, Message, TopicPartition
 
 from streams.clients import Attempt, Clients
 from streams.commits import Commits, Observer
 from streams.engine_settings import EngineSettings
 from streams.errors import OperationalError
+from streams.frames import Frames, encode_frames
 from streams.inputs import Inputs, Work
+from streams.intake import Times
 from streams.membership import Membership, TaskFactory
 from streams.partitioner import partitions_of
 from streams.patience import StoppedError
@@ -179,21 +182,30 @@ class Engine:
             logger.info("task %d: running", task.number)
         return self._inputs.take(list(self.tasks.values()), self._commits.frames_reach)
 
-    def send_frames(self, merchants: Sequence[bytes], frames: Sequence[bytes]) -> None:
-        """Send frames on to the merchant stage, and remember how far its partitions then reach."""
+    def send_frames(self, frames: Frames, times: Times) -> None:
+        """Send frames on to the merchant stage, and remember how far its partitions then reach.
+
+        Parameters
+        ----------
+        frames
+            N of them.
+        times
+            f8[N], by which they are sorted, Unix seconds.
+        """
         if not self._partitions:
             described = self._clients.patience.ask(
                 lambda: self._consumer.list_topics(self._topics.by_merchant, timeout=_ANSWER_S)
             )
             self._partitions = len(described.topics[self._topics.by_merchant].partitions)
-        batches: list[list[tuple[bytes, bytes]]] = [[] for _ in range(self._partitions)]
-        partitions = partitions_of(merchants, self._partitions)
-        for merchant, frame, partition in zip(merchants, frames, partitions, strict=True):
-            batches[partition].append((merchant, frame))
-        for partition, batch in enumerate(batches):
-            self._producer.send(
-                self._topics.by_merchant, batch, partition, self._commits.frames_sent
-            )
+        order = np.argsort(times, kind="stable")
+        partitions = partitions_of(frames.merchants, self._partitions)[order]
+        for partition in range(self._partitions):
+            places = order[partitions == partition]
+            if len(places):
+                messages = [(None, message) for message in encode_frames(frames.at(places))]
+                self._producer.send(
+                    self._topics.by_merchant, messages, partition, self._commits.frames_sent
+                )
 
     def commit(self) -> None:
         """Make everything since the last commit count; see `Commits.begin`.

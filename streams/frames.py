@@ -1,21 +1,25 @@
 """The binary forms on the internal topics: frames to the merchant stage, examples to the learner.
 
-A frame is a fixed part, read for a whole batch at once by numpy, and a tail that the merchant
-stage passes on without looking inside::
+A frame is an event with its card features: a row, and three strings. What one turn sends to a
+partition goes together, in columns, so that numpy reads the rows at once::
 
-    | layout | key_bytes | event row | card features | key | tail ...
-    |<------------- FRAME, fixed size -------------->|
+    | layout | count | FRAME[count] | SIZES[count] | merchant card tail, merchant card tail, ... |
 
 The tail of a charge is the first half of its scored event, encoded once by the card stage; the
 tail of a dispute is where it came from and its payload, for the case that it must be rejected.
+The merchant stage passes it on without looking inside.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from itertools import chain, pairwise
+from struct import Struct
+from typing import Self
 from zlib import crc32
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import orjson
 
 from streams.errors import OperationalError
@@ -23,14 +27,11 @@ from streams.events import EVENT, Rows
 from streams.feature import Feature
 from streams.features import CARD_FEATURES, FEATURES
 
-FRAME = np.dtype(
-    [
-        ("layout", "u2"),
-        ("key_bytes", "u2"),
-        ("event", EVENT),
-        ("card_features", "f4", (len(CARD_FEATURES),)),
-    ]
-)
+FRAME = np.dtype([("event", EVENT), ("card_features", "f4", (len(CARD_FEATURES),))])
+SIZES = np.dtype([("merchant", "u4"), ("card", "u4"), ("tail", "u4")])
+MESSAGE_BYTES = 64 * 1024
+"""Frames go together up to this size, before compression; a larger one goes alone."""
+
 EXAMPLE = np.dtype(
     [
         ("layout", "u2"),
@@ -53,12 +54,20 @@ def layout_of(dtype: np.dtype[np.void], features: Sequence[Feature]) -> int:
     return crc32(repr((dtype.descr, names)).encode()) & 0xFFFF
 
 
-FRAME_LAYOUT = layout_of(FRAME, CARD_FEATURES)
+FRAME_LAYOUT = layout_of(np.dtype([("frame", FRAME), ("sizes", SIZES)]), CARD_FEATURES)
 EXAMPLE_LAYOUT = layout_of(EXAMPLE, FEATURES)
+
+_HEAD = Struct("<HI")  # layout, count
 
 
 class FrameError(OperationalError):
     """A message on an internal topic that this version did not write."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "an internal message was written by another version: empty the internal topics or run "
+            "the version that wrote them"
+        )
 
 
 class Origin(msgspec.Struct, frozen=True, gc=False):
@@ -69,54 +78,107 @@ class Origin(msgspec.Struct, frozen=True, gc=False):
     offset: int
 
 
-class Frames(NamedTuple):
-    """A decoded batch.
+@dataclass(slots=True)
+class Frames:
+    """N frames.
 
     Attributes
     ----------
     rows
-        FRAME[N], a copy that may be changed.
-    keys
-        N keys: the card, UTF-8.
+        FRAME[N].
+    merchants, cards
+        N keys each, UTF-8.
     tails
         N tails.
     """
 
     rows: Rows
-    keys: list[bytes]
+    merchants: list[bytes]
+    cards: list[bytes]
     tails: list[bytes]
 
+    def __len__(self) -> int:
+        return len(self.rows)
 
-def encode_frames(
-    events: Rows, card_features: np.ndarray, keys: Sequence[bytes], tails: Sequence[bytes]
-) -> list[bytes]:
-    """Encode EVENT[N], f4[N, card features], N keys and N tails to N messages."""
-    rows = np.zeros(len(events), FRAME)
-    rows["layout"] = FRAME_LAYOUT
-    rows["key_bytes"] = [len(key) for key in keys]
-    rows["event"] = events
-    rows["card_features"] = card_features
-    size, raw = FRAME.itemsize, rows.tobytes()
-    return [
-        raw[i * size : (i + 1) * size] + key + tail
-        for i, (key, tail) in enumerate(zip(keys, tails, strict=True))
-    ]
+    def part(self, start: int, stop: int) -> Self:
+        """Return the frames from `start` up to `stop`."""
+        columns = (self.merchants, self.cards, self.tails)
+        return type(self)(self.rows[start:stop], *(column[start:stop] for column in columns))
+
+    def at(self, places: npt.NDArray[np.intp]) -> Self:
+        """Return the frames at i8[M] places, in their order."""
+        chosen = places.tolist()
+        columns = (self.merchants, self.cards, self.tails)
+        return type(self)(self.rows[places], *([column[i] for i in chosen] for column in columns))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Join frames one after the other."""
+        return cls(
+            np.concatenate([part.rows for part in parts]),
+            [key for part in parts for key in part.merchants],
+            [key for part in parts for key in part.cards],
+            [tail for part in parts for tail in part.tails],
+        )
 
 
-def decode_frames(values: Sequence[bytes]) -> Frames:
-    """Decode a batch of frames.
+def encode_frames(frames: Frames) -> list[bytes]:
+    """Encode frames to as few messages as their size allows, in the same order."""
+    sizes = np.empty(len(frames), SIZES)
+    sizes["merchant"] = [len(key) for key in frames.merchants]
+    sizes["card"] = [len(key) for key in frames.cards]
+    sizes["tail"] = [len(tail) for tail in frames.tails]
+    texts = list(zip(frames.merchants, frames.cards, frames.tails, strict=True))
+    messages = []
+    for start, stop in pairwise(_cuts(sizes)):
+        head = _HEAD.pack(FRAME_LAYOUT, stop - start)
+        rows = frames.rows[start:stop].tobytes()
+        of_texts = sizes[start:stop].tobytes()
+        messages.append(b"".join([head, rows, of_texts, *chain.from_iterable(texts[start:stop])]))
+    return messages
+
+
+def decode_frames(values: Sequence[bytes]) -> tuple[Frames, npt.NDArray[np.int64]]:
+    """Decode messages to their frames, which may be changed, and how many each has: i8[messages].
 
     Raises
     ------
     FrameError
-        When a frame is short or of another layout.
+        When a message is torn or of another layout.
     """
-    rows = _fixed_parts(values, FRAME, FRAME_LAYOUT)
-    size = FRAME.itemsize
-    ends = (rows["key_bytes"].astype(np.int64) + size).tolist()
-    keys = [value[size:end] for value, end in zip(values, ends, strict=True)]
-    tails = [value[end:] for value, end in zip(values, ends, strict=True)]
-    return Frames(rows, keys, tails)
+    counts, rows, sizes, texts = [], [], [], []
+    for value in values:
+        layout, count = _HEAD.unpack_from(value) if len(value) >= _HEAD.size else (0, 0)
+        sizes_at = _HEAD.size + count * FRAME.itemsize
+        texts_at = sizes_at + count * SIZES.itemsize
+        if layout != FRAME_LAYOUT or not count or len(value) < texts_at:
+            raise FrameError
+        counts.append(count)
+        rows.append(value[_HEAD.size : sizes_at])
+        sizes.append(value[sizes_at:texts_at])
+        texts.append(value[texts_at:])
+    ends = np.cumsum(np.frombuffer(b"".join(sizes), "u4"), dtype=np.int64)
+    frames = np.array(counts, np.int64)
+    if (ends[3 * np.cumsum(frames) - 1] != np.cumsum([len(text) for text in texts])).any():
+        raise FrameError
+    joined = b"".join(texts)
+    parts = [joined[start:end] for start, end in pairwise([0, *ends.tolist()])]
+    return (
+        Frames(np.frombuffer(bytearray().join(rows), FRAME), parts[0::3], parts[1::3], parts[2::3]),
+        frames,
+    )
+
+
+def _cuts(sizes: Rows) -> list[int]:
+    """Tell where each message begins, and where the last one ends."""
+    texts = sizes["merchant"] + sizes["card"] + sizes["tail"]
+    cuts, used = [0], 0
+    for place, size in enumerate((texts + FRAME.itemsize + SIZES.itemsize).tolist()):
+        if used and used + size > MESSAGE_BYTES:
+            cuts.append(place)
+            used = 0
+        used += size
+    return [*cuts, len(sizes)]
 
 
 def encode_examples(examples: Rows) -> list[bytes]:
@@ -134,7 +196,12 @@ def decode_examples(values: Sequence[bytes]) -> Rows:
     FrameError
         When an example is short or of another layout.
     """
-    return _fixed_parts(values, EXAMPLE, EXAMPLE_LAYOUT)
+    if any(len(value) != EXAMPLE.itemsize for value in values):
+        raise FrameError
+    rows = np.frombuffer(b"".join(values), EXAMPLE).copy()
+    if (rows["layout"] != EXAMPLE_LAYOUT).any():
+        raise FrameError
+    return rows
 
 
 def encode_dispute_tail(origin: Origin, key: bytes, value: bytes) -> bytes:
@@ -154,15 +221,3 @@ def decode_dispute_tail(tail: bytes) -> tuple[Origin, bytes, bytes]:
     head, _, rest = tail.partition(b"\n")
     topic, partition, offset, key_bytes = orjson.loads(head)
     return Origin(topic, partition, offset), rest[:key_bytes], rest[key_bytes:]
-
-
-def _fixed_parts(values: Sequence[bytes], dtype: np.dtype[np.void], layout: int) -> Rows:
-    size = dtype.itemsize
-    raw = b"".join([value[:size] for value in values])
-    rows = np.frombuffer(raw, dtype).copy() if len(raw) == size * len(values) else None
-    if rows is None or (rows["layout"] != layout).any():
-        raise FrameError(
-            "an internal message was written by another version: empty the internal topics or run "
-            "the version that wrote them"
-        )
-    return rows

@@ -129,11 +129,13 @@ class Inputs:
         values = [message.value() for message in messages]
         fetched = int(offsets[-1]) + 1
         if source == BY_MERCHANT:
-            frames = decode_frames(cast("list[bytes]", values))
-            merchants = [cast("bytes", message.key()) for message in messages]
-            lists = (merchants, frames.keys, frames.tails)
+            frames, counts = decode_frames(cast("list[bytes]", values))
+            # Those of a message are taken together, as a position is that of a message.
             created = frames.rows["event"]["created"]
-            buffer.add(created, frames.rows, lists, offsets, [], fetched)
+            newest = np.maximum.reduceat(created, np.cumsum(counts) - counts)
+            lists = (frames.merchants, frames.cards, frames.tails)
+            times, places = np.repeat(newest, counts), np.repeat(offsets, counts)
+            buffer.add(times, frames.rows, lists, places, [], fetched)
             return
         topic = self._topic_of[source]
         inputs = [

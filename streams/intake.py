@@ -134,11 +134,11 @@ class PartitionBuffer:
         Parameters
         ----------
         created
-            f8[N] event times, Unix seconds.
+            f8[N] event times, Unix seconds; events of one message have the same.
         rows, lists
             N events, as in `Events`.
         offsets
-            i8[N] offsets of the events.
+            i8[N] offsets of the events' messages.
         rejected
             Offsets and copies of what was no event.
         fetched
@@ -159,6 +159,7 @@ class PartitionBuffer:
         while self._chunks:
             events, offsets = self._chunks[0]
             count = int(np.searchsorted(events.times, until, "right"))
+            assert count in {0, len(events)} or offsets[count - 1] != offsets[count]
             if count:
                 taken.append(events.part(0, count))
             if count < len(events):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from streams.compiled import compiled
 
@@ -16,19 +17,18 @@ _M = 0x5BD1E995
 _MASK = 0xFFFFFFFF
 
 
-def partitions_of(keys: Sequence[bytes], count: int) -> list[int]:
+def partitions_of(keys: Sequence[bytes], count: int) -> npt.NDArray[np.int64]:
     """Return the partition of each key among `count`, as Java's default partitioner has it.
 
     Examples
     --------
     >>> partitions_of([b"card_1", b"card_2", b"card_1"], 4)
-    [3, 0, 3]
+    array([3, 0, 3])
     """
     ends = np.cumsum(np.array([len(key) for key in keys], np.int64))
     hashes = np.empty(len(keys), np.int64)
     _murmur2(np.frombuffer(b"".join(keys), np.uint8), ends, hashes)
-    partitions: list[int] = ((hashes & 0x7FFFFFFF) % count).tolist()
-    return partitions
+    return (hashes & 0x7FFFFFFF) % count
 
 
 @compiled

@@ -16,7 +16,7 @@ from schemas.charge import Charge
 from streams.decoding import Decoded, Input, Rejected, decode_charges, decode_disputes
 from streams.events import EVENT, Rows
 from streams.features import FEATURES
-from streams.frames import EXAMPLE, Origin, decode_frames
+from streams.frames import EXAMPLE, Origin
 from streams.store import KeyRange, MemoryStore
 
 if TYPE_CHECKING:
@@ -166,16 +166,16 @@ class Run:
 
     def process(self, batch: CardBatch) -> None:
         """Process a decoded batch."""
-        self.answer(batch.merchants, self.count(batch))
+        self.answer(self.count(batch))
 
     def count(self, batch: CardBatch) -> Frames:
         """Run the card stage alone."""
-        return decode_frames(self._stages.card.process(batch))
+        return self._stages.card.process(batch)
 
-    def answer(self, merchants: Sequence[bytes], frames: Frames) -> None:
+    def answer(self, frames: Frames) -> None:
         """Run the merchant stage alone."""
         scorer = Recording(self.scorer)
-        output = self._stages.merchant.process(merchants, frames, scorer, lambda: SCORED_AT)
+        output = self._stages.merchant.process(frames, scorer, lambda: SCORED_AT)
         self.outputs.keys.extend(output.keys)
         self.outputs.scored.extend(output.scored)
         self.outputs.vectors.extend(row.tobytes() for row in scorer.vectors)

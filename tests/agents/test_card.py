@@ -11,12 +11,12 @@ import pytest
 from agents.card import CardStage
 from streams.card_record import CARD, LATEST_CHARGES
 from streams.features import CARD_FEATURES
-from streams.frames import Frames, decode_frames
 from streams.state import DISPUTED, SEEN, TaskState
 from streams.store import KeyRange, MemoryStore
 from tests.agents.stages import DAY, HOUR, START, charge, decode, dispute
 
 if TYPE_CHECKING:
+    from streams.frames import Frames
     from tests.agents.stages import Message
 
 NAMES = [feature.name for feature in CARD_FEATURES]
@@ -42,7 +42,7 @@ class Cards:
         self._stage = CardStage(self._state, *self._settings)
 
     def feed(self, *messages: Message) -> Frames:
-        return decode_frames(self._stage.process(decode(messages)))
+        return self._stage.process(decode(messages))
 
     def repeats(self, *messages: Message) -> list[bool]:
         return [bool(flag) for flag in self.feed(*messages).rows["event"]["duplicate"]]
@@ -72,7 +72,7 @@ def test_a_frame_carries_its_event_in_order_with_key_and_tail() -> None:
     expected = batch.rows.copy()
     frames = Cards().feed(*messages)
     assert frames.rows["event"].tobytes() == expected.tobytes()
-    assert frames.keys == [b"card_2", b"card_2", b"card_1"]
+    assert frames.cards == [b"card_2", b"card_2", b"card_1"]
     assert frames.tails == batch.tails
     assert b'"order_number":7' in frames.tails[0]
     assert not frames.rows["card_features"][1].any()

@@ -52,7 +52,7 @@ def scored(stream: list[Message], shadow: Mapping[str, Scorer]) -> list[dict[str
     run = Run()
     batch = decode(stream)
     output = run._stages.merchant.process(
-        batch.merchants, run.count(batch), PriorScorer(FEATURES), lambda: SCORED_AT, shadow
+        run.count(batch), PriorScorer(FEATURES), lambda: SCORED_AT, shadow
     )
     return [json.loads(event) for event in output.scored]
 

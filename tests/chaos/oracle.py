@@ -50,11 +50,12 @@ class Input(NamedTuple):
 class Frame(NamedTuple):
     """An input on its way to the merchant stage, at its place in the log.
 
-    `card_features` are zero for a dispute.
+    `place` is the offset of its message and the place in that; `card_features` are zero for a
+    dispute.
     """
 
     partition: int
-    offset: int
+    place: tuple[int, int]
     number: int
     is_repeat: bool
     card_features: Vector
@@ -100,7 +101,7 @@ def expect(inputs: Iterable[Input], frames: Sequence[Frame]) -> Expected:
     for frame in frames:
         partitions[frame.partition].append(frame)
     for log in partitions.values():
-        log.sort(key=lambda frame: frame.offset)
+        log.sort(key=lambda frame: frame.place)
         _expect_merchants([by_number[frame.number].sent for frame in log], oracle, expected)
         _expect_labels([by_number[frame.number].sent for frame in log], expected)
     return expected
@@ -168,7 +169,7 @@ def _seen_before(
     frame, charge = frame_of[sent.number], sent.event
     assert isinstance(charge, Charge)
     same_log = [
-        (place, frame_of[dispute.number].offset < frame.offset)
+        (place, frame_of[dispute.number].place < frame.place)
         for place, dispute in enumerate(waiting)
         if frame_of[dispute.number].partition == frame.partition
     ]

@@ -143,16 +143,16 @@ class Verifier:
     def _frames(self) -> list[Frame]:
         frames = []
         for read in self._logs.committed(self._topics.by_merchant):
-            decoded = decode_frames([read.value or b""])
-            row, tail = decoded.rows[0], decoded.tails[0]
-            if row["event"]["kind"] == 0:
-                number = orjson.loads(tail + b"}")["number"]
-            else:
-                origin, _, _ = decode_dispute_tail(tail)
-                number = self._inputs[origin.topic, origin.partition, origin.offset].number
-            repeat = bool(row["event"]["duplicate"])
-            features = row["card_features"].copy()
-            frames.append(Frame(read.partition, read.offset, number, repeat, features))
+            decoded, _ = decode_frames([read.value or b""])
+            for i, (row, tail) in enumerate(zip(decoded.rows, decoded.tails, strict=True)):
+                if row["event"]["kind"] == 0:
+                    number = orjson.loads(tail + b"}")["number"]
+                else:
+                    origin, _, _ = decode_dispute_tail(tail)
+                    number = self._inputs[origin.topic, origin.partition, origin.offset].number
+                place, repeat = (read.offset, i), bool(row["event"]["duplicate"])
+                features = row["card_features"].copy()
+                frames.append(Frame(read.partition, place, number, repeat, features))
         return frames
 
     def _check_frames(self, frames: Iterable[Frame], expected: Expected) -> None:

@@ -15,7 +15,7 @@ from xxhash import xxh3_64_intdigest
 from streams.engine import Engine
 from streams.events import CHARGE
 from streams.features import CARD_FEATURES
-from streams.frames import decode_dispute_tail, encode_frames
+from streams.frames import FRAME, Frames, decode_dispute_tail
 from streams.membership import TaskFactory
 from streams.producer import OutputProducer
 from streams.state import TaskState
@@ -148,8 +148,7 @@ class CountingPipeline:
         self.engine.close()
 
     def _card_stage(self, work: Work) -> None:
-        merchants: list[bytes] = []
-        frames: list[bytes] = []
+        frames: list[Frames] = []
         for task, events in work.inputs:
             cards, shops, tails = events.lists
             counts = [
@@ -158,10 +157,12 @@ class CountingPipeline:
             ]
             features = np.zeros((len(events), len(CARD_FEATURES)), np.float32)
             features[:, 0] = counts
-            merchants += shops
-            frames += encode_frames(events.rows, features, cards, tails)
+            rows = np.empty(len(events), FRAME)
+            rows["event"], rows["card_features"] = events.rows, features
+            frames.append(Frames(rows, shops, cards, tails))
         if frames:
-            self.engine.send_frames(merchants, frames)
+            times = np.concatenate([events.times for _, events in work.inputs])
+            self.engine.send_frames(Frames.joined(frames), times)
 
     def _merchant_stage(self, work: Work) -> None:
         for task, events in work.frames:

@@ -63,14 +63,10 @@ class RealChecks(Checks):
             decoded = decode(_inputs(topic, number, self._log(topic, number)), _LATEST)
             if len(decoded.rows):
                 stages.card.process(_batch(decoded))
-        frames = self._log(self.topics.by_merchant, number)
-        if frames:
-            output = stages.merchant.process(
-                [frame.key or b"" for frame in frames],
-                decode_frames([frame.value or b"" for frame in frames]),
-                PriorScorer(FEATURES),
-                lambda: 0.0,
-            )
+        messages = self._log(self.topics.by_merchant, number)
+        if messages:
+            sent, _ = decode_frames([message.value or b"" for message in messages])
+            output = stages.merchant.process(sent, PriorScorer(FEATURES), lambda: 0.0)
             scored += output.scored
             examples += encode_examples(output.examples)
         stages.flush()

@@ -213,7 +213,7 @@ PLANTS = (
     Plant(offsets_are_sent_by_nobody_in_particular, 50, (ZOMBIE,)),
     Plant(offsets_are_asked_for_while_a_commit_is_under_way, 50, (HALF_COMMITTED,)),
     Plant(a_store_ahead_of_its_changelog_is_trusted, 300),
-    Plant(a_restore_ends_at_what_is_visible, 800),
+    Plant(a_restore_ends_at_what_is_visible, 100, (HALF_COMMITTED,)),
     Plant(a_commit_without_an_answer_is_undone, 50, (TWIN,)),
     Plant(a_lost_task_goes_on, 50, (ZOMBIE,)),
 )

@@ -8,10 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.events import EVENT
-from streams.features import CARD_FEATURES, FEATURES
+from streams.features import FEATURES
 from streams.frames import (
     EXAMPLE,
+    FRAME,
+    MESSAGE_BYTES,
     FrameError,
+    Frames,
     Origin,
     decode_dispute_tail,
     decode_examples,
@@ -32,20 +35,55 @@ def random_rows(dtype: np.dtype[np.void], count: int, seed: int) -> np.ndarray:
     return rows
 
 
-@settings(deadline=None)
-@given(parts=st.lists(st.tuples(binary, binary), max_size=20), seed=st.integers(0, 2**32))
-def test_frames_come_back(parts: list[tuple[bytes, bytes]], seed: int) -> None:
-    events = random_rows(EVENT, len(parts), seed)
-    features = np.random.default_rng(seed).normal(size=(len(parts), len(CARD_FEATURES)))
-    keys, tails = [key for key, _ in parts], [tail for _, tail in parts]
-    values = encode_frames(events, features.astype(np.float32), keys, tails)
-    frames = decode_frames(values)
-    assert (frames.keys, frames.tails) == (keys, tails)
+def random_frames(texts: list[tuple[bytes, bytes, bytes]], seed: int) -> Frames:
+    columns = ([text[i] for text in texts] for i in range(3))
+    return Frames(random_rows(FRAME, len(texts), seed), *columns)
+
+
+def assert_same(found: Frames, wanted: Frames) -> None:
+    assert (found.merchants, found.cards, found.tails) == (
+        wanted.merchants, wanted.cards, wanted.tails,
+    )  # fmt: skip
     for name in EVENT.names or ():
-        assert frames.rows["event"][name].tobytes() == events[name].tobytes()
-    np.testing.assert_array_equal(frames.rows["card_features"], features.astype(np.float32))
-    frames.rows["event"]["duplicate"] = 1  # a copy that may be changed
-    assert decode_frames(values).rows["event"]["duplicate"].tolist() == events["duplicate"].tolist()
+        assert found.rows["event"][name].tobytes() == wanted.rows["event"][name].tobytes()
+    assert found.rows["card_features"].tobytes() == wanted.rows["card_features"].tobytes()
+
+
+@settings(deadline=None)
+@given(
+    batches=st.lists(st.lists(st.tuples(binary, binary, binary), max_size=20), max_size=4),
+    seed=st.integers(0, 2**32),
+)
+def test_frames_come_back(batches: list[list[tuple[bytes, bytes, bytes]]], seed: int) -> None:
+    """Whatever strings they have, and however many messages are read at once."""
+    sent = [random_frames(texts, seed + place) for place, texts in enumerate(batches)]
+    messages = [encode_frames(frames) for frames in sent if len(frames)]
+    assert all(len(encoded) == 1 for encoded in messages)
+    frames, counts = decode_frames([message for encoded in messages for message in encoded])
+    assert counts.tolist() == [len(part) for part in sent if len(part)]
+    assert_same(frames, Frames.joined([random_frames([], 0), *sent]))
+
+
+@given(sizes=st.lists(st.sampled_from([0, 10, 500, 20_000, 70_000]), min_size=1, max_size=60))
+def test_frames_go_together_as_far_as_they_may(sizes: list[int]) -> None:
+    """In order; a message is as large as allowed or has one frame, and no two would fit in one."""
+    frames = random_frames([(b"m", b"c", bytes(size)) for size in sizes], len(sizes))
+    messages = encode_frames(frames)
+    found, counts = decode_frames(messages)
+    assert_same(found, frames)
+    for message, count in zip(messages, counts.tolist(), strict=True):
+        assert count == 1 or len(message) <= MESSAGE_BYTES + 16
+    first_of = np.cumsum(counts) - counts
+    for message, after in zip(messages, first_of[1:].tolist(), strict=False):
+        assert len(message) + len(encode_frames(frames.part(after, after + 1))[0]) > MESSAGE_BYTES
+
+
+def test_decoded_frames_may_be_changed() -> None:
+    messages = encode_frames(random_frames([(b"m", b"c", b"t")] * 3, 1))
+    frames, _ = decode_frames(messages)
+    before = frames.rows["event"]["duplicate"].tolist()
+    frames.rows["event"]["duplicate"] += 1
+    assert decode_frames(messages)[0].rows["event"]["duplicate"].tolist() == before
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -57,21 +95,22 @@ def test_examples_come_back(seed: int) -> None:
     assert len(decode_examples([])) == 0
 
 
-@pytest.mark.parametrize("change", ["cut", "other version", "empty"])
+@pytest.mark.parametrize("change", ["cut", "longer", "other version", "none", "empty"])
 def test_what_another_version_wrote_is_refused(change: str) -> None:
-    frames = encode_frames(
-        np.zeros(3, EVENT), np.zeros((3, len(CARD_FEATURES)), np.float32), [b"k"] * 3, [b"t"] * 3
-    )
+    messages = [encode_frames(random_frames([(b"m", b"c", b"t")] * 3, n))[0] for n in range(3)]
     examples = encode_examples(np.zeros(3, EXAMPLE))
-    for values, decode in ((frames, decode_frames), (examples, decode_examples)):
+    for values, decode in ((messages, decode_frames), (examples, decode_examples)):
         good = values[1]
-        values[1] = {
-            "cut": good[: EXAMPLE.itemsize - 1 if decode is decode_examples else 200],
-            "other version": bytes([good[0] + 1]) + good[1:],
-            "empty": b"",
-        }[change]
-        with pytest.raises(FrameError, match="version"):
-            decode(values)
+        for size in range(1, len(good)) if change == "cut" else (0,):
+            values[1] = {
+                "cut": good[:size],
+                "longer": good + b"t",
+                "other version": bytes([(good[0] + 1) % 256]) + good[1:],
+                "none": good[:2] + bytes(4),
+                "empty": b"",
+            }[change]
+            with pytest.raises(FrameError, match="version"):
+                decode(values)
 
 
 def test_any_change_of_what_is_written_is_another_layout() -> None:

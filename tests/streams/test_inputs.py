@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from streams.events import CHARGE
+from streams.frames import FRAME, Frames, encode_frames
 from streams.inputs import Inputs
 from streams.state import TaskState
 from streams.store import MemoryStore
@@ -16,6 +20,8 @@ from tests.simulation.fetching import Message
 from tests.simulation.partition_log import Record, State
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from confluent_kafka import Consumer, TopicPartition
 
     from streams.task import Stages
@@ -32,15 +38,27 @@ class Broker:
     ----------
     charges, disputes
         Seconds at which events are created.
+    frames
+        The same for the frames of each message.
+    max_batch
+        Taken at about the most at a time.
     """
 
-    def __init__(self, charges: list[float], disputes: list[float]) -> None:
+    def __init__(
+        self,
+        charges: list[float],
+        disputes: list[float],
+        frames: Sequence[Sequence[float]] = (),
+        max_batch: int = 4000,
+    ) -> None:
         self.now = 0.0
         self.task = Task(0, TaskState(MemoryStore()), cast("Stages", None))
         self.task.start(dict.fromkeys(SOURCES, 0))
-        self.logs = {CHARGES: charges, DISPUTES: disputes, BY_MERCHANT: []}
+        self.logs: dict[str, Sequence[Any]] = {
+            CHARGES: charges, DISPUTES: disputes, BY_MERCHANT: frames,
+        }  # fmt: skip
         consumer = cast("Consumer", self)
-        self.inputs = Inputs(consumer, SOURCES, 4000, 20_000, 0.0, lambda: self.now)
+        self.inputs = Inputs(consumer, SOURCES, max_batch, 20_000, 0.0, lambda: self.now)
 
     def get_watermark_offsets(self, partition: TopicPartition, *, cached: bool) -> tuple[int, int]:
         assert cached
@@ -58,17 +76,35 @@ class Broker:
         charges = sum(int((kind == CHARGE).sum()) for kind in kinds)
         return charges, sum(map(len, kinds)) - charges
 
+    def take_frames(self) -> list[float]:
+        """Take what is next; return the times of its frames."""
+        taken = self.inputs.take([self.task], {}).frames
+        return [float(time) for _, events in taken for time in events.rows["event"]["created"]]
+
     def _message(self, source: str, offset: int) -> Message:
+        made = self.logs[source][offset]
+        value = frames_at(made) if source == BY_MERCHANT else self._event(source, offset, made)
+        record = Record(offset, b"card_1", value, [], 0, State.COMMITTED)
+        return Message((source, 0), offset, record)
+
+    def _event(self, source: str, offset: int, time: float) -> bytes:
         event: dict[str, object] = {
-            "id": f"{source}_{offset}", "created": START + self.logs[source][offset],
+            "id": f"{source}_{offset}", "created": START + time,
             "card": "card_1", "merchant": "acct_1",
         }  # fmt: skip
         if source == CHARGES:
             event |= {"amount": 1999, "currency": "usd"}
         else:
             event |= {"charge": "ch_1", "reason": "fraudulent"}
-        record = Record(offset, b"card_1", orjson.dumps(event), [], 0, State.COMMITTED)
-        return Message((source, 0), offset, record)
+        return orjson.dumps(event)
+
+
+def frames_at(times: Sequence[float]) -> bytes:
+    rows = np.zeros(len(times), FRAME)
+    rows["event"]["created"] = [START + time for time in times]
+    texts = [b""] * len(times)
+    (message,) = encode_frames(Frames(rows, texts, texts, texts))
+    return message
 
 
 def times(count: int, first: float = 0.0) -> list[float]:
@@ -115,3 +151,25 @@ def test_a_partition_that_delivers_nothing_holds_up_the_others_for_a_second(behi
     broker.fetch(DISPUTES, behind)
     broker.fetch(CHARGES, FEW)
     assert broker.take() == (FEW, behind)
+
+
+@settings(deadline=None)
+@given(
+    messages=st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=6), min_size=1, max_size=8),
+    max_batch=st.integers(1, 10),
+)
+def test_the_frames_of_a_message_are_taken_together(
+    messages: list[list[int]], max_batch: int
+) -> None:
+    """Whatever their times: a position is that of a message, and what is before it was taken."""
+    broker = Broker([], [], messages, max_batch)
+    broker.fetch(BY_MERCHANT, len(messages))
+    sent = [START + time for times in messages for time in times]
+    taken = list[float]()
+    while len(taken) < len(sent):
+        frames = broker.take_frames()
+        assert frames, "it stands still"
+        taken += frames
+        position = broker.task.buffers[BY_MERCHANT].position
+        assert len(taken) == sum(map(len, messages[:position]))
+    assert taken == sent
