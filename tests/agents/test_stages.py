@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from agents.card import CardBatch
     from schemas.dispute import Dispute
-    from tests.streams.brute_force import Event
+    from tests.streams.brute_past import Event
 
 RETENTION_DAYS = 60.0
 RULES = {"label_horizon_days": 20.0, "dispute_retention_days": RETENTION_DAYS,

@@ -20,7 +20,9 @@ from schemas.charge import Charge
 from streams.features import CARD_FEATURES
 from streams.labels import CONTROLS
 from tests.chaos.traffic import DAY_S, HORIZON_DAYS, ORPHAN_WAIT_DAYS
-from tests.streams.brute_force import BruteForce, CardPast, Counted, Values, of_card, of_charge
+from tests.streams.brute_card import of_card
+from tests.streams.brute_force import BruteForce, of_charge
+from tests.streams.brute_past import CardPast, Counted, Values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -20,7 +20,7 @@ from streams.merchant_record import MERCHANT
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.streams.brute_force import Event
+    from tests.streams.brute_past import Event
 
 RECORDS = 512
 

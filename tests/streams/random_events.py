@@ -13,7 +13,7 @@ from schemas.dispute import Dispute
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.streams.brute_force import Event
+    from tests.streams.brute_past import Event
 
 T = TypeVar("T")
 

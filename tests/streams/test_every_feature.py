@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from streams.feature import Feature
-    from tests.streams.brute_force import Event
+    from tests.streams.brute_past import Event
 
 SEED = 23
 EVENTS = 600

@@ -22,7 +22,7 @@ from tests.streams.random_events import DAY, HOUR, RandomEvents, cut
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.streams.brute_force import Event
+    from tests.streams.brute_past import Event
 
 SHAPES: dict[str, dict[str, Any]] = {
     "few cards, many places": {"cards": 3, "merchants": 45},
