@@ -10,7 +10,7 @@ from xxhash import xxh3_64_intdigest, xxh3_128_digest
 from schemas.currency import reference_amount
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from schemas.charge import Charge
     from schemas.dispute import Dispute
@@ -104,7 +104,7 @@ def charge_rows(charges: Sequence[Charge]) -> Rows:
     rows["created"] = [c.created for c in charges]
     rows["card"] = [hash_of(c.card) for c in charges]
     rows["merchant"] = [hash_of(c.merchant) for c in charges]
-    rows["charge"] = _charge_hashes([(c.card, c.id) for c in charges])
+    rows["charge"] = _charge_hashes((c.card, c.id) for c in charges)
     return rows
 
 
@@ -126,7 +126,7 @@ def dispute_rows(disputes: Sequence[Dispute]) -> Rows:
     rows["created"] = [d.created for d in disputes]
     rows["card"] = [hash_of(d.card) for d in disputes]
     rows["merchant"] = [hash_of(d.merchant) for d in disputes]
-    rows["charge"] = _charge_hashes([(d.card, d.charge) for d in disputes])
+    rows["charge"] = _charge_hashes((d.card, d.charge) for d in disputes)
     return rows
 
 
@@ -142,7 +142,7 @@ def _mcc_code(mcc: int | None) -> int:
     return mcc if 0 < mcc < OTHER else OTHER
 
 
-def _charge_hashes(ids: Sequence[tuple[str, str]]) -> np.ndarray[Any, np.dtype[np.uint64]]:
+def _charge_hashes(ids: Iterable[tuple[str, str]]) -> np.ndarray[Any, np.dtype[np.uint64]]:
     """Hash (card, charge id) pairs to u8[N, 2]; an id is only unique within its card's key."""
     digests = b"".join(xxh3_128_digest(f"{card}\0{charge}".encode()) for card, charge in ids)
     return np.frombuffer(digests, ">u8").reshape(-1, 2).astype(np.uint64)
