@@ -1,9 +1,9 @@
 """When kept charges have been silent for long enough: by their times, read a little ahead."""
 
 import math
-import struct
 from collections import deque
 from collections.abc import Iterator
+from struct import Struct
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,8 @@ from streams.state import Table
 
 _READ_AHEAD_S = 1.0
 """Stream time for which due charges are read before they are due: a scan costs most to begin."""
+
+_TIME = Struct(">d")
 
 
 class Due:
@@ -65,14 +67,15 @@ class Due:
 
 def due_before(table: Table, until: float) -> npt.NDArray[np.float64]:
     """Return the times at which charges of a table are due up to `until`, rising, Unix seconds."""
-    return np.array([_time_in(key) for key, _ in table.scan(b"", _time_key(until))])
+    times = b"".join([key[: _TIME.size] for key, _ in table.scan(b"", _time_key(until))])
+    return np.frombuffer(times, ">f8").astype(np.float64)
 
 
 def _time_key(seconds: float) -> bytes:
     """Give a key that sorts as non-negative times do (their IEEE 754 bits do)."""
-    return struct.pack(">d", max(seconds, 0.0))
+    return _TIME.pack(max(seconds, 0.0))
 
 
 def _time_in(due_key: bytes) -> float:
-    seconds: float = struct.unpack_from(">d", due_key)[0]
+    seconds: float = _TIME.unpack_from(due_key)[0]
     return seconds

@@ -7,6 +7,7 @@ message in a topic.
 import gzip
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from math import inf
@@ -32,7 +33,7 @@ class FileError(OperationalError):
 
 
 class Writer(Protocol):
-    """A file that events are written to."""
+    """A file that events are written to; what fails is raised at the latest when it is closed."""
 
     def write(self, events: list[bytes]) -> None:
         """Write events after those before."""
@@ -136,14 +137,29 @@ _decode_time = msgspec.json.Decoder(_Timed).decode
 
 
 class _LinesWriter:
+    """Packs and writes in a thread of its own, while its caller makes the next events."""
+
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
+        self._thread = ThreadPoolExecutor(1, "writer")
+        self._writing: Future[int] | None = None
 
     def write(self, events: list[bytes]) -> None:
-        self._stream.write(b"".join(event + b"\n" for event in events))
+        self._settle()
+        self._writing = self._thread.submit(self._stream.write, b"\n".join([*events, b""]))
 
     def close(self) -> None:
-        self._stream.close()
+        try:
+            self._settle()
+        finally:
+            self._thread.shutdown()
+            self._stream.close()
+
+    def _settle(self) -> None:
+        """Wait until what came last is written; raises why it is not."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
 
 
 def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -67,6 +67,12 @@ IsLater = Callable[[bytes], bool]
 NO_EXAMPLES: Rows = np.empty(0, EXAMPLE)
 
 _DAY_S = 86_400
+_KEY = np.dtype([("day", ">u4"), ("charge", ">u8", (2,))])
+"""What a charge is kept under. Bytes sort as the numbers do: by day, then at random."""
+
+_DAY_BYTES = _KEY["day"].itemsize
+assert PENDING.fields is not None
+_LABELS_AT = PENDING.fields["labels"][1]
 _HASH_RANGE = float(2**64)
 
 
@@ -137,16 +143,14 @@ class LabelJoin:
             f8[N], creation time up to which charges have matured when each comes; one that is
             older than that (very late indeed) matures as soon as time moves on.
         """
-        hashes = _big_endian(charges["charge"])
-        days = _days(charges["created"])
+        keys = kept_keys(charges)
         sampled = charges["charge"][:, 0] < self._rules.negative_rate * _HASH_RANGE
         due_at = np.maximum(charges["created"], matured_until).tolist()
         size, raw = PENDING.itemsize, kept.tobytes()
-        for i, key_hash in enumerate(hashes):
-            key = days[i] + key_hash
+        for i, key in enumerate(keys):
             self._pending.put(key, raw[i * size : (i + 1) * size])
             if sampled[i]:
-                self._due.add(due_at[i], key_hash, key)
+                self._due.add(due_at[i], key[_DAY_BYTES:], key)
 
     def find(
         self,
@@ -251,11 +255,11 @@ class LabelJoin:
         EXAMPLE[N]
             `CONTROLS` of them, fewer where there are no more.
         """
-        day_before = _day_key(max(int.from_bytes(key[:4], "big") - 1, 0))
+        day_before = _day_key(max(int.from_bytes(key[:_DAY_BYTES], "big") - 1, 0))
         chosen: list[bytes] = []
         values: list[bytes] = []
-        for other, value in self._pending.scan(day_before + key[4:], key):
-            if not is_later(other) and not np.frombuffer(value, PENDING)["labels"][0] & FRAUD_LABEL:
+        for other, value in self._pending.scan(day_before + key[_DAY_BYTES:], key):
+            if not value[_LABELS_AT] & FRAUD_LABEL and not is_later(other):
                 chosen.append(other)
                 values.append(value)
             if len(chosen) == CONTROLS:
@@ -315,13 +319,16 @@ class LabelJoin:
 
 def kept_key(charge: np.void) -> bytes:
     """Give the key under which a charge, a row of EVENT, is kept."""
-    return _days(charge["created"][None])[0] + _big_endian(charge["charge"][None, :])[0]
+    return kept_keys(np.atleast_1d(charge))[0]
 
 
 def kept_keys(charges: Rows) -> list[bytes]:
     """Give the keys under which charges, EVENT[N], are kept."""
-    hashes = _big_endian(charges["charge"])
-    return [day + key_hash for day, key_hash in zip(_days(charges["created"]), hashes, strict=True)]
+    keys = np.empty(len(charges), _KEY)
+    keys["day"] = charges["created"] // _DAY_S
+    keys["charge"] = charges["charge"]
+    size, raw = _KEY.itemsize, keys.tobytes()
+    return [raw[i : i + size] for i in range(0, len(raw), size)]
 
 
 def _big_endian(hashes: npt.NDArray[np.uint64]) -> list[bytes]:
@@ -329,14 +336,9 @@ def _big_endian(hashes: npt.NDArray[np.uint64]) -> list[bytes]:
     return [raw[i : i + 16] for i in range(0, len(raw), 16)]
 
 
-def _days(created: npt.NDArray[np.float64]) -> list[bytes]:
-    return [_day_key(int(day)) for day in (created // _DAY_S).tolist()]
-
-
 def _day_key(day: int) -> bytes:
-    return day.to_bytes(4, "big")
+    return day.to_bytes(_DAY_BYTES, "big")
 
 
 def _hashes_in(keys: Sequence[bytes]) -> npt.NDArray[np.uint64]:
-    raw = b"".join(key[4:] for key in keys)
-    return np.frombuffer(raw, ">u8").astype(np.uint64).reshape(-1, 2)
+    return np.frombuffer(b"".join(keys), _KEY)["charge"].astype(np.uint64)

@@ -1,6 +1,6 @@
 """The state of one task: tables over its store, whose changes wait for the commit."""
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 from heapq import merge
 from itertools import islice
@@ -11,6 +11,9 @@ CARDS, MERCHANTS, SEEN, PENDING, DUE, ORPHANS, META, DRIFT, DISPUTED = (
     bytes([n]) for n in range(1, 10)
 )
 """The first byte of a key tells its table; the changelog and the store hold them all."""
+
+_FEW = 16
+"""New keys that are put in their places one by one: sorting looks at all the others again."""
 
 
 class Table:
@@ -72,14 +75,11 @@ class Table:
         Only as much is read as is taken. What is yet to come must not be changed meanwhile.
         """
         keys = KeyRange(self._prefix + start, self._prefix + end)
-        if len(self._order) < len(self.changes):  # quick: all but the newest are in order
-            newest = islice(self.changes, len(self._order), None)
-            self._order = sorted([*self._order, *newest])
-        order = self._order
+        order = self._order = self._in_order()
         places = range(bisect_left(order, keys.start), bisect_left(order, keys.end))
-        written = ((order[place], self.changes[order[place]]) for place in places)
         stored = (item for item in self._store.scan(keys) if item[0] not in self.changes)
-        for key, value in merge(stored, written):
+        written = ((order[place], self.changes[order[place]]) for place in places)
+        for key, value in merge(stored, written) if places else stored:
             if value is not None:
                 yield key[1:], value
 
@@ -105,6 +105,18 @@ class Table:
         self.dropped.clear()
         self._order = []
         self.unseal()
+
+    def _in_order(self) -> list[bytes]:
+        """Return the changed keys in order; a list that was returned before stays as it is."""
+        newest = list(islice(self.changes, len(self._order), None))
+        if not newest:
+            return self._order
+        if len(newest) > _FEW:
+            return sorted([*self._order, *newest])
+        order = self._order.copy()
+        for key in newest:
+            insort(order, key)
+        return order
 
     def _change(self, key: bytes, value: bytes | None) -> None:
         self.changes[key] = value

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, filterfalse
 from typing import NamedTuple, Protocol
 
 Changes = Mapping[bytes, bytes | None]
@@ -139,8 +139,7 @@ class _Keys:
         """Yield the keys of a range in their order."""
         self._put_in_order()
         places = range(bisect_left(self._order, keys.start), bisect_left(self._order, keys.end))
-        in_range = (self._order[place] for place in places)
-        return (key for key in in_range if key not in self._gone)
+        return filterfalse(self._gone.__contains__, map(self._order.__getitem__, places))
 
     def _put_in_order(self) -> None:
         """Sort from the first new key on: what is written is mostly of the newest time."""
