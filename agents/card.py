@@ -1,7 +1,9 @@
 """The card stage: events by card become frames with card features, keyed by merchant."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +15,10 @@ from streams.features import CARD_FEATURES
 from streams.frames import FRAME, Frames
 from streams.records import RecordCache, Slots
 from streams.seen import SeenIds
-from streams.state import TaskState
+
+if TYPE_CHECKING:
+    from agents.settings import Settings
+    from streams.state import TaskState
 
 SEEN = np.dtype([("created", "f8"), ("came", "f8")])
 """When a charge was made, and what its card's clock was when it came; Unix seconds."""
@@ -146,6 +151,17 @@ class CardStage:
         now = float(events["created"].max(initial=0.0)) - self._future_allowance_s
         self._charged.forget_before(now)
         self._disputed.forget_before(now)
+
+
+def card_stage(state: TaskState, settings: Settings) -> CardStage:
+    """Make the stage of a task as it is set."""
+    return CardStage(
+        state,
+        settings.dedup_window_hours * 3600.0,
+        settings.dispute_retention_days * 86_400.0,
+        settings.future_allowance_minutes * 60.0,
+        settings.cache_records,
+    )
 
 
 def _as_keys(rows: npt.NDArray[Any]) -> list[bytes]:

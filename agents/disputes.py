@@ -90,18 +90,20 @@ class Disputes:
         tails
             N tails of the frames.
         """
-        disputes = np.flatnonzero(events["kind"] != CHARGE).tolist()
+        disputes = np.flatnonzero(events["kind"] != CHARGE)
         # Labels come of charges only where a dispute waits for its charge, or is about to.
-        is_any_waiting = self._orphans or any(position not in found for position in disputes)
-        concerned = range(len(events)) if is_any_waiting else disputes
-        if not concerned:
+        is_any_waiting = self._orphans or len(found) < len(disputes)
+        concerned = np.arange(len(events)) if is_any_waiting else disputes
+        if not len(concerned):
             return Joined(NO_EXAMPLES, [])
         labelled: list[Rows] = [NO_EXAMPLES]
         given_up: list[Orphan] = []
         kinds, repeats = events["kind"].tolist(), events["duplicate"].tolist()
-        charges, positions = charge_hashes(events), cache(lambda: _positions(events))
-        for position in concerned:
-            kind, charge, now = kinds[position], charges[position], times[position]
+        positions = cache(lambda: _positions(events))
+        for position, charge in zip(
+            concerned.tolist(), charge_hashes(events[concerned]), strict=True
+        ):
+            kind, now = kinds[position], times[position]
 
             def is_later(key: bytes, position: int = position) -> bool:
                 return positions().get(key, -1) > position

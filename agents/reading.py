@@ -1,15 +1,15 @@
 """The first half of a backtest: from files to what the card stage makes of them.
 
-It knows no model and no label, so it may run ahead of the rest, as it does between two topics.
+It knows no model and no label, so it may run ahead of the rest, as it does between two topics. And
+it imports neither, as the process that it runs in is waited for.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from agents.card import CardBatch
+from agents.card import CardBatch, card_stage
 from agents.memory import peak_rss_mb
-from agents.tasks import TaskStages
 from streams.state import TaskState
 from streams.store import MemoryStore
 
@@ -54,7 +54,7 @@ class Cards:
     def __init__(self, settings: Settings) -> None:
         self._max_batch = settings.max_batch
         self._state = TaskState(MemoryStore())
-        self._stage = TaskStages(self._state, settings).card
+        self._stage = card_stage(self._state, settings)
 
     def count(self, events: Events) -> Iterator[Counted]:
         """Count batch by batch; no event may be older than those of an earlier call."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from itertools import accumulate, pairwise
+from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -27,8 +27,10 @@ LEAST_LOG_ODDS = 0.2
 FLAG = "flag"
 """Unit of features that are 1 or 0. A text says what is so, hence a 0 has none."""
 
-_REMEMBERED = 4096
+_REMEMBERED = 20_000
 """Encoded reasons that are kept: most values are flags or small counts, and come again."""
+
+_F4, _U4 = Struct("f"), Struct("I")
 
 _VALUE = re.compile(r"\{value:(?P<form>[+.\d]*)(?P<kind>[f%])\}")
 
@@ -62,7 +64,7 @@ class Reasons:
 
     def __init__(self, features: Sequence[Feature]) -> None:
         self._words = [_words(feature) for feature in features]
-        self._encode_one = lru_cache(_REMEMBERED)(self._encode_anew)
+        self._known: dict[int, bytes] = {}
         self._flags = np.array([feature.unit == FLAG for feature in features])
 
     def pick(
@@ -92,15 +94,19 @@ class Reasons:
     ) -> list[bytes]:
         """Encode what `pick` returned: a scored event's `reasons`, N arrays in JSON."""
         chosen, values = _values(vectors, columns, counts)
-        reasons = list(map(self._encode_one, chosen.tolist(), values.tolist()))
+        codes, known = chosen << 32 | values.view(np.uint32), self._known
+        if len(known) > _REMEMBERED:
+            known.clear()
+        reasons = [known.get(code) or self._encode_anew(code) for code in codes.tolist()]
         ends = accumulate(counts.tolist(), initial=0)
         return [b"[%b]" % b",".join(reasons[start:end]) for start, end in pairwise(ends)]
 
-    def _encode_anew(self, column: int, value: float) -> bytes:
-        """Encode a reason."""
-        words = self._words[column]
+    def _encode_anew(self, code: int) -> bytes:
+        """Encode the reason of a column and of a value, whose bits are the lower 32, for good."""
+        words, (value,) = self._words[code >> 32], _F4.unpack(_U4.pack(code & 0xFFFFFFFF))
         shown = (value, value * words.scale) if words.is_shown else value
-        return (words.template % shown).encode()
+        encoded = self._known[code] = (words.template % shown).encode()
+        return encoded
 
 
 def _words(feature: Feature) -> _Words:
@@ -157,12 +163,12 @@ def _strongest(
 @compiled
 def _values(
     vectors: NDArray[np.float32], columns: NDArray[np.uint8], counts: NDArray[np.uint8]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return the columns of all reasons row after row, and their values."""
     reasons = 0
     for row in range(len(counts)):
         reasons += counts[row]
-    chosen, values = np.empty(reasons, np.int64), np.empty(reasons)
+    chosen, values = np.empty(reasons, np.int64), np.empty(reasons, np.float32)
     place = 0
     for row in range(len(counts)):
         for rank in range(counts[row]):

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from agents.card import SEEN, CardStage
+from agents.card import SEEN, card_stage
 from agents.drift.blocks import BLOCK
 from agents.drift.signals import SIGNALS
 from agents.merchant import MerchantStage
@@ -18,7 +18,6 @@ from streams.store import Store
 from streams.task import Task
 from streams.windows import WINDOWS
 
-_MINUTE_S = 60.0
 _HOUR_S = 3600.0
 _DAY_S = 86_400.0
 
@@ -32,18 +31,11 @@ class TaskStages:
             retention_s=settings.dispute_retention_days * _DAY_S,
             negative_rate=settings.negative_rate,
         )
-        dedup_window_s = settings.dedup_window_hours * _HOUR_S
-        self.card = CardStage(
-            state,
-            dedup_window_s,
-            rules.retention_s,
-            settings.future_allowance_minutes * _MINUTE_S,
-            settings.cache_records,
-        )
+        self.card = card_stage(state, settings)
         self.merchant = MerchantStage(
             state,
             rules,
-            dedup_window_s,
+            settings.dedup_window_hours * _HOUR_S,
             settings.orphan_wait_hours * _HOUR_S,
             settings.costs,
             settings.cache_records,
