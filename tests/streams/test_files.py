@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import math
+import threading
 from math import inf
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
@@ -18,9 +20,6 @@ from hypothesis import strategies as st
 
 from streams.files import SUFFIXES, FileError, read_events, read_times, write_events
 from streams.simulator import Simulation
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LINES = [suffix for suffix in SUFFIXES if "jsonl" in suffix]
 
@@ -106,6 +105,19 @@ def test_cut_and_damaged_files_are_named(tmp_path: Path, suffix: str) -> None:
         with pytest.raises(FileError, match=rf"^{path}: .") as raised:
             list(read_events(path))
         assert "\n" not in str(raised.value)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("suffix", LINES)
+@pytest.mark.parametrize("count", [1, 100_000])
+def test_a_full_disk_is_named(tmp_path: Path, suffix: str, count: int) -> None:
+    """However little is written, so that it fails at the end, and however much."""
+    path = tmp_path / f"f{suffix}"
+    path.symlink_to("/dev/full")
+    begun = threading.active_count()
+    with pytest.raises(FileError, match=rf"^{path}: No space left on device"):
+        write_events(path, (b'{"id":"c%d"}' % number for number in range(count)))
+    assert threading.active_count() == begun
 
 
 def test_missing_file_and_unknown_kind_are_named(tmp_path: Path) -> None:
