@@ -170,11 +170,11 @@ def decode_frames(values: Sequence[bytes]) -> tuple[Frames, npt.NDArray[np.int64
 
 
 def _cuts(sizes: Rows) -> list[int]:
-    """Tell where each message begins, and where the last one ends."""
+    """Tell where each message begins, and where the last one ends; nothing makes no message."""
     texts = sizes["merchant"] + sizes["card"] + sizes["tail"]
-    cuts, used = [0], 0
+    cuts, used = list[int](), MESSAGE_BYTES
     for place, size in enumerate((texts + FRAME.itemsize + SIZES.itemsize).tolist()):
-        if used and used + size > MESSAGE_BYTES:
+        if used + size > MESSAGE_BYTES:
             cuts.append(place)
             used = 0
         used += size
