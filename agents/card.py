@@ -1,4 +1,4 @@
-"""The card stage: events by card become frames with card features, keyed by merchant."""
+"""The card stage: events by card become frames with card features, to go on by merchant."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SEEN = np.dtype([("created", "f8"), ("came", "f8")])
 """When a charge was made, and what its card's clock was when it came; Unix seconds."""
+
+_MINUTE_S, _HOUR_S, _DAY_S = 60.0, 3600.0, 86_400.0
 
 
 @dataclass(slots=True)
@@ -157,9 +159,9 @@ def card_stage(state: TaskState, settings: Settings) -> CardStage:
     """Make the stage of a task as it is set."""
     return CardStage(
         state,
-        settings.dedup_window_hours * 3600.0,
-        settings.dispute_retention_days * 86_400.0,
-        settings.future_allowance_minutes * 60.0,
+        settings.dedup_window_hours * _HOUR_S,
+        settings.dispute_retention_days * _DAY_S,
+        settings.future_allowance_minutes * _MINUTE_S,
         settings.cache_records,
     )
 

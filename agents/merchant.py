@@ -1,4 +1,4 @@
-"""The merchant stage: frames keyed by merchant become scored events and labelled examples."""
+"""The merchant stage: frames by merchant become scored events and labelled examples."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -28,7 +28,8 @@ FLAG = "flag"
 """Unit of features that are 1 or 0. A text says what is so, hence a 0 has none."""
 
 _REMEMBERED = 20_000
-"""Encoded reasons that are kept: most values are flags or small counts, and come again."""
+"""Encoded reasons that are kept, until there are more and all are dropped: most values are flags
+or small counts, and come again."""
 
 _F4, _U4 = Struct("f"), Struct("I")
 
@@ -102,7 +103,7 @@ class Reasons:
         return [b"[%b]" % b",".join(reasons[start:end]) for start, end in pairwise(ends)]
 
     def _encode_anew(self, code: int) -> bytes:
-        """Encode the reason of a column and of a value, whose bits are the lower 32, for good."""
+        """Encode and remember the reason of a column and a value, whose bits are the lower 32."""
         words, (value,) = self._words[code >> 32], _F4.unpack(_U4.pack(code & 0xFFFFFFFF))
         shown = (value, value * words.scale) if words.is_shown else value
         encoded = self._known[code] = (words.template % shown).encode()

@@ -70,7 +70,7 @@ def _earlier_in_batch(events: Rows, asking: Slots) -> Iterator[tuple[int, dict[b
 
     The charges are given by the key they will be kept under, so that of two the later counts.
     """
-    half = events["charge"][:, 0]  # of the hash, which numpy can look up fast
+    half = events["charge"][:, 0]  # half of the hash, which numpy can look up fast
     alike = np.flatnonzero(np.isin(half, half[asking]))
     places = {position: place for place, position in enumerate(asking.tolist())}
     before: dict[bytes, dict[bytes, int]] = defaultdict(dict)

@@ -114,6 +114,8 @@ class Frames:
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """Join frames one after the other."""
+        if len(parts) == 1:
+            return parts[0]
         return cls(
             np.concatenate([part.rows for part in parts]),
             [key for part in parts for key in part.merchants],
@@ -158,15 +160,13 @@ def decode_frames(values: Sequence[bytes]) -> tuple[Frames, npt.NDArray[np.int64
         sizes.append(value[sizes_at:texts_at])
         texts.append(value[texts_at:])
     ends = np.cumsum(np.frombuffer(b"".join(sizes), "u4"), dtype=np.int64)
-    frames = np.array(counts, np.int64)
-    if (ends[3 * np.cumsum(frames) - 1] != np.cumsum([len(text) for text in texts])).any():
+    per_message = np.array(counts, np.int64)
+    if (ends[3 * np.cumsum(per_message) - 1] != np.cumsum([len(text) for text in texts])).any():
         raise FrameError
     joined = b"".join(texts)
     parts = [joined[start:end] for start, end in pairwise([0, *ends.tolist()])]
-    return (
-        Frames(np.frombuffer(bytearray().join(rows), FRAME), parts[0::3], parts[1::3], parts[2::3]),
-        frames,
-    )
+    changeable = np.frombuffer(bytearray().join(rows), FRAME)
+    return Frames(changeable, parts[0::3], parts[1::3], parts[2::3]), per_message
 
 
 def _cuts(sizes: Rows) -> list[int]:
@@ -176,7 +176,7 @@ def _cuts(sizes: Rows) -> list[int]:
     for place, size in enumerate((texts + FRAME.itemsize + SIZES.itemsize).tolist()):
         if used + size > MESSAGE_BYTES:
             cuts.append(place)
-            used = 0
+            used = _HEAD.size
         used += size
     return [*cuts, len(sizes)]
 

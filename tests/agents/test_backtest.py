@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from bisect import bisect_left, bisect_right
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -291,3 +293,10 @@ def gathered(lines: Lines, directory: Path, start: float, end: float) -> Outcome
     ids = [orjson.loads(line)["id"] for line in lines["charges"]]
     assert gathering.duplicates == len(ids) - len(set(ids)) > 10
     return gathering.outcomes()
+
+
+def test_what_reads_ahead_imports_nothing_of_the_merchant_stage() -> None:
+    """A backtest waits for the process that reads to begin, and models take a second to import."""
+    code = "import sys, agents.reading; print(*sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"agents.merchant", "river", "faust"} & set(shown.stdout.split()) == set()

@@ -95,3 +95,16 @@ def test_a_zero_is_written_the_same_whichever_came_before(zeros: list[float]) ->
     assert (
         first == second == orjson.dumps([{"feature": "f0", "value": 0, "text": 'it is 0.0 "so"'}])
     )
+
+
+def test_what_is_remembered_and_forgotten_changes_no_reason() -> None:
+    """More values than are remembered, each twice, against reasons that remember nothing yet."""
+    reasons, width = Reasons(FEATURES), len(FEATURES)
+    rng, count = np.random.default_rng(5), np.ones(500, np.uint8)
+    for seed in range(60):
+        columns = rng.integers(0, width, (500, 5)).astype(np.uint8)
+        vectors = rng.normal(0.0, 1.0 + seed, (500, width)).astype(np.float32)
+        fresh = Reasons(FEATURES).encode(vectors, columns, count)
+        assert reasons.encode(vectors, columns, count) == fresh
+        assert reasons.encode(vectors, columns, count) == fresh
+    assert len(reasons._known) < 60 * 500

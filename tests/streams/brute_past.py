@@ -51,11 +51,10 @@ class Labelled:
 
 
 @dataclass
-class CardPast:
-    """All that a card did, in the order it came."""
+class Past:
+    """All charges of a card, or of a merchant, in the order they came."""
 
     charges: list[Counted] = field(default_factory=list)
-    disputes: list[Dispute] = field(default_factory=list)
 
     @property
     def clock(self) -> float:
@@ -63,15 +62,17 @@ class CardPast:
 
 
 @dataclass
-class MerchantPast:
+class CardPast(Past):
+    """All that a card did, in the order it came."""
+
+    disputes: list[Dispute] = field(default_factory=list)
+
+
+@dataclass
+class MerchantPast(Past):
     """All that a merchant saw, in the order it came."""
 
-    charges: list[Counted] = field(default_factory=list)
     disputes: list[Labelled] = field(default_factory=list)
-
-    @property
-    def clock(self) -> float:
-        return max((charge.created for charge in self.charges), default=0.0)
 
 
 def counted(charge: Charge, clock: float) -> Counted:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import io
 import math
 import threading
 from math import inf
@@ -18,7 +20,14 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.files import SUFFIXES, FileError, read_events, read_times, write_events
+from streams import files
+from streams.files import (
+    SUFFIXES,
+    FileError,
+    read_events,
+    read_times,
+    write_events,
+)
 from streams.simulator import Simulation
 
 LINES = [suffix for suffix in SUFFIXES if "jsonl" in suffix]
@@ -118,6 +127,26 @@ def test_a_full_disk_is_named(tmp_path: Path, suffix: str, count: int) -> None:
     with pytest.raises(FileError, match=rf"^{path}: No space left on device"):
         write_events(path, (b'{"id":"c%d"}' % number for number in range(count)))
     assert threading.active_count() == begun
+
+
+@pytest.mark.parametrize("failing", [0, 1, 4])
+def test_what_was_not_written_is_told_even_if_the_rest_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    """Lines are written beside their caller, who has gone on by the time that one write fails."""
+
+    class FullOnce(io.BytesIO):
+        writes = 0
+
+        def write(self, lines: Any) -> int:
+            self.writes += 1
+            if self.writes == 1 + failing:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(lines)
+
+    monkeypatch.setitem(files._WRITERS, ".jsonl", lambda _: FullOnce())
+    with pytest.raises(FileError, match="No space left on device"):
+        write_events(tmp_path / "f.jsonl", [b"{}"] * 5 * files._EVENTS_AT_A_TIME)
 
 
 def test_missing_file_and_unknown_kind_are_named(tmp_path: Path) -> None:

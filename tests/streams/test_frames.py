@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from streams.events import EVENT
 from streams.features import FEATURES
 from streams.frames import (
+    _HEAD,
     EXAMPLE,
     FRAME,
     MESSAGE_BYTES,
@@ -72,10 +73,11 @@ def test_frames_go_together_as_far_as_they_may(sizes: list[int]) -> None:
     found, counts = decode_frames(messages)
     assert_same(found, frames)
     for message, count in zip(messages, counts.tolist(), strict=True):
-        assert count == 1 or len(message) <= MESSAGE_BYTES + 16
+        assert count == 1 or len(message) <= MESSAGE_BYTES
     first_of = np.cumsum(counts) - counts
     for message, after in zip(messages, first_of[1:].tolist(), strict=False):
-        assert len(message) + len(encode_frames(frames.part(after, after + 1))[0]) > MESSAGE_BYTES
+        (alone,) = encode_frames(frames.part(after, after + 1))
+        assert len(message) + len(alone) - _HEAD.size > MESSAGE_BYTES
 
 
 def test_decoded_frames_may_be_changed() -> None:

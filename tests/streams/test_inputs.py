@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.events import CHARGE
@@ -153,7 +153,6 @@ def test_a_partition_that_delivers_nothing_holds_up_the_others_for_a_second(behi
     assert broker.take() == (FEW, behind)
 
 
-@settings(deadline=None)
 @given(
     messages=st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=6), min_size=1, max_size=8),
     max_batch=st.integers(1, 10),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -203,3 +206,21 @@ TestMemory = StateMachine.TestCase
 TestMemory.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)
 TestRocks = RocksMachine.TestCase
 TestRocks.settings = settings(max_examples=8, stateful_step_count=40, deadline=None)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_scan_sees_all_that_changed_however_much_came_since_the_last(seed: int) -> None:
+    """Few new keys and many; and a scan that has begun is not moved by keys that it has passed."""
+    rng = np.random.default_rng(seed)
+    table, wanted = TaskState(MemoryStore()).pending, dict[bytes, bytes]()
+    for count in rng.choice([0, 1, 2, 15, 16, 17, 100], 30).tolist():
+        for key in rng.integers(256, 1 << 16, count).tolist():
+            wanted[key.to_bytes(2, "big")] = value = rng.bytes(3)
+            table.put(key.to_bytes(2, "big"), value)
+        begun, half = table.scan(b"\x01", b"\xff\xff"), len(wanted) // 2
+        found = list(islice(begun, half))
+        for key in rng.integers(0, 1 << 8, 3).tolist():
+            table.put(b"\x00" + bytes([key]), b"passed")
+        list(table.scan(b"", b"\x01"))
+        found += begun
+        assert found == sorted(item for item in wanted.items() if item[0] < b"\xff\xff")
