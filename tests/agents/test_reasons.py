@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 import pytest
 
-from agents.reasons import LEAST_LOG_ODDS, REASONS_MAX, Reasons
+from agents.reasons import _REMEMBERED, LEAST_LOG_ODDS, REASONS_MAX, Reasons
 from schemas.scored import Reason
 from streams.feature import Feature
 from streams.features import FEATURES as PRODUCT_FEATURES
@@ -107,4 +107,4 @@ def test_what_is_remembered_and_forgotten_changes_no_reason() -> None:
         fresh = Reasons(FEATURES).encode(vectors, columns, count)
         assert reasons.encode(vectors, columns, count) == fresh
         assert reasons.encode(vectors, columns, count) == fresh
-    assert len(reasons._known) < 60 * 500
+    assert len(reasons._known) <= _REMEMBERED + 500
