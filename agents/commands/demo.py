@@ -2,13 +2,9 @@
 
 import re
 import shutil
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import StringIO
-from types import FrameType
 from typing import TextIO
 
 import click
@@ -16,6 +12,7 @@ from rich.console import Console
 
 from agents.commands.options import with_settings
 from agents.demo.closing import summary
+from agents.demo.interruption import Interruption
 from agents.demo.run import run
 from agents.demo.scenario import Play, Scenario
 from agents.demo.screen import Screen
@@ -53,8 +50,8 @@ def command(settings: Settings, live_seconds: int, svg: TextIO | None) -> None:
     console = Console(width=min(WIDTH, shutil.get_terminal_size((WIDTH, 30)).columns))
     screen = Screen(console, play.scenario)
     try:
-        with _interrupted_once():
-            report = run(settings, play, screen)
+        with Interruption() as interruption:
+            report = run(settings, play, screen, interruption.sleep)
     except KeyboardInterrupt:
         click.echo("Stopped before the end; what the demo started is gone.", err=True)
         sys.exit(_INTERRUPTED)
@@ -64,21 +61,3 @@ def command(settings: Settings, live_seconds: int, svg: TextIO | None) -> None:
         picture.print(screen.last_view(picture.height), summary(report))
         # With the reader's own monospace font in place of one from the web.
         svg.write(_WEB_FONT.sub("", picture.export_svg(title="chargewatch demo")))
-
-
-@contextmanager
-def _interrupted_once() -> Iterator[None]:
-    """Let the first signal to stop interrupt, and no other one disturb the cleaning up."""
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        for number in signals:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = [signal.signal(number, interrupt) for number in signals]
-    try:
-        yield
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)

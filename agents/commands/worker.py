@@ -1,9 +1,9 @@
 """`chargewatch worker`: one worker replica."""
 
 import logging
+import os
 import signal
 import socket
-import sys
 
 import click
 import faust
@@ -45,8 +45,9 @@ def command(settings: Settings) -> None:
     It makes the topics that are missing. On its web port are /healthz, /readyz (its tasks are
     restored) and /metrics.
     """
-    # Faust takes the signal over once there are tasks to give back.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # Faust takes the signal over once there are tasks to give back. Until then nothing needs to be
+    # put in order, and what would be raised for it may be lost where Python has nobody to raise to.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     _check_challengers(settings)
     admin, _ = connect(settings)
     for report in ensure_topics(admin, Topics(settings.topic_prefix)):

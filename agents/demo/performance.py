@@ -44,13 +44,23 @@ class Performance:
         What is played.
     screen
         Where it is shown.
+    sleep
+        What to wait with from one view to the next.
     """
 
-    def __init__(self, cluster: Cluster, worker: Worker, play: Play, screen: Screen) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        worker: Worker,
+        play: Play,
+        screen: Screen,
+        sleep: Callable[[float], None],
+    ) -> None:
         self._cluster = cluster
         self._worker = worker
         self._play = play
         self._screen = screen
+        self._sleep = sleep
         self._ledger = Ledger()
         self._figures = Figures(self._ledger, self._play, cluster.settings.costs)
         topics = cluster.topics
@@ -145,7 +155,7 @@ class Performance:
             elif monotonic() - moved_at > _STALLED_S:
                 raise self._worker.failure(f"nothing was scored for {_STALLED_S:.0f} s")
             show()
-            time.sleep(_FRAME_S)
+            self._sleep(_FRAME_S)
         publishing.result()
         show()
 

@@ -1,6 +1,7 @@
 """The run of the demo from the first start to the last stop."""
 
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from agents.demo.worker import Worker
 from agents.settings import Settings
 
 
-def run(settings: Settings, play: Play, screen: Screen) -> Report:
+def run(settings: Settings, play: Play, screen: Screen, sleep: Callable[[float], None]) -> Report:
     """Start everything, perform the play, and stop and remove everything, however it ends.
+
+    It waits with `sleep`, which may raise to end it.
 
     Raises
     ------
@@ -34,9 +37,9 @@ def run(settings: Settings, play: Play, screen: Screen) -> Report:
             )
             horizon_days = play.scenario.label_horizon_days
             worker = stack.enter_context(Worker(cluster, directory, horizon_days))
-            worker.wait_until_ready()
+            worker.wait_until_ready(sleep)
             done("one worker: it knows no dispute yet, and scores with a fixed prior")
-        performance = stack.enter_context(Performance(cluster, worker, play, screen))
+        performance = stack.enter_context(Performance(cluster, worker, play, screen, sleep))
         report = performance.perform()
         with screen.step("Stopping what was started"):
             stack.close()

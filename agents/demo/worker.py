@@ -3,8 +3,9 @@
 import socket
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import Self
 from urllib.error import URLError
@@ -73,20 +74,20 @@ class Worker:
             self._process.kill()
             self._process.wait()
 
-    def wait_until_ready(self) -> None:
-        """Wait until it has its tasks.
+    def wait_until_ready(self, sleep: Callable[[float], None]) -> None:
+        """Wait until it has its tasks, and with `sleep` before it is asked again.
 
         Raises
         ------
         DemoError
             When it ends instead, or takes too long; with the end of its log.
         """
-        deadline = time.monotonic() + READY_TIMEOUT_S
+        deadline = monotonic() + READY_TIMEOUT_S
         while not self._is_ready():
             self.check()
-            if time.monotonic() > deadline:
+            if monotonic() > deadline:
                 raise self.failure(f"the worker was not ready after {READY_TIMEOUT_S:.0f} s")
-            time.sleep(_ASK_AGAIN_S)
+            sleep(_ASK_AGAIN_S)
 
     def check(self) -> None:
         """Raise a DemoError with the end of its log when it has ended."""

@@ -31,7 +31,8 @@ class Kafka:
     def __init__(self, config: Config) -> None:
         self.config = config
         self._admin = AdminClient(config)
-        self._producer = Producer(config | {"linger.ms": 5})
+        # Idempotent: without, what is sent again may come after what was sent later.
+        self._producer = Producer(config | {"linger.ms": 5, "enable.idempotence": True})
 
     @property
     def bootstrap_servers(self) -> str:

@@ -126,7 +126,9 @@ def test_watch_follows_and_sums_up(env: dict[str, str], kafka: Kafka, prefix: st
         SCORED | {"charge": f"c{number}", "action": action}
         for number, action in enumerate(["allow", "block", "challenge", "block"])
     ]
-    kafka.produce(f"{prefix}scored", [(b"card_1", orjson.dumps(event)) for event in events])
+    values = [orjson.dumps(event) for event in events]
+    kafka.produce(f"{prefix}scored", [(b"card_1", value) for value in values])
+    assert [message.value() for message in kafka.read_all(f"{prefix}scored")] == values
     arguments = ["watch", "--json", "--action", "block", "--from-beginning"]
     with subprocess.Popen(
         [sys.executable, "-u", "-m", "agents", *arguments],

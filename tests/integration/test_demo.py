@@ -72,7 +72,7 @@ def test_every_figure_is_what_the_topics_say(kafka: Kafka, prefix: str, temporar
     out = StringIO()
     play = Play(SMALL, NOW)
     began = time.monotonic()
-    report = run(settings, play, Screen(Console(file=out, width=100), SMALL))
+    report = run(settings, play, Screen(Console(file=out, width=100), SMALL), time.sleep)
     elapsed_s = time.monotonic() - began
     counts, live = report.counts, report.live
 
@@ -169,7 +169,7 @@ def test_a_worker_that_fails_is_shown_with_the_end_of_its_log(
     with open_cluster(settings) as cluster:
         cluster.make_topics()
         with Worker(cluster, temporary, 14) as worker, pytest.raises(DemoError) as failure:
-            worker.wait_until_ready()
+            worker.wait_until_ready(time.sleep)
     headline, *log = str(failure.value).splitlines()
     assert re.fullmatch(r"the worker ended with code \d+; the end of its log:", headline)
     assert any(str(temporary / "state") in line for line in log), log
