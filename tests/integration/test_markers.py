@@ -1,0 +1,63 @@
+"""Markers written in the coordinator's place, on a real broker: readers go on as it decided."""
+
+import pytest
+from confluent_kafka import Producer
+
+from tests.chaos import markers
+from tests.chaos.markers import Markers
+from tests.integration.kafka import Kafka
+
+ONGOING, COMPLETE_COMMIT, COMPLETE_ABORT = 1, 4, 5
+
+
+@pytest.fixture
+def producer(kafka: Kafka, prefix: str, monkeypatch: pytest.MonkeyPatch) -> Producer:
+    """Return a producer in its second transaction, open in partition 1 of topic `prefix`."""
+    monkeypatch.setattr(markers, "_PATIENCE_S", -1.0)
+    kafka.create(prefix, 2)
+    producer = Producer(kafka.config | {"transactional.id": prefix})
+    producer.init_transactions(30.0)
+    producer.begin_transaction()
+    producer.produce(prefix, b"kept", partition=1)
+    producer.commit_transaction(30.0)
+    producer.begin_transaction()
+    producer.produce(prefix, b"open", partition=1)
+    assert producer.flush(30.0) == 0
+    return producer
+
+
+@pytest.mark.usefixtures("producer")
+@pytest.mark.parametrize(
+    ("status", "readable"), [(COMPLETE_COMMIT, [b"kept", b"open"]), (COMPLETE_ABORT, [b"kept"])]
+)
+def test_a_transaction_ends_as_it_was_decided(
+    kafka: Kafka,
+    prefix: str,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    readable: list[bytes],
+) -> None:
+    watching = Markers(kafka.config, [prefix])
+    (one,) = watching._open()
+    assert (one.topic, one.partition, one.start) == (prefix, 1, 2)  # after a message and its marker
+    decided = {one.producer_id: one.epoch}, {(one.producer_id, one.epoch): status}
+    monkeypatch.setattr(watching, "_states", lambda: decided)
+    watching._look()
+    assert watching.written == [(one, status == COMPLETE_COMMIT)]
+    assert watching._open() == []
+    assert [message.value() for message in kafka.read_all(prefix)] == readable
+
+
+def test_what_the_coordinator_may_still_end_is_left_alone(
+    kafka: Kafka, prefix: str, producer: Producer
+) -> None:
+    watching = Markers(kafka.config, [prefix])
+    (one,) = watching._open()
+    epochs, statuses = watching._states()
+    assert epochs[one.producer_id] == one.epoch
+    assert statuses[one.producer_id, one.epoch] == ONGOING
+    watching._look()
+    assert watching.written == []
+    assert watching._open() == [one]
+    producer.commit_transaction(30.0)
+    assert [message.value() for message in kafka.read_all(prefix)] == [b"kept", b"open"]
