@@ -76,6 +76,7 @@ class Markers:
                 "isolation.level": "read_uncommitted",
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
+                "fetch.wait.max.ms": 20,
             }
         )
 
