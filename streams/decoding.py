@@ -30,6 +30,15 @@ class Input(msgspec.Struct, frozen=True, gc=False):
     origin: Origin
 
 
+class _Carded(msgspec.Struct, gc=False):
+    """All that is read of a payload for its card."""
+
+    card: str
+
+
+_decode_card = msgspec.json.Decoder(_Carded).decode
+
+
 class Rejected(NamedTuple):
     """An input that could not be used, ready for `charges.rejected`: card numbers are masked."""
 
@@ -129,6 +138,14 @@ def card_in(value: bytes) -> bytes | None:
     >>> card_in(b'{"card": "tok_1"}'), card_in(b"nonsense")
     (b'tok_1', None)
     """
+    try:
+        return _decode_card(value).card.encode()
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return _card_in_all_of(value)
+
+
+def _card_in_all_of(value: bytes) -> bytes | None:
+    """Return what `card_in` does; also of a payload that only the slower decoder can read."""
     try:
         card = orjson.loads(value)["card"]
         return card.encode() if isinstance(card, str) else None

@@ -176,7 +176,7 @@ def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
 def _time_in(event: bytes) -> float:
     try:
         return _time(_decode_time(event).created)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass  # other kinds of numbers, and what is no event
     try:
         return _time(orjson.loads(event)["created"])

@@ -17,7 +17,10 @@ from streams.files import FileError, write_events
 if TYPE_CHECKING:
     from pathlib import Path
 
-GARBAGE = [b"no JSON", b"[1]", b'{"created":"now"}', b'{"created":-1}', b'{"created":0}', b'"\xff"']
+DEEP = b'{"created":0,"card":"card_1","deep":' + b"[" * 5_000 + b"]" * 5_000 + b"}"
+GARBAGE = [
+    b"no JSON", b"[1]", b'{"created":"now"}', b'{"created":-1}', b'{"created":0}', b'"\xff"', DEEP
+]  # fmt: skip
 
 
 def charge(number: int, created: float) -> bytes:

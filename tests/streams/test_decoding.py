@@ -212,7 +212,11 @@ def test_name_of_the_scored_event_wins() -> None:
         (b"", None),
         (b'{"card":"\\ud800"}', None),
         (b'{"card":"\xff"}', None),
+        (b'{"card":7,"card":"b"}', "b"),
+        (b'{"card":"b","card":7}', None),
         (b"[" * 5_000, None),
+        (b'{"card":"b","deep":' + b"[" * 1_020 + b"]" * 1_020 + b"}", "b"),
+        (b'{"card":"b","deep":' + b"[" * 5_000 + b"]" * 5_000 + b"}", None),
     ],
 )
 def test_card_of_a_payload(value: bytes, card: str | None) -> None:
