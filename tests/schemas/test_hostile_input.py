@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from schemas.rejected import InvalidEvent, RejectReason
 from schemas.validation import NESTING_MAX, PAYLOAD_BYTES_MAX, Unknown, parse_charge, parse_dispute
-from streams.decoding import Input, decode_charges, decode_disputes
+from streams.decoding import Input, card_in, decode_charges, decode_disputes
 from streams.frames import Origin
 from tests.schemas import reference
 from tests.schemas.events import CHARGE, DISPUTE, MAX_CREATED, OPTIONAL, encoded
@@ -50,12 +50,14 @@ WRONG: list[object] = [
 def check(received: Input) -> list[str]:
     """Return what became of an input as a charge and as a dispute."""
     outcomes = []
+    card = None if received.value is None else card_in(received.value)
     for decode in (decode_charges, decode_disputes):
         decoded = decode([received], MAX_CREATED)
         assert len(decoded.rows) + len(decoded.rejected) == 1, received
         if not decoded.rejected:
             outcomes.append("valid")
             assert received.value is not None
+            assert card == received.key
             shown = reference.strings_in(received.value.decode())
         else:
             (copy,) = decoded.rejected
