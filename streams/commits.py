@@ -7,7 +7,7 @@
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from confluent_kafka import Consumer, TopicPartition
@@ -102,11 +102,19 @@ class Commits:
            offsets without a state behind them would look like a state that was lost.
         4. The transaction is committed.
         5. Every changed task writes its changes to its store.
+
+        Tasks that were given to this worker as a former member of the group are in doubt instead.
         """
         self.settle()
         self._producer.release()  # if the one before was given up half way
         dirty = [task for task in self._tasks.values() if task.is_dirty]
         if not dirty:
+            return
+        group = self._consumer.consumer_group_metadata()
+        if former := self._given_to_a_former_member(dirty):
+            logger.warning("tasks %s may have been elsewhere and are opened anew", former)
+            self.in_doubt.update(former)
+            self.abort()
             return
         reached: dict[int, int] = {}
         offsets = [
@@ -120,7 +128,6 @@ class Commits:
         ]
         self._observer.sealed()
         self._producer.hold()
-        group = self._consumer.consumer_group_metadata()
 
         def end() -> None:
             self._producer.prepare(changelogs, offsets, group)
@@ -191,6 +198,16 @@ class Commits:
                 self.undone[task.number] = task.roll_back()
         self._observer.undone()
         self._producer.abort()
+
+    def _given_to_a_former_member(self, tasks: Sequence[Task]) -> list[int]:
+        """Return the numbers of the tasks that others may have had since they were given to us.
+
+        A static member that the group has forgotten joins as a new one, and is not always told to
+        give up what it had (librdkafka 2.16: not if it hears of it when it joins again). The broker
+        takes its offsets from then on. Without an id it is no member, and they are refused.
+        """
+        member_id = self._consumer.memberid()  # of later than the metadata that are committed with
+        return [task.number for task in tasks if member_id and task.member_id != member_id]
 
     def close(self) -> None:
         """Wait for the thread."""

@@ -52,6 +52,7 @@ class TaskFactory:
 
 @dataclass(frozen=True, slots=True)
 class _Opening:
+    member_id: str
     progress: Progress
     done: Future[tuple[Task, Positions]]
 
@@ -140,6 +141,7 @@ class Membership:
         for number, opening in list(self._opening.items()):
             if opening.done.done():
                 task, positions = opening.done.result()
+                task.member_id = opening.member_id
                 del self._opening[number]
                 self._consumer.incremental_assign(
                     [self._partition(source, number, at) for source, at in positions.items()]
@@ -172,11 +174,11 @@ class Membership:
         self.has_joined = True  # last: by then it shows that they are being restored
 
     def _open_tasks(self, numbers: Sequence[int]) -> None:
-        now = self._clients.clock()
+        now, member_id = self._clients.clock(), self._consumer.memberid() or ""
         for number in numbers:
             progress = Progress()
             done = self._opener.submit(self._open, number, now, progress)
-            self._opening[number] = _Opening(progress, done)
+            self._opening[number] = _Opening(member_id, progress, done)
 
     def _open(self, number: int, since: float, progress: Progress) -> tuple[Task, Positions]:
         """Open and restore a task that was assigned at a time; return it and where to go on."""

@@ -43,6 +43,8 @@ class Task:
         Whether it has work that belongs to the next commit.
     is_sealed
         Whether it has work that belongs to a commit under way.
+    member_id
+        Which member of the group it was given to.
     """
 
     def __init__(self, number: int, state: TaskState, stages: Stages) -> None:
@@ -52,6 +54,7 @@ class Task:
         self.buffers: dict[str, PartitionBuffer] = {}
         self.is_dirty = False
         self.is_sealed = False
+        self.member_id = ""
         self._committed: dict[str, int] = {}
         self._sealed: dict[str, int] = {}
 

@@ -134,7 +134,12 @@ class Membership:
                 ),
             )
         except KafkaException as refusal:
-            self._refused(refusal.args[0])
+            if self._instance_id and refusal.args[0].code() == KafkaError.UNKNOWN_MEMBER_ID:
+                # As of librdkafka 2.16: it joins as a new member at once, and keeps what it had. A
+                # dynamic one does not, as the broker then first asks it to join with its new id.
+                self.id, self._is_joining, self._must_join = "", False, True
+            else:
+                self._refused(refusal.args[0])
 
     def _heartbeat(self) -> None:
         try:

@@ -64,12 +64,15 @@ class Variant:
         Whether workers use transactions.
     is_real
         Whether the stages are the real ones.
+    is_static
+        Whether the workers are static members for certain.
     faults
         What goes wrong for certain.
     """
 
     exactly_once: bool = True
     is_real: bool = False
+    is_static: bool = False
     faults: tuple[Fault, ...] = ()
 
 
@@ -105,7 +108,7 @@ class Simulation:
         self._faults = Faults(random, topics, self.broker, variant.faults, coverage)
         self._inputs = Inputs(random, topics, self.broker, for_real=variant.is_real)
         self._inputs.are_charges_through = self._are_charges_through
-        self._is_static = random.random() < _STATIC_SHARE
+        self._is_static = random.random() < _STATIC_SHARE or variant.is_static
         self._settings = EngineSettings(
             application_id="simulation",
             exactly_once=variant.exactly_once,

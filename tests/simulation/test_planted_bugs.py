@@ -28,6 +28,7 @@ from tests.simulation.faults import (
     Fault,
 )
 from tests.simulation.groups import Group, Member
+from tests.simulation.member import REVOKE
 from tests.simulation.simulation import ScheduleError, Simulation, Variant
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 ZOMBIE = Fault(AFTER_CHANGELOG, PAUSE, 8.0)
 HALF_COMMITTED = Fault(AFTER_OFFSETS, PAUSE, 8.0)
 TWIN = Fault(UNANSWERED, FENCE, 0.5)
+FORGOTTEN = Fault(REVOKE, PAUSE, 14.0)
 
 
 class Plant(NamedTuple):
@@ -50,6 +52,7 @@ class Plant(NamedTuple):
     within: int
     faults: tuple[Fault, ...] = ()
     is_real: bool = False
+    is_static: bool = False
 
 
 def state_is_stored_before_the_commit() -> list[Any]:
@@ -195,6 +198,10 @@ def a_lost_task_goes_on() -> list[Any]:
     return [patch.object(Membership, "_on_lost", lambda *_: None)]
 
 
+def a_member_that_was_forgotten_goes_on_with_its_tasks() -> list[Any]:
+    return [patch.object(Commits, "_given_to_a_former_member", lambda *_: [])]
+
+
 class _NeverRaised(Exception):  # noqa: N818
     pass
 
@@ -216,12 +223,13 @@ PLANTS = (
     Plant(a_restore_ends_at_what_is_visible, 100, (HALF_COMMITTED,)),
     Plant(a_commit_without_an_answer_is_undone, 50, (TWIN,)),
     Plant(a_lost_task_goes_on, 50, (ZOMBIE,)),
+    Plant(a_member_that_was_forgotten_goes_on_with_its_tasks, 100, (FORGOTTEN,), is_static=True),
 )
 
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.patches.__name__)
 def test_a_planted_bug_is_found(plant: Plant) -> None:
-    variant = Variant(faults=plant.faults, is_real=plant.is_real)
+    variant = Variant(faults=plant.faults, is_real=plant.is_real, is_static=plant.is_static)
     with ExitStack() as planted:
         for bug in plant.patches():
             planted.enter_context(bug)
