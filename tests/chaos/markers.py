@@ -8,7 +8,6 @@ the missing markers are written as the coordinator decided, by the two requests 
 
 from __future__ import annotations
 
-import socket
 import struct
 import threading
 import time
@@ -17,6 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from tests.chaos.wire import NO_TAGS, Reader, array, ask, string
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,6 @@ _STATES = "__transaction_state"
 _STATE = struct.Struct(">hqhib")  # version, producer id, epoch, timeout, status
 _UNDECIDED, _COMMIT = {1, 2, 3}, {2, 4}  # ongoing and both kinds of prepared; prepared and complete
 _WRITE_TXN_MARKERS, _DESCRIBE_PRODUCERS = (27, 1), (61, 0)
-_NO_TAGS = b"\0"
 _LOOK_EVERY_S = 2.0
 _PATIENCE_S = 15.0
 """For how long a transaction may be open: longer than the workers' transactions may last."""
@@ -108,20 +108,20 @@ class Markers:
             if epochs.get(one.producer_id) == one.epoch and status in _UNDECIDED:
                 continue  # the coordinator has yet to end it
             is_commit = status in _COMMIT
-            _ask(self._address, _WRITE_TXN_MARKERS, _marker(one, is_commit))
+            ask(self._address, _WRITE_TXN_MARKERS, _marker(one, is_commit))
             self.written.append((one, is_commit))
 
     def _open(self) -> list[Open]:
         """Return all transactions that are open."""
         known = self._consumer.list_topics(timeout=_LOOK_EVERY_S).topics
         asked = [
-            _string(topic) + _array([struct.pack(">i", n) for n in known[topic].partitions])
-            + _NO_TAGS
+            string(topic) + array([struct.pack(">i", n) for n in known[topic].partitions])
+            + NO_TAGS
             for topic in self._topics
             if topic in known
         ]  # fmt: skip
-        answer = _ask(self._address, _DESCRIBE_PRODUCERS, _array(asked) + _NO_TAGS)
-        return _open_in(_Reader(answer))
+        answer = ask(self._address, _DESCRIBE_PRODUCERS, array(asked) + NO_TAGS)
+        return _open_in(Reader(answer))
 
     def _states(self) -> tuple[dict[int, int], dict[tuple[int, int], int]]:
         """Return each producer's latest epoch, and the latest status of each of its epochs."""
@@ -143,13 +143,13 @@ class Markers:
 
 
 def _marker(one: Open, is_commit: bool) -> bytes:
-    topics = [_string(one.topic) + _array([struct.pack(">i", one.partition)]) + _NO_TAGS]
+    topics = [string(one.topic) + array([struct.pack(">i", one.partition)]) + NO_TAGS]
     head = struct.pack(">qh?", one.producer_id, one.epoch, is_commit)
-    tail = struct.pack(">i", max(one.coordinator_epoch, 0)) + _NO_TAGS
-    return _array([head + _array(topics) + tail]) + _NO_TAGS
+    tail = struct.pack(">i", max(one.coordinator_epoch, 0)) + NO_TAGS
+    return array([head + array(topics) + tail]) + NO_TAGS
 
 
-def _open_in(answer: _Reader) -> list[Open]:
+def _open_in(answer: Reader) -> list[Open]:
     """Return the open transactions of an answer about producers."""
     found = []
     answer.read(">i")
@@ -166,72 +166,3 @@ def _open_in(answer: _Reader) -> list[Open]:
             answer.tags()
         answer.tags()
     return found
-
-
-def _ask(address: tuple[str, int], api: tuple[int, int], body: bytes) -> bytes:
-    """Send a request of a flexible version to a broker, and return the body of its answer."""
-    head = struct.pack(">hhih", *api, 1, -1) + _NO_TAGS
-    with socket.create_connection(address, timeout=5.0) as broker, broker.makefile("rb") as stream:
-        broker.sendall(struct.pack(">i", len(head + body)) + head + body)
-        (size,) = struct.unpack(">i", _exactly(stream.read(4), 4))
-        answer = _exactly(stream.read(size), size)
-    return answer[5:]  # after the request's number and no tags
-
-
-def _exactly(data: bytes, size: int) -> bytes:
-    if len(data) < size:
-        raise ConnectionError("the broker has closed the connection")
-    return data
-
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*out, number])
-
-
-def _string(text: str) -> bytes:
-    return _varint(len(text.encode()) + 1) + text.encode()
-
-
-def _array(items: Sequence[bytes]) -> bytes:
-    return _varint(len(items) + 1) + b"".join(items)
-
-
-class _Reader:
-    """Reads an answer of a flexible version from its start."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    def read(self, layout: str) -> tuple[int, ...]:
-        """Read numbers."""
-        values = struct.unpack_from(layout, self._data, self._at)
-        self._at += struct.calcsize(layout)
-        return values
-
-    def length(self) -> int:
-        """Read the length of an array or a string; 0 for none."""
-        return max(self._varint() - 1, 0)
-
-    def string(self) -> str:
-        """Read a string."""
-        size = self.length()
-        self._at += size
-        return self._data[self._at - size : self._at].decode()
-
-    def tags(self) -> None:
-        """Skip tagged fields, of which these answers have none."""
-        assert self._varint() == 0
-
-    def _varint(self) -> int:
-        number = shift = 0
-        while True:
-            (byte,) = self.read(">B")
-            number |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return number

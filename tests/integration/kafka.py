@@ -58,6 +58,11 @@ class Kafka:
         entries = self._admin.describe_configs([resource])[resource].result()
         return {name: entry.value for name, entry in entries.items()}
 
+    def members(self, group: str) -> dict[str, str]:
+        """Return the ids of a group's members by their instance ids, or by themselves."""
+        described = self._admin.describe_consumer_groups([group])[group].result()
+        return {one.group_instance_id or one.member_id: one.member_id for one in described.members}
+
     def produce(
         self,
         topic: str,
