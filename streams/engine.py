@@ -20,7 +20,7 @@ from streams.inputs import Inputs, Work
 from streams.intake import Times
 from streams.membership import Membership, TaskFactory
 from streams.partitioner import partitions_of
-from streams.patience import StoppedError
+from streams.patience import Outage, StoppedError
 from streams.producer import OutputProducer
 from streams.restore import Progress
 from streams.standby import Standbys
@@ -81,7 +81,8 @@ class Engine:
             BY_MERCHANT: topics.by_merchant,
         }
         member = settings.member()
-        self._consumer = clients.consumer(member, self._say)
+        self._outage = Outage(clients.clock)
+        self._consumer = clients.consumer(member, self._outage.hear)
         self._unassigned = UnassignedTasks(clients, member, topics.charges, self._member_id)
         self._standbys = Standbys(
             clients,
@@ -119,7 +120,6 @@ class Engine:
             settings.future_allowance_s,
             clients.clock,
         )
-        self._is_cut_off = False
         self._partitions = 0
 
     @property
@@ -145,7 +145,7 @@ class Engine:
     @property
     def lag(self) -> int:
         """Messages that wait, as far as is known; 0 while no broker can be reached."""
-        if self._is_cut_off:
+        if self._outage.is_complete:
             return 0
         return sum(buffer.lag for task in self.tasks.values() for buffer in task.buffers.values())
 
@@ -174,7 +174,7 @@ class Engine:
         self._commits.settle_if_ended()
         first = self._consumer.poll(timeout_s)
         if first is not None:
-            self._is_cut_off = False
+            self._outage.is_complete = False
             rest = self._consumer.consume(self._settings.max_batch, timeout=0)
             self._sort_in([first, *rest])
         self._go_back()
@@ -290,11 +290,6 @@ class Engine:
             f"instance_id: another member of the group has taken {name!r}; give each its own, "
             f"and start again one that was only cut off for longer than its session ({error.str()})"
         )
-
-    def _say(self, error: KafkaError) -> None:
-        """Say what the client waits for; it goes on by itself when that is back."""
-        self._is_cut_off = self._is_cut_off or error.code() == KafkaError._ALL_BROKERS_DOWN
-        logger.warning("Kafka: %s", error.str())
 
     def _go_back(self) -> None:
         """Fetch again what was undone, and open anew what is in doubt, where it is still here."""

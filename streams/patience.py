@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from math import inf
 from threading import Event
 from time import monotonic, sleep
 from typing import TypeVar
@@ -95,6 +96,31 @@ class Waiting:
         if self._clock() - self._said_at > _SAID_EVERY_S:
             logger.warning("waiting for Kafka: %s", what)
             self._said_at = self._clock()
+
+
+class Outage:
+    """Hears what a client says of brokers that it cannot reach, and passes it on now and then.
+
+    librdkafka tells of every connection that is refused: hundreds of times in some seconds.
+
+    Attributes
+    ----------
+    is_complete
+        Whether no broker could be reached when it last said so; set it back when one answers.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.is_complete = False
+        self._clock = clock
+        self._said_at: dict[int, float] = {}
+
+    def hear(self, error: KafkaError) -> None:
+        """Take an error of a client that goes on by itself; say it, unless its like was lately."""
+        code, now = error.code(), self._clock()
+        self.is_complete = self.is_complete or code == KafkaError._ALL_BROKERS_DOWN
+        if now - self._said_at.get(code, -inf) > _SAID_EVERY_S:
+            logger.warning("Kafka: %s", error.str())
+            self._said_at[code] = now
 
 
 def _nothing() -> None:
