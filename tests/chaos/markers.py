@@ -12,7 +12,7 @@ import struct
 import threading
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _STATES = "__transaction_state"
 _STATE = struct.Struct(">hqhib")  # version, producer id, epoch, timeout, status
-_UNDECIDED, _COMMIT = {1, 2, 3}, {2, 4}  # ongoing and both kinds of prepared; prepared and complete
+_DECISIONS = {2: True, 3: False}  # statuses: prepared to be committed, or to be aborted
 _WRITE_TXN_MARKERS, _DESCRIBE_PRODUCERS = (27, 1), (61, 0)
 _LOOK_EVERY_S = 2.0
 _PATIENCE_S = 15.0
@@ -35,7 +35,7 @@ _PATIENCE_S = 15.0
 
 @dataclass(frozen=True)
 class Open:
-    """A transaction that is open in a partition since an offset."""
+    """A transaction that is open in a partition since an offset, with its latest message there."""
 
     topic: str
     partition: int
@@ -43,6 +43,7 @@ class Open:
     epoch: int
     coordinator_epoch: int
     start: int
+    last_ms: int = field(compare=False)
 
 
 class Markers:
@@ -102,12 +103,13 @@ class Markers:
         late = [one for one, since in self._seen.items() if now - since > _PATIENCE_S]
         if not late:
             return
-        epochs, statuses = self._states()
+        epochs, decisions = self._states()
         for one in late:
-            status = statuses.get((one.producer_id, one.epoch), 0)
-            if epochs.get(one.producer_id) == one.epoch and status in _UNDECIDED:
-                continue  # the coordinator has yet to end it
-            is_commit = status in _COMMIT
+            decided = decisions.get(one.producer_id, [])
+            is_commit = next((commit for at_ms, commit in decided if at_ms > one.last_ms), None)
+            if is_commit is None and epochs.get(one.producer_id) == one.epoch:
+                continue  # the coordinator has yet to decide
+            is_commit = bool(is_commit)
             ask(self._address, _WRITE_TXN_MARKERS, _marker(one, is_commit))
             self.written.append((one, is_commit))
 
@@ -123,10 +125,14 @@ class Markers:
         answer = ask(self._address, _DESCRIBE_PRODUCERS, array(asked) + NO_TAGS)
         return _open_in(Reader(answer))
 
-    def _states(self) -> tuple[dict[int, int], dict[tuple[int, int], int]]:
-        """Return each producer's latest epoch, and the latest status of each of its epochs."""
+    def _states(self) -> tuple[dict[int, int], dict[int, list[tuple[int, bool]]]]:
+        """Return the latest epoch of each producer, and its decisions: when, and to commit or not.
+
+        A producer keeps its epoch from one transaction to the next, so the decision about one is
+        the first after its latest message.
+        """
         epochs: dict[int, int] = {}
-        statuses: dict[tuple[int, int], int] = {}
+        decisions: dict[int, list[tuple[int, bool]]] = {}
         for number in self._consumer.list_topics(_STATES, _LOOK_EVERY_S).topics[_STATES].partitions:
             self._consumer.assign([TopicPartition(_STATES, number, 0)])
             is_read = False
@@ -137,9 +143,13 @@ class Markers:
                         is_read = error.code() == KafkaError._PARTITION_EOF
                     elif len(value) > _STATE.size:
                         _, producer, epoch, _, status = _STATE.unpack_from(value)
-                        epochs[producer], statuses[producer, epoch] = epoch, status
+                        epochs[producer] = epoch
+                        if status in _DECISIONS:
+                            at_ms = message.timestamp()[1]
+                            decided = decisions.setdefault(producer, [])
+                            decided.append((at_ms, _DECISIONS[status]))
         self._consumer.unassign()
-        return epochs, statuses
+        return epochs, decisions
 
 
 def _marker(one: Open, is_commit: bool) -> bytes:
@@ -159,10 +169,10 @@ def _open_in(answer: Reader) -> list[Open]:
             partition, error = answer.read(">ih")
             answer.string()
             for _ in range(answer.length()):
-                producer, epoch, _, _, coordinator_epoch, start = answer.read(">qiiqiq")
+                producer, epoch, _, last_ms, by_epoch, start = answer.read(">qiiqiq")
                 answer.tags()
                 if not error and start >= 0:
-                    found.append(Open(topic, partition, producer, epoch, coordinator_epoch, start))
+                    found.append(Open(topic, partition, producer, epoch, by_epoch, start, last_ms))
             answer.tags()
         answer.tags()
     return found

@@ -7,8 +7,6 @@ from tests.chaos import markers
 from tests.chaos.markers import Markers
 from tests.integration.kafka import Kafka
 
-ONGOING, COMPLETE_COMMIT, COMPLETE_ABORT = 1, 4, 5
-
 
 @pytest.fixture
 def producer(kafka: Kafka, prefix: str, monkeypatch: pytest.MonkeyPatch) -> Producer:
@@ -28,22 +26,25 @@ def producer(kafka: Kafka, prefix: str, monkeypatch: pytest.MonkeyPatch) -> Prod
 
 @pytest.mark.usefixtures("producer")
 @pytest.mark.parametrize(
-    ("status", "readable"), [(COMPLETE_COMMIT, [b"kept", b"open"]), (COMPLETE_ABORT, [b"kept"])]
+    ("is_commit", "readable"), [(True, [b"kept", b"open"]), (False, [b"kept"])]
 )
 def test_a_transaction_ends_as_it_was_decided(
     kafka: Kafka,
     prefix: str,
     monkeypatch: pytest.MonkeyPatch,
-    status: int,
+    is_commit: bool,
     readable: list[bytes],
 ) -> None:
     watching = Markers(kafka.config, [prefix])
     (one,) = watching._open()
     assert (one.topic, one.partition, one.start) == (prefix, 1, 2)  # after a message and its marker
-    decided = {one.producer_id: one.epoch}, {(one.producer_id, one.epoch): status}
-    monkeypatch.setattr(watching, "_states", lambda: decided)
+    # The transaction before, this one and the next, which have one epoch.
+    decisions = [(one.last_ms - 1, not is_commit), (one.last_ms + 1, is_commit)]
+    decisions.append((one.last_ms + 2, not is_commit))
+    states = {one.producer_id: one.epoch}, {one.producer_id: decisions}
+    monkeypatch.setattr(watching, "_states", lambda: states)
     watching._look()
-    assert watching.written == [(one, status == COMPLETE_COMMIT)]
+    assert watching.written == [(one, is_commit)]
     assert watching._open() == []
     assert [message.value() for message in kafka.read_all(prefix)] == readable
 
@@ -53,9 +54,11 @@ def test_what_the_coordinator_may_still_end_is_left_alone(
 ) -> None:
     watching = Markers(kafka.config, [prefix])
     (one,) = watching._open()
-    epochs, statuses = watching._states()
+    epochs, decisions = watching._states()
     assert epochs[one.producer_id] == one.epoch
-    assert statuses[one.producer_id, one.epoch] == ONGOING
+    [(at_ms, is_commit)] = decisions[one.producer_id]
+    assert is_commit
+    assert at_ms < one.last_ms
     watching._look()
     assert watching.written == []
     assert watching._open() == [one]
