@@ -22,6 +22,16 @@ def kafka() -> Iterator[Kafka]:
 
 
 @pytest.fixture
+def lone_kafka(kafka: Kafka) -> Iterator[Kafka]:
+    """Give a local Kafka, which takes requests that are made by hand: unsecured, of one broker."""
+    if not os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
+        yield kafka
+        return
+    with LocalKafka() as local:
+        yield Kafka(client_config(local.bootstrap_servers, {}))
+
+
+@pytest.fixture
 def prefix() -> str:
     """Return a topic prefix that no other test has."""
     return f"test-{uuid.uuid4().hex[:12]}."

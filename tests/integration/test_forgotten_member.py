@@ -24,9 +24,9 @@ _LEAVE_GROUP = (13, 4)
 
 
 def test_its_tasks_go_on_from_what_others_did_with_them(
-    kafka: Kafka, prefix: str, tmp_path: Path
+    lone_kafka: Kafka, prefix: str, tmp_path: Path
 ) -> None:
-    env = prepare(kafka, prefix) | {"CHARGEWATCH_SESSION_TIMEOUT_MS": str(SESSION_MS)}
+    env = prepare(lone_kafka, prefix) | {"CHARGEWATCH_SESSION_TIMEOUT_MS": str(SESSION_MS)}
 
     def worker(name: str) -> WorkerProcess:
         names = {"CHARGEWATCH_INSTANCE_ID": name, "CHARGEWATCH_WORKER_ID": name}
@@ -35,34 +35,34 @@ def test_its_tasks_go_on_from_what_others_did_with_them(
     group = f"{prefix}chargewatch"
     with worker("a") as forgotten, worker("b") as other:
         wait(lambda: tasks(forgotten, "running") == tasks(other, "running") == 2, "two tasks each")
-        produce(kafka, prefix, range(1000))
-        kafka.consume(f"{prefix}scored", 1000)
+        produce(lone_kafka, prefix, range(1000))
+        lone_kafka.consume(f"{prefix}scored", 1000)
         # It joins again for a third one, and waits for the other, which stands still.
         other.process.send_signal(signal.SIGSTOP)
         third = Consumer(
-            kafka.config
+            lone_kafka.config
             | {"group.id": group, "partition.assignment.strategy": "cooperative-sticky"}
         )
         third.subscribe([f"{prefix}charges"])
-        wait(lambda: len(kafka.members(group)) == 3, "a third member")
+        wait(lambda: len(lone_kafka.members(group)) == 3, "a third member")
         time.sleep(HEARTBEATS_S)
         forgotten.process.send_signal(signal.SIGSTOP)
-        forget(kafka, group, "a")
+        forget(lone_kafka, group, "a")
         third.close()
         other.process.send_signal(signal.SIGCONT)
         wait(lambda: tasks(other, "running") == 4, "all tasks")
-        produce(kafka, prefix, range(1000, 2000))
-        kafka.consume(f"{prefix}scored", 2000)
+        produce(lone_kafka, prefix, range(1000, 2000))
+        lone_kafka.consume(f"{prefix}scored", 2000)
         other.kill()
-        forget(kafka, group, "b")
+        forget(lone_kafka, group, "b")
         forgotten.process.send_signal(signal.SIGCONT)
-        produce(kafka, prefix, range(2000, 3000))
-        kafka.consume(f"{prefix}scored", 3000)
+        produce(lone_kafka, prefix, range(2000, 3000))
+        lone_kafka.consume(f"{prefix}scored", 3000)
         # On a very slow machine it had not joined again by then, and is told.
         assert "may have been elsewhere" in forgotten.text() or "tasks lost" in forgotten.text()
         assert forgotten.stop() == 0
-    assert_scored_once(kafka, prefix, 3000)
-    events = [orjson.loads(m.value() or b"") for m in kafka.read_all(f"{prefix}scored")]
+    assert_scored_once(lone_kafka, prefix, 3000)
+    events = [orjson.loads(m.value() or b"") for m in lone_kafka.read_all(f"{prefix}scored")]
     assert not any("duplicate" in event for event in events)
 
 

@@ -9,11 +9,11 @@ from tests.integration.kafka import Kafka
 
 
 @pytest.fixture
-def producer(kafka: Kafka, prefix: str, monkeypatch: pytest.MonkeyPatch) -> Producer:
+def producer(lone_kafka: Kafka, prefix: str, monkeypatch: pytest.MonkeyPatch) -> Producer:
     """Return a producer in its second transaction, open in partition 1 of topic `prefix`."""
     monkeypatch.setattr(markers, "_PATIENCE_S", -1.0)
-    kafka.create(prefix, 2)
-    producer = Producer(kafka.config | {"transactional.id": prefix})
+    lone_kafka.create(prefix, 2)
+    producer = Producer(lone_kafka.config | {"transactional.id": prefix})
     producer.init_transactions(30.0)
     producer.begin_transaction()
     producer.produce(prefix, b"kept", partition=1)
@@ -29,13 +29,13 @@ def producer(kafka: Kafka, prefix: str, monkeypatch: pytest.MonkeyPatch) -> Prod
     ("is_commit", "readable"), [(True, [b"kept", b"open"]), (False, [b"kept"])]
 )
 def test_a_transaction_ends_as_it_was_decided(
-    kafka: Kafka,
+    lone_kafka: Kafka,
     prefix: str,
     monkeypatch: pytest.MonkeyPatch,
     is_commit: bool,
     readable: list[bytes],
 ) -> None:
-    watching = Markers(kafka.config, [prefix])
+    watching = Markers(lone_kafka.config, [prefix])
     (one,) = watching._open()
     assert (one.topic, one.partition, one.start) == (prefix, 1, 2)  # after a message and its marker
     # The transaction before, this one and the next, which have one epoch.
@@ -46,13 +46,13 @@ def test_a_transaction_ends_as_it_was_decided(
     watching._look()
     assert watching.written == [(one, is_commit)]
     assert watching._open() == []
-    assert [message.value() for message in kafka.read_all(prefix)] == readable
+    assert [message.value() for message in lone_kafka.read_all(prefix)] == readable
 
 
 def test_what_the_coordinator_may_still_end_is_left_alone(
-    kafka: Kafka, prefix: str, producer: Producer
+    lone_kafka: Kafka, prefix: str, producer: Producer
 ) -> None:
-    watching = Markers(kafka.config, [prefix])
+    watching = Markers(lone_kafka.config, [prefix])
     (one,) = watching._open()
     epochs, decisions = watching._states()
     assert epochs[one.producer_id] == one.epoch
@@ -63,4 +63,4 @@ def test_what_the_coordinator_may_still_end_is_left_alone(
     assert watching.written == []
     assert watching._open() == [one]
     producer.commit_transaction(30.0)
-    assert [message.value() for message in kafka.read_all(prefix)] == [b"kept", b"open"]
+    assert [message.value() for message in lone_kafka.read_all(prefix)] == [b"kept", b"open"]
