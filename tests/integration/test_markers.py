@@ -58,7 +58,7 @@ def test_what_the_coordinator_may_still_end_is_left_alone(
     assert epochs[one.producer_id] == one.epoch
     [(at_ms, is_commit)] = decisions[one.producer_id]
     assert is_commit
-    assert at_ms < one.last_ms
+    assert at_ms <= one.last_ms  # in the same millisecond, if it was quick
     watching._look()
     assert watching.written == []
     assert watching._open() == [one]
