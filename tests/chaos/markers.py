@@ -106,10 +106,10 @@ class Markers:
         epochs, decisions = self._states()
         for one in late:
             decided = decisions.get(one.producer_id, [])
-            is_commit = next((commit for at_ms, commit in decided if at_ms > one.last_ms), None)
-            if is_commit is None and epochs.get(one.producer_id) == one.epoch:
+            decision = next((commit for at_ms, commit in decided if at_ms > one.last_ms), None)
+            if decision is None and epochs.get(one.producer_id) == one.epoch:
                 continue  # the coordinator has yet to decide
-            is_commit = bool(is_commit)
+            is_commit = decision is True  # what was never decided, the producer has left behind
             ask(self._address, _WRITE_TXN_MARKERS, _marker(one, is_commit))
             self.written.append((one, is_commit))
 

@@ -49,6 +49,19 @@ def test_a_transaction_ends_as_it_was_decided(
     assert [message.value() for message in lone_kafka.read_all(prefix)] == readable
 
 
+@pytest.mark.usefixtures("producer")
+def test_what_was_never_decided_is_aborted_once_its_producer_has_gone_on(
+    lone_kafka: Kafka, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watching = Markers(lone_kafka.config, [prefix])
+    (one,) = watching._open()
+    states = {one.producer_id: one.epoch + 1}, {one.producer_id: [(one.last_ms - 1, True)]}
+    monkeypatch.setattr(watching, "_states", lambda: states)
+    watching._look()
+    assert watching.written == [(one, False)]
+    assert [message.value() for message in lone_kafka.read_all(prefix)] == [b"kept"]
+
+
 def test_what_the_coordinator_may_still_end_is_left_alone(
     lone_kafka: Kafka, prefix: str, producer: Producer
 ) -> None:
