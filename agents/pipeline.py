@@ -83,6 +83,7 @@ class Pipeline:
                 standby_replicas=settings.standby_replicas,
                 max_batch=settings.max_batch,
                 future_allowance_s=settings.future_allowance_minutes * 60.0,
+                input_rules=settings.input_rules,
             ),
             self.topics,
             clients,

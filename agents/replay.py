@@ -18,6 +18,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from schemas.input_rules import DEFAULT_RULES, InputRules
 from streams.decoding import Decoded, Input, Rejected, card_in, decode_charges, decode_disputes
 from streams.events import EVENT
 from streams.files import read_events, read_times
@@ -29,7 +30,7 @@ CHUNK = 10_000
 
 T = TypeVar("T")
 
-Decode = Callable[[list[Input], float], Decoded]
+Decode = Callable[[list[Input], float, InputRules], Decoded]
 
 
 class Part(NamedTuple):
@@ -59,12 +60,20 @@ class Replay:
         Files as for `streams.files.read_events`.
     max_created
         Latest event time that is believed, Unix seconds.
+    rules
+        How inputs are read.
     """
 
-    def __init__(self, charges: Path, disputes: Path | None, max_created: float) -> None:
-        self._files = [_File(charges, decode_charges, max_created)]
+    def __init__(
+        self,
+        charges: Path,
+        disputes: Path | None,
+        max_created: float,
+        rules: InputRules = DEFAULT_RULES,
+    ) -> None:
+        self._files = [_File(charges, decode_charges, max_created, rules)]
         if disputes is not None:
-            self._files.append(_File(disputes, decode_disputes, max_created))
+            self._files.append(_File(disputes, decode_disputes, max_created, rules))
 
     @property
     def inputs(self) -> int:
@@ -107,10 +116,11 @@ class Replay:
 class _File:
     """One file: what was read of it and waits, and how old what is still to come can be."""
 
-    def __init__(self, path: Path, decode: Decode, max_created: float) -> None:
+    def __init__(self, path: Path, decode: Decode, max_created: float, rules: InputRules) -> None:
         self._path = path
         self._decode = decode
         self._max_created = max_created
+        self._rules = rules
         self._oldest: list[float] = []
         self._chunks: Iterator[list[bytes]] = iter(())
         self._waiting: list[Events] = []
@@ -148,7 +158,7 @@ class _File:
             for number, line in enumerate(chunk)
         ]
         self.read = self.read + len(chunk) if chunk else self.inputs
-        decoded = self._decode(inputs, self._max_created)
+        decoded = self._decode(inputs, self._max_created, self._rules)
         self._waiting.append(_in_order(decoded))
         return decoded.rejected
 

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from agents.decisions import Costs
+from schemas.input_rules import InputRules
 
 COSTS = "costs"
 """Name of the table of costs among the settings."""
@@ -157,6 +158,11 @@ class Settings(Struct, frozen=True, kw_only=True):
         Literal["debug", "info", "warning", "error"], Meta(description="least that is logged")
     ] = "info"
     costs: Costs = msgspec.field(default_factory=Costs)
+
+    @property
+    def input_rules(self) -> InputRules:
+        """How inputs are read."""
+        return InputRules()
 
     @property
     def is_exactly_once(self) -> bool:

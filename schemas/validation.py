@@ -26,6 +26,7 @@ from schemas.charge import Charge
 from schemas.currency import is_currency
 from schemas.dispute import Dispute
 from schemas.expectations import expectations, kind, quoted
+from schemas.input_rules import DEFAULT_RULES, InputRules
 from schemas.rejected import InvalidEvent
 
 __all__ = ["InvalidEvent", "Unknown", "parse_charge", "parse_dispute"]
@@ -65,7 +66,10 @@ _DISPUTE: Final = _Known(Dispute)
 
 
 def parse_charge(
-    value: bytes | None, key: bytes | None, max_created: float
+    value: bytes | None,
+    key: bytes | None,
+    max_created: float,
+    rules: InputRules = DEFAULT_RULES,  # noqa: ARG001 - used by what follows
 ) -> tuple[Charge, Unknown]:
     r"""Return the charge of a message, and the fields it has beyond the known ones.
 
@@ -75,6 +79,8 @@ def parse_charge(
         The message's payload and key.
     max_created
         The latest event time that is not called the future, Unix seconds.
+    rules
+        Of the installation.
 
     Returns
     -------
@@ -105,7 +111,10 @@ def parse_charge(
 
 
 def parse_dispute(
-    value: bytes | None, key: bytes | None, max_created: float
+    value: bytes | None,
+    key: bytes | None,
+    max_created: float,
+    rules: InputRules = DEFAULT_RULES,  # noqa: ARG001 - used by what follows
 ) -> tuple[Dispute, Unknown]:
     """Return the dispute of a message, and its unknown fields; all as for `parse_charge`."""
     return _parse(value, key, max_created, _DISPUTE)

@@ -10,6 +10,7 @@ import orjson
 
 from schemas.card_numbers import mask_key, mask_payload
 from schemas.charge import Charge
+from schemas.input_rules import DEFAULT_RULES, InputRules
 from schemas.rejected import InvalidEvent, rejected_headers
 from schemas.scored import Scored
 from schemas.validation import Unknown, parse_charge, parse_dispute
@@ -75,7 +76,9 @@ class Decoded:
     rejected: list[Rejected] = field(default_factory=list)
 
 
-def decode_charges(inputs: Sequence[Input], max_created: float) -> Decoded:
+def decode_charges(
+    inputs: Sequence[Input], max_created: float, rules: InputRules = DEFAULT_RULES
+) -> Decoded:
     """Decode a batch of charges.
 
     Parameters
@@ -84,6 +87,8 @@ def decode_charges(inputs: Sequence[Input], max_created: float) -> Decoded:
         Messages as they came.
     max_created
         Latest event time that is believed, Unix seconds.
+    rules
+        Of the installation.
 
     Examples
     --------
@@ -96,7 +101,7 @@ def decode_charges(inputs: Sequence[Input], max_created: float) -> Decoded:
     charges: list[Charge] = []
     for i, received in enumerate(inputs):
         try:
-            charge, unknown = parse_charge(received.value, received.key, max_created)
+            charge, unknown = parse_charge(received.value, received.key, max_created, rules)
         except InvalidEvent as error:
             decoded.rejected.append(reject(received, error))
             continue
@@ -109,13 +114,15 @@ def decode_charges(inputs: Sequence[Input], max_created: float) -> Decoded:
     return decoded
 
 
-def decode_disputes(inputs: Sequence[Input], max_created: float) -> Decoded:
+def decode_disputes(
+    inputs: Sequence[Input], max_created: float, rules: InputRules = DEFAULT_RULES
+) -> Decoded:
     """Decode a batch of disputes; see `decode_charges`."""
     decoded = Decoded(np.empty(0, EVENT))
     disputes: list[Dispute] = []
     for i, received in enumerate(inputs):
         try:
-            dispute, _ = parse_dispute(received.value, received.key, max_created)
+            dispute, _ = parse_dispute(received.value, received.key, max_created, rules)
         except InvalidEvent as error:
             decoded.rejected.append(reject(received, error))
             continue

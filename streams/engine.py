@@ -118,6 +118,7 @@ class Engine:
             settings.max_batch,
             settings.max_buffered,
             settings.future_allowance_s,
+            settings.input_rules,
             clients.clock,
         )
         self._partitions = 0

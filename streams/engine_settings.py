@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from schemas.input_rules import DEFAULT_RULES, InputRules
 from streams.client import Config
 
 _HEARTBEAT_MS = 1000  # a member hears of a rebalance by the answer to a heartbeat
@@ -31,6 +32,8 @@ class EngineSettings:
         Events of a partition that wait at the most, before it is paused.
     future_allowance_s
         Seconds by which an event's time may lie ahead of the clock.
+    input_rules
+        How inputs are read.
     """
 
     application_id: str
@@ -41,6 +44,7 @@ class EngineSettings:
     max_batch: int = 4000
     max_buffered: int = 20_000
     future_allowance_s: float = 3600.0
+    input_rules: InputRules = DEFAULT_RULES
 
     def member(self) -> Config:
         """Return the settings of a member of the group.

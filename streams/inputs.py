@@ -8,6 +8,7 @@ from typing import Literal, cast
 import numpy as np
 from confluent_kafka import Consumer, Message, TopicPartition
 
+from schemas.input_rules import InputRules
 from streams.decoding import Input, Rejected, decode_charges, decode_disputes
 from streams.frames import Origin, decode_frames
 from streams.intake import Events, PartitionBuffer, turn
@@ -49,6 +50,8 @@ class Inputs:
         Events of a partition that wait at the most, before it is paused.
     future_allowance_s
         Seconds by which an event's time may lie ahead of the clock.
+    input_rules
+        How inputs are read.
     clock
         Gives seconds of a clock that never goes back.
     """
@@ -60,6 +63,7 @@ class Inputs:
         max_batch: int,
         max_buffered: int,
         future_allowance_s: float,
+        input_rules: InputRules,
         clock: Callable[[], float],
     ) -> None:
         self._consumer = consumer
@@ -68,6 +72,7 @@ class Inputs:
         self._max_batch = max_batch
         self._max_buffered = max_buffered
         self._future_allowance_s = future_allowance_s
+        self._input_rules = input_rules
         self._clock = clock
         self._waiting_since: dict[_Stage, float] = {}
 
@@ -143,7 +148,7 @@ class Inputs:
             for message, value, offset in zip(messages, values, offsets.tolist(), strict=True)
         ]
         decode = decode_charges if source == CHARGES else decode_disputes
-        decoded = decode(inputs, time() + self._future_allowance_s)
+        decoded = decode(inputs, time() + self._future_allowance_s, self._input_rules)
         timestamps_ms = np.array([message.timestamp()[1] for message in messages])
         decoded.rows["published"] = timestamps_ms[decoded.index] / 1e3
         decoded.rows["offset"] = offsets[decoded.index]

@@ -111,7 +111,8 @@ def command(
     began = time.monotonic()
     with listing as listed, collecting_rarely():
         rejections = Rejections(listed)
-        replay = Replay(charges, disputes, time.time() + settings.future_allowance_minutes * 60.0)
+        max_created = time.time() + settings.future_allowance_minutes * 60.0
+        replay = Replay(charges, disputes, max_created, settings.input_rules)
         backtest, reader_rss_mb = _score(settings, replay, out, gathering, finished, rejections)
     seconds = time.monotonic() - began
     outcomes = gathering.outcomes()

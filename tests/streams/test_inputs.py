@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.input_rules import DEFAULT_RULES
 from streams.events import CHARGE
 from streams.frames import FRAME, Frames, encode_frames
 from streams.inputs import Inputs
@@ -58,7 +59,9 @@ class Broker:
             CHARGES: charges, DISPUTES: disputes, BY_MERCHANT: frames,
         }  # fmt: skip
         consumer = cast("Consumer", self)
-        self.inputs = Inputs(consumer, SOURCES, max_batch, 20_000, 0.0, lambda: self.now)
+        self.inputs = Inputs(
+            consumer, SOURCES, max_batch, 20_000, 0.0, DEFAULT_RULES, lambda: self.now
+        )
 
     def get_watermark_offsets(self, partition: TopicPartition, *, cached: bool) -> tuple[int, int]:
         assert cached

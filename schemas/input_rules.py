@@ -1,0 +1,27 @@
+"""How an installation reads its inputs, where the contract leaves a choice."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+CardNumbers = Literal["lenient", "strict"]
+
+
+@dataclass(frozen=True, slots=True)
+class InputRules:
+    """What validation may be told.
+
+    Attributes
+    ----------
+    card_numbers
+        `strict` takes what looks like a card number in `id`, `charge` or `merchant` for one;
+        `lenient` counts it.
+    card_hash_key
+        Key by which a card number in `card` is replaced by its keyed hash; it rejects the event
+        where there is none.
+    """
+
+    card_numbers: CardNumbers = "lenient"
+    card_hash_key: bytes = b""
+
+
+DEFAULT_RULES = InputRules()
