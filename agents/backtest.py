@@ -26,7 +26,7 @@ from streams.state import TaskState
 from streams.store import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -94,7 +94,16 @@ class Backtest:
 
     def run(self, events: Events) -> Iterator[Step]:
         """Score and learn, a step for each interval; no event may be older than earlier ones."""
-        for counted in self._cards.count(events):
+        yield from self._run(self._cards.count(events))
+
+    def end(self) -> Iterator[Step]:
+        """Have the disputes count that wait for a time that no charge has reached."""
+        yield from self._run([self._cards.end()])
+
+    def _run(self, counted_batches: Iterable[Counted]) -> Iterator[Step]:
+        for counted in counted_batches:
+            if not len(counted.times):
+                continue
             ends = interval_ends(counted.times, MODEL_INTERVAL_S).tolist()
             for start, end in pairwise([0, *ends]):
                 self._settle_model(float(counted.times[start]))
@@ -103,6 +112,8 @@ class Backtest:
 
     def score(self, counted: Counted) -> Iterator[Step]:
         """Do as `run` with what the card stage has counted, in as few steps as one model allows."""
+        if not len(counted.times):
+            return
         ends = interval_ends(counted.times, MODEL_INTERVAL_S)
         spans = Spans(counted, ends, self._state.due, self._horizon_s)
         start = 0
@@ -110,7 +121,7 @@ class Backtest:
             self._settle_model(float(counted.times[start]))
             is_newest = self._scored_with is self.snapshot
             examples = self._snapshot_every - self._learner.offset % self._snapshot_every
-            end = spans.end_after(start, examples if is_newest else 0, self._stage.waiting)
+            end = spans.end_after(start, examples if is_newest else 0)
             yield self._step(counted.part(start, end))
             self._interval = counted.times[end - 1] // MODEL_INTERVAL_S
             start = end

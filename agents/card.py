@@ -1,39 +1,59 @@
-"""The card stage: events by card become frames with card features, to go on by merchant."""
+"""The card stage: events by card become frames with card features, to go on by merchant.
+
+Here disputes are put in order with the charges, see `streams.dispute_order`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
+from schemas.rejected import InvalidEvent
 from streams.card_features import EVICTED, update_cards
 from streams.card_record import CARD
+from streams.charge_index import ChargeIndex
+from streams.decoding import Input, Rejected, reject
+from streams.dispute_order import DisputeOrder
 from streams.events import CHARGE, Rows
 from streams.features import CARD_FEATURES
-from streams.frames import FRAME, Frames
+from streams.frames import FRAME, Frames, decode_dispute_tail
 from streams.records import RecordCache, Slots
 from streams.seen import SeenIds
+from streams.waiting import WaitingDisputes
 
 if TYPE_CHECKING:
     from agents.settings import Settings
+    from streams.batch import CardBatch
     from streams.state import TaskState
+    from streams.waiting import Waiting
 
 SEEN = np.dtype([("created", "f8"), ("came", "f8")])
 """When a charge was made, and what its card's clock was when it came; Unix seconds."""
 
+_CLOCKS = b"clocks"
+
 _MINUTE_S, _HOUR_S, _DAY_S = 60.0, 3600.0, 86_400.0
 
 
-@dataclass(slots=True)
-class CardBatch:
-    """Events of one task in the order they are to count: EVENT[N] and N keys and tails each."""
+class CardOutput(NamedTuple):
+    """What a batch gives.
 
-    rows: Rows
-    cards: list[bytes]
-    merchants: list[bytes]
-    tails: list[bytes]
+    Attributes
+    ----------
+    frames
+        M frames, each dispute behind its charge.
+    times
+        f8[M], the clock of the partition at each of them, Unix seconds, never decreasing.
+    rejected
+        Disputes whose charge did not come.
+    """
+
+    frames: Frames
+    times: npt.NDArray[np.float64]
+    rejected: list[Rejected]
 
 
 class CardStage:
@@ -47,10 +67,17 @@ class CardStage:
         For how long a charge id is remembered, seconds of event time.
     dispute_retention_s
         How far apart disputes of one charge may be made for the second to be a repeat, seconds.
+    orphan_wait_s
+        By how long charges have to pass a dispute whose charge has not come, seconds.
     future_allowance_s
         How far ahead of the others' time an event may be dated, seconds.
     capacity
         Card records held in memory at most, and distinct cards in a batch.
+
+    Attributes
+    ----------
+    waiting
+        The disputes that wait.
     """
 
     def __init__(
@@ -58,6 +85,7 @@ class CardStage:
         state: TaskState,
         dedup_window_s: float,
         dispute_retention_s: float,
+        orphan_wait_s: float,
         future_allowance_s: float,
         capacity: int,
     ) -> None:
@@ -66,10 +94,35 @@ class CardStage:
         self._disputed = SeenIds(state.disputed, dispute_retention_s)
         self._dedup_window_s = dedup_window_s
         self._dispute_retention_s = dispute_retention_s
+        self._orphan_wait_s = orphan_wait_s
         self._future_allowance_s = future_allowance_s
+        self._index = ChargeIndex(state.charges, dispute_retention_s)
+        self.waiting = WaitingDisputes(state.waiting, orphan_wait_s, dispute_retention_s)
+        self._order = DisputeOrder(self._index, self.waiting, dedup_window_s)
+        self._meta = state.meta
+        self._clock_s = self._dispute_clock_s = 0.0
+        self._load_clocks()
 
-    def process(self, batch: CardBatch) -> Frames:
-        """Count a batch and return its frames, one an event, in the same order."""
+    def process(self, batch: CardBatch, *, is_paused: bool = False) -> CardOutput:
+        """Count a batch.
+
+        Parameters
+        ----------
+        batch
+            Events as they came; none where charges have paused and nothing else has come.
+        is_paused
+            Whether no charge has come for a while, so that no dispute waits for its time.
+        """
+        is_charge = batch.rows["kind"] == CHARGE
+        clocks = _clocks(self._clock_s, batch.rows, is_charge)
+        dispute_clocks = _clocks(self._dispute_clock_s, batch.rows, ~is_charge)
+        ordered = self._order.arrange(batch, clocks, dispute_clocks, is_paused=is_paused)
+        self._clock_s, self._dispute_clock_s = float(clocks[-1]), float(dispute_clocks[-1])
+        rejected = [self._rejected(dispute) for dispute in ordered.given_up]
+        return CardOutput(self._count(ordered.batch), ordered.times, rejected)
+
+    def _count(self, batch: CardBatch) -> Frames:
+        """Count events that are in order; return their frames."""
         slots = self.cache.slots(batch.cards)
         seen_until = self._seen_until(batch.rows, slots)
         features = np.zeros((len(batch.rows), len(CARD_FEATURES)), np.float32)
@@ -85,7 +138,8 @@ class CardStage:
         )
         if count:
             self._remember(evicted[:count])
-        self._forget(batch.rows)
+        self._index_new(batch)
+        self._forget()
         rows = np.empty(len(batch.rows), FRAME)
         rows["event"] = batch.rows
         rows["card_features"] = features
@@ -94,12 +148,41 @@ class CardStage:
     def flush(self) -> None:
         """Put everything changed into the tables."""
         self.cache.flush()
+        clocks = orjson.dumps([self._clock_s, self._dispute_clock_s])
+        if clocks != self._meta.get(_CLOCKS):
+            self._meta.put(_CLOCKS, clocks)
 
     def reload(self) -> None:
         """Forget everything changed since the last commit."""
         self.cache.clear()
         self._charged.reload()
         self._disputed.reload()
+        self._index.reload()
+        self.waiting.reload()
+        self._load_clocks()
+
+    def _load_clocks(self) -> None:
+        stored = self._meta.get(_CLOCKS)
+        self._clock_s, self._dispute_clock_s = (
+            (0.0, 0.0) if stored is None else orjson.loads(stored)
+        )
+
+    def _index_new(self, batch: CardBatch) -> None:
+        """Keep which charges have come, for their disputes."""
+        rows = batch.rows
+        new = np.flatnonzero((rows["kind"] == CHARGE) & (rows["duplicate"] == 0))
+        self._index.add(rows[new], [batch.merchants[place] for place in new.tolist()])
+
+    def _rejected(self, dispute: Waiting) -> Rejected:
+        """Reject a dispute that has waited in vain."""
+        origin, key, value = decode_dispute_tail(dispute.tail)
+        error = InvalidEvent(
+            "unknown_charge",
+            "charge: no such charge of this card has come in "
+            f"{self._dispute_retention_s / _DAY_S:g} days (dispute_retention_days), nor up to "
+            f"{self._orphan_wait_s / _HOUR_S:g} hours after the dispute (orphan_wait_hours)",
+        )
+        return reject(Input(key, value, origin), error)
 
     def _seen_until(self, events: Rows, slots: Slots) -> npt.NDArray[np.float64]:
         """Tell up to which clock of its card each event is a repeat, by what the tables know.
@@ -148,11 +231,12 @@ class CardStage:
         ):
             self._charged.put(charge, time, value)
 
-    def _forget(self, events: Rows) -> None:
+    def _forget(self) -> None:
         """Forget the ids that no card's clock and no dispute can ask for any more."""
-        now = float(events["created"].max(initial=0.0)) - self._future_allowance_s
+        now = self._clock_s - self._future_allowance_s
         self._charged.forget_before(now)
         self._disputed.forget_before(now)
+        self._index.forget_before(now)
 
 
 def card_stage(state: TaskState, settings: Settings) -> CardStage:
@@ -161,9 +245,17 @@ def card_stage(state: TaskState, settings: Settings) -> CardStage:
         state,
         settings.dedup_window_hours * _HOUR_S,
         settings.dispute_retention_days * _DAY_S,
+        settings.orphan_wait_hours * _HOUR_S,
         settings.future_allowance_minutes * _MINUTE_S,
         settings.cache_records,
     )
+
+
+def _clocks(start: float, events: Rows, moving: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Return f8[N + 1], a clock before N events and with each of them, which some of them move."""
+    clocks = np.empty(len(events) + 1)
+    clocks[0], clocks[1:] = start, np.where(moving, events["created"], start)
+    return np.maximum.accumulate(clocks)
 
 
 def _as_keys(rows: npt.NDArray[Any]) -> list[bytes]:

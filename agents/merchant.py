@@ -10,7 +10,7 @@ import numpy.typing as npt
 import orjson
 
 from agents.decisions import Costs, ReviewBudget, choose
-from agents.disputes import Charged, Disputes
+from agents.disputes import join_disputes
 from agents.drift.blocks import watched_in
 from agents.drift.monitor import DriftMonitor, Finished, Shift
 from agents.models.interface import Scorer
@@ -26,7 +26,6 @@ from streams.frames import Frames
 from streams.labels import PENDING, LabelJoin, LabelRules
 from streams.merchant_features import update_merchants
 from streams.merchant_record import MERCHANT
-from streams.orphans import Orphans
 from streams.records import RecordCache, Slots
 from streams.state import TaskState
 
@@ -65,8 +64,6 @@ class MerchantStage:
         When labels come.
     dedup_window_s
         For how long a repeated charge gets the answer of the first, seconds of event time.
-    orphan_wait_s
-        For how long a dispute waits for its charge, seconds of stream time.
     costs
         What each outcome costs.
     capacity
@@ -75,7 +72,7 @@ class MerchantStage:
     Attributes
     ----------
     stream_time
-        The newest event time seen, Unix seconds; 0 before the first event.
+        The newest time of a charge, Unix seconds; 0 before the first. Disputes do not move it.
     """
 
     stream_time: float
@@ -85,15 +82,12 @@ class MerchantStage:
         state: TaskState,
         rules: LabelRules,
         dedup_window_s: float,
-        orphan_wait_s: float,
         costs: Costs,
         capacity: int,
     ) -> None:
         self.cache = RecordCache(state.merchants, MERCHANT, capacity)
         self._meta = state.meta
         self._labels = LabelJoin(state, rules)
-        self._orphans = Orphans(state.orphans, orphan_wait_s)
-        self._disputes = Disputes(self._labels, self._orphans, rules.retention_s)
         self._rules = rules
         self._dedup_window_s = dedup_window_s
         self._costs = costs
@@ -101,11 +95,6 @@ class MerchantStage:
         self._reasons = Reasons(FEATURES)
         self._drift = DriftMonitor(state.drift)
         self.reload()
-
-    @property
-    def waiting(self) -> int:
-        """How many disputes wait for their charge."""
-        return len(self._orphans)
 
     def process(
         self,
@@ -128,18 +117,18 @@ class MerchantStage:
             Models whose scores are told beside, by name.
         """
         events = np.ascontiguousarray(frames.rows["event"])
-        times = np.maximum.accumulate(np.maximum(events["created"], self.stream_time))
+        of_charges = np.where(events["kind"] == CHARGE, events["created"], 0.0)
+        times = np.maximum.accumulate(np.maximum(of_charges, self.stream_time))
         before, now = self.stream_time, float(times[-1])
         self.stream_time = now
-        disputed = self._disputes.find(events, times)
-        features = self._count(frames.merchants, events, disputed)
+        features = self._count(frames.merchants, events)
 
         charges = np.flatnonzero(events["kind"] == CHARGE)
         rows = _of(charges, events)
         vectors = _vectors(rows, _of(charges, frames.rows["card_features"]), _of(charges, features))
         answers = self._answer(rows, vectors, scorer, times[charges])
 
-        joined = self._disputes.join(events, times, disputed, frames.tails)
+        joined = join_disputes(self._labels, events, times, frames.tails)
         finished = self._drift.add(
             watched_in(
                 rows,
@@ -178,25 +167,19 @@ class MerchantStage:
         """Forget everything changed since the last commit, and ask the tables again."""
         self.cache.clear()
         self._labels.reload()
-        self._orphans.reload()
         self._drift.reload()
         stored = self._meta.get(_PROGRESS)
         self.stream_time, self._budget.tokens = (0.0, 0) if stored is None else orjson.loads(stored)
 
-    def _count(
-        self, merchants: Sequence[bytes], events: Rows, disputed: Mapping[int, Charged]
-    ) -> npt.NDArray[np.float32]:
+    def _count(self, merchants: Sequence[bytes], events: Rows) -> npt.NDArray[np.float32]:
         """Update the merchants' records and return the features of every event."""
-        charged_at = np.full(len(events), np.nan)
-        for position, charged in disputed.items():
-            charged_at[position] = charged.created
         features = np.zeros((len(events), len(MERCHANT_FEATURES)), np.float32)
         slots = self.cache.slots(merchants)  # first: the records may move
         update_merchants(
             self.cache.records,
             slots,
             events,
-            charged_at,
+            events["charged_at"],
             events["duplicate"] == 0,
             self._rules.horizon_s,
             features,

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from agents import metrics
-from agents.card import CardBatch
 from agents.learner_feed import Learners, Lessons
 from agents.model_feed import ModelFollower
 from agents.tasks import TaskStages, new_task, open_store
 from schemas.drift import encode_drift
+from streams.batch import CardBatch
 from streams.client import client_config
 from streams.clients import Clients
 from streams.engine import Engine
@@ -108,12 +108,17 @@ class Pipeline:
 
     def count_cards(self, inputs: TaskEvents) -> None:
         """Run the card stage of each task; send the frames on in the order of event time."""
-        frames = [
-            _stages(task).card.process(CardBatch(events.rows, *events.lists))
+        counted = [
+            _stages(task).card.process(
+                CardBatch(events.rows, *events.lists), is_paused=task.is_paused
+            )
             for task, events in inputs
         ]
-        times = np.concatenate([events.times for _, events in inputs])
-        self.engine.send_frames(Frames.joined(frames), times)
+        times = np.concatenate([output.times for output in counted])
+        if len(times):
+            self.engine.send_frames(Frames.joined([output.frames for output in counted]), times)
+        for output in counted:
+            self._give_up(output.rejected)
 
     def score(self, frames: TaskEvents) -> None:
         """Run the merchant stage of each task; send scored events and examples.
@@ -131,7 +136,7 @@ class Pipeline:
             if len(output.examples):
                 examples = encode_examples(output.examples)
                 self.producer.send(self.topics.examples, [(None, example) for example in examples])
-            self.reject(output.rejected)
+            self._give_up(output.rejected)
             self._send_drifts(shift.event(task.number) for shift in output.shifts)
             metrics.count_output(output)
             rows = events.rows["event"]
@@ -160,6 +165,13 @@ class Pipeline:
         """Send inputs that could not be used to their topic."""
         self.producer.send_rejected(self.topics.rejected, rejected)
         metrics.count_rejected(rejected)
+
+    def _give_up(self, disputes: Sequence[Rejected]) -> None:
+        """Reject disputes whose charge is not known, and say so."""
+        if disputes:
+            self.reject(disputes)
+            why = dict(disputes[0].headers)["error"].decode()
+            logger.warning("given up: %d disputes, such as one for which %s", len(disputes), why)
 
     def _send_drifts(self, drifts: Iterable[Drift]) -> None:
         """Send drift events, and log them."""

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from agents.card import CardBatch, card_stage
+import numpy as np
+
+from agents.card import CardOutput, card_stage
 from agents.memory import peak_rss_mb
+from streams.batch import CardBatch
+from streams.events import EVENT
 from streams.state import TaskState
 from streams.store import MemoryStore
 
@@ -29,17 +33,20 @@ class Counted(NamedTuple):
     Attributes
     ----------
     times
-        f8[N], the events' times, Unix seconds, never decreasing.
+        f8[N], stream time at each of them, Unix seconds, never decreasing.
     frames
         N frames.
+    rejected
+        Disputes whose charge did not come.
     """
 
     times: Times
     frames: Frames
+    rejected: list[Rejected]
 
     def part(self, start: int, stop: int) -> Self:
         """Return the events from `start` up to `stop`."""
-        return type(self)(self.times[start:stop], self.frames.part(start, stop))
+        return type(self)(self.times[start:stop], self.frames.part(start, stop), [])
 
 
 class Cards:
@@ -56,13 +63,25 @@ class Cards:
         self._state = TaskState(MemoryStore())
         self._stage = card_stage(self._state, settings)
 
+    @property
+    def waiting(self) -> int:
+        """How many disputes wait for their charge."""
+        return self._stage.waiting.for_charge
+
     def count(self, events: Events) -> Iterator[Counted]:
         """Count batch by batch; no event may be older than those of an earlier call."""
         for start in range(0, len(events), self._max_batch):
             batch = events.part(start, start + self._max_batch)
-            frames = self._stage.process(CardBatch(batch.rows, *batch.lists))
-            self._state.commit(0)
-            yield Counted(batch.times, frames)
+            yield self._counted(self._stage.process(CardBatch(batch.rows, *batch.lists)))
+
+    def end(self) -> Counted:
+        """Count the disputes that wait for a time that no charge has reached."""
+        none = CardBatch(np.empty(0, EVENT), [], [], [])
+        return self._counted(self._stage.process(none, is_paused=True))
+
+    def _counted(self, output: CardOutput) -> Counted:
+        self._state.commit(0)
+        return Counted(output.times, output.frames, output.rejected)
 
 
 class Read(NamedTuple):
@@ -72,8 +91,12 @@ class Read(NamedTuple):
     ----------
     counted
         Batches of events.
-    rejected, inputs
+    inputs
         As for `Part`.
+    rejected
+        Inputs that are no events.
+    waiting
+        Disputes that wait for their charge.
     peak_rss_mb
         Most memory that the process which reads has had by now, MB.
     """
@@ -81,6 +104,7 @@ class Read(NamedTuple):
     counted: list[Counted]
     rejected: list[Rejected]
     inputs: int
+    waiting: int
     peak_rss_mb: float
 
 
@@ -92,7 +116,9 @@ def read(replay: Replay, settings: Settings) -> Iterator[Read]:
     FileError
         As `Replay.parts`.
     """
-    cards = Cards(settings)
+    cards, inputs = Cards(settings), 0
     for part in replay.parts():
         counted = list(cards.count(part.events))
-        yield Read(counted, part.rejected, part.inputs, peak_rss_mb())
+        yield Read(counted, part.rejected, part.inputs, cards.waiting, peak_rss_mb())
+        inputs = part.inputs
+    yield Read([cards.end()], [], inputs, cards.waiting, peak_rss_mb())

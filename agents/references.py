@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from streams.events import CHARGE, Rows
+from streams.events import CHARGE, Rows, charge_hashes
 from streams.labels import Kept, LabelJoin, kept_key
 from streams.records import Slots
 from streams.windows import DAY_S
@@ -57,12 +57,6 @@ def find_referred(
         if candidates:
             found[position] = min(candidates, key=lambda candidate: candidate[0])[1]
     return found
-
-
-def charge_hashes(events: Rows) -> list[bytes]:
-    """Return the hash of the charge that each event is, or is about."""
-    raw = events["charge"].tobytes()
-    return [raw[i : i + 16] for i in range(0, len(raw), 16)]
 
 
 def _earlier_in_batch(events: Rows, asking: Slots) -> Iterator[tuple[int, dict[bytes, int]]]:

@@ -69,7 +69,7 @@ class Spans:
         self._ends = ends
         self._examples = _EXAMPLES_OF_A_FRAUD * frauds + of_silence
 
-    def end_after(self, start: int, before: int, waiting: int) -> int:
+    def end_after(self, start: int, before: int) -> int:
         """Return where a batch ends that begins at `start`.
 
         Parameters
@@ -78,11 +78,9 @@ class Spans:
             Position of its first event: 0 or where one before it ended.
         before
             All its examples but those after the last time at which the model may change are fewer.
-        waiting
-            Disputes that wait for their charge, and make examples when it comes.
         """
         first = int(np.searchsorted(self._ends, start, "right"))
         known = int(self._examples[first - 1]) if first else 0
-        allowed = known + before - _EXAMPLES_OF_A_FRAUD * waiting
+        allowed = known + before
         last = int(np.searchsorted(self._examples[first:], allowed)) + first
         return int(self._ends[min(last, len(self._ends) - 1)])

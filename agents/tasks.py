@@ -9,6 +9,7 @@ from agents.drift.signals import SIGNALS
 from agents.merchant import MerchantStage
 from agents.settings import Settings
 from streams.card_record import CARD
+from streams.charge_index import INDEX_LAYOUT
 from streams.features import FEATURE_NAMES
 from streams.labels import PENDING, LabelRules
 from streams.merchant_record import MERCHANT
@@ -16,6 +17,7 @@ from streams.rocks import RocksStore
 from streams.state import TaskState
 from streams.store import Store
 from streams.task import Task
+from streams.waiting import WAITING_LAYOUT
 from streams.windows import WINDOWS
 
 _HOUR_S = 3600.0
@@ -36,7 +38,6 @@ class TaskStages:
             state,
             rules,
             settings.dedup_window_hours * _HOUR_S,
-            settings.orphan_wait_hours * _HOUR_S,
             settings.costs,
             settings.cache_records,
         )
@@ -67,7 +68,7 @@ def new_task(number: int, store: Store, settings: Settings) -> Task:
 def _format() -> str:
     """Name the layout and meaning of everything in a store: another is not read."""
     records = [dtype.descr for dtype in (CARD, MERCHANT, SEEN, PENDING, BLOCK)]
-    layout = repr((records, WINDOWS, FEATURE_NAMES, SIGNALS))
+    layout = repr((records, WINDOWS, FEATURE_NAMES, SIGNALS, INDEX_LAYOUT, WAITING_LAYOUT))
     return hashlib.sha256(layout.encode()).hexdigest()[:16]
 
 

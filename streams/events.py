@@ -49,6 +49,7 @@ EVENT = np.dtype(
         ("published", "f8"),
         ("offset", "i8"),
         ("amount", "f8"),
+        ("charged_at", "f8"),
         ("charge", "u8", (2,)),
         ("card", "u8"),
         ("merchant", "u8"),
@@ -62,7 +63,8 @@ EVENT = np.dtype(
 
 `published` is when the broker had the message, Unix seconds, 0 where there is no broker: it is for
 measuring latency alone, and nothing else is computed from it. `offset` is the message's, and orders
-what comes of the charges of one card.
+what comes of the charges of one card. `charged_at` is of a dispute: when its charge was made, Unix
+seconds, as the card stage finds it.
 """
 
 Rows = np.ndarray[Any, np.dtype[np.void]]
@@ -71,6 +73,12 @@ Rows = np.ndarray[Any, np.dtype[np.void]]
 def hash_of(text: str | None) -> int:
     """Give the 64-bit hash of a token, 0 only for a missing one."""
     return 0 if text is None else xxh3_64_intdigest(text.encode()) or 1
+
+
+def charge_hashes(events: Rows) -> list[bytes]:
+    """Return the hash of the charge that each event is, or is about."""
+    raw = events["charge"].tobytes()
+    return [raw[i : i + 16] for i in range(0, len(raw), 16)]
 
 
 def charge_rows(charges: Sequence[Charge]) -> Rows:

@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 
 from schemas.input_rules import InputRules
 from streams.decoding import Input, Rejected, decode_charges, decode_disputes
+from streams.events import CHARGE, EVENT
 from streams.frames import Origin, decode_frames
 from streams.intake import Events, PartitionBuffer, turn
 from streams.task import BY_MERCHANT, CHARGES, DISPUTES, Task
@@ -19,6 +20,10 @@ _NEARLY_AT_END = 200
 
 _PATIENCE_S = 1.0
 """How long a partition that is behind and delivers nothing holds up the others, seconds."""
+
+_CHARGES_PAUSE_S = 15.0
+"""After how long without a charge, seconds, disputes do not wait any more for charges to reach
+their time. Whoever publishes both does not send disputes so far ahead."""
 
 _Stage = Literal["inputs", "frames"]
 
@@ -75,6 +80,7 @@ class Inputs:
         self._input_rules = input_rules
         self._clock = clock
         self._waiting_since: dict[_Stage, float] = {}
+        self._charges_came: dict[int, tuple[int, float]] = {}
 
     def add(self, tasks: Mapping[int, Task], messages: Iterable[Message]) -> None:
         """Decode messages into the buffers of their partitions."""
@@ -121,12 +127,25 @@ class Inputs:
         until = self._turn("inputs", _inputs_of(tasks))
         for task in tasks:
             charges, disputes = task.buffers[CHARGES], task.buffers[DISPUTES]
+            has_paused = self._note_pause(task)
             if parts := charges.take(until) + disputes.take(until):
                 work.inputs.append((task, Events.merged(parts)))
+            elif has_paused:
+                work.inputs.append((task, _NO_EVENTS))
             for buffer in (charges, disputes):
                 if rejected := buffer.take_rejected():
                     task.is_dirty = True
                     work.rejected.extend(rejected)
+
+    def _note_pause(self, task: Task) -> bool:
+        """Note whether the charges of a task have paused; return whether they have just done so."""
+        charges, now = task.buffers[CHARGES], self._clock()
+        fetched, came_at = self._charges_came.get(task.number, (-1, now))
+        if fetched != charges.fetched or len(charges):
+            came_at = now
+        self._charges_came[task.number] = (charges.fetched, came_at)
+        was_paused, task.is_paused = task.is_paused, now - came_at >= _CHARGES_PAUSE_S
+        return task.is_paused and not was_paused
 
     def _decode(self, task: Task, source: str, messages: Sequence[Message]) -> None:
         buffer = task.buffers[source]
@@ -135,8 +154,10 @@ class Inputs:
         fetched = int(offsets[-1]) + 1
         if source == BY_MERCHANT:
             frames, counts = decode_frames(cast("list[bytes]", values))
-            # Those of a message are taken together, as a position is that of a message.
-            created = frames.rows["event"]["created"]
+            # Those of a message are taken together, as a position is that of a message. Disputes
+            # do not move the time on: theirs may be far from that of the charges around them.
+            events = frames.rows["event"]
+            created = np.where(events["kind"] == CHARGE, events["created"], -np.inf)
             newest = np.maximum.reduceat(created, np.cumsum(counts) - counts)
             lists = (frames.merchants, frames.cards, frames.tails)
             times, places = np.repeat(newest, counts), np.repeat(offsets, counts)
@@ -200,6 +221,9 @@ class Inputs:
             if now - self._waiting_since.setdefault(stage, now) >= _PATIENCE_S:
                 return turn([buffer for buffer in buffers if len(buffer)], self._max_batch)
         return until
+
+
+_NO_EVENTS = Events(np.empty(0), np.empty(0, EVENT), ([], [], []))
 
 
 def _inputs_of(tasks: Iterable[Task]) -> list[PartitionBuffer]:

@@ -209,8 +209,16 @@ class LabelJoin:
             if best is None or kept.apart_s(around[i]) < best.apart_s(around[i]):
                 found[i] = kept
 
-    def label(self, key: bytes, disputed_at: float) -> Rows:
-        """Take a fraud dispute's word on the charge kept under `key`.
+    def is_kept(self, key: bytes, now: float) -> bool:
+        """Whether the charge that was kept under `key` still is, at a stream time, Unix seconds.
+
+        It is for the whole day on which it is forgotten, whether a commit has done so or not.
+        """
+        oldest = max(0, int((now - self._rules.retention_s) // _DAY_S))
+        return key[:_DAY_BYTES] >= _day_key(oldest) and self._pending.get(key) is not None
+
+    def label(self, key: bytes, now: float) -> Rows:
+        """Take a fraud dispute's word on the charge kept under `key`, at a stream time.
 
         Returns
         -------
@@ -223,7 +231,7 @@ class LabelJoin:
         if charge["labels"] & FRAUD_LABEL:
             return np.empty(0, EXAMPLE)
         charge["labels"] |= FRAUD_LABEL
-        if disputed_at <= charge["created"] + self._rules.horizon_s:
+        if now <= charge["created"] + self._rules.horizon_s:
             charge["labels"] |= CANCELLED
         self._pending.put(key, charge.tobytes())
         example = np.zeros(1, EXAMPLE)
@@ -231,11 +239,11 @@ class LabelJoin:
         example["weight"] = example["stands_for"] = 1.0
         example["charge"] = _hashes_in([key])
         example["charged_at"] = charge["created"]
-        example["labelled_at"] = disputed_at
+        example["labelled_at"] = now
         example["vector"] = charge["vector"]
         return example
 
-    def controls(self, key: bytes, disputed_at: float, is_later: IsLater) -> Rows:
+    def controls(self, key: bytes, now: float, is_later: IsLater) -> Rows:
         """Take charges to compare a disputed one with: of its time, and not disputed by now.
 
         Keys begin with the day and go on with a hash, so those before the charge's own, from its
@@ -245,7 +253,7 @@ class LabelJoin:
         ----------
         key
             The disputed charge's.
-        disputed_at
+        now
             Stream time, Unix seconds.
         is_later
             Whether the charge of a key came after the dispute.
@@ -269,7 +277,7 @@ class LabelJoin:
         examples["weight"] = 1.0
         examples["charge"] = _hashes_in(chosen)
         examples["charged_at"] = kept["created"]
-        examples["labelled_at"] = disputed_at
+        examples["labelled_at"] = now
         examples["vector"] = kept["vector"]
         return examples
 

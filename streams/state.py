@@ -7,8 +7,8 @@ from itertools import islice
 
 from streams.store import Changes, KeyRange, Store
 
-CARDS, MERCHANTS, SEEN, PENDING, DUE, ORPHANS, META, DRIFT, DISPUTED = (
-    bytes([n]) for n in range(1, 10)
+CARDS, MERCHANTS, SEEN, PENDING, DUE, WAITING, META, DRIFT, DISPUTED, CHARGES = (
+    bytes([n]) for n in range(1, 11)
 )
 """The first byte of a key tells its table; the changelog and the store hold them all."""
 
@@ -141,20 +141,22 @@ class TaskState:
         self.seen = Table(store, SEEN)
         self.pending = Table(store, PENDING)
         self.due = Table(store, DUE)
-        self.orphans = Table(store, ORPHANS)
+        self.waiting = Table(store, WAITING)
         self.meta = Table(store, META)
         self.drift = Table(store, DRIFT)
         self.disputed = Table(store, DISPUTED)
+        self.charges = Table(store, CHARGES)
         self._tables = (
             self.cards,
             self.merchants,
             self.seen,
             self.pending,
             self.due,
-            self.orphans,
+            self.waiting,
             self.meta,
             self.drift,
             self.disputed,
+            self.charges,
         )
         self._sealed: Changes | None = None
         self._sealed_drops: list[list[KeyRange]] = []

@@ -43,6 +43,8 @@ class Task:
         Whether it has work that belongs to the next commit.
     is_sealed
         Whether it has work that belongs to a commit under way.
+    is_paused
+        Whether no charge has come for a while.
     member_id
         Which member of the group it was given to.
     """
@@ -54,6 +56,7 @@ class Task:
         self.buffers: dict[str, PartitionBuffer] = {}
         self.is_dirty = False
         self.is_sealed = False
+        self.is_paused = False
         self.member_id = ""
         self._committed: dict[str, int] = {}
         self._sealed: dict[str, int] = {}
@@ -66,6 +69,7 @@ class Task:
     def start(self, positions: dict[str, int]) -> None:
         """Begin at the given offset of each source."""
         self.buffers = {source: PartitionBuffer(positions[source]) for source in SOURCES}
+        self.is_paused = False
         self._committed = dict(positions)
 
     def positions(self) -> dict[str, int]:

@@ -35,7 +35,7 @@ from agents.evaluation.report import report_page
 from agents.evaluation.summary import evaluate
 from agents.evaluation.wording import headlines
 from agents.memory import peak_rss_mb
-from agents.reading import read
+from agents.reading import Read, read
 from agents.replay import Replay
 from agents.settings import Settings
 from agents.settings_sources import SettingsError
@@ -113,7 +113,7 @@ def command(
         rejections = Rejections(listed)
         max_created = time.time() + settings.future_allowance_minutes * 60.0
         replay = Replay(charges, disputes, max_created, settings.input_rules)
-        backtest, reader_rss_mb = _score(settings, replay, out, gathering, finished, rejections)
+        backtest, last = _score(settings, replay, out, gathering, finished, rejections)
     seconds = time.monotonic() - began
     outcomes = gathering.outcomes()
     metrics: dict[str, Any] = {
@@ -123,13 +123,14 @@ def command(
         "charges_scored": gathering.charges,
         "duplicates": gathering.duplicates,
         "rejected": rejections.counts,
+        "disputes_waiting": last.waiting,
         "drift": drift_summary(finished),
         "still_disputable": gathering.still_disputable(settings.label_horizon_days * _DAY_S),
         "seconds": seconds,
         "charges_per_second": gathering.charges / seconds,
         **evaluate(outcomes, settings.costs),
     }
-    metrics["peak_rss_mb"] = peak_rss_mb() + reader_rss_mb
+    metrics["peak_rss_mb"] = peak_rss_mb() + last.peak_rss_mb
     _show(metrics, rejections, report)
     if report is not None:
         _write(report / "metrics.json", orjson.dumps(metrics, option=orjson.OPT_INDENT_2))
@@ -190,9 +191,9 @@ def _score(
     gathering: Gathering,
     finished: list[Finished],
     rejections: Rejections,
-) -> tuple[Backtest, float]:
-    """Score everything; return the backtest at its end, and the memory of who has read, in MB."""
-    backtest, reader_rss_mb = Backtest(settings, time.time), 0.0
+) -> tuple[Backtest, Read]:
+    """Score everything; return the backtest at its end, and what was read last."""
+    backtest = Backtest(settings, time.time)
     with _progress() as show:
         for inputs in replay.survey():
             show("reading the times", inputs, None)
@@ -200,6 +201,7 @@ def _score(
             for part in parts:
                 rejections.add(part.rejected)
                 for counted in part.counted:
+                    rejections.add(counted.rejected)
                     gathering.add_events(counted.frames.rows["event"])
                     for step in backtest.score(counted):
                         output = step.output
@@ -210,8 +212,7 @@ def _score(
                         finished.extend(output.finished)
                         rejections.add(output.rejected)
                 show("scoring", part.inputs, replay.inputs)
-                reader_rss_mb = part.peak_rss_mb
-    return backtest, reader_rss_mb
+    return backtest, part
 
 
 @contextmanager
@@ -253,6 +254,8 @@ def _show(metrics: dict[str, Any], rejections: Rejections, report: Path | None) 
     )
     if young := metrics["still_disputable"]:
         click.echo(f"{young:,} of the charges may still be disputed: they count as genuine.")
+    if waiting := metrics["disputes_waiting"]:
+        click.echo(f"{waiting:,} disputes are of no charge that came; they would go on waiting.")
     if rejections.counts:
         where = "" if report is None else f", listed in {report / 'rejected.jsonl'}"
         click.echo(f"{rejections.counts.total():,} inputs rejected{where}:")

@@ -8,11 +8,11 @@ import msgspec
 import numpy as np
 import orjson
 
-from agents.card import CardBatch
 from agents.models.prior import PriorScorer
 from agents.settings import Settings
 from agents.tasks import TaskStages, new_task
 from schemas.charge import Charge
+from streams.batch import CardBatch
 from streams.decoding import Decoded, Input, Rejected, decode_charges, decode_disputes
 from streams.events import EVENT, Rows
 from streams.features import FEATURES
@@ -164,13 +164,21 @@ class Run:
         self.process(decode(messages))
         return self.outputs.events()[before:]
 
-    def process(self, batch: CardBatch) -> None:
+    def process(self, batch: CardBatch, *, is_paused: bool = False) -> None:
         """Process a decoded batch."""
-        self.answer(self.count(batch))
+        frames = self.count(batch, is_paused=is_paused)
+        if len(frames):
+            self.answer(frames)
 
-    def count(self, batch: CardBatch) -> Frames:
+    def pause(self) -> None:
+        """Let no charge come for a while."""
+        self.process(decode([]), is_paused=True)
+
+    def count(self, batch: CardBatch, *, is_paused: bool = False) -> Frames:
         """Run the card stage alone."""
-        return self._stages.card.process(batch)
+        output = self._stages.card.process(batch, is_paused=is_paused)
+        self.outputs.rejected.extend(output.rejected)
+        return output.frames
 
     def answer(self, frames: Frames) -> None:
         """Run the merchant stage alone."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from itertools import permutations, product
+from random import Random
 
 import numpy as np
+import orjson
 import pytest
 
 from streams.features import FEATURE_NAMES
 from streams.labels import CONTROLS
-from streams.state import DUE, ORPHANS, PENDING
+from streams.state import DUE, PENDING, WAITING
 from tests.agents.stages import DAY, HOUR, START, Message, Run, charge, dispute
 
 RULES = {"label_horizon_days": 10.0, "negative_rate": 1.0, "orphan_wait_hours": 24.0}
@@ -38,9 +40,11 @@ def test_a_fraud_dispute_makes_a_positive_as_soon_as_it_is_there(cuts: tuple[int
     messages = [charge("a", START), charge("b", START), dispute("a", START + HOUR)]
     for start, stop in zip((0, *cuts), (*cuts, 3), strict=True):
         run.feed(*messages[start:stop])
+    assert labels(run) == []
+    run.pause()
     (example,) = run.outputs.learned()
     assert (example["label"], example["weight"], example["stands_for"]) == (1, 1.0, 1.0)
-    assert (example["charged_at"], example["labelled_at"]) == (START, START + HOUR)
+    assert (example["charged_at"], example["labelled_at"]) == (START, START)
     assert example["vector"].tobytes() == run.outputs.vectors[0]
     run.feed(later(20.0))
     assert labels(run) == [(0.0, 1), (0.0, 0)]
@@ -61,9 +65,10 @@ def test_a_late_charge_finds_the_disputes_that_wait_for_it(cut: int, restores: b
     if restores:
         run.restore()
     run.feed(*messages[cut:])
+    run.pause()
     assert labels(run) == [(0.0, 1)]
     assert run.outputs.learned()["vector"].tobytes() == run.outputs.vectors[0]
-    assert not run.state(ORPHANS)
+    assert not run.state(WAITING)
     run.feed(later(20.0))
     assert run.outputs.rejected == []
     assert labels(run) == [(0.0, 1)]
@@ -84,7 +89,8 @@ def test_a_dispute_of_an_unknown_charge_waits_and_is_rejected_as_it_came(restore
     assert (rejected.key, rejected.value) == (lonely.key, lonely.value)
     assert rejected.reason == "unknown_charge"
     assert dict(rejected.headers) == {
-        "error": b"charge: no such charge was seen",
+        "error": b"charge: no such charge of this card has come in 180 days "
+        b"(dispute_retention_days), nor up to 24 hours after the dispute (orphan_wait_hours)",
         "topic": b"disputes",
         "partition": b"0",
         "offset": b"1",
@@ -178,13 +184,13 @@ def test_history_counts_a_dispute_from_its_own_time_on() -> None:
     assert shares == pytest.approx([0.02 / 15, 1.02 / 16])
 
 
-@pytest.mark.parametrize(("days", "expected"), [(9.99, [1]), (10.0, [1]), (10.01, [0, 1])])
+@pytest.mark.parametrize(("days", "expected"), [(9.99, [1]), (10.0, [1]), (11.01, [0, 1])])
 @pytest.mark.parametrize("is_cut", [False, True])
 def test_after_the_horizon_a_dispute_is_still_a_positive(
     days: float, expected: list[int], is_cut: bool
 ) -> None:
     run = Run(**RULES)
-    messages = [charge("a", START), dispute("a", START + days * DAY), later(days + 5.0)]
+    messages = [charge("a", START), dispute("a", START + days * DAY), later(11.0), later(12.0)]
     for batch in [[each] for each in messages] if is_cut else [messages]:
         run.feed(*batch)
     assert [label for day, label in labels(run) if day == 0.0] == expected
@@ -267,6 +273,7 @@ def test_a_dispute_names_its_charge_by_card_and_id() -> None:
     run = Run(**RULES)
     run.feed(charge("a", START), charge("a", START + 60.0, card="card_2"))
     run.feed(dispute("a", START + HOUR, card="card_2"))
+    run.pause()
     assert run.outputs.learned()["charged_at"].tolist() == [START + 60.0]
 
 
@@ -275,8 +282,10 @@ def test_a_fraud_is_compared_with_charges_of_its_time(size: int) -> None:
     run = Run(**RULES)
     messages = [charge(f"c{i}", START + i * HOUR, card=f"card_{i}") for i in range(100)]
     messages += [dispute("c50", START + 100 * HOUR, card="card_50")]
+    messages += [charge("tick", START + 100 * HOUR, card="card_1")]
     messages += [charge(f"after_{i}", START + 50 * HOUR + i, card=f"card_{i}") for i in range(50)]
     messages += [dispute(f"c{i}", START + 101 * HOUR + i, card=f"card_{i}") for i in range(30, 70)]
+    messages += [charge(f"tick_{i}", START + 101 * HOUR + i, card="card_1") for i in range(30, 71)]
     for start in range(0, len(messages), size):
         run.feed(*messages[start : start + size])
     frauds = run.outputs.learned()
@@ -339,3 +348,78 @@ def test_charges_beyond_the_retention_are_forgotten_by_the_next_day() -> None:
         run.feed(later(day))
         run.commit()
     assert len(run.state(PENDING)) == 3
+
+
+def test_a_dispute_finds_its_charge_whatever_merchant_it_names() -> None:
+    """As of a platform, which disputes come to under its own name: it counts at the charge's."""
+    run = Run(**RULES)
+    run.feed(charge("a", START, merchant="seller"), charge("b", START, merchant="platform"))
+    run.feed(dispute("a", START + HOUR, merchant="platform"))
+    run.feed(charge("c", START + 2 * HOUR, merchant="seller"))
+    run.feed(charge("d", START + 2 * HOUR, merchant="platform"))
+    assert labels(run) == [(0.0, 1)]
+    assert run.outputs.learned()["vector"].tobytes() == run.outputs.vectors[0]
+    shares = [feature(run, row, "merchant_fraud_share_last_1") for row in (2, 3)]
+    assert shares[0] > 0.5
+    assert shares[1] == 0.0
+
+
+def test_of_two_charges_of_an_id_a_dispute_means_the_latest() -> None:
+    for cut in (1, 2):
+        run = Run(**RULES)
+        twice = [charge("a", START), charge("a", START + 3 * DAY, merchant="shop_2")]
+        run.feed(*twice[:cut])
+        run.feed(*twice[cut:], dispute("a", START + 4 * DAY))
+        run.pause()
+        assert labels(run) == [(3.0, 1)]
+
+
+def days_of_charges(seed: int) -> tuple[list[Message], list[Message]]:
+    """Make charges of 60 days and their disputes, in the order of their times."""
+    random = Random(seed)
+    charges, disputes = list[tuple[float, Message]](), list[tuple[float, Message]]()
+    for number in range(600):
+        created = START + random.uniform(0, 60 * DAY)
+        card, shop = f"card_{random.randrange(20)}", f"shop_{random.randrange(6)}"
+        fields = {"card": card, "merchant": shop, "amount": random.randrange(100, 90_000)}
+        charges.append((created, charge(f"c{number}", created, **fields)))
+        if random.random() < 0.2:
+            disputed = created + random.choice([1.0, HOUR, random.uniform(0, 25 * DAY)])
+            reason = random.choice(["fraudulent", "fraudulent", "general"])
+            about = dispute(f"c{number}", disputed, card=card, merchant=shop, reason=reason)
+            disputes.append((disputed, about))
+    in_time = [sorted(events, key=lambda each: each[0]) for events in (charges, disputes)]
+    return [event for _, event in in_time[0]], [event for _, event in in_time[1]]
+
+
+def created_in(sent: Message) -> float:
+    return float(orjson.loads(sent.value)["created"])
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("ahead", [1, 20, 1000])
+def test_disputes_that_are_read_before_their_charges_count_as_in_order(
+    seed: int, ahead: int
+) -> None:
+    """However far ahead, through commits and restarts: every vector and label is the same."""
+    charges, disputes = days_of_charges(seed)
+    in_order = Run(**RULES)
+    in_order.feed(*sorted([*charges, *disputes], key=created_in))
+    in_order.pause()
+    assert len(in_order.outputs.learned()) > 450
+    run, random, sent = Run(**RULES), Random(seed), 0
+    for start in range(0, len(charges), 40):
+        part = charges[start : start + 40]
+        until = created_in(charges[min(start + 40 * ahead, len(charges)) - 1])
+        while sent < len(disputes) and created_in(disputes[sent]) <= until:
+            run.feed(disputes[sent])
+            sent += 1
+        if random.random() < 0.3:
+            run.commit()
+            random.choice([run.restart, run.restore])()
+        run.feed(*part)
+    run.feed(*disputes[sent:])
+    run.pause()
+    assert run.outputs.rejected == in_order.outputs.rejected == []
+    assert run.outputs.vectors == in_order.outputs.vectors
+    assert run.outputs.examples == in_order.outputs.examples

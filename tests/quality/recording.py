@@ -83,6 +83,8 @@ def record(charges: Path, disputes: Path, label_horizon_days: float) -> Recordin
         recorder.gathering.add_events(part.events.rows)
         for step in recorder.run(part.events):
             recorder.keep(step)
+    for step in recorder.end():
+        recorder.keep(step)
     return recorder.recording()
 
 

@@ -44,7 +44,7 @@ class Checks(ABC):
     def exactly_once(self, workers: Iterable[Worker]) -> Iterator[str]:
         """Yield what is wrong after a schedule with transactions."""
         yield from differences("scored", self.scored_names(), names(self.charges))
-        yield from differences("rejected", self._rejected(), self._bad())
+        yield from differences("rejected", self.rejected(), self.bad())
         for number in range(self.broker.partitions[self.topics.changelog]):
             restored = self.restored(number)
             yield from self._positions(number, restored)
@@ -56,7 +56,7 @@ class Checks(ABC):
     def at_least_once(self) -> Iterator[str]:
         """Yield what is wrong after a schedule without transactions."""
         yield from at_least("scored", self.scored_names(), names(self.charges))
-        yield from at_least("rejected", self._rejected(), self._bad())
+        yield from at_least("rejected", self.rejected(), self.bad())
 
     @abstractmethod
     def stages(self) -> Iterator[str]:
@@ -113,7 +113,8 @@ class Checks(ABC):
         found = [self._inputs.by_value[r.value or b""] for r in self.broker.committed(topic)]
         return [published for published in found if published.name]
 
-    def _bad(self) -> list[tuple[str, ...]]:
+    def bad(self) -> list[tuple[str, ...]]:
+        """Return topic, partition and offset of what is no event."""
         return [
             (topic, str(number), str(record.offset))
             for topic in (self.topics.charges, self.topics.disputes)
@@ -122,7 +123,8 @@ class Checks(ABC):
             if not self._inputs.by_value[record.value or b""].name
         ]
 
-    def _rejected(self) -> list[tuple[str, ...]]:
+    def rejected(self) -> list[tuple[str, ...]]:
+        """Return topic, partition and offset of what was rejected."""
         return [
             tuple(dict(record.headers)[name].decode() for name in ("topic", "partition", "offset"))
             for record in self.broker.committed(self.topics.rejected)

@@ -160,8 +160,8 @@ class CountingPipeline:
             rows = np.empty(len(events), FRAME)
             rows["event"], rows["card_features"] = events.rows, features
             frames.append(Frames(rows, shops, cards, tails))
-        if frames:
-            times = np.concatenate([events.times for _, events in work.inputs])
+        times = np.concatenate([events.times for _, events in work.inputs] or [np.empty(0)])
+        if len(times):
             self.engine.send_frames(Frames.joined(frames), times)
 
     def _merchant_stage(self, work: Work) -> None:

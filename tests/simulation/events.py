@@ -9,7 +9,6 @@ import orjson
 from tests.simulation.partition_log import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from random import Random
 
     from streams.topics import Topics
@@ -21,11 +20,11 @@ _WINDOWS_S = (4.0, 8.0, 14.0)
 _BURSTS = (1, 1, 2, 5, 8)
 _BAD_SHARES = (0.05, 0.05, 0.4)
 _DISPUTE_SHARE, _RETRY_SHARE = 0.2, 0.1
+_DISPUTED_AFTER_S = (0, 0, 10, 25, 100)
 _ENDS = (None, None, None, None, None, State.COMMITTED, State.COMMITTED, State.ABORTED)
 """How the transaction of a burst ends; most are published without one."""
 
 _OPEN_FOR_S = (0.0, 0.0, 2.0)
-_AGAIN_S = 0.5
 _FIRST_PRODUCER = 1_000_000
 
 
@@ -51,8 +50,8 @@ class Inputs:
     broker
         Has the topics.
     for_real
-        Whether they are for the real stages: with retries of charges, and with disputes of charges
-        that are there, published once `are_charges_through`.
+        Whether they are for the real stages: with retries of charges, and with one dispute at most
+        of a charge that is there, published at any time, before its charge too.
 
     Attributes
     ----------
@@ -60,19 +59,17 @@ class Inputs:
         What counts, by its payload.
     window_s
         In about how many seconds it is published.
-    are_charges_through
-        Tells whether all charges that were published have been processed.
     """
 
     def __init__(self, random: Random, topics: Topics, broker: Broker, *, for_real: bool) -> None:
         self.by_value: dict[bytes, Published] = {}
         self.window_s = random.choice(_WINDOWS_S)
-        self.are_charges_through: Callable[[], bool] = _always
         self._random = random
         self._topics = topics
         self._broker = broker
         self._for_real = for_real
         self._charges: list[Published] = []
+        self._disputed: set[str] = set()
         self._producer_id = _FIRST_PRODUCER
         self._left = 0
         self._draw(random.randint(8, 30), random.choice(_BAD_SHARES))
@@ -94,8 +91,10 @@ class Inputs:
                 burst.append(draw(number, random.choice(cards), random.choice(shops)))
                 number += 1
             at_s += random.random() * 2 * self.window_s * len(burst) / total
-            for part in self._parts(burst):
-                self._publish_at(at_s, part)
+            disputes = [each for each in burst if self._is_apart(each)]
+            self._publish_at(at_s, [each for each in burst if each not in disputes])
+            for dispute in disputes:
+                self._publish_at(random.random() * self.window_s, [dispute])
 
     def _bad(self, number: int, card: str, shop: str) -> Published:
         topic = self._random.choice((self._topics.charges, self._topics.disputes))
@@ -118,23 +117,23 @@ class Inputs:
     def _dispute(self, number: int, event: dict[str, object]) -> Published:
         name = f"dispute_{number}"
         event |= {"id": name, "charge": f"charge_{number}", "reason": "fraudulent"}
-        if self._for_real and self._charges:
-            charge = self._random.choice(self._charges)
-            event |= {"charge": charge.name, "card": charge.card, "merchant": charge.merchant}
+        undisputed = [each for each in self._charges if each.name not in self._disputed]
+        if self._for_real and undisputed:
+            charge = self._random.choice(undisputed)
+            self._disputed.add(charge.name)
+            after_s = self._random.choice(_DISPUTED_AFTER_S)
+            created = float(orjson.loads(charge.value)["created"]) + after_s
+            event |= {"charge": charge.name, "card": charge.card, "created": created}
         card, shop = str(event["card"]), str(event["merchant"])
         return Published(self._topics.disputes, name, card, shop, orjson.dumps(event))
 
-    def _parts(self, burst: list[Published]) -> list[list[Published]]:
-        """Return what of a burst is published together, the disputes last."""
-        if not self._for_real:
-            return [burst]
-        by_topic = [
-            [each for each in burst if each.topic == topic]
-            for topic in (self._topics.charges, self._topics.disputes)
-        ]
-        return [part for part in by_topic if part]
+    def _is_apart(self, published: Published) -> bool:
+        """Tell whether an event is published apart from the others of its burst."""
+        return self._for_real and published.topic == self._topics.disputes
 
     def _publish_at(self, at_s: float, burst: list[Published]) -> None:
+        if not burst:
+            return
         end = self._random.choice(_ENDS)
         if end is not State.ABORTED:
             self.by_value |= {each.value: each for each in burst}
@@ -142,10 +141,6 @@ class Inputs:
         self._broker.scheduler.later(at_s, lambda: self._publish(burst, end))
 
     def _publish(self, burst: list[Published], end: State | None) -> None:
-        disputes = self._topics.disputes
-        if self._for_real and burst[0].topic == disputes and not self.are_charges_through():
-            self._broker.scheduler.later(_AGAIN_S, lambda: self._publish(burst, end))
-            return
         producer_id = None
         if end is not None:
             self._producer_id += 1
@@ -165,7 +160,3 @@ class Inputs:
 
         open_s = self._random.choice(_OPEN_FOR_S) if end is not None else 0.0
         self._broker.scheduler.later(open_s * self._random.random(), finish)
-
-
-def _always() -> bool:
-    return True

@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+import numpy as np
 import orjson
 
-from agents.card import CardBatch
 from agents.learner import LearnerStage
 from agents.model_book import ModelBook, as_loaded
 from agents.models.prior import PriorScorer
@@ -15,32 +15,41 @@ from agents.models.registry import DEFAULT
 from agents.tasks import TaskStages
 from schemas.control import Loaded, decode_loaded, loaded_key
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
+from streams.batch import CardBatch
+from streams.card_record import CARD
 from streams.decoding import Decoded, Input, decode_charges, decode_disputes
 from streams.features import FEATURES
 from streams.frames import Origin, decode_examples, decode_frames, encode_examples
-from streams.state import CARDS, DRIFT, DUE, MERCHANTS, ORPHANS, PENDING, SEEN, TaskState
+from streams.state import CARDS, CHARGES, DRIFT, DUE, MERCHANTS, PENDING, SEEN, WAITING, TaskState
 from streams.store import MemoryStore
 from tests.simulation.checks import Checks, differences
 from tests.simulation.disk import EVERYTHING
 from tests.simulation.operator import model
-from tests.simulation.real_stages import SETTINGS
+from tests.simulation.real_stages import ORPHAN_WAIT_S, SETTINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from streams.events import Rows
     from streams.topics import Topics
     from tests.simulation.broker import Broker
     from tests.simulation.partition_log import Record
 
-_TABLES = (CARDS, SEEN, MERCHANTS, PENDING, DUE, ORPHANS, DRIFT)
+    Decode = Callable[[list[Input], float], Decoded]
+
+_TABLES = (CARDS, CHARGES, SEEN, MERCHANTS, PENDING, DUE, WAITING, DRIFT)
 _LATEST = 4e9
 
 MODELS = {DEFAULT, *SETTINGS.challengers}
 
 
 class RealChecks(Checks):
-    """Checks of schedules with the real stages, whose disputes come after all charges."""
+    """Checks of schedules with the real stages, whose disputes come whenever they do."""
+
+    def rejected(self) -> list[tuple[str, ...]]:
+        """Return what was rejected, save the disputes that have waited in vain."""
+        given_up = self._given_up()
+        return [each for each in super().rejected() if each not in given_up]
 
     def stages(self) -> Iterator[str]:
         examples: list[bytes] = []
@@ -51,18 +60,50 @@ class RealChecks(Checks):
         yield from differences("an example", map(_label, found), map(_label, examples))
         yield from differences("scored so", self._answers(), map(_without_time, scored))
         yield from self._learned(found)
+        yield from self._labels(found)
+
+    def _labels(self, examples: list[bytes]) -> Iterator[str]:
+        """Compare the frauds with the disputes; one may be given up only for what came before it.
+
+        That are charges of its partition which have passed it by the wait.
+        """
+        frauds = {_label(example)[0] for example in examples if _label(example)[1]}
+        given_up = self._given_up()
+        for number in range(self.broker.partitions[self.topics.disputes]):
+            log = self._log(self.topics.charges, number)
+            charges = _decoded(decode_charges, self.topics.charges, number, log)
+            records = self._log(self.topics.disputes, number)
+            disputes = _decoded(decode_disputes, self.topics.disputes, number, records)
+            for dispute, index in zip(disputes.rows, disputes.index, strict=True):
+                place = records[index].offset
+                same = np.flatnonzero((charges.rows["charge"] == dispute["charge"]).all(axis=1))
+                before = charges.rows["created"][: same[0] if len(same) else None]
+                has_passed = (before > dispute["created"] + ORPHAN_WAIT_S).any()
+                name = tuple(dispute["charge"].tolist())
+                if (self.topics.disputes, str(number), str(place)) in given_up:
+                    if not has_passed:
+                        yield f"dispute {place} of {number} was given up without a reason"
+                elif len(same) and name not in frauds:
+                    yield f"dispute {place} of {number} made no example"
+
+    def _given_up(self) -> set[tuple[str, ...]]:
+        """Return topic, partition and offset of the disputes that have waited in vain."""
+        return set(super().rejected()) - set(self.bad())
 
     def _task(self, number: int, examples: list[bytes], scored: list[bytes]) -> Iterator[str]:
         """Compare the state of a task; add what it should have put out."""
         state = TaskState(MemoryStore())
         stages = TaskStages(state, SETTINGS)
-        for topic, decode in (
-            (self.topics.charges, decode_charges),
-            (self.topics.disputes, decode_disputes),
+        given_up = {int(place) for _, task, place in self._given_up() if int(task) == number}
+        disputes = self._log(self.topics.disputes, number)
+        counted = [record for record in disputes if record.offset not in given_up]
+        for decode, topic, records in (
+            (decode_charges, self.topics.charges, self._log(self.topics.charges, number)),
+            (decode_disputes, self.topics.disputes, counted),
+            (decode_charges, self.topics.charges, []),
         ):
-            decoded = decode(_inputs(topic, number, self._log(topic, number)), _LATEST)
-            if len(decoded.rows):
-                stages.card.process(_batch(decoded))
+            batch = _batch(_decoded(decode, topic, number, records))
+            stages.card.process(batch, is_paused=not records)
         messages = self._log(self.topics.by_merchant, number)
         if messages:
             sent, _ = decode_frames([message.value or b"" for message in messages])
@@ -74,7 +115,7 @@ class RealChecks(Checks):
         wanted = dict(state.store.scan(EVERYTHING))
         found = self.restored(number)
         for key in sorted(wanted.keys() | found.keys()):
-            if key[:1] in _TABLES and wanted.get(key) != found.get(key):
+            if key[:1] in _TABLES and _kept(key, wanted) != _kept(key, found):
                 yield f"task {number}: state of {key!r} is not that of an undisturbed run"
 
     def _learned(self, examples: list[bytes]) -> Iterator[str]:
@@ -161,12 +202,27 @@ def _snapshots(broker: Broker, topics: Topics) -> dict[str, list[Snapshot]]:
     return snapshots
 
 
-def _inputs(topic: str, number: int, records: list[Record]) -> list[Input]:
-    return [Input(r.key, r.value, Origin(topic, number, r.offset)) for r in records]
+def _decoded(decode: Decode, topic: str, number: int, records: list[Record]) -> Decoded:
+    inputs = [Input(r.key, r.value, Origin(topic, number, r.offset)) for r in records]
+    return decode(inputs, _LATEST)
 
 
 def _batch(decoded: Decoded) -> CardBatch:
     return CardBatch(decoded.rows, decoded.cards, decoded.merchants, decoded.tails)
+
+
+def _kept(key: bytes, state: Mapping[bytes, bytes]) -> object:
+    """Return what a state has under a key, without what depends on which topic is read first."""
+    value = state.get(key)
+    if value is None or key[:1] == WAITING:  # since when
+        return value is None
+    if key[:1] == CARDS:
+        record = np.frombuffer(value, CARD).copy()
+        order = np.lexsort((record["dispute_kinds"][0], record["disputed_at"][0]))
+        for name in ("disputed_at", "dispute_kinds"):
+            record[name] = record[name][0][order]
+        return record.tobytes()
+    return value
 
 
 def _label(example: bytes) -> tuple[object, ...]:

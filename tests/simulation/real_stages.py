@@ -13,7 +13,7 @@ from agents.metrics import Latencies
 from agents.models import linear
 from agents.pipeline import Pipeline
 from agents.settings import Settings
-from agents.tasks import new_task
+from agents.tasks import TaskStages, new_task
 from streams.membership import TaskFactory
 
 if TYPE_CHECKING:
@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 
 _DAY_S = 86_400.0
 _HORIZON_S = 10.0
+ORPHAN_WAIT_S = 30.0
 
 SETTINGS = Settings(
     worker_id="",
     session_timeout_ms=6000,
     cache_records=4,
     label_horizon_days=_HORIZON_S / _DAY_S,
+    orphan_wait_hours=ORPHAN_WAIT_S / 3600.0,
     negative_rate=1.0,
     snapshot_every_examples=5,
     snapshot_every_s=1.0,
@@ -49,6 +51,12 @@ def separate_metrics() -> Iterator[None]:
 
     with patch.object(metrics, "Latencies", registered_apart):
         yield
+
+
+def waits_for_time(task: Task) -> bool:
+    """Tell whether disputes of known charges wait for charges to reach their time."""
+    assert isinstance(task.stages, TaskStages)
+    return task.stages.card.waiting.for_time > 0
 
 
 class RealPipeline:

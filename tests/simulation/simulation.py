@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from streams.engine_settings import EngineSettings
-from streams.task import BY_MERCHANT, CHARGES, DISPUTES
+from streams.task import CHARGES, DISPUTES
 from streams.topics import Topics
 from tests.simulation.broker import Broker
 from tests.simulation.counting import CountingPipeline
@@ -20,7 +20,7 @@ from tests.simulation.events import Inputs
 from tests.simulation.faults import Coverage, Fault, Faults
 from tests.simulation.operator import Operator
 from tests.simulation.real_checks import RealChecks, has_learned_all
-from tests.simulation.real_stages import SETTINGS, RealPipeline
+from tests.simulation.real_stages import SETTINGS, RealPipeline, waits_for_time
 from tests.simulation.scheduling import Scheduler
 from tests.simulation.troubles import Troubles
 from tests.simulation.workers import Worker
@@ -107,7 +107,6 @@ class Simulation:
         self.broker = Broker(self.scheduler, partitions, topics.charges)
         self._faults = Faults(random, topics, self.broker, variant.faults, coverage)
         self._inputs = Inputs(random, topics, self.broker, for_real=variant.is_real)
-        self._inputs.are_charges_through = self._are_charges_through
         self._is_static = random.random() < _STATIC_SHARE or variant.is_static
         self._settings = EngineSettings(
             application_id="simulation",
@@ -175,7 +174,11 @@ class Simulation:
         """Tell whether all inputs have been processed, and nothing is left to do."""
         if not self._inputs.are_published or not self._is_drained():
             return False
-        return not self._variant.is_real or has_learned_all(self.broker, self._topics)
+        if not self._variant.is_real:
+            return True
+        tasks = [task for worker in self._workers for task in worker.tasks.values()]
+        is_any_waiting = any(waits_for_time(task) for task in tasks)
+        return not is_any_waiting and has_learned_all(self.broker, self._topics)
 
     def _is_drained(self) -> bool:
         """Tell whether each task has its worker, and what is published has been committed."""
@@ -188,15 +191,6 @@ class Simulation:
             task.is_dirty or task.is_sealed or self._has_more(source, task.number, position)
             for task in running
             for source, position in task.positions().items()
-        )
-
-    def _are_charges_through(self) -> bool:
-        """Tell whether the group's offsets are behind all charges and frames that are there."""
-        offsets = self.broker.group.offsets
-        return self._is_drained() or not any(
-            self._has_more(source, number, offsets.get((self._topic_of(source), number), 0))
-            for source in (CHARGES, BY_MERCHANT)
-            for number in self._numbers
         )
 
     @property

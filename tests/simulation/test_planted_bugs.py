@@ -6,8 +6,10 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 
+from agents import card
 from streams import restore
 from streams.commits import Commits
 from streams.engine import Engine
@@ -35,7 +37,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from confluent_kafka import Consumer, Message, TopicPartition
+    from numpy.typing import NDArray
 
+    from streams.events import Rows
     from streams.follower import Follower
     from streams.store import Changes, Store
 
@@ -202,6 +206,25 @@ def a_member_that_was_forgotten_goes_on_with_its_tasks() -> list[Any]:
     return [patch.object(Commits, "_given_to_a_former_member", lambda *_: [])]
 
 
+def the_clock_is_moved_by_disputes() -> list[Any]:
+    def by_all(start: float, events: Rows, _: object) -> NDArray[np.float64]:
+        return clocks(start, events, np.ones(len(events), np.bool_))
+
+    clocks = card._clocks
+    return [patch.object(card, "_clocks", by_all)]
+
+
+def an_abort_leaves_disputes_waiting_though_charges_have_paused() -> list[Any]:
+    start = Task.start
+
+    def still_paused(task: Task, positions: dict[str, int]) -> None:
+        is_paused = task.is_paused
+        start(task, positions)
+        task.is_paused = is_paused
+
+    return [patch.object(Task, "start", still_paused)]
+
+
 class _NeverRaised(Exception):  # noqa: N818
     pass
 
@@ -223,6 +246,8 @@ PLANTS = (
     Plant(a_restore_ends_at_what_is_visible, 100, (HALF_COMMITTED,)),
     Plant(a_commit_without_an_answer_is_undone, 50, (TWIN,)),
     Plant(a_lost_task_goes_on, 50, (ZOMBIE,)),
+    Plant(the_clock_is_moved_by_disputes, 50, is_real=True),
+    Plant(an_abort_leaves_disputes_waiting_though_charges_have_paused, 300, is_real=True),
     Plant(a_member_that_was_forgotten_goes_on_with_its_tasks, 100, (FORGOTTEN,), is_static=True),
 )
 

@@ -79,6 +79,9 @@ class Broker:
         charges = sum(int((kind == CHARGE).sum()) for kind in kinds)
         return charges, sum(map(len, kinds)) - charges
 
+    def has_paused(self) -> bool:
+        return self.task.is_paused
+
     def take_frames(self) -> list[float]:
         """Take what is next; return the times of its frames."""
         taken = self.inputs.take([self.task], {}).frames
@@ -175,3 +178,48 @@ def test_the_frames_of_a_message_are_taken_together(
         position = broker.task.buffers[BY_MERCHANT].position
         assert len(taken) == sum(map(len, messages[:position]))
     assert taken == sent
+
+
+def test_charges_have_paused_when_none_has_come_for_a_while() -> None:
+    """It is told once by itself, so that what waits can go on, and holds until one comes."""
+    broker = Broker(times(3), times(3))
+    broker.fetch(CHARGES, 1)
+    assert broker.take() == (1, 0)
+    broker.now = 14.9
+    assert not broker.inputs.take([broker.task], {})
+    assert not broker.has_paused()
+    broker.now = 15.0
+    ((_, nothing),) = broker.inputs.take([broker.task], {}).inputs
+    assert (len(nothing), broker.has_paused()) == (0, True)
+    assert not broker.inputs.take([broker.task], {})
+    broker.fetch(DISPUTES, 1)
+    assert broker.take() == (0, 1)
+    assert broker.has_paused()
+    broker.fetch(CHARGES, 1)
+    assert broker.take() == (1, 0)
+    assert not broker.has_paused()
+
+
+def test_charges_that_wait_for_their_turn_have_not_paused() -> None:
+    broker = Broker(times(2 * MANY), times(MANY))
+    broker.fetch(CHARGES, MANY)
+    broker.now = 0.5
+    assert broker.take() == (0, 0)
+    broker.now = 20.0
+    assert broker.take() == (MANY, 0)
+    assert not broker.has_paused()
+
+
+def test_what_was_undone_is_told_again_when_charges_have_paused() -> None:
+    broker = Broker(times(1), [])
+    broker.fetch(CHARGES, 1)
+    broker.take()
+    broker.now = 15.0
+    assert broker.inputs.take([broker.task], {})
+    broker.task.start(dict.fromkeys(SOURCES, 0))
+    broker.fetch(CHARGES, 1)
+    assert broker.take() == (1, 0)
+    assert not broker.has_paused()
+    broker.now = 30.0
+    assert broker.inputs.take([broker.task], {})
+    assert broker.has_paused()

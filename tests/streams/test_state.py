@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from streams.state import Table
     from streams.store import Store
 
-TABLES = ("cards", "merchants", "seen", "pending", "due", "orphans", "meta")
+TABLES = ("cards", "merchants", "seen", "pending", "due", "waiting", "meta")
 
 tables = st.sampled_from(TABLES)
 keys = st.lists(st.sampled_from([b"\x00", b"\x01", b"a", b"\xff"]), max_size=3).map(b"".join)

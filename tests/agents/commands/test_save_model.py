@@ -57,9 +57,8 @@ def learned_from(inputs: Path) -> Snapshot:
     replay = Replay(inputs / "charges.jsonl", inputs / "disputes.jsonl", inf)
     assert list(replay.survey())
     stages = Backtest(Settings(label_horizon_days=HORIZON_DAYS), lambda: 0.0)
-    examples = np.concatenate(
-        [step.output.examples for part in replay.parts() for step in stages.run(part.events)]
-    )
+    steps = [step for part in replay.parts() for step in stages.run(part.events)]
+    examples = np.concatenate([step.output.examples for step in [*steps, *stages.end()]])
     learner = LearnerStage(None, 10**9)
     learner.learn(examples, range(len(examples)))
     return learner.snapshot()
