@@ -106,7 +106,7 @@ class WaitingDisputes:
         for kept in (self._for_charge, self._for_time, self._ages, self._times):
             kept.clear()
         for key, value in self._table.scan(b"", b"\xff" * (_HASH_BYTES + 9)):
-            self._remember(key, _decoded(key[:_HASH_BYTES], value))
+            self._remember(key, decode_waiting(key[:_HASH_BYTES], value))
 
     def add(self, dispute: Waiting) -> None:
         """Let a dispute wait: for its charge, or if this is known for its time."""
@@ -163,7 +163,8 @@ def _encoded(dispute: Waiting) -> bytes:
     return head + _MERCHANT_BYTES.pack(len(merchant)) + merchant + dispute.tail
 
 
-def _decoded(charge: bytes, value: bytes) -> Waiting:
+def decode_waiting(charge: bytes, value: bytes) -> Waiting:
+    """Return the dispute of a charge, as the table has it."""
     created, since, kind, is_known, charged_at = _HEAD.unpack_from(value)
     (length,) = _MERCHANT_BYTES.unpack_from(value, _HEAD.size)
     start = _HEAD.size + _MERCHANT_BYTES.size

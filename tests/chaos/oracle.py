@@ -1,9 +1,10 @@
 """What must have come of the inputs, computed from the logs by brute force.
 
-Two logs fix every order there is: the partitions of the inputs give that of a card's charges and
-that of its disputes, the partitions of the merchant stage's input that of a merchant. Only how a
-card's charges and its disputes interleave is nowhere written, as they come in two partitions: any
-interleaving is right that agrees with every log and with all of the card's features.
+Two logs fix nearly every order there is: the partitions of the inputs give that of a card's
+charges, and that of its disputes once they count; the partitions of the merchant stage's input that
+of a merchant. Only how late a card's disputes were read, beside its charges, is nowhere written, as
+they come in two partitions: any interleaving is right that agrees with every log and with all of
+the card's features.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from xxhash import xxh3_128_digest
 from schemas.charge import Charge
 from streams.features import CARD_FEATURES
 from streams.labels import CONTROLS
-from tests.chaos.traffic import DAY_S, HORIZON_DAYS, ORPHAN_WAIT_DAYS
+from tests.chaos.dispute_places import Places, dispute_places
+from tests.chaos.traffic import DAY_S, HORIZON_DAYS
 from tests.streams.brute_card import of_card
 from tests.streams.brute_force import BruteForce, of_charge
 from tests.streams.brute_past import CardPast, Counted, Values
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     Vector = npt.NDArray[np.float32]
 
 HORIZON_S = HORIZON_DAYS * DAY_S
-ORPHAN_WAIT_S = ORPHAN_WAIT_DAYS * DAY_S
 
 _OF_DISPUTES = ("card_fraud_disputes", "card_other_disputes", "card_since_fraud_dispute")
 _PLACES = [[f.name for f in CARD_FEATURES].index(name) for name in _OF_DISPUTES]
@@ -89,16 +90,19 @@ class Expected:
 
 
 def expect(inputs: Iterable[Input], frames: Sequence[Frame]) -> Expected:
-    """Compute what must have come of all inputs; each has one frame."""
+    """Compute what must have come of all inputs; what counts has one frame."""
     expected, oracle = Expected(), BruteForce(horizon_s=HORIZON_S)
     by_number = {item.sent.number: item for item in inputs}
-    by_card: dict[str, list[Input]] = defaultdict(list)
-    for item in by_number.values():
-        assert item.sent.event is not None
-        by_card[item.sent.event.card].append(item)
     frame_of = {frame.number: frame for frame in frames}
+    places = dispute_places(by_number.values())
+    expected.unknown = places.in_vain - frame_of.keys()
+    by_card: dict[str, list[Input]] = defaultdict(list)
+    for number in frame_of:
+        event = by_number[number].sent.event
+        assert event is not None
+        by_card[event.card].append(by_number[number])
     for items in by_card.values():
-        _expect_card(items, frame_of, oracle, expected)
+        _expect_card(items, frame_of, places, oracle, expected)
     partitions: dict[int, list[Frame]] = defaultdict(list)
     for frame in frames:
         partitions[frame.partition].append(frame)
@@ -117,12 +121,17 @@ def close(vector: Vector, values: Values, names: Sequence[str]) -> npt.NDArray[n
 
 
 def _expect_card(
-    items: list[Input], frame_of: dict[int, Frame], oracle: BruteForce, expected: Expected
+    items: list[Input],
+    frame_of: dict[int, Frame],
+    places: Places,
+    oracle: BruteForce,
+    expected: Expected,
 ) -> None:
     """Go through a card's charges, each after as many of its disputes as it must have seen."""
     items.sort(key=lambda item: item.offset)
     charges = [item.sent for item in items if isinstance(item.sent.event, Charge)]
     disputes = [item.sent for item in items if not isinstance(item.sent.event, Charge)]
+    disputes.sort(key=lambda sent: (places.at[sent.number], created_of(sent)))
     seen = 0
     counted: list[Dispute] = []
     newest: Counted | None = None
@@ -140,6 +149,12 @@ def _expect_card(
             newest = Counted(charge, 0.0, charge.created)
     for dispute in disputes[seen:]:
         _count_dispute(dispute, oracle, counted, expected)
+
+
+def created_of(sent: Sent) -> float:
+    """Return when an event was made, Unix seconds."""
+    assert sent.event is not None
+    return sent.event.created
 
 
 def _count_dispute(
@@ -207,16 +222,17 @@ def _expect_labels(log: Iterable[Sent], expected: Expected) -> None:
     labels = Labels(expected)
     for sent in log:
         assert sent.event is not None
-        labels.move_on(sent.event.created)
         if not isinstance(sent.event, Charge):
-            labels.dispute(sent, sent.event)
-        elif sent.number not in expected.repeats:
+            labels.dispute(sent.event)
+            continue
+        labels.move_on(sent.event.created)
+        if sent.number not in expected.repeats:
             labels.charge(sent, sent.event)
     labels.end()
 
 
 class Labels:
-    """The label rules in one partition, where nothing but its events moves stream time."""
+    """The label rules in one partition, where nothing but its charges moves stream time."""
 
     def __init__(self, expected: Expected) -> None:
         self._expected = expected
@@ -226,43 +242,26 @@ class Labels:
         """Day, hash and number of each charge, in that order."""
         self._due: dict[int, float] = {}
         self._cancelled: set[int] = set()
-        self._waiting: dict[tuple[str, str], list[tuple[float, int, Dispute]]] = defaultdict(list)
 
     def move_on(self, created: float) -> None:
         self._now = max(self._now, created)
 
     def charge(self, sent: Sent, charge: Charge) -> None:
-        """Keep a charge; disputes that waited for it, and not for too long, are about it."""
+        """Keep a charge."""
         name = charge.card, charge.id
         self._kept[name] = sent.number, charge.created
         self._due[sent.number] = max(charge.created, self._now - HORIZON_S)
         insort(self._places, (*_place(charge.card, charge.id, charge.created), sent.number))
-        for since, number, dispute in self._waiting.pop(name, []):
-            if self._is_over(since):
-                self._expected.unknown.add(number)
-            else:
-                self._label(*self._kept[name], dispute)
 
-    def dispute(self, sent: Sent, dispute: Dispute) -> None:
-        name = dispute.card, dispute.charge
-        if name in self._kept:
-            self._label(*self._kept[name], dispute)
-        else:
-            self._waiting[name].append((self._now, sent.number, dispute))
+    def dispute(self, dispute: Dispute) -> None:
+        """Label its charge, which has come before."""
+        self._label(*self._kept[dispute.card, dispute.charge], dispute)
 
     def end(self) -> None:
         """Do what stream time has brought about by the end."""
-        for since, number, _ in (
-            orphan for waiting in self._waiting.values() for orphan in waiting
-        ):
-            if self._is_over(since):
-                self._expected.unknown.add(number)
         for number, due_at in self._due.items():
             if number not in self._cancelled and due_at < self._now - HORIZON_S:
                 self._expected.examples[number, 0] = due_at + HORIZON_S
-
-    def _is_over(self, since: float) -> bool:
-        return since + ORPHAN_WAIT_S < self._now
 
     def _compare(self, day: float, key: bytes) -> None:
         """Choose the controls: undisputed, from the hash on the day before until the charge."""
