@@ -9,6 +9,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from agents.card import CardStage
 from agents.decisions import ACTIONS
 from agents.merchant import MerchantOutput
 from streams.decoding import Rejected
@@ -30,6 +31,11 @@ COMMIT_SECONDS = Histogram(
 LAG_MESSAGES = Gauge("chargewatch_lag_messages", "Messages not yet taken, by input", ["source"])
 LAG_SECONDS = Gauge(
     "chargewatch_lag_seconds", "Age of the newest scored charge while others wait, else 0"
+)
+DISPUTES_WAITING = Gauge(
+    "chargewatch_disputes_waiting",
+    "Disputes that wait: for their charge to come, or for charges to reach their time",
+    ["until"],
 )
 TASKS = Gauge("chargewatch_tasks", "Tasks of this worker, by state", ["state"])
 RESTORED_RECORDS = Gauge("chargewatch_restored_records", "Records read by restores under way")
@@ -166,6 +172,13 @@ def show_tasks(engine: Engine, newest_scored: float, now: float) -> None:
     RESTORED_RECORDS.set(sum(restore.records for restore in restores))
     RESTORE_LEFT.set(sum(restore.end - restore.position for restore in restores))
     STATE_BYTES.set(sum(task.state.store.size_bytes for task in tasks))
+
+
+def show_waiting(stages: Sequence[CardStage]) -> None:
+    """Show how many disputes wait in a worker's tasks, and for what."""
+    waiting = [stage.waiting for stage in stages]
+    DISPUTES_WAITING.labels("charge").set(sum(each.for_charge for each in waiting))
+    DISPUTES_WAITING.labels("time").set(sum(each.for_time for each in waiting))
 
 
 def show_model(version: str, age_s: float) -> None:

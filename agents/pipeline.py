@@ -201,6 +201,7 @@ class Pipeline:
             return
         self._shown_at = monotonic()
         metrics.show_tasks(self.engine, self._latencies.newest, time())
+        metrics.show_waiting([_stages(task).card for task in self.engine.tasks.values()])
         metrics.show_model(self.model.scorer.version, self.model.age_s)
 
     def commit(self) -> None:

@@ -38,7 +38,7 @@ class Flagged(NamedTuple):
 
 @dataclass(slots=True)
 class Counts:
-    """What was published, and what came back."""
+    """What was published, and what came back; damaged and rejected inputs are charges."""
 
     charges: int = 0
     retries: int = 0
@@ -48,6 +48,15 @@ class Counts:
     scored: int = 0
     retries_answered: int = 0
     rejected: int = 0
+    disputes_rejected: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.charges:,} charges, {self.retries:,} retries, {self.damaged:,} damaged inputs "
+            f"and {self.disputes:,} disputes were published; {self.scored:,} charges were scored, "
+            f"{self.retries_answered:,} retries answered, {self.rejected:,} charges and "
+            f"{self.disputes_rejected:,} disputes rejected"
+        )
 
     @property
     def is_settled(self) -> bool:
@@ -179,8 +188,13 @@ class Ledger:
                     continue
                 self._answer(row, event, read_at)
 
+    def disputes_rejected(self, count: int) -> None:
+        """Take down disputes that were rejected."""
+        with self._lock:
+            self.counts.disputes_rejected += count
+
     def rejected(self, messages: Iterable[str]) -> None:
-        """Take down rejected inputs, by the messages that say why they were."""
+        """Take down rejected charges, by the messages that say why they were."""
         with self._lock:
             for message in messages:
                 reason = _NUMBER.sub("", message)

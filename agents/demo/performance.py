@@ -19,7 +19,7 @@ from agents.demo.scenario import Play
 from agents.demo.screen import Screen
 from agents.demo.worker import Worker
 from agents.models.registry import DEFAULT
-from schemas.rejected import ERROR
+from schemas.rejected import ERROR, TOPIC
 from schemas.snapshot import decode_snapshot
 from streams.frames import decode_examples
 from streams.publisher import Publisher
@@ -30,7 +30,8 @@ _FRAME_S = 0.5
 _AHEAD = 15_000
 _AHEAD_WAIT_S = 0.02
 _READ_WAIT_S = 0.1
-_STALLED_S = 120.0
+_AFTER_WATCHDOG_S = 30.0
+"""How much later than the worker's own watchdog the demo gives up: that one knows more."""
 
 
 class Performance:
@@ -61,6 +62,7 @@ class Performance:
         self._play = play
         self._screen = screen
         self._sleep = sleep
+        self._stalled_s = cluster.settings.wedged_after_s + _AFTER_WATCHDOG_S
         self._ledger = Ledger()
         self._figures = Figures(self._ledger, self._play, cluster.settings.costs)
         topics = cluster.topics
@@ -152,8 +154,9 @@ class Performance:
             now_seen = counts.scored + counts.rejected
             if now_seen != seen:
                 seen, moved_at = now_seen, monotonic()
-            elif monotonic() - moved_at > _STALLED_S:
-                raise self._worker.failure(f"nothing was scored for {_STALLED_S:.0f} s")
+            elif monotonic() - moved_at > self._stalled_s:
+                what = f"nothing was scored for {self._stalled_s:.0f} s: {counts}"
+                raise self._worker.failure(what)
             show()
             self._sleep(_FRAME_S)
         publishing.result()
@@ -177,7 +180,10 @@ class Performance:
 
     def _take_rejected(self, messages: list[Message]) -> None:
         headers = [dict(cast("list[tuple[str, bytes]]", m.headers())) for m in messages]
-        self._ledger.rejected([found[ERROR].decode() for found in headers])
+        charges = self._cluster.topics.charges.encode()
+        of_charges = [found[ERROR].decode() for found in headers if found[TOPIC] == charges]
+        self._ledger.rejected(of_charges)
+        self._ledger.disputes_rejected(len(headers) - len(of_charges))
 
     def _take_examples(self, messages: list[Message]) -> None:
         frauds = decode_examples([_value(message) for message in messages])["label"] == 1

@@ -116,6 +116,15 @@ def test_a_missing_and_a_second_answer_are_seen(run: Run) -> None:
     assert ledger.answered_once() == 2
 
 
+def test_a_rejected_dispute_is_no_damaged_charge() -> None:
+    """Rejected is not what was damaged: else the demo would wait for charges that are all scored."""
+    ledger = Ledger()
+    assert ledger.counts.is_settled
+    ledger.disputes_rejected(2)
+    assert ledger.counts.is_settled
+    assert "0 charges and 2 disputes rejected" in str(ledger.counts)
+
+
 def test_scored_events_of_another_producer_do_not_count() -> None:
     ledger = Ledger()
     ledger.scored([b'{"charge":"elsewhere","score":1,"action":"block"}'], 1.0)
