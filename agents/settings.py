@@ -128,7 +128,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         float, Meta(ge=0, le=720, description="a charge id seen again within it is a duplicate")
     ] = 24.0
     orphan_wait_hours: Annotated[
-        float, Meta(ge=0, le=720, description="how long a dispute waits for its charge to come")
+        float,
+        Meta(
+            ge=0,
+            le=720,
+            description="by how long charges have to pass a dispute whose charge has not come",
+        ),
     ] = 24.0
     future_allowance_minutes: Annotated[
         float, Meta(ge=0, description="how far ahead of the clock `created` may be")

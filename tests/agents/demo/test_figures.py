@@ -117,7 +117,7 @@ def test_a_missing_and_a_second_answer_are_seen(run: Run) -> None:
 
 
 def test_a_rejected_dispute_is_no_damaged_charge() -> None:
-    """Rejected is not what was damaged: else the demo would wait for charges that are all scored."""
+    """Else the demo would wait for charges that have all been scored."""
     ledger = Ledger()
     assert ledger.counts.is_settled
     ledger.disputes_rejected(2)
