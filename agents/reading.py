@@ -14,11 +14,12 @@ from streams.state import TaskState
 from streams.store import MemoryStore
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterator
 
     from agents.replay import Replay
     from agents.settings import Settings
-    from streams.decoding import Rejected
+    from streams.decoding import Finding, Rejected
     from streams.frames import Frames
     from streams.intake import Events, Times
 
@@ -72,7 +73,7 @@ class Read(NamedTuple):
     ----------
     counted
         Batches of events.
-    rejected, inputs
+    rejected, inputs, findings
         As for `Part`.
     peak_rss_mb
         Most memory that the process which reads has had by now, MB.
@@ -81,6 +82,7 @@ class Read(NamedTuple):
     counted: list[Counted]
     rejected: list[Rejected]
     inputs: int
+    findings: Counter[tuple[Finding, str]]
     peak_rss_mb: float
 
 
@@ -95,4 +97,4 @@ def read(replay: Replay, settings: Settings) -> Iterator[Read]:
     cards = Cards(settings)
     for part in replay.parts():
         counted = list(cards.count(part.events))
-        yield Read(counted, part.rejected, part.inputs, peak_rss_mb())
+        yield Read(counted, part.rejected, part.inputs, part.findings, peak_rss_mb())

@@ -37,7 +37,7 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
         "range": _replacing("amount", -5),
         "key": _foreign_key,
         "future": _far_future,
-        "card_number": _replacing("email", f"card {_TEST_CARD_NUMBER}"),
+        "card_number": _replacing("card", f"card {_TEST_CARD_NUMBER}"),
     }
 )
 """Each fault by the reason for which its charges are to be rejected."""
