@@ -175,6 +175,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = "info"
     costs: Costs = msgspec.field(default_factory=Costs)
 
+    def __repr__(self) -> str:
+        shown = {**msgspec.structs.asdict(self), "card_hash_key": "..."}
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
     @property
     def input_rules(self) -> InputRules:
         """How inputs are read."""
