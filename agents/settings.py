@@ -146,7 +146,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             pattern=r"^([\s\S]{16,})?$",
             extra={"expected": "a secret text of at least 16 characters", "is_secret": True},
             description="secret by which a card number in `card` is replaced by its keyed hash; "
-            "without it rejects the event",
+            "without one, a card number there rejects the event",
         ),
     ] = ""
     snapshot_every_examples: Annotated[

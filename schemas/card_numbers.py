@@ -51,9 +51,7 @@ _SHAPE_OF_SHORTEST: Final = "0" * DIGITS_MIN
 # An unclosed string reaches to the end, so that one pass over broken JSON stays one pass.
 JSON_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _JSON_VALUE: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|-?[0-9][0-9.eE+-]*', re.DOTALL)
-_EXPONENT: Final = re.compile(
-    r"(?<![0-9A-Za-z.])[0-9]++(?:\.[0-9]++)?[eE][+-]?[0-9]++(?![A-Za-z])"
-)
+_EXPONENT: Final = re.compile(r"(?<![0-9A-Za-z.])[0-9]++(?:\.[0-9]++)?[eE][+-]?[0-9]++(?![A-Za-z])")
 _EXPONENT_IN_JSON: Final = re.compile(rb"[eE][+-]?[0-9]+[,}\]\s]")
 _CHARACTER: Final = re.compile(r"\\u[0-9a-fA-F]{4}|\\.|.", re.DOTALL)  # of a JSON string
 _MASKED_ESCAPE: Final = r"\u002a"
