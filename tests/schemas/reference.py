@@ -57,9 +57,13 @@ def with_check_digit(digits: str) -> str:
 
 
 def is_card_number(digits: str) -> bool:
-    """Whether digits alone are those of a card number."""
-    return luhn(digits) and any(
-        len(digits) in sizes and re.match(start, digits) for start, sizes in ISSUERS.values()
+    """Whether a text is the digits of a card number and nothing else."""
+    return (
+        DIGITS.issuperset(digits)
+        and luhn(digits)
+        and any(
+            len(digits) in sizes and re.match(start, digits) for start, sizes in ISSUERS.values()
+        )
     )
 
 

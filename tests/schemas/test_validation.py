@@ -145,7 +145,7 @@ def test_what_an_optional_field_cannot_have_is_ignored(field: str, content: obje
 
 
 def test_ignored_fields_are_told_in_their_order() -> None:
-    wrong = dict.fromkeys(reversed(OPTIONAL), -0.5)
+    wrong: dict[str, object] = dict.fromkeys(reversed([*OPTIONAL]), -0.5)
     charge, aside = parse_good_charge({**CHARGE, **wrong, "ip_country": "??"})
     assert aside.ignored == tuple(OPTIONAL)
     assert all(getattr(charge, name) is None for name in OPTIONAL)
