@@ -46,8 +46,9 @@ _UUID: Final = re.compile(
 _UUID_CHARACTERS: Final = 36
 _DOUBLED: Final = bytes.maketrans(b"0123456789", b"0246813579")  # and its own digits added up
 
-_SHAPE: Final = bytes.maketrans(b"123456789", b"000000000")
+_SHAPE: Final = bytes.maketrans(b"123456789E", b"000000000e")
 _SHAPE_OF_SHORTEST: Final = "0" * DIGITS_MIN
+_SHAPE_OF_EXPONENT: Final = "0e0"
 # An unclosed string reaches to the end, so that one pass over broken JSON stays one pass.
 JSON_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _JSON_VALUE: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|-?[0-9][0-9.eE+-]*', re.DOTALL)
@@ -159,19 +160,24 @@ def card_token(text: str, key: bytes) -> str:
 
 def has_long_digits(value: bytes) -> bool:
     """Whether text without escapes has a card number's digits with nothing else between them."""
-    shape = value.translate(_SHAPE, b" -").decode("latin-1")  # a search in a str costs half
-    return _SHAPE_OF_SHORTEST in shape
+    return _SHAPE_OF_SHORTEST in _shape(value)
 
 
 def may_hold_card_number(value: bytes) -> bool:
     """Whether JSON text might hold a card number: quick, and never wrong when it says no."""
+    shape = _shape(value)
     if b"\\" in value:
         # What an escape stands for may lengthen a run, or end one.
-        if b"\\u003" in value or b"\\u002" in value or has_long_digits(value):
+        if b"\\u003" in value or b"\\u002" in value or _SHAPE_OF_SHORTEST in shape:
             return True
-    elif has_long_digits(value) and contains_card_number(value.decode("latin-1")):
+    elif _SHAPE_OF_SHORTEST in shape and contains_card_number(value.decode("latin-1")):
         return True
-    return _EXPONENT_IN_JSON.search(value) is not None
+    return _SHAPE_OF_EXPONENT in shape and _EXPONENT_IN_JSON.search(value) is not None
+
+
+def _shape(value: bytes) -> str:
+    """Return text with a 0 for every digit, and without what may stand between digits."""
+    return value.translate(_SHAPE, b" -+").decode("latin-1")  # a search in a str costs half
 
 
 def _masked_value(value: re.Match[bytes]) -> bytes:
