@@ -50,8 +50,9 @@ soak: setup ## Run at 1,000 charges/s for half an hour and watch memory, files, 
 bench: setup ## Measure throughput beside other stream processors, latency, restore and scaling
 	$(BIN)/python -m tests.bench
 
-fuzz: setup ## Send a million hostile inputs through decoding and validation
-	FUZZ_INPUTS=1000000 $(BIN)/pytest -q tests/schemas/test_hostile_input.py --timeout 0
+fuzz: setup ## Send a million hostile inputs, and of each kind of token, through decoding and validation
+	FUZZ_INPUTS=1000000 $(BIN)/pytest -q tests/schemas/test_hostile_input.py \
+	  tests/schemas/test_tokens.py --timeout 0
 
 quality: setup ## Compare candidate models, features left out, and recovery after a change of fraud
 	$(BIN)/python -m tests.quality

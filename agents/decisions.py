@@ -9,7 +9,9 @@ charge refused, the expected cost of each action is
     review     cost + p * (1 - success) * L + (1 - p) * (1 - success) * M
     block      (1 - p) * M
 
-where cost, success and abandonment are those of the challenge and of the review. Costs that depend
+where cost, success and abandonment are those of the challenge and of the review. A charge of 0
+verifies a card for charges to come, so it is decided as one of `verification_amount_usd`: by its
+own amount nothing would ever be lost by refusing it. Costs that depend
 on the charge follow Elkan 2001, "The foundations of cost-sensitive learning", those of payments
 Bahnsen et al. 2013, "Cost sensitive credit card fraud detection using Bayes minimum risk". Each
 cost is a line in p, so the best action is the lower envelope of four lines: as p rises, the choice
@@ -58,6 +60,8 @@ class Costs:
         Share of frauds that a challenge stops.
     challenge_abandonment_share
         Share of good customers who give up on a challenge.
+    verification_amount_usd
+        Amount as which a charge of 0 is decided: it verifies a card for charges to come.
     review_cost_usd
         An analyst's minutes.
     review_success_share
@@ -77,6 +81,7 @@ class Costs:
     challenge_cost_usd: float = 0.10
     challenge_success_share: float = 0.85
     challenge_abandonment_share: float = 0.10
+    verification_amount_usd: float = 50.0
     review_cost_usd: float = 4.0
     review_success_share: float = 0.95
     review_capacity_share: float = 0.005
@@ -136,7 +141,8 @@ def expected_costs(
         costs.review_cost_usd,
         1.0 - costs.review_success_share,
     )
-    by_action: NDArray[np.float64] = _costs_by_action(probability, amount, table)
+    decided_as = np.where(amount > 0.0, amount, costs.verification_amount_usd)
+    by_action: NDArray[np.float64] = _costs_by_action(probability, decided_as, table)
     return by_action
 
 

@@ -1,6 +1,6 @@
 """What a worker tells Prometheus: names in base units, no card or merchant in a label."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from time import monotonic, time
 
 import numpy as np
@@ -12,12 +12,17 @@ from prometheus_client.registry import Collector
 from agents.card import CardStage
 from agents.decisions import ACTIONS
 from agents.merchant import MerchantOutput
-from streams.decoding import Rejected
+from streams.decoding import Finding, Rejected
 from streams.engine import Engine
 from streams.task import SOURCES
 
 SCORED = Counter("chargewatch_scored", "Charges scored, by intervention", ["action"])
 REJECTED = Counter("chargewatch_rejected", "Inputs that could not be used, by reason", ["reason"])
+FINDINGS = Counter(
+    "chargewatch_findings",
+    "Fields of valid inputs that were ignored, had a card number masked, or look like one",
+    ["finding", "field"],
+)
 EXAMPLES = Counter("chargewatch_examples", "Labelled charges passed to the learner", ["label"])
 DRIFT = Counter("chargewatch_drift", "Signals found to have shifted", ["signal"])
 COMMITS = Counter("chargewatch_commits", "Commits that made work count")
@@ -204,3 +209,9 @@ def count_rejected(rejected: Sequence[Rejected]) -> None:
     """Count inputs that could not be used."""
     for copy in rejected:
         REJECTED.labels(copy.reason).inc()
+
+
+def count_findings(findings: Mapping[tuple[Finding, str], int]) -> None:
+    """Count what was found in the fields of valid inputs."""
+    for labels, count in findings.items():
+        FINDINGS.labels(*labels).inc(count)

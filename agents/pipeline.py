@@ -103,6 +103,7 @@ class Pipeline:
     def fetch(self, timeout_s: float) -> tuple[Work, Lessons]:
         """Wait for input and take what is next, and what there is to learn; see `Engine.fetch`."""
         work = self.engine.fetch(timeout_s)
+        metrics.count_findings(work.findings)
         self._settle_models()
         return work, self.learners.fetch()
 

@@ -6,6 +6,7 @@ it imports neither, as the process that it runs in is waited for.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from agents.replay import Replay
     from agents.settings import Settings
-    from streams.decoding import Rejected
+    from streams.decoding import Finding, Rejected
     from streams.frames import Frames
     from streams.intake import Events, Times
 
@@ -91,7 +92,7 @@ class Read(NamedTuple):
     ----------
     counted
         Batches of events.
-    inputs
+    inputs, findings
         As for `Part`.
     rejected
         Inputs that are no events.
@@ -104,6 +105,7 @@ class Read(NamedTuple):
     counted: list[Counted]
     rejected: list[Rejected]
     inputs: int
+    findings: Counter[tuple[Finding, str]]
     waiting: int
     peak_rss_mb: float
 
@@ -119,6 +121,6 @@ def read(replay: Replay, settings: Settings) -> Iterator[Read]:
     cards, inputs = Cards(settings), 0
     for part in replay.parts():
         counted = list(cards.count(part.events))
-        yield Read(counted, part.rejected, part.inputs, cards.waiting, peak_rss_mb())
+        yield Read(counted, part.rejected, part.inputs, part.findings, cards.waiting, peak_rss_mb())
         inputs = part.inputs
-    yield Read([cards.end()], [], inputs, cards.waiting, peak_rss_mb())
+    yield Read([cards.end()], [], inputs, Counter(), cards.waiting, peak_rss_mb())

@@ -10,6 +10,7 @@ What waits in memory is what the disorder of the files asks for: a few thousand 
 that are in order, all of those that are in none.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from math import inf
@@ -19,7 +20,15 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from schemas.input_rules import DEFAULT_RULES, InputRules
-from streams.decoding import Decoded, Input, Rejected, card_in, decode_charges, decode_disputes
+from streams.decoding import (
+    Decoded,
+    Finding,
+    Input,
+    Rejected,
+    card_in,
+    decode_charges,
+    decode_disputes,
+)
 from streams.events import EVENT
 from streams.files import read_events, read_times
 from streams.frames import Origin
@@ -44,11 +53,14 @@ class Part(NamedTuple):
         Inputs that are no events; their `topic` is the file and their `offset` counts its events.
     inputs
         How many inputs have been read so far.
+    findings
+        As for `streams.decoding.Decoded`.
     """
 
     events: Events
     rejected: list[Rejected]
     inputs: int
+    findings: Counter[tuple[Finding, str]]
 
 
 class Replay:
@@ -103,13 +115,14 @@ class Replay:
         for file in self._files:
             file.begin()
         while unread := [file for file in self._files if file.is_unread]:
-            rejected = min(unread, key=lambda file: file.oldest_to_come).read_on()
+            decoded = min(unread, key=lambda file: file.oldest_to_come).read_on()
             until = min(file.oldest_to_come for file in self._files)
             ready = [events for file in self._files for events in file.take(until)]
             yield Part(
                 Events.merged(ready or [_NO_EVENTS]),
-                rejected,
+                decoded.rejected,
                 sum(file.read for file in self._files),
+                decoded.findings,
             )
 
 
@@ -150,8 +163,8 @@ class _File:
         # No more than what was surveyed, in case that somebody is still writing.
         self._chunks = _chunks(islice(read_events(self._path), self.inputs))
 
-    def read_on(self) -> list[Rejected]:
-        """Read a chunk; return what of it is no event."""
+    def read_on(self) -> Decoded:
+        """Read a chunk, whose events then wait; return it."""
         chunk = next(self._chunks, [])
         inputs = [
             Input(card_in(line), line, Origin(str(self._path), 0, self.read + number))
@@ -160,7 +173,7 @@ class _File:
         self.read = self.read + len(chunk) if chunk else self.inputs
         decoded = self._decode(inputs, self._max_created, self._rules)
         self._waiting.append(_in_order(decoded))
-        return decoded.rejected
+        return decoded
 
     def take(self, until: float) -> list[Events]:
         """Take what waits and is older than `until`."""

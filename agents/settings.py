@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from agents.decisions import Costs
-from schemas.input_rules import InputRules
+from schemas.input_rules import CardNumbers, InputRules
 
 COSTS = "costs"
 """Name of the table of costs among the settings."""
@@ -138,6 +138,22 @@ class Settings(Struct, frozen=True, kw_only=True):
     future_allowance_minutes: Annotated[
         float, Meta(ge=0, description="how far ahead of the clock `created` may be")
     ] = 60.0
+    card_numbers: Annotated[
+        CardNumbers,
+        Meta(
+            description="`strict` also rejects what looks like a card number in `id`, `charge` or "
+            "`merchant`, which `lenient` counts"
+        ),
+    ] = "lenient"
+    card_hash_key: Annotated[
+        str,
+        Meta(
+            pattern=r"^([\s\S]{16,})?$",
+            extra={"expected": "a secret text of at least 16 characters", "is_secret": True},
+            description="secret by which a card number in `card` is replaced by its keyed hash; "
+            "without one, a card number there rejects the event",
+        ),
+    ] = ""
     snapshot_every_examples: Annotated[
         int, Meta(ge=1, description="examples from one snapshot of the model to the next")
     ] = 1000
@@ -164,10 +180,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = "info"
     costs: Costs = msgspec.field(default_factory=Costs)
 
+    def __repr__(self) -> str:
+        shown = {**msgspec.structs.asdict(self), "card_hash_key": "..."}
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
     @property
     def input_rules(self) -> InputRules:
         """How inputs are read."""
-        return InputRules()
+        return InputRules(self.card_numbers, self.card_hash_key.encode())
 
     @property
     def is_exactly_once(self) -> bool:

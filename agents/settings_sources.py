@@ -43,7 +43,8 @@ class _Given:
         except msgspec.ValidationError:
             converted = None
         if converted is None or (isinstance(converted, float) and not math.isfinite(converted)):
-            raise SettingsError(f"{label}: expected {expected(field)}, got {value!r}")
+            got = "something else" if _is_secret(field) else repr(value)
+            raise SettingsError(f"{label}: expected {expected(field)}, got {got}")
         self.values[name] = converted
         self.labels[name] = label
 
@@ -149,6 +150,10 @@ def expected(type_: types.Type) -> str:
             return " or ".join(str(value) for value in values)
         case _:
             return "text"
+
+
+def _is_secret(type_: types.Type) -> bool:
+    return isinstance(type_, types.Metadata) and bool((type_.extra or {}).get("is_secret"))
 
 
 def _from(low: float | None, above: float | None, high: float | None) -> str:

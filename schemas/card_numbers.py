@@ -1,22 +1,27 @@
-"""Find what looks like a card number in text, and mask it.
+"""Find what looks like a card number in text and in JSON, and mask it.
 
-A card number is 13 to 19 digits that pass the Luhn check: a maximal run of digits (a longer run is
-no card number), or consecutive runs in one of the groupings that card numbers are written in, with
-single spaces or hyphens between. Digits are the ASCII ones. A UUID is never taken for groups.
-
-One in ten random runs of such a length passes the check. So one random hash in hexadecimal out of
-550 (128 bits) or 220 (256 bits) is taken for a card number; a token in Base64 practically never is.
+A card number is 13 to 19 digits that stand alone (no letter or digit at either side), pass the Luhn
+check and begin as an issued number of that length does. Single spaces or hyphens may stand between
+the digits: anywhere where nothing else is in the row, and within a longer row of digits in one of
+the groupings that card numbers are written in. Letters and digits are the ASCII ones. A part of a
+UUID is none. In JSON a whole number may be one, too, however it is written.
 """
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
+from hashlib import sha256
+from hmac import digest
 from typing import Final
 
 import orjson
 
+from schemas.issuers import is_issued
+
+DIGITS_MIN, DIGITS_MAX = 13, 19
 SIZES: Final = frozenset(
     {
-        *((digits,) for digits in range(13, 20)),
+        *((digits,) for digits in range(DIGITS_MIN, DIGITS_MAX + 1)),
         *((4, 4, 4, rest) for rest in (1, 2, 3, 4)),  # by fours, as forms and most cards do
         *((4, 4, 4, 4, rest) for rest in (1, 2, 3)),
         (4, 6, 5),  # American Express
@@ -26,12 +31,14 @@ SIZES: Final = frozenset(
         (6, 13),  # UnionPay
     }
 )
-"""The digits of a card number's runs, in every way it is written."""
+"""The digits of a card number's runs, in every way it is written among other digits."""
 
 _RUNS_MAX: Final = max(map(len, SIZES))
 _RUN: Final = re.compile("[0-9]+")
-# Whole runs with single separators between, of enough digits for a card number.
+# Whole runs with single separators between, of enough digits for a card number. One that begins
+# after a letter may hold a card number further on.
 _STRETCH: Final = re.compile("[0-9](?:[ -]?[0-9]){12,}+")
+_ALPHANUMERIC: Final = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _HEX: Final = "[0-9a-fA-F]"
 _UUID: Final = re.compile(
     f"(?<!{_HEX}){_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}(?!{_HEX})"
@@ -39,11 +46,14 @@ _UUID: Final = re.compile(
 _UUID_CHARACTERS: Final = 36
 _DOUBLED: Final = bytes.maketrans(b"0123456789", b"0246813579")  # and its own digits added up
 
-_SHAPE: Final = bytes.maketrans(b"123456789 ", b"000000000-")
-# One of them is in the shape of every card number: a whole run, or the start of every grouping.
-_SHAPES: Final = ("0000000000000", "0000-0000")
+_SHAPE: Final = bytes.maketrans(b"123456789E", b"000000000e")
+_SHAPE_OF_SHORTEST: Final = "0" * DIGITS_MIN
+_SHAPE_OF_EXPONENT: Final = "0e0"
 # An unclosed string reaches to the end, so that one pass over broken JSON stays one pass.
 JSON_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_JSON_VALUE: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|-?[0-9][0-9.eE+-]*', re.DOTALL)
+_EXPONENT: Final = re.compile(r"(?<![0-9A-Za-z.])[0-9]++(?:\.[0-9]++)?[eE][+-]?[0-9]++(?![A-Za-z])")
+_EXPONENT_IN_JSON: Final = re.compile(rb"[eE][+-]?[0-9]+[,}\]\s]")
 _CHARACTER: Final = re.compile(r"\\u[0-9a-fA-F]{4}|\\.|.", re.DOTALL)  # of a JSON string
 _MASKED_ESCAPE: Final = r"\u002a"
 
@@ -114,55 +124,139 @@ def mask_payload(value: bytes | None) -> bytes | None:
     text = value.decode("latin-1")
     # Masking the plain digits can cut an escape and so end an escaped run: repeat until neither
     # reading holds a card number. Every round masks at least one digit.
-    while (masked := mask(_mask_escaped(text))) != text:
+    while (masked := mask(_mask_exponents(_mask_escaped(text)))) != text:
         text = masked
     return text.encode("latin-1")
 
 
+def mask_json(written: bytes) -> bytes:
+    r"""Return valid JSON text with the digits of card numbers masked, valid as well.
+
+    A string without one stays byte for byte as it was written; a number becomes a string.
+
+    Examples
+    --------
+    >>> mask_json(b'{"4242-4242-4242-4242": [4242424242424242, "\u0034242424242424242", 1.50]}')
+    b'{"****-****-****-****": ["****************", "****************", 1.50]}'
+    """
+    return _JSON_VALUE.sub(_masked_value, written)
+
+
+def card_token(text: str, key: bytes) -> str:
+    """Return what stands for a text that holds a card number: a keyed hash of its digits.
+
+    It is `hmac_` and the HMAC-SHA256 (RFC 2104) of the digits alone in hexadecimal, so that the
+    same card has one token however it is written.
+
+    Examples
+    --------
+    >>> card_token("4242424242424242", b"k" * 16) == card_token("4242-4242 4242 4242", b"k" * 16)
+    True
+    """
+    start, end = next(_spans(text))
+    hashed = digest(key, _digits_of(text[start:end]).encode(), sha256)
+    return f"hmac_{hashed.hex()}"
+
+
 def has_long_digits(value: bytes) -> bool:
-    """Whether text without escapes has a run or groups of digits as long as a card number's."""
-    shape = value.translate(_SHAPE).decode("latin-1")  # a search in a str costs half
-    return _SHAPES[0] in shape or _SHAPES[1] in shape
+    """Whether text without escapes has a card number's digits with nothing else between them."""
+    return _SHAPE_OF_SHORTEST in _shape(value)
 
 
 def may_hold_card_number(value: bytes) -> bool:
     """Whether JSON text might hold a card number: quick, and never wrong when it says no."""
-    if has_long_digits(value):
-        # What an escape stands for may lengthen a run, and is no part of a UUID.
-        return b"\\" in value or contains_card_number(value.decode("latin-1"))
-    return b"\\u003" in value or b"\\u002" in value
+    shape = _shape(value)
+    if b"\\" in value:
+        # What an escape stands for may lengthen a run, or end one.
+        if b"\\u003" in value or b"\\u002" in value or _SHAPE_OF_SHORTEST in shape:
+            return True
+    elif _SHAPE_OF_SHORTEST in shape and contains_card_number(value.decode("latin-1")):
+        return True
+    return _SHAPE_OF_EXPONENT in shape and _EXPONENT_IN_JSON.search(value) is not None
 
 
-def json_holds_card_number(value: bytes) -> bool:
-    """Whether any string of a valid JSON text (field names included) holds a card number.
+def _shape(value: bytes) -> str:
+    """Return text with a 0 for every digit, and without what may stand between digits."""
+    return value.translate(_SHAPE, b" -+").decode("latin-1")  # a search in a str costs half
 
-    Reads the text itself and not what it was parsed to: repeated fields count, and no depth of
-    nesting matters.
+
+def _masked_value(value: re.Match[bytes]) -> bytes:
+    """Return a string or a number of JSON as `mask_json` writes it."""
+    written = value[0]
+    if not written.startswith(b'"'):
+        return _masked_number(written)
+    if len(written) < DIGITS_MIN + 2:
+        return written
+    content = orjson.loads(written)
+    masked = mask(content)
+    return written if masked == content else orjson.dumps(masked)
+
+
+def _masked_number(written: bytes) -> bytes:
+    text = written.decode()
+    digits = _whole_digits(text)
+    if digits is None or not _is_card_number(digits):
+        return written
+    return f'"{_stars(text)}"'.encode()
+
+
+def _whole_digits(number: str) -> str | None:
+    """Return the digits of a number of JSON that is a whole one of a card number's size.
+
+    Examples
+    --------
+    >>> _whole_digits("-4242424242424242.0"), _whole_digits("4.2e12"), _whole_digits("1.5")
+    ('4242424242424242', '4200000000000', None)
     """
-    return any(
-        contains_card_number(orjson.loads(string))
-        for string in JSON_STRING.findall(value)
-        if may_hold_card_number(string)
-    )
+    mantissa, _, exponent = number.lower().partition("e")
+    if (len(mantissa) < DIGITS_MIN and not exponent) or len(exponent.lstrip("+-0")) > 2:
+        return None
+    parsed = Decimal(number)
+    if not DIGITS_MIN <= parsed.adjusted() + 1 <= DIGITS_MAX or parsed % 1:
+        return None
+    return str(int(abs(parsed)))
 
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:
     """Yield start and end of every card number in the text."""
     for stretch in _STRETCH.finditer(text):
-        runs = [run.span() for run in _RUN.finditer(text, *stretch.span())]
-        for start, end in _candidates(runs):
-            digits = text[start:end].replace(" ", "").replace("-", "")
-            if passes_luhn(digits) and not _in_uuid(text, start, end):
+        for start, end in _candidates(text, *stretch.span()):
+            digits = _digits_of(text[start:end])
+            if (
+                DIGITS_MIN <= len(digits) <= DIGITS_MAX
+                and _is_card_number(digits)
+                and _stands_alone(text, start, end)
+                and not _in_uuid(text, start, end)
+            ):
                 yield start, end
 
 
-def _candidates(runs: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Yield start and end of consecutive runs that have the sizes of a card number."""
-    sizes = tuple(end - start for start, end in runs)
+def _candidates(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield the stretch as a whole, and all of its runs that have the sizes of a card number."""
+    yield start, end
+    runs = [run.span() for run in _RUN.finditer(text, start, end)]
+    sizes = tuple(after - before for before, after in runs)
     for first in range(len(runs)):
         for last in range(first, min(first + _RUNS_MAX, len(runs))):
-            if sizes[first : last + 1] in SIZES:
+            if sizes[first : last + 1] in SIZES and last - first + 1 < len(runs):
                 yield runs[first][0], runs[last][1]
+
+
+def _digits_of(part: str) -> str:
+    return part.replace(" ", "").replace("-", "")
+
+
+def _is_card_number(digits: str) -> bool:
+    return is_issued(digits) and passes_luhn(digits)
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    """Whether neither a letter nor a digit is beside text[start:end]."""
+    return _ALPHANUMERIC.isdisjoint(text[max(0, start - 1) : start] + text[end : end + 1])
+
+
+def _stars(part: str) -> str:
+    return _RUN.sub(lambda run: "*" * len(run[0]), part)
 
 
 def _in_uuid(text: str, start: int, end: int) -> bool:
@@ -171,6 +265,16 @@ def _in_uuid(text: str, start: int, end: int) -> bool:
     return any(
         uuid.start() <= start and end <= uuid.end() for uuid in _UUID.finditer(text, *nearby)
     )
+
+
+def _mask_exponents(text: str) -> str:
+    """Mask the whole numbers with an exponent that are card numbers."""
+
+    def masked(number: re.Match[str]) -> str:
+        digits = _whole_digits(number[0])
+        return _stars(number[0]) if digits and _is_card_number(digits) else number[0]
+
+    return _EXPONENT.sub(masked, text)
 
 
 def _mask_escaped(text: str) -> str:

@@ -4,7 +4,15 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from schemas.fields import Amount, Country, Currency, Identifier, Text, Timestamp
+from schemas.fields import (
+    Amount,
+    CategoryCode,
+    Country,
+    CurrencyInAnyCase,
+    Identifier,
+    Text,
+    Timestamp,
+)
 
 Check = Literal["pass", "fail", "unchecked"]
 
@@ -12,21 +20,26 @@ Check = Literal["pass", "fail", "unchecked"]
 class Charge(Struct, frozen=True, gc=False):
     """One charge attempt, keyed by card on the topic `charges`.
 
-    An optional field that is missing, null or (a string) empty is `None`.
+    An optional field that is missing, null, an empty string or of a value it cannot have is `None`.
+    Case does not matter in the currency, the countries, the payment method and where values are
+    listed. `mcc` may be a text, and `three_d_secure`, too.
     """
 
     id: Annotated[Identifier, Meta(description="unique charge id")]
     created: Annotated[Timestamp, Meta(description="event time, Unix seconds")]
     amount: Annotated[
         Amount,
-        Meta(description="minor units of `currency` (1999 = $19.99; JPY has no minor unit)"),
+        Meta(
+            description="minor units of `currency` (1999 = $19.99; JPY has no minor unit); 0 is a "
+            "card verification"
+        ),
     ]
-    currency: Annotated[Currency, Meta(description="ISO 4217, lower case")]
+    currency: Annotated[CurrencyInAnyCase, Meta(description="ISO 4217; lower case on `scored`")]
     card: Annotated[
         Identifier, Meta(description="the card's token or fingerprint; never a card number")
     ]
     merchant: Annotated[Identifier, Meta(description="the merchant account")]
-    mcc: Annotated[int | None, Meta(description="merchant category code")] = None
+    mcc: Annotated[CategoryCode | None, Meta(description="merchant category code")] = None
     merchant_country: Annotated[
         Country | None, Meta(description="the merchant's country, ISO 3166-1 alpha-2")
     ] = None

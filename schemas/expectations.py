@@ -1,8 +1,9 @@
 """What a field's type expects, in words: the slow half of validation."""
 
 import json
+import re
 from dataclasses import dataclass
-from typing import Any, Final, get_type_hints
+from typing import Final, get_type_hints
 
 import msgspec
 from msgspec import inspect
@@ -21,8 +22,9 @@ class Expectation:
     ----------
     name
         The field's name.
-    hint
-        Its Python type, as `msgspec.convert` takes it.
+    holder
+        A struct with `content` of the field's type: what msgspec knows of a struct it keeps, of
+        any other type it finds it out anew each time.
     form
         The same type without `None`, as msgspec describes it.
     words
@@ -32,18 +34,45 @@ class Expectation:
     """
 
     name: str
-    hint: Any
+    holder: type[msgspec.Struct]
     form: inspect.Type
     words: str | None
     required: bool
 
     def normal(self, content: object) -> object:
-        """Return content as it is meant: 1999.0 is an integer, an empty optional text is none."""
+        """Return content as it is meant: 1999.0 is an integer, and an empty optional text is none.
+
+        In an optional field also "5812" is one, "TRUE" is true and "Credit" is credit.
+        """
         if isinstance(self.form, inspect.IntType) and isinstance(content, float):
             return int(content) if content.is_integer() else content
-        if isinstance(self.form, inspect.StrType) and content == "" and not self.required:
-            return None
+        if isinstance(content, str) and not self.required:
+            return self._read(content) if content else None
         return content
+
+    def _read(self, text: str) -> object:
+        match self.form:
+            case inspect.IntType() if _NUMBER.fullmatch(text):
+                return int(text)
+            case inspect.BoolType():
+                return _BOOLEANS.get(text.lower(), text)
+            case inspect.LiteralType():
+                return text.lower()
+            case _:
+                return text
+
+    def masked(self, content: object) -> object:
+        """Return what counts of content with masked digits: no optional text, as many are alike."""
+        is_text = isinstance(self.form, inspect.StrType)
+        return None if is_text and not self.required else content
+
+    def accepts(self, content: object) -> bool:
+        """Whether normal content is valid."""
+        try:
+            msgspec.convert({"content": content}, self.holder)
+        except msgspec.ValidationError:
+            return False
+        return True
 
     def check(self, content: object) -> None:
         """Refuse normal content that is not valid.
@@ -55,12 +84,10 @@ class Expectation:
         """
         if content is None and self.required:
             raise InvalidEvent("missing", f"{self._expected(content)}, got none")
-        try:
-            msgspec.convert(content, self.hint)
-        except msgspec.ValidationError:
+        if not self.accepts(content):
             reason: RejectReason = "range" if self._has_right_type(content) else "type"
             found = self._found(content)
-            raise InvalidEvent(reason, f"{self._expected(content)}, got {found}") from None
+            raise InvalidEvent(reason, f"{self._expected(content)}, got {found}")
 
     def refuse(self, content: object) -> InvalidEvent:
         """Return the error for content of the right type that a rule beyond the type refuses."""
@@ -95,7 +122,12 @@ def expectations(event_type: type[msgspec.Struct]) -> tuple[Expectation, ...]:
     assert isinstance(described, inspect.StructType)
     hints = get_type_hints(event_type, include_extras=True)
     return tuple(
-        Expectation(field.name, hints[field.name], *_form(field.type), field.required)
+        Expectation(
+            field.name,
+            msgspec.defstruct("Holder", [("content", hints[field.name])]),
+            *_form(field.type),
+            field.required,
+        )
         for field in described.fields
     )
 
@@ -123,6 +155,8 @@ def quoted(content: object) -> str:
         return kind(content)
     # Before it is encoded: the digits of an escape would make another number of it.
     content = mask(content) if isinstance(content, str) else content
+    if isinstance(content, float) and content.is_integer():
+        content = int(content)  # an exponent would hide a card number from whoever masks the text
     text = json.dumps(content, ensure_ascii=False)
     if len(text) <= QUOTED_CHARACTERS_MAX:
         return text
@@ -130,6 +164,8 @@ def quoted(content: object) -> str:
     return f"{text[:QUOTED_CHARACTERS_MAX]}... ({length} characters)"
 
 
+_NUMBER: Final = re.compile("[0-9]{1,20}")
+_BOOLEANS: Final = {"true": True, "false": False}
 _KINDS: Final[dict[type, str]] = {
     dict: "an object",
     list: "an array",
@@ -156,7 +192,7 @@ def _form(described: inspect.Type) -> tuple[inspect.Type, str | None]:
 def _integer_words(form: inspect.IntType, content: object) -> str:
     if form.le is not None and type(content) is int and content > form.le:
         return f"an integer of at most {form.le}"
-    return "an integer" if form.gt is None else f"an integer above {form.gt}"
+    return f"an integer of at least {form.ge}"
 
 
 def _words(form: inspect.Type, content: object) -> str:

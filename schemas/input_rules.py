@@ -1,6 +1,6 @@
 """How an installation reads its inputs, where the contract leaves a choice."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 CardNumbers = Literal["lenient", "strict"]
@@ -21,7 +21,7 @@ class InputRules:
     """
 
     card_numbers: CardNumbers = "lenient"
-    card_hash_key: bytes = b""
+    card_hash_key: bytes = field(default=b"", repr=False)
 
 
 DEFAULT_RULES = InputRules()

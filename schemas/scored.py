@@ -52,6 +52,14 @@ class Scored(Struct, frozen=True, omit_defaults=True):
         bool,
         Meta(description="a producer's retry of a charge already scored; changes no aggregate"),
     ] = False
+    ignored: Annotated[
+        tuple[str, ...],
+        Meta(description="optional fields of the charge whose values counted as missing"),
+    ] = ()
+    masked: Annotated[
+        tuple[str, ...],
+        Meta(description="fields of the charge in which the digits of a card number are masked"),
+    ] = ()
     shadow: Annotated[
         dict[str, Annotated[float, Meta(ge=0, le=1)]],
         Meta(description="scores of the challengers, by their names; not of a producer's retry"),

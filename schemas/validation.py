@@ -4,40 +4,47 @@ The common path is one pass and a few comparisons; whatever goes wrong there is 
 slowly, to say what it was. Decisions the contract leaves open:
 
 - a number without a fraction is an integer however it is written (1999.0), as in JSON Schema;
-- an optional field that is null, or an empty string where any text may stand, is missing;
-- of a field that comes twice the last one counts, but a card number in any of them rejects;
+- an optional field that is null or an empty string is missing, one with a value that it cannot have
+  is ignored, and so is a text in which a card number was masked: all those would be the same;
+- of a field that comes twice the last one counts;
 - a number that no 64-bit float holds (1e999) is no JSON here;
 - the message key is the card's UTF-8 bytes.
 """
 
 import re
-from typing import Final, Generic, NoReturn, TypeVar
+from collections.abc import Mapping
+from typing import Final, Generic, TypeVar
 
 import msgspec
 import orjson
 
+from schemas.aside import NOTHING, Aside, Unknown
 from schemas.card_numbers import (
     JSON_STRING,
+    card_token,
+    contains_card_number,
     has_long_digits,
-    json_holds_card_number,
+    mask,
     may_hold_card_number,
 )
 from schemas.charge import Charge
 from schemas.currency import is_currency
 from schemas.dispute import Dispute
-from schemas.expectations import expectations, kind, quoted
+from schemas.expectations import expectations, kind
+from schemas.fields import COUNTRIES, country_code
 from schemas.input_rules import DEFAULT_RULES, InputRules
 from schemas.rejected import InvalidEvent
+from schemas.screening import CLEAN, Screened, screen
 
-__all__ = ["InvalidEvent", "Unknown", "parse_charge", "parse_dispute"]
+__all__ = ["InvalidEvent", "parse_charge", "parse_dispute"]
 
 PAYLOAD_BYTES_MAX: Final = 64 * 1024
 NESTING_MAX: Final = 250  # orjson encodes 254 levels, and decodes 1,024
 
 Event = TypeVar("Event", Charge, Dispute)
-Unknown = dict[str, orjson.Fragment]
 
-_NO_FIELDS: Final[Unknown] = {}
+_COUNTRY_FIELDS: Final = ("merchant_country", "card_country", "ip_country")
+_COUNTRIES_OR_NONE: Final = frozenset({None, *COUNTRIES})
 _BRACKET: Final = re.compile(rb"[\[\]{}]")
 _WRITTEN_FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -69,9 +76,9 @@ def parse_charge(
     value: bytes | None,
     key: bytes | None,
     max_created: float,
-    rules: InputRules = DEFAULT_RULES,  # noqa: ARG001 - used by what follows
-) -> tuple[Charge, Unknown]:
-    r"""Return the charge of a message, and the fields it has beyond the known ones.
+    rules: InputRules = DEFAULT_RULES,
+) -> tuple[Charge, Aside]:
+    r"""Return the charge of a message, and what there is beside it.
 
     Parameters
     ----------
@@ -85,8 +92,7 @@ def parse_charge(
     Returns
     -------
     tuple
-        The charge, and its unknown fields to be carried along with `orjson.dumps`, which writes
-        them byte for byte as they came (not to be changed: it is often the same empty dict).
+        The charge, and its unknown fields with what was found in the known ones.
 
     Raises
     ------
@@ -97,27 +103,32 @@ def parse_charge(
     --------
     >>> value = b'{"id":"ch_1","created":1.5,"amount":1999,"currency":"usd",' \
     ...     b'"card":"tok_1","merchant":"m_1","order":7}'
-    >>> charge, unknown = parse_charge(value, b"tok_1", max_created=60.0)
-    >>> charge.amount, charge.mcc, orjson.dumps(unknown)
+    >>> charge, aside = parse_charge(value, b"tok_1", max_created=60.0)
+    >>> charge.amount, charge.mcc, orjson.dumps(aside.unknown)
     (1999, None, b'{"order":7}')
     >>> parse_charge(value.replace(b"1999", b"-5"), b"tok_1", max_created=60.0)
     Traceback (most recent call last):
-    schemas.rejected.InvalidEvent: amount: expected an integer above 0, got -5
+    schemas.rejected.InvalidEvent: amount: expected an integer of at least 0, got -5
     """
-    charge, unknown = _parse(value, key, max_created, _CHARGE)
-    if not is_currency(charge.currency):
-        raise _CHARGE.fields["currency"].refuse(charge.currency)
-    return charge, unknown
+    charge, aside = _parse(value, key, max_created, _CHARGE, rules)
+    if (
+        is_currency(charge.currency)
+        and charge.merchant_country in _COUNTRIES_OR_NONE
+        and charge.card_country in _COUNTRIES_OR_NONE
+        and charge.ip_country in _COUNTRIES_OR_NONE
+    ):
+        return charge, aside
+    return _with_codes(charge, aside)
 
 
 def parse_dispute(
     value: bytes | None,
     key: bytes | None,
     max_created: float,
-    rules: InputRules = DEFAULT_RULES,  # noqa: ARG001 - used by what follows
-) -> tuple[Dispute, Unknown]:
-    """Return the dispute of a message, and its unknown fields; all as for `parse_charge`."""
-    return _parse(value, key, max_created, _DISPUTE)
+    rules: InputRules = DEFAULT_RULES,
+) -> tuple[Dispute, Aside]:
+    """Return the dispute of a message, and what there is beside it; all as for `parse_charge`."""
+    return _parse(value, key, max_created, _DISPUTE, rules)
 
 
 def _parse(
@@ -125,10 +136,11 @@ def _parse(
     key: bytes | None,
     max_created: float,
     known: _Known[Event],
-) -> tuple[Event, Unknown]:
-    event, unknown = _decode_plain(value, known), _NO_FIELDS
+    rules: InputRules,
+) -> tuple[Event, Aside]:
+    event, aside, is_card_number = _decode_plain(value, known), NOTHING, False
     if event is None:
-        event, unknown = _decode_any(value, known)
+        event, aside, is_card_number = _decode_any(value, known, rules)
     if event.created > max_created:
         raise InvalidEvent(
             "future",
@@ -139,17 +151,40 @@ def _parse(
     if key != event.card.encode():
         found = "none" if key is None else "another value"
         raise InvalidEvent("key", f"key: expected the event's card, got {found}")
-    return event, unknown
+    if is_card_number:
+        token = card_token(event.card, rules.card_hash_key)
+        event = msgspec.structs.replace(event, card=token)
+    return event, aside
+
+
+def _with_codes(charge: Charge, aside: Aside) -> tuple[Charge, Aside]:
+    """Return a charge with its currency and countries in the case that events have them in."""
+    changes: dict[str, str | None] = {}
+    if not is_currency(charge.currency):
+        currency = charge.currency.lower()
+        if not charge.currency.isascii() or not is_currency(currency):
+            raise _CHARGE.fields["currency"].refuse(charge.currency)
+        changes["currency"] = currency
+    ignored = set(aside.ignored)
+    for name in _COUNTRY_FIELDS:
+        written: str | None = getattr(charge, name)
+        if written is not None and written not in COUNTRIES:
+            changes[name] = country_code(written)
+            if changes[name] is None:
+                ignored.add(name)
+    if len(ignored) > len(aside.ignored):
+        aside = aside._replace(ignored=tuple(name for name in _CHARGE.fields if name in ignored))
+    return msgspec.structs.replace(charge, **changes), aside
 
 
 def _decode_plain(value: bytes | None, known: _Known[Event]) -> Event | None:
     """Decode in one pass what most payloads are; `None` for what has to be looked at closely.
 
-    Plain is an object of known fields and right types, without escapes or long digits.
+    Plain is an object of known fields and right types, without escapes or card numbers.
     """
-    if value is None or len(value) > PAYLOAD_BYTES_MAX:
+    if value is None or len(value) > PAYLOAD_BYTES_MAX or b"\\" in value:
         return None
-    if b"\\" in value or has_long_digits(value):
+    if has_long_digits(value) and contains_card_number(value.decode("latin-1")):
         return None
     try:
         return known.decoder.decode(value)
@@ -157,23 +192,43 @@ def _decode_plain(value: bytes | None, known: _Known[Event]) -> Event | None:
         return None
 
 
-def _decode_any(value: bytes | None, known: _Known[Event]) -> tuple[Event, Unknown]:
-    """Decode any payload to an event and its unknown fields, or say why it is none."""
+def _decode_any(
+    value: bytes | None, known: _Known[Event], rules: InputRules
+) -> tuple[Event, Aside, bool]:
+    """Decode any payload to an event and what is beside it, or say why it is none.
+
+    Tell, too, whether its card is a card number that is to be replaced.
+    """
     value, fields = _decode(value)
-    if may_hold_card_number(value) and json_holds_card_number(value):
-        _refuse_card_number(fields)
-    unknown = _NO_FIELDS
-    if not known.names.issuperset(fields):
-        unknown = {
-            name: orjson.Fragment(bytes(written))
-            for name, written in _WRITTEN_FIELDS.decode(value).items()
-            if name not in known.names
-        }
+    screened, unknown = CLEAN, NOTHING.unknown
+    is_suspect = may_hold_card_number(value)
+    if is_suspect or not known.names.issuperset(fields):
+        written = _WRITTEN_FIELDS.decode(value)
+        if is_suspect:
+            screened = screen(written, known.names, rules)
+        unknown = _unknown(written, known, screened)
         fields = {name: content for name, content in fields.items() if name in known.names}
+    for name, masked in screened.masked.items():
+        if name in fields:
+            fields[name] = known.fields[name].masked(orjson.loads(masked))
     try:
-        return msgspec.convert(fields, known.event_type), unknown
+        event, ignored = msgspec.convert(fields, known.event_type), tuple[str, ...]()
     except msgspec.ValidationError:
-        return _convert_slowly(fields, known), unknown
+        event, ignored = _convert_slowly(fields, known)
+    aside = Aside(unknown, tuple(map(mask, screened.masked)), ignored, screened.left)
+    return event, aside, screened.is_card
+
+
+def _unknown(
+    written: Mapping[str, msgspec.Raw], known: _Known[Event], screened: Screened
+) -> Unknown:
+    """Return the unknown fields as they may be written."""
+    masked = screened.masked
+    return {
+        mask(name) if name in masked else name: orjson.Fragment(masked.get(name) or bytes(content))
+        for name, content in written.items()
+        if name not in known.names
+    }
 
 
 def _decode(value: bytes | None) -> tuple[bytes, dict[str, object]]:
@@ -206,27 +261,23 @@ def _check_nesting(value: bytes) -> None:
             raise InvalidEvent("nesting", f"payload: expected at most {NESTING_MAX} nested levels")
 
 
-def _refuse_card_number(fields: dict[str, object]) -> NoReturn:
-    """Name the field that holds a card number."""
-    for name, content in fields.items():
-        if json_holds_card_number(orjson.dumps([name, content])):
-            raise InvalidEvent(
-                "card_number",
-                f"{quoted(name)[1:-1]}: expected a token, got what looks like a card number",
-            )
-    raise InvalidEvent(
-        "card_number", "payload: a field that is repeated holds what looks like a card number"
-    )
-
-
-def _convert_slowly(fields: dict[str, object], known: _Known[Event]) -> Event:
-    """Return the event as it is meant, or say which field is wrong."""
-    meant = {
-        name: field.normal(fields[name]) for name, field in known.fields.items() if name in fields
-    }
+def _convert_slowly(
+    fields: dict[str, object], known: _Known[Event]
+) -> tuple[Event, tuple[str, ...]]:
+    """Return the event as it is meant and the fields that are ignored, or say what is wrong."""
+    meant, ignored = {}, []
+    for name, field in known.fields.items():
+        if name not in fields:
+            continue
+        content = field.normal(fields[name])
+        if field.required or field.accepts(content):
+            meant[name] = content
+        else:
+            ignored.append(name)
     try:
-        return msgspec.convert(meant, known.event_type)
+        return msgspec.convert(meant, known.event_type), tuple(ignored)
     except msgspec.ValidationError:
         for name, field in known.fields.items():
-            field.check(meant.get(name))
+            if field.required:
+                field.check(meant.get(name))
         raise

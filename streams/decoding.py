@@ -1,26 +1,34 @@
 """From bytes to events: what a batch of inputs becomes, and what of it must be rejected."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
 import orjson
 
+from schemas.aside import NOTHING, Aside
 from schemas.card_numbers import mask_key, mask_payload
 from schemas.charge import Charge
+from schemas.dispute import Dispute
 from schemas.input_rules import DEFAULT_RULES, InputRules
 from schemas.rejected import InvalidEvent, rejected_headers
 from schemas.scored import Scored
-from schemas.validation import Unknown, parse_charge, parse_dispute
+from schemas.validation import parse_charge, parse_dispute
 from streams.events import EVENT, Rows, charge_rows, dispute_rows
 from streams.frames import Origin, encode_dispute_tail
 
-if TYPE_CHECKING:
-    from schemas.dispute import Dispute
+Finding = Literal["ignored", "masked", "card_number"]
+"""What was found in a field of a valid input: a value that it cannot have, a card number that was
+masked, or one that was left in an identifier."""
+
+OTHER_FIELD = "other"
+"""Stands for a field that is not the event's own: its name may be anything."""
 
 _SCORED_FIELDS = frozenset(Scored.__struct_fields__)
+_FIELDS = frozenset({*Charge.__struct_fields__, *Dispute.__struct_fields__})
 
 
 class Input(msgspec.Struct, frozen=True, gc=False):
@@ -66,6 +74,8 @@ class Decoded:
         N positions: the input each event came from.
     rejected
         The inputs that are no events.
+    findings
+        How many valid inputs had which finding in which field.
     """
 
     rows: Rows
@@ -74,6 +84,7 @@ class Decoded:
     tails: list[bytes] = field(default_factory=list)
     index: list[int] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
+    findings: Counter[tuple[Finding, str]] = field(default_factory=Counter)
 
 
 def decode_charges(
@@ -101,14 +112,15 @@ def decode_charges(
     charges: list[Charge] = []
     for i, received in enumerate(inputs):
         try:
-            charge, unknown = parse_charge(received.value, received.key, max_created, rules)
+            charge, aside = parse_charge(received.value, received.key, max_created, rules)
         except InvalidEvent as error:
             decoded.rejected.append(reject(received, error))
             continue
         charges.append(charge)
         decoded.cards.append(charge.card.encode())
         decoded.merchants.append(charge.merchant.encode())
-        decoded.tails.append(_scored_head(charge, unknown))
+        decoded.tails.append(_scored_head(charge, aside))
+        _count(decoded.findings, aside)
         decoded.index.append(i)
     decoded.rows = charge_rows(charges)
     return decoded
@@ -122,17 +134,19 @@ def decode_disputes(
     disputes: list[Dispute] = []
     for i, received in enumerate(inputs):
         try:
-            dispute, _ = parse_dispute(received.value, received.key, max_created, rules)
+            dispute, aside = parse_dispute(received.value, received.key, max_created, rules)
         except InvalidEvent as error:
             decoded.rejected.append(reject(received, error))
             continue
-        assert received.key is not None
-        assert received.value is not None
+        key, value = mask_key(received.key), mask_payload(received.value)
+        assert key is not None
+        assert value is not None
         disputes.append(dispute)
-        decoded.cards.append(received.key)
+        decoded.cards.append(dispute.card.encode())
         decoded.merchants.append(dispute.merchant.encode())
-        decoded.tails.append(encode_dispute_tail(received.origin, received.key, received.value))
+        decoded.tails.append(encode_dispute_tail(received.origin, key, value))
         decoded.index.append(i)
+        _count(decoded.findings, aside)
     decoded.rows = dispute_rows(disputes)
     return decoded
 
@@ -171,7 +185,16 @@ def reject(received: Input, error: InvalidEvent) -> Rejected:
     )
 
 
-def _scored_head(charge: Charge, unknown: Unknown) -> bytes:
+def _count(findings: Counter[tuple[Finding, str]], aside: Aside) -> None:
+    """Count what was found beside an event."""
+    if aside is NOTHING:
+        return
+    findings.update(("ignored", name) for name in aside.ignored)
+    findings.update(("masked", name if name in _FIELDS else OTHER_FIELD) for name in aside.masked)
+    findings.update(("card_number", name) for name in aside.left)
+
+
+def _scored_head(charge: Charge, aside: Aside) -> bytes:
     """Encode the part of the scored event that is known before the score, open for the rest."""
     known: dict[str, object] = {
         "charge": charge.id,
@@ -181,6 +204,11 @@ def _scored_head(charge: Charge, unknown: Unknown) -> bytes:
         "currency": charge.currency,
         "created": charge.created,
     }
-    if unknown:
+    if aside is not NOTHING:
+        unknown = aside.unknown
         known |= {name: value for name, value in unknown.items() if name not in _SCORED_FIELDS}
+        if aside.ignored:
+            known["ignored"] = aside.ignored
+        if aside.masked:
+            known["masked"] = aside.masked
     return orjson.dumps(known)[:-1]

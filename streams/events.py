@@ -8,6 +8,7 @@ import numpy as np
 from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
 from schemas.currency import reference_amount
+from schemas.payment_methods import is_card_method
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -141,7 +142,7 @@ def dispute_rows(disputes: Sequence[Dispute]) -> Rows:
 def _payment_method_code(method: str | None) -> int:
     if method is None:
         return 0
-    return CARD_PAYMENT if method == "card" else OTHER_PAYMENT
+    return CARD_PAYMENT if is_card_method(method) else OTHER_PAYMENT
 
 
 def _mcc_code(mcc: int | None) -> int:

@@ -1,5 +1,6 @@
 """From fetched messages to work: decoding them into buffers, and taking what is next in time."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import time
@@ -9,7 +10,7 @@ import numpy as np
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from schemas.input_rules import InputRules
-from streams.decoding import Input, Rejected, decode_charges, decode_disputes
+from streams.decoding import Finding, Input, Rejected, decode_charges, decode_disputes
 from streams.events import CHARGE, EVENT
 from streams.frames import Origin, decode_frames
 from streams.intake import Events, PartitionBuffer, turn
@@ -30,11 +31,22 @@ _Stage = Literal["inputs", "frames"]
 
 @dataclass(slots=True)
 class Work:
-    """What one turn has for the agents, by task, in the order of event time."""
+    """What one turn has for the agents, by task, in the order of event time.
+
+    Attributes
+    ----------
+    inputs, frames
+        Events of the stages.
+    rejected
+        Inputs that could not be used.
+    findings
+        As for `streams.decoding.Decoded`, of what was decoded since the last turn.
+    """
 
     inputs: list[tuple[Task, Events]] = field(default_factory=list)
     frames: list[tuple[Task, Events]] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
+    findings: Counter[tuple[Finding, str]] = field(default_factory=Counter)
 
     def __bool__(self) -> bool:
         return bool(self.inputs or self.frames or self.rejected)
@@ -81,6 +93,7 @@ class Inputs:
         self._clock = clock
         self._waiting_since: dict[_Stage, float] = {}
         self._charges_came: dict[int, tuple[int, float]] = {}
+        self._findings: Counter[tuple[Finding, str]] = Counter()
 
     def add(self, tasks: Mapping[int, Task], messages: Iterable[Message]) -> None:
         """Decode messages into the buffers of their partitions."""
@@ -111,7 +124,8 @@ class Inputs:
             for, so that what was sent on together is taken together.
         """
         self._hold_back(tasks, frames_reach)
-        work = Work()
+        work = Work(findings=self._findings)
+        self._findings = Counter()
         frames = [task.buffers[BY_MERCHANT] for task in tasks]
         until = self._turn("frames", frames)
         for task in tasks:
@@ -170,6 +184,7 @@ class Inputs:
         ]
         decode = decode_charges if source == CHARGES else decode_disputes
         decoded = decode(inputs, time() + self._future_allowance_s, self._input_rules)
+        self._findings += decoded.findings
         timestamps_ms = np.array([message.timestamp()[1] for message in messages])
         decoded.rows["published"] = timestamps_ms[decoded.index] / 1e3
         decoded.rows["offset"] = offsets[decoded.index]

@@ -43,6 +43,11 @@ from schemas.snapshot import Snapshot
 from streams.files import FileError, event_writer
 
 _DAY_S = 86_400.0
+_FOUND = {
+    "ignored": "Fields ignored",
+    "masked": "Card numbers masked",
+    "card_number": "Fields that look like card numbers",
+}
 _FILE = click.Path(path_type=Path)
 
 
@@ -124,6 +129,7 @@ def command(
         "duplicates": gathering.duplicates,
         "rejected": rejections.counts,
         "disputes_waiting": last.waiting,
+        "findings": rejections.findings_by_kind,
         "drift": drift_summary(finished),
         "still_disputable": gathering.still_disputable(settings.label_horizon_days * _DAY_S),
         "seconds": seconds,
@@ -200,6 +206,7 @@ def _score(
         with event_writer(out) as scores, running_ahead(read, replay, settings) as parts:
             for part in parts:
                 rejections.add(part.rejected)
+                rejections.findings += part.findings
                 for counted in part.counted:
                     rejections.add(counted.rejected)
                     gathering.add_events(counted.frames.rows["event"])
@@ -261,3 +268,6 @@ def _show(metrics: dict[str, Any], rejections: Rejections, report: Path | None) 
         click.echo(f"{rejections.counts.total():,} inputs rejected{where}:")
         for reason, count in rejections.counts.most_common():
             click.echo(f"  {reason} {count:,}, first {rejections.first[reason]}")
+    for finding, fields in rejections.findings_by_kind.items():
+        told = ", ".join(f"{name} {count:,}" for name, count in fields.items())
+        click.echo(f"{_FOUND[finding]}: {told}")

@@ -1,4 +1,4 @@
-"""The inputs that could not be used: how many for which reason, and where they are."""
+"""The inputs that could not be used, or not in full: how many for which reason, and where."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from streams.decoding import Rejected
+    from streams.decoding import Finding, Rejected
     from streams.files import Writer
 
 
@@ -28,12 +28,23 @@ class Rejections:
         By reason.
     first
         By reason, where the first one is and what is wrong with it.
+    findings
+        How many valid inputs had which finding in which field.
     """
 
     def __init__(self, listing: Writer | None) -> None:
         self.counts: Counter[str] = Counter()
         self.first: dict[str, str] = {}
+        self.findings: Counter[tuple[Finding, str]] = Counter()
         self._listing = listing
+
+    @property
+    def findings_by_kind(self) -> dict[str, dict[str, int]]:
+        """How many inputs had a finding, by its kind and by the field, most frequent first."""
+        kinds: dict[str, dict[str, int]] = {}
+        for (finding, name), count in self.findings.most_common():
+            kinds.setdefault(finding, {})[name] = count
+        return kinds
 
     def add(self, rejected: Sequence[Rejected]) -> None:
         """Count and list inputs: as they are in `charges.rejected`, card numbers masked."""

@@ -16,6 +16,11 @@ def _replacing(name: str, value: object) -> Fault:
     return lambda good: ({**good, name: value}, str(good["card"]))
 
 
+def _card_number(good: Value) -> tuple[Value, str]:
+    card = f"card {_TEST_CARD_NUMBER}"
+    return {**good, "card": card}, card
+
+
 def _without_amount(good: Value) -> tuple[Value, str]:
     return {name: value for name, value in good.items() if name != "amount"}, str(good["card"])
 
@@ -37,7 +42,7 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
         "range": _replacing("amount", -5),
         "key": _foreign_key,
         "future": _far_future,
-        "card_number": _replacing("email", f"card {_TEST_CARD_NUMBER}"),
+        "card_number": _card_number,
     }
 )
 """Each fault by the reason for which its charges are to be rejected."""

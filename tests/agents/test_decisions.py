@@ -22,6 +22,7 @@ cost_tables = st.builds(
     challenge_cost_usd=money,
     challenge_success_share=shares,
     challenge_abandonment_share=shares,
+    verification_amount_usd=money,
     review_cost_usd=money,
     review_success_share=shares,
     review_capacity_share=shares,
@@ -62,6 +63,13 @@ def test_expected_costs_are_the_mean_over_all_outcomes(
 ) -> None:
     result = expected_costs(np.array([p]), np.array([amount]), costs)[:, 0]
     expected = [played_out(action, p, amount, costs) for action in ACTIONS]
+    np.testing.assert_allclose(result, expected, rtol=1e-9, atol=1e-9)
+
+
+@given(st.floats(0.0, 1.0), cost_tables)
+def test_a_card_verification_is_decided_as_what_it_stands_for(p: float, costs: Costs) -> None:
+    result = expected_costs(np.array([p]), np.array([0.0]), costs)[:, 0]
+    expected = [played_out(action, p, costs.verification_amount_usd, costs) for action in ACTIONS]
     np.testing.assert_allclose(result, expected, rtol=1e-9, atol=1e-9)
 
 

@@ -1,4 +1,4 @@
-"""When a charge counts in the histogram of latencies: when its scored event can be seen."""
+"""When a charge counts in the histogram of latencies, and what is counted of inputs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import time
 
 import numpy as np
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import REGISTRY, CollectorRegistry
 
-from agents.metrics import Latencies
+from agents.metrics import Latencies, count_findings
 
 
 def counted(latencies: Latencies) -> int:
@@ -42,3 +42,11 @@ def test_without_transactions_a_charge_counts_when_it_is_scored() -> None:
     latencies.count(published + 100.0)
     latencies.forget()
     assert counted(latencies) == 1
+
+
+def test_findings_are_counted_by_kind_and_field() -> None:
+    labels = {"finding": "ignored", "field": "funding"}
+    before = REGISTRY.get_sample_value("chargewatch_findings_total", labels) or 0.0
+    count_findings({("ignored", "funding"): 3, ("card_number", "id"): 1})
+    count_findings({("ignored", "funding"): 2})
+    assert REGISTRY.get_sample_value("chargewatch_findings_total", labels) == before + 5.0

@@ -10,6 +10,7 @@ from msgspec import inspect as types
 from agents.decisions import Costs
 from agents.settings import COST_FIELDS, FIELDS, Settings
 from agents.settings_sources import SettingsError, expected, load_settings, variable
+from schemas.input_rules import InputRules
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +105,23 @@ def test_wrong_file_is_named(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "f.toml").write_text(text, encoding="latin-1")
     with pytest.raises(SettingsError, match=f"^{message}"):
         load_settings({}, {}, Path("f.toml"))
+
+
+@pytest.mark.parametrize("text", ["too short", "15 characters.."])
+def test_a_secret_is_never_shown(tmp_path: Path, text: str) -> None:
+    message = "card_hash_key: expected a secret text of at least 16 characters, got something else"
+    (tmp_path / "f.toml").write_text(f'card_hash_key = "{text}"')
+    for env, file, label in (
+        ({"CHARGEWATCH_CARD_HASH_KEY": text}, None, "CHARGEWATCH_CARD_HASH_KEY"),
+        ({}, tmp_path / "f.toml", f"{tmp_path / 'f.toml'}: card_hash_key"),
+    ):
+        with pytest.raises(SettingsError) as raised:
+            load_settings({}, env, file)
+        assert str(raised.value) == f"{label}{message.removeprefix('card_hash_key')}"
+    secret = f"{text}, but long enough"
+    settings = load_settings({}, {"CHARGEWATCH_CARD_HASH_KEY": secret})
+    assert settings.input_rules == InputRules("lenient", secret.encode())
+    assert text not in f"{settings!r} {settings} {settings.input_rules!r}"
 
 
 def test_missing_file_is_named() -> None:

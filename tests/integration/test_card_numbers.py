@@ -1,5 +1,7 @@
 """Card numbers in every place an event has: a worker shows them nowhere, however much it says."""
 
+import hashlib
+import hmac
 import re
 import time
 from collections.abc import Iterator
@@ -19,6 +21,8 @@ from tests.schemas.reference import grouped, with_check_digit
 
 TIMEOUT_S = 60.0
 LAYOUTS = [[13], [16], [19], [4, 4, 4, 4], [4, 6, 5]]
+REJECTING = {"id", "charge", "card", "merchant", "amount", "created", "currency"}
+KEY = "a key of sixteen bytes or more"
 
 
 @pytest.fixture
@@ -32,7 +36,9 @@ def numbers() -> Iterator[str]:
     """Yield numbers no two of which are alike, in all layouts."""
     for number in count():
         layout = LAYOUTS[number % len(LAYOUTS)]
-        digits = with_check_digit(f"4{number * 7919 + 86_420_135_791:0{sum(layout) - 2}}")
+        start = "37" if sum(layout) == 15 else "4"
+        middle = f"{number * 7919 + 420_135_791:0{sum(layout) - len(start) - 1}}"
+        digits = with_check_digit(f"{start}{middle}")
         yield grouped(digits, layout, " -"[number % 2])
 
 
@@ -41,21 +47,30 @@ def escaped(text: str) -> str:
     return "".join(f"\\u{ord(character):04x}" for character in text)
 
 
-def bad_events(event: dict[str, object], number: Iterator[str]) -> Iterator[tuple[bytes, bytes]]:
-    """Yield keys and payloads, each with a card number of its own in another place."""
-    for name in event:
-        one = event | {name: next(number)}
-        yield str(one["card"]).encode(), orjson.dumps(one)
+def masked_events(event: dict[str, object], number: Iterator[str]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield keys and payloads of valid events, each with a card number of its own in some place."""
+    for name in event.keys() - REJECTING:
+        yield b"tok_1", orjson.dumps(event | {name: next(number)})
     for other in (
         {"note": next(number)},
         {"order": {"lines": [{"paid": [f"with {next(number)}."]}]}},
         {next(number): 1},
+        {"paid_with": int(re.sub("[ -]", "", next(number)))},
     ):
         yield b"tok_1", orjson.dumps(event | other)
     yield (
         b"tok_1",
         orjson.dumps(event | {"note": "?"}).replace(b"?", escaped(next(number)).encode()),
     )
+
+
+def rejected_events(
+    event: dict[str, object], number: Iterator[str]
+) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the same of events that are none."""
+    for name in event.keys() & REJECTING:
+        one = event | {name: next(number)}
+        yield str(one["card"]).encode(), orjson.dumps(one)
     yield next(number).encode(), orjson.dumps(event)
     yield next(number).encode(), b"no JSON: " + next(number).encode()
     yield b"tok_1", orjson.dumps(event)[:-1] + b',"id":"%b"}' % next(number).encode()
@@ -87,23 +102,30 @@ def test_no_card_number_is_shown_anywhere(kafka: Kafka, topics: Topics, tmp_path
             yield text
 
     source = number()
-    charges = list(bad_events({**CHARGE, **OPTIONAL}, source))
-    disputes = list(bad_events(dict(DISPUTE), source))
+    charge = {**CHARGE, **OPTIONAL}
+    masked = list(masked_events(charge, source))
+    rejected = list(rejected_events(charge, source))
+    disputes = list(masked_events(dict(DISPUTE), source))
+    rejected_disputes = list(rejected_events(dict(DISPUTE), source))
     env = {
         "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
         "CHARGEWATCH_TOPIC_PREFIX": topics.prefix,
         "CHARGEWATCH_LOG_LEVEL": "debug",
+        "CHARGEWATCH_CARD_NUMBERS": "strict",
     }
     with WorkerProcess(tmp_path, env) as worker:
         worker.wait_until_ready()
-        kafka.produce(topics.charges, charges)
-        kafka.produce(topics.disputes, disputes)
+        kafka.produce(topics.charges, masked + rejected)
+        kafka.produce(topics.disputes, disputes + rejected_disputes)
         kafka.produce(topics.charges, [(b"tok_1", orjson.dumps(CHARGE))])
-        wait_for(worker, "chargewatch_rejected_total", len(charges) + len(disputes))
-        wait_for(worker, "chargewatch_scored_total", 1)
+        wait_for(worker, "chargewatch_rejected_total", len(rejected) + len(rejected_disputes))
+        wait_for(worker, "chargewatch_scored_total", len(masked) + 1)
+        wait_for(worker, "chargewatch_findings_total", len(masked) + len(disputes))
         told = [worker.page("/metrics")[1]]
         assert worker.stop() == 0
         told.append(worker.text())
+    scored = [orjson.loads(message.value() or b"") for message in kafka.read_all(topics.scored)]
+    assert [len(event.get("masked", [])) for event in scored] == [1] * len(masked) + [0]
     written = set(topics.configs()) - {topics.charges, topics.disputes}
     for topic in sorted(written):
         told.extend(map(shown, kafka.read_all(topic)))
@@ -111,3 +133,34 @@ def test_no_card_number_is_shown_anywhere(kafka: Kafka, topics: Topics, tmp_path
     digits = re.sub("[ -]", "", everything + unescaped(everything))
     assert len(set(used)) == len(used) > 40
     assert [one for one in used if one in digits] == []
+
+
+def test_a_hashed_card_meets_its_dispute(kafka: Kafka, topics: Topics, tmp_path: Path) -> None:
+    number = "4242424242424242"
+    spaced = grouped(number, [4, 4, 4, 4], " ")
+    env = {
+        "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+        "CHARGEWATCH_TOPIC_PREFIX": topics.prefix,
+        "CHARGEWATCH_LOG_LEVEL": "debug",
+        "CHARGEWATCH_CARD_HASH_KEY": KEY,
+    }
+    with WorkerProcess(tmp_path, env) as worker:
+        worker.wait_until_ready()
+        charge = orjson.dumps({**CHARGE, "card": number})
+        kafka.produce(topics.charges, [(number.encode(), charge)])
+        wait_for(worker, "chargewatch_scored_total", 1)
+        kafka.produce(
+            topics.disputes, [(spaced.encode(), orjson.dumps({**DISPUTE, "card": spaced}))]
+        )
+        wait_for(worker, 'chargewatch_examples_total{label="fraud"}', 1)
+        assert worker.stop() == 0
+        told = worker.text()
+    (message,) = kafka.read_all(topics.scored)
+    token = "hmac_" + hmac.new(KEY.encode(), number.encode(), hashlib.sha256).hexdigest()
+    assert message.key() == token.encode()
+    assert orjson.loads(message.value() or b"")["card"] == token
+    written = set(topics.configs()) - {topics.charges, topics.disputes}
+    for topic in sorted(written):
+        told += "".join(map(shown, kafka.read_all(topic)))
+    assert number not in re.sub("[ -]", "", told)
+    assert KEY not in told

@@ -1,4 +1,4 @@
-"""Validation of payloads: what no JSON, size, key, time or card number may do, and what is kept."""
+"""Validation of payloads: what no JSON, size, key or time may do, and what is kept."""
 
 import json
 from collections.abc import Mapping
@@ -6,16 +6,14 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from schemas.rejected import InvalidEvent
-from schemas.validation import NESTING_MAX, PAYLOAD_BYTES_MAX, parse_charge, parse_dispute
+from schemas.validation import NESTING_MAX, PAYLOAD_BYTES_MAX, parse_charge
 from tests.schemas import reference
-from tests.schemas.events import CHARGE, MAX_CREATED, NOW, OPTIONAL, encoded, values
+from tests.schemas.events import CHARGE, MAX_CREATED, NOW, encoded, values
 from tests.schemas.parsing import CURRENCY, PARSERS, Parser, refusal
-
-VISA = "4242424242424242"
 
 
 @PARSERS
@@ -78,8 +76,10 @@ def test_nesting(parse: Parser, event: Mapping[str, Any], levels: str) -> None:
         inner = opening * (depth - 1) + "1" + closing * (depth - 1)
         return encoded(event)[:-1] + f', "deep": {inner}}}'.encode()
 
-    _, unknown = parse(nested(NESTING_MAX), b"tok_1", MAX_CREATED)
-    assert orjson.loads(orjson.dumps(unknown)) == {"deep": json.loads(nested(NESTING_MAX))["deep"]}
+    _, aside = parse(nested(NESTING_MAX), b"tok_1", MAX_CREATED)
+    assert orjson.loads(orjson.dumps(aside.unknown)) == {
+        "deep": json.loads(nested(NESTING_MAX))["deep"]
+    }
     for depth in (NESTING_MAX + 1, 1_000, 5_000):
         reason, message = refusal(parse, nested(depth))
         assert reason == "nesting"
@@ -89,8 +89,8 @@ def test_nesting(parse: Parser, event: Mapping[str, Any], levels: str) -> None:
 @PARSERS
 def test_brackets_in_strings_are_no_nesting(parse: Parser, event: Mapping[str, Any]) -> None:
     text = '[{"\\' * 1_000
-    _, unknown = parse(encoded({**event, "note": text}), b"tok_1", MAX_CREATED)
-    assert orjson.loads(orjson.dumps(unknown)) == {"note": text}
+    _, aside = parse(encoded({**event, "note": text}), b"tok_1", MAX_CREATED)
+    assert orjson.loads(orjson.dumps(aside.unknown)) == {"note": text}
 
 
 @PARSERS
@@ -128,60 +128,6 @@ def test_far_future(parse: Parser, event: Mapping[str, Any]) -> None:
 
 
 @PARSERS
-@pytest.mark.parametrize("number", [VISA, "4242 4242 4242 4242", "378282246310005"])
-@pytest.mark.parametrize("text", ["%s", "card=%s;x"])
-def test_card_number_in_any_field(
-    parse: Parser, event: Mapping[str, Any], number: str, text: str
-) -> None:
-    known = event if parse is parse_dispute else {**event, **OPTIONAL}
-    found = text % number
-    for field in (*known, "note"):
-        assert refusal(parse, encoded({**known, field: found}), None) == (
-            "card_number",
-            f"{field}: expected a token, got what looks like a card number",
-        )
-
-
-@PARSERS
-@pytest.mark.parametrize(
-    ("extra", "field"),
-    [
-        (f'"note": {{"a": [1, "{VISA}"]}}', "note"),
-        (f'"note": [[[{{"{VISA}": 1}}]]]', "note"),
-        (f'"{VISA}": 1', "*" * 16),
-        (rf'"\u0001{VISA}": 1', r"\u0001" + "*" * 16),
-        (f'"{"n" * 50} {VISA}": 1', '"{}... (67 characters)'.format("n" * 39)[1:-1]),
-        (f'"note": "{VISA}", "note": "x"', "payload"),
-        (f'"note": [{{"a": "{VISA}", "a": 1}}]', "payload"),
-        (rf'"note": "\u0034{VISA[1:]}"', "note"),
-        (r'"note": "4242\u00204242\u002d4242\u002D4242"', "note"),
-        (rf'"note": "\u00e9{VISA}\u00e9"', "note"),
-        (rf'"note": "\\{VISA}\/"', "note"),
-    ],
-)
-def test_card_number_in_any_place(
-    parse: Parser, event: Mapping[str, Any], extra: str, field: str
-) -> None:
-    value = encoded(event)[:-1] + f", {extra}}}".encode()
-    reason, message = refusal(parse, value)
-    assert reason == "card_number"
-    assert message.startswith(f"{field}: ")
-    assert not reference.card_numbers(message)
-    assert VISA not in message
-
-
-def test_card_number_in_several_fields_names_the_first() -> None:
-    event = {**CHARGE, "device": VISA, "email": VISA}
-    assert refusal(parse_charge, encoded(event))[1].startswith("device: ")
-
-
-def test_card_number_as_a_number_is_not_shown() -> None:
-    reason, message = refusal(parse_charge, encoded({**CHARGE, "currency": int(VISA)}))
-    assert reason == "type"
-    assert message == f"currency: expected {CURRENCY}, got {'*' * 16}"
-
-
-@PARSERS
 @pytest.mark.parametrize(
     "identifier",
     ["24242424-4242-4242-4242-424242424242", "4242424242424243", "42424242424242424242"],
@@ -212,8 +158,8 @@ def test_unknown_field_is_carried_byte_for_byte(
     parse: Parser, event: Mapping[str, Any], written: str
 ) -> None:
     value = encoded(event)[:-1] + f', "note" : {written} }}'.encode()
-    _, unknown = parse(value, b"tok_1", MAX_CREATED)
-    assert orjson.dumps(unknown) == f'{{"note":{written}}}'.encode()
+    _, aside = parse(value, b"tok_1", MAX_CREATED)
+    assert orjson.dumps(aside.unknown) == f'{{"note":{written}}}'.encode()
 
 
 @PARSERS
@@ -222,16 +168,17 @@ def test_unknown_field_is_carried_byte_for_byte(
 def test_any_unknown_fields(
     parse: Parser, event: Mapping[str, Any], unknown: dict[str, Any]
 ) -> None:
-    parsed, carried = parse(encoded({**unknown, **event}), b"tok_1", MAX_CREATED)
+    assume(not reference.holds_card_number(json.dumps(unknown)))  # a number may be one
+    parsed, aside = parse(encoded({**unknown, **event}), b"tok_1", MAX_CREATED)
     assert parsed.id == event["id"]
-    assert json.loads(orjson.dumps(carried)) == unknown
+    assert json.loads(orjson.dumps(aside.unknown)) == unknown
 
 
 def test_last_of_a_repeated_field_counts() -> None:
     value = b'{"amount": 1, "n": 1, ' + encoded(CHARGE)[1:-1] + b', "n": 2}'
-    charge, unknown = parse_charge(value, b"tok_1", MAX_CREATED)
+    charge, aside = parse_charge(value, b"tok_1", MAX_CREATED)
     assert charge.amount == CHARGE["amount"]
-    assert orjson.dumps(unknown) == b'{"n":2}'
+    assert orjson.dumps(aside.unknown) == b'{"n":2}'
 
 
 def test_message_quotes_no_more_than_it_needs() -> None:

@@ -1,12 +1,15 @@
 """Decoding batches: good and bad input side by side, and what of each goes on."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from schemas.card_numbers import card_token
+from schemas.input_rules import InputRules
 from schemas.rejected import InvalidEvent
 from schemas.scored import Scored
 from schemas.validation import PAYLOAD_BYTES_MAX
@@ -18,7 +21,7 @@ from streams.decoding import (
     decode_disputes,
     reject,
 )
-from streams.events import CHARGE, FRAUD_DISPUTE, OTHER_DISPUTE
+from streams.events import CHARGE, FRAUD_DISPUTE, OTHER_DISPUTE, hash_of
 from streams.frames import Origin, decode_dispute_tail
 from tests.schemas import events
 
@@ -191,10 +194,83 @@ def test_unknown_fields_are_carried_along() -> None:
     assert scored_head({**events.CHARGE, **unknown}) == {**KNOWN, **unknown}
 
 
+def test_masked_and_ignored_fields_are_told() -> None:
+    event = {**events.CHARGE, "funding": "unknown", "email": VISA, "note": {"a": int(VISA)}}
+    stars = "*" * 16
+    assert scored_head(event) == {
+        **KNOWN,
+        "note": {"a": stars},
+        "ignored": ["funding"],
+        "masked": ["email", "note"],
+    }
+    # Of a producer's own fields of these names nothing is said.
+    assert scored_head({**event, "ignored": ["x"], "masked": 7}) == scored_head(event)
+    assert scored_head({**events.CHARGE, "ignored": ["x"], "masked": 7}) == KNOWN
+
+
 def test_name_of_the_scored_event_wins() -> None:
     own = dict.fromkeys(Scored.__struct_fields__, "mine")
     assert {"score", "duplicate", "charge"} <= own.keys()
     assert scored_head({**own, **events.CHARGE, "note": "x"}) == {**KNOWN, "note": "x"}
+
+
+HASHING = InputRules(card_hash_key=b"a key of 16 bytes or more")
+
+
+@pytest.mark.parametrize("written", [VISA, "4242 4242 4242 4242", "4242-4242-4242-4242"])
+def test_a_hashed_card_is_the_same_everywhere(written: str) -> None:
+    """Charge and dispute meet by it, and what is written has no digits of it."""
+    key = written.encode()
+    token = card_token(VISA, HASHING.card_hash_key)
+    charge_value, dispute_value = (
+        events.encoded({**event, "card": written}) for event in (events.CHARGE, events.DISPUTE)
+    )
+    charges = decode_charges([Input(key, charge_value, ORIGIN)], events.MAX_CREATED, HASHING)
+    disputes = decode_disputes([Input(key, dispute_value, ORIGIN)], events.MAX_CREATED, HASHING)
+    assert charges.cards == disputes.cards == [token.encode()]
+    assert charges.rows["card"][0] == disputes.rows["card"][0] == hash_of(token)
+    assert charges.rows["charge"].tolist() == disputes.rows["charge"].tolist()
+    assert json.loads(charges.tails[0] + b"}") == {**KNOWN, "card": token}
+    masked = re.sub("[0-9]", "*", written).encode()
+    assert decode_dispute_tail(disputes.tails[0]) == (
+        ORIGIN, masked, dispute_value.replace(key, masked)
+    )  # fmt: skip
+
+
+def test_a_dispute_goes_on_without_card_numbers() -> None:
+    written = {"note": VISA, "paid": int(VISA), "id": VISA, "reason": f"stolen {VISA}"}
+    value = events.encoded({**events.DISPUTE, **written})
+    decoded = decode_disputes([Input(b"tok_1", value, ORIGIN)], events.MAX_CREATED)
+    (tail,) = decoded.tails
+    assert decode_dispute_tail(tail) == (
+        ORIGIN, b"tok_1", value.replace(VISA.encode(), b"*" * 16)
+    )  # fmt: skip
+    assert decoded.findings == {
+        ("masked", "reason"): 1, ("masked", "other"): 2, ("card_number", "id"): 1
+    }  # fmt: skip
+
+
+def test_findings_are_counted_by_field() -> None:
+    odd: list[dict[str, Any]] = [
+        {},
+        {"funding": "unknown", "mcc": "x"},
+        {"funding": 7, "email": VISA},
+        {"note": VISA, VISA: 1},
+        {"id": VISA, "merchant": VISA},
+        {"id": VISA, "amount": -1},
+    ]
+    decoded = decode_charges(
+        [received({**events.CHARGE, **fields}, "charges", i) for i, fields in enumerate(odd)],
+        events.MAX_CREATED,
+    )
+    assert decoded.findings == {
+        ("ignored", "funding"): 2,
+        ("ignored", "mcc"): 1,
+        ("masked", "email"): 1,
+        ("masked", "other"): 2,
+        ("card_number", "id"): 1,
+        ("card_number", "merchant"): 1,
+    }
 
 
 @pytest.mark.parametrize(

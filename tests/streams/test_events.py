@@ -55,6 +55,16 @@ def test_missing_is_a_value_of_its_own(name: str, values: list[object]) -> None:
     assert all((rows[field] == bare[field]).all() for field in others)
 
 
+def test_every_name_of_a_card_is_a_card() -> None:
+    names = [
+        "card", "CARD", "Card", "visa", "VISA", "mastercard", "amex", "credit_card", "Credit Card",
+        "debit-card", "card_present", "American Express", "unionpay", "apple_pay",
+    ]  # fmt: skip
+    others = ["sepa_debit", "ideal", "klarna", "giftcard_voucher", "paypal", "cardless", "x card"]
+    rows = charge_rows([with_field("payment_method", name) for name in [*names, *others]])
+    assert rows["payment_method"].tolist() == [1] * len(names) + [2] * len(others)
+
+
 def test_codes_that_are_not_known_share_one() -> None:
     assert charge_rows([with_field("ip_country", "us")])["ip_country"][0] == OTHER
     assert charge_rows([with_field("mcc", 0)])["mcc"][0] == OTHER

@@ -53,6 +53,7 @@ class Broker:
         max_batch: int = 4000,
     ) -> None:
         self.now = 0.0
+        self.odd: dict[str, object] = {}
         self.task = Task(0, TaskState(MemoryStore()), cast("Stages", None))
         self.task.start(dict.fromkeys(SOURCES, 0))
         self.logs: dict[str, Sequence[Any]] = {
@@ -99,7 +100,7 @@ class Broker:
             "card": "card_1", "merchant": "acct_1",
         }  # fmt: skip
         if source == CHARGES:
-            event |= {"amount": 1999, "currency": "usd"}
+            event |= {"amount": 1999, "currency": "usd", **self.odd}
         else:
             event |= {"charge": "ch_1", "reason": "fraudulent"}
         return orjson.dumps(event)
@@ -115,6 +116,16 @@ def frames_at(times: Sequence[float]) -> bytes:
 
 def times(count: int, first: float = 0.0) -> list[float]:
     return [first + number for number in range(count)]
+
+
+def test_findings_are_handed_on_once() -> None:
+    broker = Broker(times(3), [])
+    broker.odd = {"funding": "unknown"}
+    broker.fetch(CHARGES, 2)
+    assert broker.inputs.take([broker.task], {}).findings == {("ignored", "funding"): 2}
+    broker.fetch(CHARGES, 1)
+    assert broker.inputs.take([broker.task], {}).findings == {("ignored", "funding"): 1}
+    assert not broker.inputs.take([broker.task], {}).findings
 
 
 def test_few_disputes_are_waited_for_while_many_charges_wait() -> None:

@@ -34,7 +34,7 @@ FROM_S, TO_S = START + 3 * DAY_S, START + 8.5 * DAY_S
 BAD = {
     b"no JSON": "json",
     b'{"id":"c","created":1,"amount":-5,"currency":"usd","card":"k","merchant":"m"}': "range",
-    b'{"id":"4242424242424242","created":1,"amount":5,"currency":"usd","card":"k",'
+    b'{"id":"c","created":1,"amount":5,"currency":"usd","card":"4242424242424242",'
     b'"merchant":"m"}': "card_number",
 }
 ORPHAN = orjson.dumps(
@@ -243,6 +243,56 @@ def test_rejected_inputs_are_counted_and_listed(inputs: Path, run: tuple[Result,
     assert listed == {}
     assert "4242424242424242" not in result.output
     assert f"4 inputs rejected, listed in {out / 'rejected.jsonl'}:" in result.output
+
+
+def test_findings_are_told(tmp_path: Path) -> None:
+    number = "4242424242424242"
+    odd: list[Event] = [
+        {"amount": 0},
+        {"amount": 0, "funding": "unknown", "mcc": "x"},
+        {"amount": 0, "funding": "loan", "email": number},
+        {"note": number, "other": [int(number)]},
+        {"id": number, "currency": "USD", "card_country": "us"},
+    ]
+    charges = [
+        {"id": f"ch_{number}", "created": START + number, "amount": 1999, "currency": "usd"}
+        | {"card": "card_0", "merchant": "m"} | change
+        for number, change in enumerate(odd)
+    ]  # fmt: skip
+    write_events(tmp_path / "charges.jsonl", map(orjson.dumps, charges))
+    disputes = [
+        {"id": "dp_0", "charge": charge["id"], "card": "card_0", "merchant": "m"}
+        | {"created": START + DAY_S, "reason": "fraudulent"}
+        for charge in (charges[0], charges[4])
+    ]
+    write_events(tmp_path / "disputes.jsonl", map(orjson.dumps, disputes))
+    out = tmp_path / "scores.jsonl"
+    result = invoke(
+        *(tmp_path / "charges.jsonl", tmp_path / "disputes.jsonl", "--out", out),
+        *("--report", tmp_path / "report"),
+    )
+    assert result.exit_code == 0, result.output
+    scored = events_in(out)
+    assert [event.get("ignored") for event in scored] == [
+        None, ["mcc", "funding"], ["funding"], None, None
+    ]  # fmt: skip
+    assert [event.get("masked") for event in scored] == [
+        None, None, ["email"], ["note", "other"], None
+    ]  # fmt: skip
+    assert [event["currency"] for event in scored] == ["usd"] * 5
+    assert number not in str([event for event in scored if event["charge"] != number])
+    # A verification costs nothing to refuse by its amount, and is not refused for that.
+    assert scored[0]["action"] == "allow"
+    metrics = orjson.loads((tmp_path / "report" / "metrics.json").read_bytes())
+    assert metrics["frauds"] == 2
+    assert metrics["findings"] == {
+        "ignored": {"funding": 2, "mcc": 1},
+        "masked": {"other": 2, "email": 1},
+        "card_number": {"id": 1, "charge": 1},
+    }
+    assert "Fields ignored: funding 2, mcc 1\n" in result.output
+    assert "Card numbers masked: other 2, email 1\n" in result.output
+    assert "Fields that look like card numbers: id 1, charge 1\n" in result.output
 
 
 def test_other_kinds_of_files_give_the_same_scores(inputs: Path, tmp_path: Path) -> None:
