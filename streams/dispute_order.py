@@ -23,7 +23,6 @@ import numpy as np
 from streams.batch import CardBatch
 from streams.charge_index import ChargeIndex, KnownCharge
 from streams.events import CHARGE, EVENT, charge_hashes, hash_of
-from streams.frames import decode_dispute_tail
 from streams.waiting import Waiting, WaitingDisputes
 
 if TYPE_CHECKING:
@@ -129,8 +128,8 @@ class DisputeOrder:
         if known is not None and not self._index.is_remembered(known.created, now):
             known = None
         created, kind = float(event["created"]), int(event["kind"])
-        tail = turn.take_out(place)
-        dispute = Waiting(charge, kind, created, max(created, now), known, tail)
+        card, tail = turn.take_out(place)
+        dispute = Waiting(charge, card, kind, created, max(created, now), known, tail)
         self._place_or_wait(turn, dispute, place)
 
     def _known(
@@ -167,10 +166,10 @@ class _Turn:
         self._stays = np.ones(len(batch), np.bool_)
         self._put: list[tuple[float, Waiting]] = []
 
-    def take_out(self, place: int) -> bytes:
-        """Take a dispute of the batch out of its place, and return its tail."""
+    def take_out(self, place: int) -> tuple[bytes, bytes]:
+        """Take a dispute of the batch out of its place, and return its card and its tail."""
         self._stays[place] = False
-        return self.batch.tails[place]
+        return self.batch.cards[place], self.batch.tails[place]
 
     def place(self, dispute: Waiting, earliest: float) -> bool:
         """Put a dispute where it counts, and tell whether its time has come."""
@@ -202,14 +201,13 @@ def _as_batch(disputes: Sequence[Waiting]) -> CardBatch:
     batch = CardBatch(rows, [], [], [])
     for row, dispute in zip(rows, disputes, strict=True):
         assert dispute.known is not None
-        _, card, _ = decode_dispute_tail(dispute.tail)
         row["kind"] = dispute.kind
         row["created"] = dispute.created
         row["charge"] = np.frombuffer(dispute.charge, np.uint64)
-        row["card"] = hash_of(card.decode())
+        row["card"] = hash_of(dispute.card.decode())
         row["merchant"] = hash_of(dispute.known.merchant.decode())
         row["charged_at"] = dispute.known.created
-        batch.cards.append(card)
+        batch.cards.append(dispute.card)
         batch.merchants.append(dispute.known.merchant)
         batch.tails.append(dispute.tail)
     return batch

@@ -18,8 +18,8 @@ from streams.state import Table
 
 _HASH_BYTES = 16
 _HEAD = Struct("<ddBBd")  # created, since, kind, whether the charge is known, when it was made
-_MERCHANT_BYTES = Struct("<I")
-WAITING_LAYOUT = (_HEAD.format, _MERCHANT_BYTES.format)
+_KEY_BYTES = Struct("<II")  # of the card, and of the charge's merchant
+WAITING_LAYOUT = (_HEAD.format, _KEY_BYTES.format)
 
 
 class Waiting(NamedTuple):
@@ -29,6 +29,8 @@ class Waiting(NamedTuple):
     ----------
     charge
         Hash of its charge.
+    card
+        Key of its card.
     kind
         As in EVENT.
     created
@@ -42,6 +44,7 @@ class Waiting(NamedTuple):
     """
 
     charge: bytes
+    card: bytes
     kind: int
     created: float
     since: float
@@ -66,7 +69,7 @@ class WaitingDisputes:
     --------
     >>> from streams.store import MemoryStore
     >>> waiting = WaitingDisputes(Table(MemoryStore(), b"o"), wait_s=10.0, retention_s=1e6)
-    >>> waiting.add(Waiting(b"charge-hash-of16", 1, 100.0, 100.0, None, b"tail"))
+    >>> waiting.add(Waiting(b"charge-hash-of16", b"card", 1, 100.0, 100.0, None, b"tail"))
     >>> waiting.expired(now=110.0, newest_dispute=100.0)
     []
     >>> [dispute.since for dispute in waiting.expired(now=110.5, newest_dispute=100.0)]
@@ -160,13 +163,17 @@ def _encoded(dispute: Waiting) -> bytes:
     created, merchant = dispute.known or KnownCharge(0.0, b"")
     is_known = dispute.known is not None
     head = _HEAD.pack(dispute.created, dispute.since, dispute.kind, is_known, created)
-    return head + _MERCHANT_BYTES.pack(len(merchant)) + merchant + dispute.tail
+    key_bytes = _KEY_BYTES.pack(len(dispute.card), len(merchant))
+    return b"".join([head, key_bytes, dispute.card, merchant, dispute.tail])
 
 
 def decode_waiting(charge: bytes, value: bytes) -> Waiting:
     """Return the dispute of a charge, as the table has it."""
     created, since, kind, is_known, charged_at = _HEAD.unpack_from(value)
-    (length,) = _MERCHANT_BYTES.unpack_from(value, _HEAD.size)
-    start = _HEAD.size + _MERCHANT_BYTES.size
-    known = KnownCharge(charged_at, value[start : start + length]) if is_known else None
-    return Waiting(charge, kind, created, since, known, value[start + length :])
+    card_bytes, merchant_bytes = _KEY_BYTES.unpack_from(value, _HEAD.size)
+    card_at = _HEAD.size + _KEY_BYTES.size
+    merchant_at = card_at + card_bytes
+    tail_at = merchant_at + merchant_bytes
+    known = KnownCharge(charged_at, value[merchant_at:tail_at]) if is_known else None
+    card, tail = value[card_at:merchant_at], value[tail_at:]
+    return Waiting(charge, card, kind, created, since, known, tail)

@@ -37,7 +37,9 @@ def test_every_dispute_is_taken_once(seed: int) -> None:
             created = now + float(rng.choice([-5.0, 5.0, 50.0]))
             known = KnownCharge(since, b"shop_%d" % turn) if rng.random() < 0.5 else None
             kind = int(rng.integers(1, 3))
-            dispute = Waiting(charge, kind, created, since, known, b"tail %d" % turn)
+            dispute = Waiting(
+                charge, b"card %d" % turn, kind, created, since, known, b"tail %d" % turn
+            )
             disputes.add(dispute)
             waiting.append(dispute)
         elif chance < 0.7:
@@ -75,7 +77,7 @@ def test_every_dispute_is_taken_once(seed: int) -> None:
 def test_expired_come_by_age() -> None:
     disputes = waiting_in(TaskState(MemoryStore()))
     for since in (5.0, 1.0, 3.0):
-        disputes.add(Waiting(b"c" * 16, 1, since, since, None, b"%d" % since))
+        disputes.add(Waiting(b"c" * 16, b"k", 1, since, since, None, b"%d" % since))
     assert [dispute.since for dispute in disputes.expired(WAIT_S + 4.0, 0.0)] == [1.0, 3.0]
     assert [dispute.since for dispute in disputes.claim(b"c" * 16)] == [5.0]
     assert not disputes
@@ -83,6 +85,6 @@ def test_expired_come_by_age() -> None:
 
 def test_without_charges_a_wait_ends_when_disputes_are_newer_by_the_retention() -> None:
     disputes = waiting_in(TaskState(MemoryStore()))
-    disputes.add(Waiting(b"c" * 16, 1, 5.0, 5.0, None, b"tail"))
+    disputes.add(Waiting(b"c" * 16, b"k", 1, 5.0, 5.0, None, b"tail"))
     assert disputes.expired(now=0.0, newest_dispute=5.0 + RETENTION_S) == []
     assert len(disputes.expired(now=0.0, newest_dispute=5.1 + RETENTION_S)) == 1
