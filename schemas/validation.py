@@ -69,7 +69,7 @@ def parse_charge(
     value: bytes | None,
     key: bytes | None,
     max_created: float,
-    rules: InputRules = DEFAULT_RULES,  # noqa: ARG001 - used by what follows
+    rules: InputRules = DEFAULT_RULES,
 ) -> tuple[Charge, Unknown]:
     r"""Return the charge of a message, and the fields it has beyond the known ones.
 
@@ -107,6 +107,12 @@ def parse_charge(
     charge, unknown = _parse(value, key, max_created, _CHARGE)
     if not is_currency(charge.currency):
         raise _CHARGE.fields["currency"].refuse(charge.currency)
+    if charge.currency not in rules.rates:
+        raise InvalidEvent(
+            "range",
+            f"currency: expected one with a rate, got {quoted(charge.currency)}; to take it, add "
+            "it to a copy of schemas/currencies.toml and name that in the setting currency_rates",
+        )
     return charge, unknown
 
 

@@ -110,7 +110,7 @@ def decode_charges(
         decoded.merchants.append(charge.merchant.encode())
         decoded.tails.append(_scored_head(charge, unknown))
         decoded.index.append(i)
-    decoded.rows = charge_rows(charges)
+    decoded.rows = charge_rows(charges, rules.rates)
     return decoded
 
 

@@ -26,6 +26,7 @@ from agents.backtest import Backtest
 from agents.collector import collecting_rarely
 from agents.commands.model_files import write_model
 from agents.commands.options import with_settings
+from agents.commands.rates import warn_of_old_rates
 from agents.commands.times import Time
 from agents.drift.monitor import Finished
 from agents.evaluation.drift import drift_summary
@@ -105,6 +106,7 @@ def command(
     if save_model is not None:
         _check_writable(save_model)
     settings = _with_horizon(settings, label_horizon)
+    warn_of_old_rates(settings)
     listing = nullcontext() if report is None else event_writer(_made(report) / "rejected.jsonl")
     gathering = Gathering(*period)
     finished: list[Finished] = []

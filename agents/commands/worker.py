@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from agents.app import create_app
 from agents.commands.connection import connect
 from agents.commands.options import with_settings
+from agents.commands.rates import warn_of_old_rates
 from agents.logs import setup_logging
 from agents.models.registry import KINDS
 from agents.rehearsal import rehearse
@@ -49,6 +50,7 @@ def command(settings: Settings) -> None:
     # put in order, and what would be raised for it may be lost where Python has nobody to raise to.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     _check_challengers(settings)
+    warn_of_old_rates(settings)
     admin, _ = connect(settings)
     for report in ensure_topics(admin, Topics(settings.topic_prefix)):
         if report.warning:

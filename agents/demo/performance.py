@@ -61,7 +61,7 @@ class Performance:
         self._play = play
         self._screen = screen
         self._sleep = sleep
-        self._ledger = Ledger()
+        self._ledger = Ledger(cluster.settings.input_rules.rates)
         self._figures = Figures(self._ledger, self._play, cluster.settings.costs)
         topics = cluster.topics
         self._takers: dict[str | None, Callable[[list[Message]], None]] = {

@@ -65,7 +65,7 @@ def test_only_fraudulent_is_a_fraud_label(reason: str, is_fraud: bool) -> None:
         ("amount", 1),
         ("amount", 2**53 - 1),
         ("currency", "jpy"),
-        ("currency", "xyz"),
+        ("currency", "clf"),
         ("merchant", "M" * 128),
         ("mcc", 0),
         ("mcc", -1),
@@ -143,6 +143,9 @@ def test_empty_optional_text_is_missing(field: str) -> None:
         ("currency", "USD", "range", f'currency: expected {CURRENCY}, got "USD"'),
         ("currency", "us", "range", f'currency: expected {CURRENCY}, got "us"'),
         ("currency", "uß1", "range", f'currency: expected {CURRENCY}, got "uß1"'),
+        ("currency", "xxx", "range",
+         'currency: expected one with a rate, got "xxx"; to take it, add it to a copy of '
+         "schemas/currencies.toml and name that in the setting currency_rates"),
         ("currency", 840, "type", f"currency: expected {CURRENCY}, got 840"),
         ("currency", None, "missing", f"currency: expected {CURRENCY}, got none"),
         ("mcc", "5541", "type", 'mcc: expected an integer, got "5541"'),
