@@ -29,6 +29,8 @@ class Expectation:
         The type's own words for what it expects, where it has some.
     required
         Whether the field may not be missing.
+    hint_if_missing
+        What to do about it then, where that is not plain.
     """
 
     name: str
@@ -36,13 +38,14 @@ class Expectation:
     form: inspect.Type
     words: str | None
     required: bool
+    hint_if_missing: str = ""
 
     def normal(self, content: object) -> object:
         """Return content as it is meant: 1999.0 is an integer, an empty optional text is none."""
         if isinstance(self.form, inspect.IntType) and isinstance(content, float):
             return int(content) if content.is_integer() else content
         if isinstance(self.form, inspect.StrType) and content == "" and not self.required:
-            return None
+            return None if self.form.min_length else content
         return content
 
     def check(self, content: object) -> None:
@@ -54,13 +57,18 @@ class Expectation:
             With reason `missing`, `type` or `range`.
         """
         if content is None and self.required:
-            raise InvalidEvent("missing", f"{self._expected(content)}, got none")
+            raise self.missing()
         try:
             msgspec.convert(content, self.hint)
         except msgspec.ValidationError:
             reason: RejectReason = "range" if self._has_right_type(content) else "type"
             found = self._found(content)
             raise InvalidEvent(reason, f"{self._expected(content)}, got {found}") from None
+
+    def missing(self) -> InvalidEvent:
+        """Return the error for a field that is not there."""
+        hint = f"; {self.hint_if_missing}" if self.hint_if_missing else ""
+        return InvalidEvent("missing", f"{self._expected(None)}, got none{hint}")
 
     def refuse(self, content: object) -> InvalidEvent:
         """Return the error for content of the right type that a rule beyond the type refuses."""
@@ -95,7 +103,9 @@ def expectations(event_type: type[msgspec.Struct]) -> tuple[Expectation, ...]:
     assert isinstance(described, inspect.StructType)
     hints = get_type_hints(event_type, include_extras=True)
     return tuple(
-        Expectation(field.name, hints[field.name], *_form(field.type), field.required)
+        Expectation(
+            field.name, hints[field.name], *_form(field.type), field.required, _hint(field.type)
+        )
         for field in described.fields
     )
 
@@ -151,6 +161,12 @@ def _form(described: inspect.Type) -> tuple[inspect.Type, str | None]:
             words = (described.extra or {}).get("expected", words)
             described = described.type
     return described, words
+
+
+def _hint(described: inspect.Type) -> str:
+    """Return what a type says is to be done where it is missing."""
+    extra = described.extra if isinstance(described, inspect.Metadata) else None
+    return str((extra or {}).get("missing", ""))
 
 
 def _integer_words(form: inspect.IntType, content: object) -> str:

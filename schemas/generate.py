@@ -92,6 +92,15 @@ _SCHEMA_FILES: Final[dict[str, type[msgspec.Struct]]] = {
     "loaded": Loaded,
     "drift": Drift,
 }
+_ALSO: Final[dict[type[msgspec.Struct], Document]] = {
+    Dispute: {
+        "anyOf": [
+            {"required": [field], "properties": {field: {"type": ["string", "number"]}}}
+            for field in ("reason", "fraud_type")
+        ]
+    },
+}
+"""What a type requires beyond its fields."""
 _ANY_BYTES: Final = {"description": "the input's bytes, JSON or not"}
 
 
@@ -154,6 +163,9 @@ def _schemas(
     references, schemas = msgspec.json.schema_components(event_types, ref_template=ref_template)
     for schema in schemas.values():
         schema["description"] = inspect.cleandoc(schema["description"])
+    for event_type, also in _ALSO.items():
+        if event_type.__name__ in schemas:
+            schemas[event_type.__name__] |= also
     return references, schemas
 
 

@@ -123,7 +123,10 @@ def parse_dispute(
     rules: InputRules = DEFAULT_RULES,  # noqa: ARG001 - used by what follows
 ) -> tuple[Dispute, Unknown]:
     """Return the dispute of a message, and its unknown fields; all as for `parse_charge`."""
-    return _parse(value, key, max_created, _DISPUTE)
+    dispute, unknown = _parse(value, key, max_created, _DISPUTE)
+    if dispute.reason is None and dispute.fraud_type is None:
+        raise _DISPUTE.fields["reason"].missing()
+    return dispute, unknown
 
 
 def _parse(

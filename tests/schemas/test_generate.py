@@ -46,7 +46,8 @@ CONTRACT: dict[str, dict[str, tuple[str | set[str], bool]]] = {
         "card": (STRING, True),
         "merchant": (STRING, True),
         "created": (NUMBER, True),
-        "reason": (STRING, True),
+        "reason": (STRING, False),
+        "fraud_type": (STRING, False),
     },
     "scored": {
         "charge": (STRING, True),
@@ -225,9 +226,16 @@ def test_schema_of_charges_agrees_with_the_validation(event: dict[str, Any]) -> 
 
 
 @settings(max_examples=300)
-@given(changed(dict(DISPUTE)))
+@given(changed({**DISPUTE, "fraud_type": "misc"}))
+@example({**DISPUTE, "fraud_type": ""})
+@example({**DISPUTE, "reason": 10.4})
+@example({**DISPUTE, "reason": None})
+@example({**DISPUTE, "reason": None, "fraud_type": ""})
+@example({**DISPUTE, "reason": None, "fraud_type": 0})
 def test_schema_of_disputes_agrees_with_the_validation(event: dict[str, Any]) -> None:
-    assert _is_refused(parse_dispute, event) != VALIDATORS["dispute"].is_valid(event)
+    empty = {"fraud_type"} if event.get("fraud_type") == "" else set()
+    meant = {name: content for name, content in event.items() if name not in empty}
+    assert _is_refused(parse_dispute, event) != VALIDATORS["dispute"].is_valid(meant)
 
 
 def _is_refused(parse: Callable[..., object], event: dict[str, Any]) -> bool:
