@@ -118,7 +118,7 @@ def asyncapi() -> dict[str, Any]:
 
 VALIDATORS = {
     name: Draft202012Validator(schema(name))
-    for name in (*CONTRACT, "snapshot", "champion", "loaded")
+    for name in (*CONTRACT, "snapshot", "champion", "loaded", "installation")
 }
 
 
@@ -284,6 +284,7 @@ def test_asyncapi_describes_what_is_on_a_topic() -> None:
         "Models": "Snapshot",
         "ModelsChampion": "Champion",
         "ModelsLoaded": "Loaded",
+        "ModelsInstallation": "Installation",
         "Drift": "Drift",
     }
     schemas = document["components"]["schemas"]
