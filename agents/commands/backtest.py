@@ -40,6 +40,7 @@ from agents.reading import read
 from agents.replay import Replay
 from agents.settings import Settings
 from agents.settings_sources import SettingsError
+from schemas.printable import printable
 from schemas.snapshot import Snapshot
 from streams.files import FileError, event_writer
 
@@ -259,4 +260,4 @@ def _show(metrics: dict[str, Any], rejections: Rejections, report: Path | None) 
         where = "" if report is None else f", listed in {report / 'rejected.jsonl'}"
         click.echo(f"{rejections.counts.total():,} inputs rejected{where}:")
         for reason, count in rejections.counts.most_common():
-            click.echo(f"  {reason} {count:,}, first {rejections.first[reason]}")
+            click.echo(f"  {reason} {count:,}, first {printable(rejections.first[reason])}")

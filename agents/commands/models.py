@@ -15,6 +15,7 @@ from agents.model_book import ModelBook, as_loaded
 from agents.model_list import model_lines
 from agents.settings import Settings
 from schemas.control import CHAMPION_KEY, Champion, Loaded, encode_control, loaded_key
+from schemas.printable import printable
 from streams.publisher import Publisher
 from streams.topics import MODELS_BYTES_MAX, Topics
 
@@ -49,7 +50,7 @@ def show(settings: Settings) -> None:
     count: 50 frauds before they say much.
     """
     for line in model_lines(_Topic(settings).book):
-        click.echo(line)
+        click.echo(printable(line))
 
 
 @command.command(epilog="Example: chargewatch models promote linear")

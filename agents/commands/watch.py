@@ -13,6 +13,7 @@ from agents.commands.options import with_settings
 from agents.decisions import ACTIONS
 from agents.settings import Settings
 from schemas.currency import Rates
+from schemas.printable import printable, printable_json
 from streams.subscriber import Subscriber
 from streams.topics import Topics
 
@@ -29,7 +30,7 @@ _WAIT_S = 0.5
     multiple=True,
     help="Only charges with this action; may be repeated",
 )
-@click.option("--json", "as_json", is_flag=True, help="The scored events as they are, one a line")
+@click.option("--json", "as_json", is_flag=True, help="The scored events in full, one a line")
 @click.option("--from-beginning", is_flag=True, help="Also those scored before now")
 @with_settings("bootstrap_servers", "topic_prefix")
 def command(
@@ -50,7 +51,7 @@ def command(
                     event = orjson.loads(value)
                     counts[event["action"]] += 1
                     if not actions or event["action"] in actions:
-                        click.echo(value if as_json else line(event, rates))
+                        click.echo(printable_json(value) if as_json else line(event, rates))
     except KeyboardInterrupt:
         click.echo(summary(counts, time.monotonic() - began), err=True)
 
@@ -68,11 +69,12 @@ def line(event: dict[str, Any], rates: Rates) -> str:
     """
     created = datetime.fromtimestamp(event["created"], UTC)
     action = click.style(f"{event['action']:9}", fg=COLOURS[event["action"]], bold=True)
-    why = click.style(", ".join(reason["text"] for reason in event["reasons"]), dim=True)
+    reasons = ", ".join(reason["text"] for reason in event["reasons"])
+    why = click.style(printable(reasons), dim=True)
     again = " (duplicate)" if event.get("duplicate") else ""
     return (
         f"{created:%Y-%m-%d %H:%M:%S} {action} {event['score']:.3f} {money(event, rates)} "
-        f"{event['card']} {event['merchant']}{again} {why}"
+        f"{printable(event['card'])} {printable(event['merchant'])}{again} {why}"
     )
 
 
@@ -86,10 +88,11 @@ def money(event: dict[str, Any], rates: Rates) -> str:
     '      1999 minor units of XYZ'
     """
     amount, currency = event["amount"], event["currency"]
+    code = printable(currency.upper())
     if currency not in rates:  # the worker has other rates
-        return f"{amount:10d} minor units of {currency.upper()}"
+        return f"{amount:10d} minor units of {code}"
     decimals = rates.decimals[currency]
-    return f"{amount / 10**decimals:10.{decimals}f} {currency.upper()}"
+    return f"{amount / 10**decimals:10.{decimals}f} {code}"
 
 
 def summary(counts: Counter[str], seconds: float) -> str:

@@ -15,6 +15,7 @@ from agents.demo.ledger import Flagged, Learned
 from agents.demo.scenario import Scenario
 from agents.evaluation.wording import dollars, number, percent
 from schemas.currency import bundled_rates
+from schemas.printable import printable
 
 WIDTH = 100
 
@@ -102,7 +103,7 @@ def reasons(event: dict[str, Any]) -> str:
     >>> reasons({"reasons": [{"text": "the CVC check failed"}, {"text": "a new device"}]})
     'the CVC check failed; a new device'
     """
-    return "; ".join(reason["text"] for reason in event["reasons"])
+    return printable("; ".join(reason["text"] for reason in event["reasons"]))
 
 
 def _measures(now: LiveNow) -> Table:
