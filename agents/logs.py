@@ -1,15 +1,16 @@
-"""Logging of a worker: one line an event on stderr, without card numbers."""
+"""Logging of a worker: one line an event on stderr, without card numbers and control characters."""
 
 import logging
 import logging.config
 from typing import Any
 
 from schemas.card_numbers import mask
+from schemas.printable import printable, printable_lines
 from streams.errors import OperationalError
 
 
 class LineFormatter(logging.Formatter):
-    """Formats a record and masks what looks like a card number, in its traceback as well.
+    """Formats a record without card numbers or what a terminal acts upon, its traceback as well.
 
     An error that an operator can do something about has no traceback: its message tells the way
     out.
@@ -23,7 +24,11 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """See `logging.Formatter.format`."""
-        return mask(super().format(record))
+        return printable_lines(mask(super().format(record)))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 # as below
+        """See `logging.Formatter.formatMessage`; the message is one line."""
+        return printable(super().formatMessage(record))
 
     def formatException(self, info: Any) -> str:  # noqa: N802 # the base class names it so
         """See `logging.Formatter.formatException`."""

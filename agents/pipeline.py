@@ -98,7 +98,8 @@ class Pipeline:
         self.model.catch_up()
         self.learners = Learners(settings, self.topics, clients, self.producer)
         self._shown_at = 0.0
-        self.engine.start()
+        installation = self.model.book.installation
+        self.engine.start(None if installation is None else installation.partitions)
 
     def fetch(self, timeout_s: float) -> tuple[Work, Lessons]:
         """Wait for input and take what is next, and what there is to learn; see `Engine.fetch`."""

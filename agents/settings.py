@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from agents.decisions import Costs
+from schemas.currency import bundled_rates, read_rates
 from schemas.input_rules import CardNumbers, InputRules
 
 COSTS = "costs"
@@ -154,6 +155,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             "without one, a card number there rejects the event",
         ),
     ] = ""
+    currency_rates: Annotated[
+        str,
+        Meta(
+            description="file of the decimals and rates of all currencies that are taken, in place "
+            "of `schemas/currencies.toml`; the same for all workers"
+        ),
+    ] = ""
     snapshot_every_examples: Annotated[
         int, Meta(ge=1, description="examples from one snapshot of the model to the next")
     ] = 1000
@@ -186,8 +194,16 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     @property
     def input_rules(self) -> InputRules:
-        """How inputs are read."""
-        return InputRules(self.card_numbers, self.card_hash_key.encode())
+        """How inputs are read.
+
+        Raises
+        ------
+        RatesError
+            When the file of rates cannot be used.
+        """
+        file = self.currency_rates
+        rates = read_rates(Path(file)) if file else bundled_rates()
+        return InputRules(self.card_numbers, self.card_hash_key.encode(), rates)
 
     @property
     def is_exactly_once(self) -> bool:

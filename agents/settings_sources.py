@@ -11,6 +11,7 @@ from msgspec import inspect as types
 
 from agents.decisions import Costs
 from agents.settings import COST_FIELDS, COSTS, FIELDS, Settings
+from schemas.currency import RatesError, read_rates
 
 DEFAULT_FILE = Path("chargewatch.toml")
 FILE_VARIABLE = "CHARGEWATCH_CONFIG"
@@ -65,10 +66,19 @@ class _Given:
     def settings(self) -> Settings:
         """Put the settings together."""
         try:
-            return Settings(**self.values, costs=Costs(**self.costs))
+            settings = Settings(**self.values, costs=Costs(**self.costs))
         except ValueError as error:
             name, _, reason = str(error).partition(":")
             raise SettingsError(f"{self.labels.get(name, name)}:{reason}") from None
+        if settings.currency_rates:
+            self._check_rates(settings.currency_rates)
+        return settings
+
+    def _check_rates(self, file: str) -> None:
+        try:
+            read_rates(Path(file))
+        except RatesError as error:
+            raise SettingsError(f"{self.labels['currency_rates']}: {error}") from None
 
 
 def load_settings(

@@ -1,59 +1,75 @@
 """Amounts of every currency on one scale, for features: not for accounting."""
 
-from types import MappingProxyType
-from typing import Final
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
 
-_EXPONENTS: Final = {
-    **dict.fromkeys(
-        [
-            "bif",
-            "clp",
-            "djf",
-            "gnf",
-            "isk",
-            "jpy",
-            "kmf",
-            "krw",
-            "pyg",
-            "rwf",
-            "ugx",
-            "uyi",
-            "vnd",
-            "vuv",
-            "xaf",
-            "xof",
-            "xpf",
-        ],
-        0,
-    ),
-    **dict.fromkeys(["bhd", "iqd", "jod", "kwd", "lyd", "omr", "tnd"], 3),
-    **dict.fromkeys(["clf", "uyw"], 4),
-}
-"""Digits of the minor unit where they are not two (ISO 4217, list one)."""
+BUNDLED: Final = Path(__file__).parent / "currencies.toml"
+"""The rates that hold where the setting `currency_rates` names no others."""
 
-# US dollars for one major unit, rounded averages of 2024. They are fixed on purpose: a score must
-# not depend on the day it is computed, and a feature needs the order of magnitude alone.
-_USD: Final = {
-    "aed": 0.27, "ars": 0.0011, "aud": 0.66, "bdt": 0.0087, "bgn": 0.55, "bhd": 2.65,
-    "bif": 0.00035, "brl": 0.19, "cad": 0.73, "chf": 1.14, "clf": 40.0, "clp": 0.0011,
-    "cny": 0.14, "cop": 0.00025, "crc": 0.0019, "czk": 0.043, "djf": 0.0056, "dkk": 0.145,
-    "dop": 0.017, "dzd": 0.0075, "egp": 0.022, "eur": 1.08, "gbp": 1.28, "ghs": 0.07,
-    "gnf": 0.00012, "hkd": 0.128, "huf": 0.0027, "idr": 0.000063, "ils": 0.27, "inr": 0.012,
-    "iqd": 0.00076, "isk": 0.0072, "jod": 1.41, "jpy": 0.0066, "kes": 0.0074, "kmf": 0.0022,
-    "krw": 0.00073, "kwd": 3.26, "kzt": 0.0021, "lkr": 0.0033, "lyd": 0.21, "mad": 0.1,
-    "mxn": 0.055, "myr": 0.22, "ngn": 0.00068, "nok": 0.093, "nzd": 0.605, "omr": 2.6,
-    "pen": 0.27, "php": 0.0175, "pkr": 0.0036, "pln": 0.25, "pyg": 0.00013, "qar": 0.27,
-    "ron": 0.22, "rsd": 0.0092, "rub": 0.011, "rwf": 0.00076, "sar": 0.27, "sek": 0.095,
-    "sgd": 0.75, "thb": 0.028, "tnd": 0.32, "try": 0.03, "twd": 0.031, "tzs": 0.00038,
-    "uah": 0.025, "ugx": 0.00027, "usd": 1.0, "uyi": 0.15, "uyu": 0.025, "uyw": 0.15,
-    "vnd": 0.00004, "vuv": 0.0084, "xaf": 0.00165, "xof": 0.00165, "xpf": 0.0091, "zar": 0.055,
-}  # fmt: skip
+DECIMALS_MAX: Final = 8
+_FIELDS: Final = {"decimals", "usd"}
+_OLD_DAYS: Final = 366
+
+
+class RatesError(ValueError):
+    """A file of rates cannot be used; the message names the file and the entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What is known of currencies.
+
+    A score depends on the rates alone, and not on the day: a feature needs the order of magnitude.
+
+    Attributes
+    ----------
+    file
+        Where they are from.
+    day
+        Of when they are.
+    decimals
+        Digits of the minor unit, by code in lower case.
+    usd_per_minor_unit
+        US dollars for one minor unit, by code in lower case.
+
+    Examples
+    --------
+    >>> rates = bundled_rates()
+    >>> rates.usd(1999, "usd"), rates.decimals["jpy"], "xyz" in rates
+    (19.990000000000002, 0, False)
+    """
+
+    file: Path
+    day: date
+    decimals: Mapping[str, int]
+    usd_per_minor_unit: Mapping[str, float]
+
+    def __contains__(self, currency: str) -> bool:
+        return currency in self.usd_per_minor_unit
+
+    def usd(self, amount: int, currency: str) -> float:
+        """Return an amount of minor units in US dollars.
+
+        Raises
+        ------
+        KeyError
+            When there is no rate: an amount is never guessed.
+        """
+        return amount * self.usd_per_minor_unit[currency]
+
+    def are_old(self, today: date) -> bool:
+        """Whether they are from more than a year ago."""
+        return (today - self.day).days > _OLD_DAYS
 
 
 def is_currency(code: str) -> bool:
     """Whether a code has the form of a currency: three lower-case ASCII letters.
-
-    Which codes are in use is not checked, so that a new one needs no new version.
 
     Examples
     --------
@@ -63,34 +79,60 @@ def is_currency(code: str) -> bool:
     return len(code) == 3 and code.isascii() and code.isalpha() and code.islower()
 
 
-def minor_unit_exponent(currency: str) -> int:
-    """Return how many decimals the currency's minor unit has; two when it is not known.
+@cache
+def bundled_rates() -> Rates:
+    """Return the rates that come with Chargewatch."""
+    return read_rates(BUNDLED)
 
-    Examples
-    --------
-    >>> minor_unit_exponent("usd"), minor_unit_exponent("jpy"), minor_unit_exponent("bhd")
-    (2, 0, 3)
+
+def read_rates(file: Path) -> Rates:
+    """Read a file of rates; `currencies.toml` shows how it is written.
+
+    Raises
+    ------
+    RatesError
+        When it cannot be read, or an entry is missing or wrong.
     """
-    return _EXPONENTS.get(currency, 2)
+    document = _parse(file)
+    of = document.pop("date", None)
+    if not isinstance(of, date) or isinstance(of, datetime):
+        raise RatesError(f"{file}: date: expected the day of the rates, such as 2026-09-29")
+    currencies = document.pop("currencies", None)
+    if not isinstance(currencies, dict):
+        raise RatesError(f"{file}: currencies: expected a table")
+    for name in document:
+        raise RatesError(f"{file}: {name}: there is no such entry")
+    for code, entry in currencies.items():
+        _check(f"{file}: currencies.{code}", code, entry)
+    if currencies.get("usd", {}).get("usd") != 1:
+        raise RatesError(f"{file}: currencies.usd.usd: expected 1, as rates are in US dollars")
+    return Rates(
+        file,
+        of,
+        {code: entry["decimals"] for code, entry in currencies.items()},
+        {code: entry["usd"] * 10.0 ** -entry["decimals"] for code, entry in currencies.items()},
+    )
 
 
-_UNKNOWN: Final = 0.01
-_REFERENCE: Final = MappingProxyType(
-    {
-        code: _USD.get(code, 1.0) * 10.0 ** -minor_unit_exponent(code)
-        for code in {*_EXPONENTS, *_USD}
-    }
-)
+def _parse(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as stream:
+            return tomllib.load(stream)
+    except OSError as error:
+        raise RatesError(f"{file}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RatesError(f"{file}: {error}") from None
 
 
-def reference_amount(amount: int, currency: str) -> float:
-    """Return an amount of minor units in US dollars, by a fixed and approximate rate.
-
-    A currency without a rate counts one dollar for its major unit of 100 minor units.
-
-    Examples
-    --------
-    >>> reference_amount(1999, "usd"), round(reference_amount(1000, "jpy"), 6)
-    (19.990000000000002, 6.6)
-    """
-    return amount * _REFERENCE.get(currency, _UNKNOWN)
+def _check(label: str, code: str, entry: object) -> None:
+    if not is_currency(code):
+        raise RatesError(f"{label}: expected a code of three lower-case letters (ISO 4217)")
+    if not isinstance(entry, dict) or set(entry) != _FIELDS:
+        raise RatesError(f"{label}: expected decimals and usd, such as {{ decimals = 2, usd = 1 }}")
+    decimals, usd = entry["decimals"], entry["usd"]
+    if type(decimals) is not int or not 0 <= decimals <= DECIMALS_MAX:
+        raise RatesError(
+            f"{label}.decimals: expected an integer from 0 to {DECIMALS_MAX}, got {decimals!r}"
+        )
+    if type(usd) not in (int, float) or not (math.isfinite(usd) and usd > 0):
+        raise RatesError(f"{label}.usd: expected a number above 0, got {usd!r}")

@@ -31,6 +31,10 @@ class Expectation:
         The type's own words for what it expects, where it has some.
     required
         Whether the field may not be missing.
+    ignorable
+        Whether a value that it cannot have counts as missing.
+    hint_if_missing
+        What to do about it then, where that is not plain.
     """
 
     name: str
@@ -38,6 +42,8 @@ class Expectation:
     form: inspect.Type
     words: str | None
     required: bool
+    ignorable: bool
+    hint_if_missing: str = ""
 
     def normal(self, content: object) -> object:
         """Return content as it is meant: 1999.0 is an integer, and an empty optional text is none.
@@ -47,8 +53,12 @@ class Expectation:
         if isinstance(self.form, inspect.IntType) and isinstance(content, float):
             return int(content) if content.is_integer() else content
         if isinstance(content, str) and not self.required:
-            return self._read(content) if content else None
+            return self._read(content) if content else self._read_empty()
         return content
+
+    def _read_empty(self) -> str | None:
+        is_text = isinstance(self.form, inspect.StrType) and not self.form.min_length
+        return "" if is_text else None
 
     def _read(self, text: str) -> object:
         match self.form:
@@ -64,7 +74,7 @@ class Expectation:
     def masked(self, content: object) -> object:
         """Return what counts of content with masked digits: no optional text, as many are alike."""
         is_text = isinstance(self.form, inspect.StrType)
-        return None if is_text and not self.required else content
+        return None if is_text and self.ignorable else content
 
     def accepts(self, content: object) -> bool:
         """Whether normal content is valid."""
@@ -83,11 +93,16 @@ class Expectation:
             With reason `missing`, `type` or `range`.
         """
         if content is None and self.required:
-            raise InvalidEvent("missing", f"{self._expected(content)}, got none")
+            raise self.missing()
         if not self.accepts(content):
             reason: RejectReason = "range" if self._has_right_type(content) else "type"
             found = self._found(content)
             raise InvalidEvent(reason, f"{self._expected(content)}, got {found}")
+
+    def missing(self) -> InvalidEvent:
+        """Return the error for a field that is not there."""
+        hint = f"; {self.hint_if_missing}" if self.hint_if_missing else ""
+        return InvalidEvent("missing", f"{self._expected(None)}, got none{hint}")
 
     def refuse(self, content: object) -> InvalidEvent:
         """Return the error for content of the right type that a rule beyond the type refuses."""
@@ -116,8 +131,18 @@ class Expectation:
         return quoted(content)
 
 
-def expectations(event_type: type[msgspec.Struct]) -> tuple[Expectation, ...]:
-    """Return what each field of an event type expects, in their order."""
+def expectations(
+    event_type: type[msgspec.Struct], *, ignores_optional: bool
+) -> tuple[Expectation, ...]:
+    """Return what each field of an event type expects, in their order.
+
+    Parameters
+    ----------
+    event_type
+        The type.
+    ignores_optional
+        Whether an optional field with a value that it cannot have counts as missing.
+    """
     described = inspect.type_info(event_type)
     assert isinstance(described, inspect.StructType)
     hints = get_type_hints(event_type, include_extras=True)
@@ -127,6 +152,8 @@ def expectations(event_type: type[msgspec.Struct]) -> tuple[Expectation, ...]:
             msgspec.defstruct("Holder", [("content", hints[field.name])]),
             *_form(field.type),
             field.required,
+            ignores_optional and not field.required,
+            _hint(field.type),
         )
         for field in described.fields
     )
@@ -187,6 +214,12 @@ def _form(described: inspect.Type) -> tuple[inspect.Type, str | None]:
             words = (described.extra or {}).get("expected", words)
             described = described.type
     return described, words
+
+
+def _hint(described: inspect.Type) -> str:
+    """Return what a type says is to be done where it is missing."""
+    extra = described.extra if isinstance(described, inspect.Metadata) else None
+    return str((extra or {}).get("missing", ""))
 
 
 def _integer_words(form: inspect.IntType, content: object) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from schemas.charge import Charge
-from schemas.control import LOADED_PREFIX, Champion, Loaded
+from schemas.control import LOADED_PREFIX, Champion, Installation, Loaded
 from schemas.dispute import Dispute
 from schemas.drift import Drift
 from schemas.rejected import RejectedHeaders
@@ -78,6 +78,7 @@ TOPICS: Final = (
         beside=(
             Beside("Which model scores.", "`champion`", Champion),
             Beside("A model to go on from.", f"`{LOADED_PREFIX}` and the model's name", Loaded),
+            Beside("What the installation keeps about itself.", "`installation`", Installation),
         ),
     ),
     Topic("drift", "send", "A lasting change of what is watched.", "the signal", Drift),
@@ -90,8 +91,18 @@ _SCHEMA_FILES: Final[dict[str, type[msgspec.Struct]]] = {
     "snapshot": Snapshot,
     "champion": Champion,
     "loaded": Loaded,
+    "installation": Installation,
     "drift": Drift,
 }
+_ALSO: Final[dict[type[msgspec.Struct], Document]] = {
+    Dispute: {
+        "anyOf": [
+            {"required": [field], "properties": {field: {"type": ["string", "number"]}}}
+            for field in ("reason", "fraud_type")
+        ]
+    },
+}
+"""What a type requires beyond its fields."""
 _ANY_BYTES: Final = {"description": "the input's bytes, JSON or not"}
 
 
@@ -154,6 +165,9 @@ def _schemas(
     references, schemas = msgspec.json.schema_components(event_types, ref_template=ref_template)
     for schema in schemas.values():
         schema["description"] = inspect.cleandoc(schema["description"])
+    for event_type, also in _ALSO.items():
+        if event_type.__name__ in schemas:
+            schemas[event_type.__name__] |= also
     return references, schemas
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from schemas.currency import Rates, bundled_rates
+
 CardNumbers = Literal["lenient", "strict"]
 
 
@@ -18,10 +20,13 @@ class InputRules:
     card_hash_key
         Key by which a card number in `card` is replaced by its keyed hash; it rejects the event
         where there is none.
+    rates
+        Of the currencies that amounts may be in.
     """
 
     card_numbers: CardNumbers = "lenient"
     card_hash_key: bytes = field(default=b"", repr=False)
+    rates: Rates = field(default_factory=bundled_rates)
 
 
 DEFAULT_RULES = InputRules()

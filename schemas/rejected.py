@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Struct
 
 from schemas.card_numbers import mask
+from schemas.printable import printable
 
 RejectReason = Literal[
     "json",
@@ -34,7 +35,8 @@ class InvalidEvent(ValueError):  # noqa: N818 - it names what was found, as the 
     reason
         One word of a fixed set, fit to be a metric label.
     message
-        What was expected and what was found; card numbers in it are masked.
+        What was expected and what was found; card numbers in it are masked, and what a terminal
+        would act upon is shown.
 
     Examples
     --------
@@ -43,7 +45,7 @@ class InvalidEvent(ValueError):  # noqa: N818 - it names what was found, as the 
     """
 
     def __init__(self, reason: RejectReason, message: str) -> None:
-        super().__init__(mask(message))
+        super().__init__(printable(mask(message)))
         self.reason: RejectReason = reason
 
 

@@ -30,7 +30,7 @@ from schemas.card_numbers import (
 from schemas.charge import Charge
 from schemas.currency import is_currency
 from schemas.dispute import Dispute
-from schemas.expectations import expectations, kind
+from schemas.expectations import expectations, kind, quoted
 from schemas.fields import COUNTRIES, country_code
 from schemas.input_rules import DEFAULT_RULES, InputRules
 from schemas.rejected import InvalidEvent
@@ -52,9 +52,10 @@ _WRITTEN_FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 class _Known(Generic[Event]):
     """An event type and what its fields expect."""
 
-    def __init__(self, event_type: type[Event]) -> None:
+    def __init__(self, event_type: type[Event], *, ignores_optional: bool) -> None:
         self.event_type: type[Event] = event_type
-        self.fields = {field.name: field for field in expectations(event_type)}
+        expected = expectations(event_type, ignores_optional=ignores_optional)
+        self.fields = {field.name: field for field in expected}
         self.names = frozenset(self.fields)
         # The same event, but with unknown fields refused: those have to be carried along.
         plain = msgspec.defstruct(
@@ -68,8 +69,9 @@ class _Known(Generic[Event]):
         self.decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(plain)
 
 
-_CHARGE: Final = _Known(Charge)
-_DISPUTE: Final = _Known(Dispute)
+_CHARGE: Final = _Known(Charge, ignores_optional=True)
+# A dispute is its reason: one that cannot be read is not worth less than the rest.
+_DISPUTE: Final = _Known(Dispute, ignores_optional=False)
 
 
 def parse_charge(
@@ -112,13 +114,13 @@ def parse_charge(
     """
     charge, aside = _parse(value, key, max_created, _CHARGE, rules)
     if (
-        is_currency(charge.currency)
+        charge.currency in rules.rates
         and charge.merchant_country in _COUNTRIES_OR_NONE
         and charge.card_country in _COUNTRIES_OR_NONE
         and charge.ip_country in _COUNTRIES_OR_NONE
     ):
         return charge, aside
-    return _with_codes(charge, aside)
+    return _with_codes(charge, aside, rules)
 
 
 def parse_dispute(
@@ -128,7 +130,10 @@ def parse_dispute(
     rules: InputRules = DEFAULT_RULES,
 ) -> tuple[Dispute, Aside]:
     """Return the dispute of a message, and what there is beside it; all as for `parse_charge`."""
-    return _parse(value, key, max_created, _DISPUTE, rules)
+    dispute, aside = _parse(value, key, max_created, _DISPUTE, rules)
+    if dispute.reason is None and dispute.fraud_type is None:
+        raise _DISPUTE.fields["reason"].missing()
+    return dispute, aside
 
 
 def _parse(
@@ -157,13 +162,19 @@ def _parse(
     return event, aside
 
 
-def _with_codes(charge: Charge, aside: Aside) -> tuple[Charge, Aside]:
+def _with_codes(charge: Charge, aside: Aside, rules: InputRules) -> tuple[Charge, Aside]:
     """Return a charge with its currency and countries in the case that events have them in."""
     changes: dict[str, str | None] = {}
-    if not is_currency(charge.currency):
-        currency = charge.currency.lower()
-        if not charge.currency.isascii() or not is_currency(currency):
-            raise _CHARGE.fields["currency"].refuse(charge.currency)
+    currency = charge.currency.lower()
+    if not charge.currency.isascii() or not is_currency(currency):
+        raise _CHARGE.fields["currency"].refuse(charge.currency)
+    if currency not in rules.rates:
+        raise InvalidEvent(
+            "range",
+            f"currency: expected one with a rate, got {quoted(charge.currency)}; to take it, add "
+            "it to a copy of schemas/currencies.toml and name that in the setting currency_rates",
+        )
+    if currency != charge.currency:
         changes["currency"] = currency
     ignored = set(aside.ignored)
     for name in _COUNTRY_FIELDS:
@@ -270,7 +281,7 @@ def _convert_slowly(
         if name not in fields:
             continue
         content = field.normal(fields[name])
-        if field.required or field.accepts(content):
+        if not field.ignorable or field.accepts(content):
             meant[name] = content
         else:
             ignored.append(name)
@@ -278,6 +289,6 @@ def _convert_slowly(
         return msgspec.convert(meant, known.event_type), tuple(ignored)
     except msgspec.ValidationError:
         for name, field in known.fields.items():
-            if field.required:
+            if not field.ignorable:
                 field.check(meant.get(name))
         raise

@@ -122,7 +122,7 @@ def decode_charges(
         decoded.tails.append(_scored_head(charge, aside))
         _count(decoded.findings, aside)
         decoded.index.append(i)
-    decoded.rows = charge_rows(charges)
+    decoded.rows = charge_rows(charges, rules.rates)
     return decoded
 
 

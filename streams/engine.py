@@ -19,6 +19,7 @@ from streams.frames import Frames, encode_frames
 from streams.inputs import Inputs, Work
 from streams.intake import Times
 from streams.membership import Membership, TaskFactory
+from streams.partition_watch import PartitionWatch
 from streams.partitioner import partitions_of
 from streams.patience import Outage, StoppedError
 from streams.producer import OutputProducer
@@ -92,6 +93,7 @@ class Engine:
             factory.open_store,
             self._member_id,
         )
+        self._watch = PartitionWatch(clients, topics.of_a_task)
         self._membership = Membership(
             self._consumer,
             settings.application_id,
@@ -102,6 +104,7 @@ class Engine:
             factory,
             self._let_go,
             self._standbys,
+            self._watch,
         )
         self._commits = Commits(
             clients,
@@ -155,8 +158,9 @@ class Engine:
         """Whether the group has given this worker its tasks, if only none, and they all run."""
         return self._membership.has_joined and not self.restoring
 
-    def start(self) -> None:
-        """Join the group."""
+    def start(self, kept_partitions: int | None = None) -> None:
+        """Join the group; `kept_partitions` is what the state is of, where that is known."""
+        self._watch.start(kept_partitions)
         self._membership.join(self._topics.charges)
         if self._settings.standby_replicas:
             self._standbys.start()
@@ -171,9 +175,12 @@ class Engine:
             When input has been deleted before it counted.
         RefusedError
             When the group or the broker wants nothing of this worker any more.
+        TopicsError
+            When partitions have been added.
         """
         self._commits.settle_if_ended()
         first = self._consumer.poll(timeout_s)
+        self._watch.check()
         if first is not None:
             self._outage.is_complete = False
             rest = self._consumer.consume(self._settings.max_batch, timeout=0)
@@ -229,6 +236,7 @@ class Engine:
         know any more which member it was, and it waits 5 s for a broker that does not answer.
         """
         self._unassigned.close()
+        self._watch.close()
         self._let_go(is_lost=False)
         self._membership.close_tasks()
         if not Attempt(self._clients, self._consumer.close).has_ended(_LEAVE_S):

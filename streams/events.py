@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
-from schemas.currency import reference_amount
+from schemas.input_rules import DEFAULT_RULES
 from schemas.payment_methods import is_card_method
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from schemas.charge import Charge
+    from schemas.currency import Rates
     from schemas.dispute import Dispute
 
 CHARGE, FRAUD_DISPUTE, OTHER_DISPUTE = 0, 1, 2
@@ -82,13 +83,15 @@ def charge_hashes(events: Rows) -> list[bytes]:
     return [raw[i : i + 16] for i in range(0, len(raw), 16)]
 
 
-def charge_rows(charges: Sequence[Charge]) -> Rows:
+def charge_rows(charges: Sequence[Charge], rates: Rates = DEFAULT_RULES.rates) -> Rows:
     """Encode charges as rows.
 
     Parameters
     ----------
     charges
         Valid charges.
+    rates
+        Of their currencies, at which their amounts become one.
 
     Returns
     -------
@@ -106,7 +109,8 @@ def charge_rows(charges: Sequence[Charge]) -> Rows:
     rows["card_country"] = [COUNTRY.get(c.card_country, OTHER) for c in charges]
     rows["ip_country"] = [COUNTRY.get(c.ip_country, OTHER) for c in charges]
     rows["mcc"] = [_mcc_code(c.mcc) for c in charges]
-    rows["amount"] = [reference_amount(c.amount, c.currency) for c in charges]
+    usd = rates.usd_per_minor_unit
+    rows["amount"] = [c.amount * usd[c.currency] for c in charges]
     rows["device"] = [hash_of(c.device) for c in charges]
     rows["ip"] = [hash_of(c.ip) for c in charges]
     rows["email"] = [hash_of(c.email) for c in charges]

@@ -17,6 +17,7 @@ from confluent_kafka import Consumer, TopicPartition
 from streams.clients import Clients
 from streams.follower import Follower
 from streams.group_offsets import GroupOffsets
+from streams.partition_watch import PartitionWatch
 from streams.restore import Progress, RestoreStoppedError, restore
 from streams.standby import Standbys
 from streams.store import Store
@@ -80,6 +81,8 @@ class Membership:
         Called before tasks leave.
     standbys
         The copies of other tasks that are kept here.
+    watch
+        Knows which partitions are there for good.
 
     Attributes
     ----------
@@ -100,6 +103,7 @@ class Membership:
         factory: TaskFactory,
         let_go: LetGo,
         standbys: Standbys,
+        watch: PartitionWatch,
     ) -> None:
         self.tasks: dict[int, Task] = {}
         self.has_joined = False
@@ -111,6 +115,7 @@ class Membership:
         self._factory = factory
         self._let_go = let_go
         self._standbys = standbys
+        self._watch = watch
         self._opening: dict[int, _Opening] = {}
         self._opener = clients.executor("restore")
 
@@ -167,7 +172,7 @@ class Membership:
 
     def _on_assign(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         consumer.incremental_assign([])  # each task's partitions follow when it is restored
-        numbers = [partition.partition for partition in partitions]
+        numbers = self._watch.own([partition.partition for partition in partitions])
         if numbers:
             logger.info("tasks assigned: %s", numbers)
         self._open_tasks(numbers)

@@ -11,6 +11,7 @@ from confluent_kafka.admin import ConfigResource, NewTopic, ResourceType
 
 from streams.client import Admin
 from streams.errors import OperationalError
+from streams.retention import DAY_MS, LABEL_HORIZON_DAYS, horizon_ms, loss
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -27,7 +28,6 @@ REJECTED_BYTES_MAX = 2 * INPUT_BYTES_MAX
 # largest have a forest in them, with some 1 MB when measured.
 MODELS_BYTES_MAX = 8 * INPUT_BYTES_MAX
 
-DAY_MS = 24 * 3600 * 1000
 # What a worker has not yet read survives an outage of a week, whatever the cluster's default is.
 INTERNAL_RETENTION_MS = 7 * DAY_MS
 # The changelog holds records that are never written again, such as the pending vector of a charge
@@ -47,6 +47,17 @@ CHANGELOG_SEGMENT = {"segment.bytes": str(128 * 1024 * 1024)}
 
 class TopicsError(OperationalError):
     """The topics cannot be made or used as they are; the message says which and why."""
+
+
+def partitions_changed(name: str, found: str, kept: int) -> str:
+    """Say what to do about a topic that has other partitions than the state is of."""
+    return (
+        f"topic {name} has {found}, and the state of this installation is of {kept}: a card's "
+        "history would be split between its old and its new partition, so nothing is processed. "
+        "Partitions cannot be taken away again: make all topics under another topic_prefix and "
+        "publish the history there; or, of charges or disputes alone, make the topic anew with "
+        f"{kept} and publish again what it held"
+    )
 
 
 @dataclass(frozen=True)
@@ -133,9 +144,12 @@ class Topics:
         """Topics of one partition: a snapshot stands for one offset of the examples."""
         return (self.models, self.examples)
 
-    def configs(self) -> dict[str, dict[str, str]]:
+    def configs(self, label_horizon_days: float = LABEL_HORIZON_DAYS) -> dict[str, dict[str, str]]:
         """Return every topic with the settings it is made with."""
-        of_input = {"max.message.bytes": str(INPUT_BYTES_MAX)}
+        of_input = {
+            "max.message.bytes": str(INPUT_BYTES_MAX),
+            "retention.ms": str(horizon_ms(label_horizon_days)),
+        }
         internal = {"retention.ms": str(INTERNAL_RETENTION_MS)}
         expiring = {"cleanup.policy": "compact,delete", "retention.ms": str(CHANGELOG_RETENTION_MS)}
         own: dict[str, dict[str, str]] = {
@@ -171,6 +185,7 @@ def ensure_topics(
     topics: Topics,
     partitions: int | None = None,
     replication: int = CLUSTER_DEFAULT,
+    label_horizon_days: float = LABEL_HORIZON_DAYS,
 ) -> list[TopicReport]:
     """Make the topics that are missing and check all of them; safe to repeat and to race.
 
@@ -185,6 +200,8 @@ def ensure_topics(
         have, and `DEFAULT_PARTITIONS` where there are none.
     replication
         Replicas of each partition of a topic that is made.
+    label_horizon_days
+        How long charges and disputes have to be kept.
 
     Returns
     -------
@@ -197,7 +214,7 @@ def ensure_topics(
         If Kafka does not answer or refuses, if the partitions do not fit together, or if a topic
         that was made elsewhere would lose what it has to keep.
     """
-    configs = topics.configs()
+    configs = topics.configs(label_horizon_days)
     found = _find(admin, configs)
     wanted = _agree(topics, found, partitions)
     missing = [
@@ -211,7 +228,7 @@ def ensure_topics(
         found = _find_all(admin, configs)
         # Another worker may have made some of them meanwhile, with its own settings.
         _agree(topics, found, partitions)
-    warnings = _check_configs(admin, topics)
+    warnings = _check_configs(admin, topics, label_horizon_days)
     return [
         TopicReport(name, found[name], name in created, warnings.get(name, "")) for name in configs
     ]
@@ -222,7 +239,11 @@ def _agree(topics: Topics, found: Mapping[str, int], partitions: int | None) -> 
     tasks = {name: found[name] for name in topics.of_a_task if name in found}
     if len(set(tasks.values())) > 1:
         counts = ", ".join(f"{name} has {count}" for name, count in tasks.items())
-        raise TopicsError(f"topics with unequal numbers of partitions: {counts}")
+        raise TopicsError(
+            f"topics with unequal numbers of partitions: {counts}; make anew those that were not "
+            "made with the others, or make all of them under another topic_prefix and publish the "
+            "history there"
+        )
     for name in topics.of_the_learner:
         if found.get(name, 1) != 1:
             raise TopicsError(f"topic {name} has {found[name]} partitions: it must have 1")
@@ -266,20 +287,29 @@ def _create(admin: Admin, new: list[NewTopic]) -> set[str]:
     return set(own)
 
 
-def _check_configs(admin: Admin, topics: Topics) -> dict[str, str]:
+def _check_configs(admin: Admin, topics: Topics, label_horizon_days: float) -> dict[str, str]:
     """Return a warning for each topic that has one, from settings that may be another's choice."""
     names = [topics.charges, topics.disputes, topics.rejected, topics.models, topics.changelog]
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
     futures = admin.describe_configs(resources, request_timeout=TIMEOUT_S)
     configs = {
-        resource.name: _result(admin, resource.name, future) for resource, future in futures.items()
+        resource.name: {
+            name: entry.value
+            for name, entry in _result(admin, resource.name, future).items()
+            if entry.value is not None
+        }
+        for resource, future in futures.items()
     }
     for name in (topics.models, topics.changelog):
-        policy = configs[name]["cleanup.policy"].value
+        policy = configs[name]["cleanup.policy"]
         if "compact" not in policy.split(","):
             raise TopicsError(f"topic {name} has cleanup.policy={policy}: it must be compacted")
-    sizes = {name: int(configs[name]["max.message.bytes"].value) for name in names}
-    warnings = {}
+    sizes = {name: int(configs[name]["max.message.bytes"]) for name in names}
+    warnings = {
+        name: warning
+        for name in (topics.charges, topics.disputes)
+        if (warning := loss(name, configs[name], label_horizon_days))
+    }
     if sizes[topics.rejected] <= max(sizes[topics.charges], sizes[topics.disputes]):
         warnings[topics.rejected] = (
             f"max.message.bytes={sizes[topics.rejected]} leaves no room for the headers of the "

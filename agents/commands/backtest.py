@@ -26,6 +26,7 @@ from agents.backtest import Backtest
 from agents.collector import collecting_rarely
 from agents.commands.model_files import write_model
 from agents.commands.options import with_settings
+from agents.commands.rates import warn_of_old_rates
 from agents.commands.times import Time
 from agents.drift.monitor import Finished
 from agents.evaluation.drift import drift_summary
@@ -39,6 +40,7 @@ from agents.reading import Read, read
 from agents.replay import Replay
 from agents.settings import Settings
 from agents.settings_sources import SettingsError
+from schemas.printable import printable
 from schemas.snapshot import Snapshot
 from streams.files import FileError, event_writer
 
@@ -110,6 +112,7 @@ def command(
     if save_model is not None:
         _check_writable(save_model)
     settings = _with_horizon(settings, label_horizon)
+    warn_of_old_rates(settings)
     listing = nullcontext() if report is None else event_writer(_made(report) / "rejected.jsonl")
     gathering = Gathering(*period)
     finished: list[Finished] = []
@@ -267,7 +270,7 @@ def _show(metrics: dict[str, Any], rejections: Rejections, report: Path | None) 
         where = "" if report is None else f", listed in {report / 'rejected.jsonl'}"
         click.echo(f"{rejections.counts.total():,} inputs rejected{where}:")
         for reason, count in rejections.counts.most_common():
-            click.echo(f"  {reason} {count:,}, first {rejections.first[reason]}")
+            click.echo(f"  {reason} {count:,}, first {printable(rejections.first[reason])}")
     for finding, fields in rejections.findings_by_kind.items():
         told = ", ".join(f"{name} {count:,}" for name, count in fields.items())
         click.echo(f"{_FOUND[finding]}: {told}")

@@ -18,6 +18,8 @@ from agents.demo.scenario import Play, Scenario
 from agents.demo.screen import Screen
 from agents.demo.views import WIDTH
 from agents.settings import Settings
+from agents.settings_sources import SettingsError
+from streams.simulator.world import COUNTRIES
 
 _INTERRUPTED = 130
 _PICTURE_LINES = 30
@@ -46,6 +48,7 @@ def command(settings: Settings, live_seconds: int, svg: TextIO | None) -> None:
     days at a steady rate. It ends with a summary of the run, and leaves nothing behind but its
     topics on a Kafka that was configured.
     """
+    _check_rates(settings)
     play = Play(Scenario(live_s=live_seconds), time.time())
     console = Console(width=min(WIDTH, shutil.get_terminal_size((WIDTH, 30)).columns))
     screen = Screen(console, play.scenario)
@@ -61,3 +64,11 @@ def command(settings: Settings, live_seconds: int, svg: TextIO | None) -> None:
         picture.print(screen.last_view(picture.height), summary(report))
         # With the reader's own monospace font in place of one from the web.
         svg.write(_WEB_FONT.sub("", picture.export_svg(title="chargewatch demo")))
+
+
+def _check_rates(settings: Settings) -> None:
+    rates = settings.input_rules.rates
+    if lacking := {country.currency for country in COUNTRIES if country.currency not in rates}:
+        raise SettingsError(
+            f"currency_rates: {rates.file}: the demo also needs {', '.join(sorted(lacking))}"
+        )

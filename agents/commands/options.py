@@ -12,6 +12,7 @@ from msgspec import inspect as types
 from agents.settings import FIELDS
 from agents.settings_sources import SettingsError, flag, load_settings, variable
 from deploy.local_kafka import LocalKafkaError
+from schemas.printable import printable_lines
 from streams.client import ClientError
 from streams.errors import OperationalError
 
@@ -22,7 +23,7 @@ Command = Callable[..., None]
 
 class _OneLineError(click.ClickException):
     def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
+        super().__init__(printable_lines(message))
         self.exit_code = exit_code
 
 

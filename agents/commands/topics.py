@@ -4,6 +4,7 @@ import click
 
 from agents.commands.connection import connect
 from agents.commands.options import with_settings
+from agents.installation import hold_partitions
 from agents.settings import Settings
 from streams.topics import CLUSTER_DEFAULT, DEFAULT_PARTITIONS, Topics, ensure_topics
 
@@ -26,9 +27,16 @@ from streams.topics import CLUSTER_DEFAULT, DEFAULT_PARTITIONS, Topics, ensure_t
 @with_settings("bootstrap_servers", "topic_prefix")
 def command(settings: Settings, partitions: int | None, replication: int | None) -> None:
     """Create the topics that are missing and check the others; safe to repeat."""
-    admin, _ = connect(settings)
+    admin, config = connect(settings)
     topics = Topics(settings.topic_prefix)
-    reports = ensure_topics(admin, topics, partitions, replication or CLUSTER_DEFAULT)
+    reports = ensure_topics(
+        admin,
+        topics,
+        partitions,
+        replication or CLUSTER_DEFAULT,
+        label_horizon_days=settings.label_horizon_days,
+    )
+    hold_partitions(config, topics, reports[0].partitions, begins=False)
     width = max(len(report.name) for report in reports)
     for report in reports:
         state = "created" if report.created else "ok"

@@ -12,7 +12,8 @@ from agents.commands.connection import connect
 from agents.commands.options import with_settings
 from agents.decisions import ACTIONS
 from agents.settings import Settings
-from schemas.currency import minor_unit_exponent
+from schemas.currency import Rates
+from schemas.printable import printable, printable_json
 from streams.subscriber import Subscriber
 from streams.topics import Topics
 
@@ -29,7 +30,7 @@ _WAIT_S = 0.5
     multiple=True,
     help="Only charges with this action; may be repeated",
 )
-@click.option("--json", "as_json", is_flag=True, help="The scored events as they are, one a line")
+@click.option("--json", "as_json", is_flag=True, help="The scored events in full, one a line")
 @click.option("--from-beginning", is_flag=True, help="Also those scored before now")
 @with_settings("bootstrap_servers", "topic_prefix")
 def command(
@@ -38,6 +39,7 @@ def command(
     """Follow the scored charges, a line each, until Ctrl-C; then sum them up."""
     scored = Topics(settings.topic_prefix).scored
     _, config = connect(settings, scored)
+    rates = settings.input_rules.rates
     counts: Counter[str] = Counter()
     began = time.monotonic()
     try:
@@ -49,40 +51,48 @@ def command(
                     event = orjson.loads(value)
                     counts[event["action"]] += 1
                     if not actions or event["action"] in actions:
-                        click.echo(value if as_json else line(event))
+                        click.echo(printable_json(value) if as_json else line(event, rates))
     except KeyboardInterrupt:
         click.echo(summary(counts, time.monotonic() - began), err=True)
 
 
-def line(event: dict[str, Any]) -> str:
+def line(event: dict[str, Any], rates: Rates) -> str:
     """Return a scored event as a line with colours.
 
+    >>> from schemas.currency import bundled_rates
     >>> event = {"created": 0.5, "action": "block", "score": 0.93, "amount": 1999,
     ...          "currency": "usd", "card": "card_1", "merchant": "acct_2",
     ...          "reasons": [{"text": "first time at this merchant"}, {"text": "3 cards"}]}
-    >>> click.unstyle(line(event))
+    >>> click.unstyle(line(event, bundled_rates()))
     '1970-01-01 00:00:00 block     0.930      19.99 USD card_1 acct_2 first time at this merchant, \
 3 cards'
     """
     created = datetime.fromtimestamp(event["created"], UTC)
     action = click.style(f"{event['action']:9}", fg=COLOURS[event["action"]], bold=True)
-    why = click.style(", ".join(reason["text"] for reason in event["reasons"]), dim=True)
+    reasons = ", ".join(reason["text"] for reason in event["reasons"])
+    why = click.style(printable(reasons), dim=True)
     again = " (duplicate)" if event.get("duplicate") else ""
     return (
-        f"{created:%Y-%m-%d %H:%M:%S} {action} {event['score']:.3f} {money(event)} "
-        f"{event['card']} {event['merchant']}{again} {why}"
+        f"{created:%Y-%m-%d %H:%M:%S} {action} {event['score']:.3f} {money(event, rates)} "
+        f"{printable(event['card'])} {printable(event['merchant'])}{again} {why}"
     )
 
 
-def money(event: dict[str, Any]) -> str:
+def money(event: dict[str, Any], rates: Rates) -> str:
     """Return the amount in major units with its currency, aligned.
 
-    >>> money({"amount": 1999, "currency": "jpy"})
+    >>> from schemas.currency import bundled_rates
+    >>> money({"amount": 1999, "currency": "jpy"}, bundled_rates())
     '      1999 JPY'
+    >>> money({"amount": 1999, "currency": "xyz"}, bundled_rates())
+    '      1999 minor units of XYZ'
     """
-    decimals = minor_unit_exponent(event["currency"])
-    amount = event["amount"] / 10**decimals
-    return f"{amount:10.{decimals}f} {event['currency'].upper()}"
+    amount, currency = event["amount"], event["currency"]
+    code = printable(currency.upper())
+    if currency not in rates:  # the worker has other rates
+        return f"{amount:10d} minor units of {code}"
+    decimals = rates.decimals[currency]
+    return f"{amount / 10**decimals:10.{decimals}f} {code}"
 
 
 def summary(counts: Counter[str], seconds: float) -> str:

@@ -12,6 +12,8 @@ from msgspec.structs import replace
 from agents.app import create_app
 from agents.commands.connection import connect
 from agents.commands.options import with_settings
+from agents.commands.rates import warn_of_old_rates
+from agents.installation import hold_partitions
 from agents.logs import setup_logging
 from agents.models.registry import KINDS
 from agents.rehearsal import rehearse
@@ -49,10 +51,14 @@ def command(settings: Settings) -> None:
     # put in order, and what would be raised for it may be lost where Python has nobody to raise to.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     _check_challengers(settings)
-    admin, _ = connect(settings)
-    for report in ensure_topics(admin, Topics(settings.topic_prefix)):
+    warn_of_old_rates(settings)
+    admin, config = connect(settings)
+    topics = Topics(settings.topic_prefix)
+    reports = ensure_topics(admin, topics, label_horizon_days=settings.label_horizon_days)
+    for report in reports:
         if report.warning:
             click.echo(f"Warning: topic {report.name}: {report.warning}", err=True)
+    hold_partitions(config, topics, reports[0].partitions, begins=True)
     settings = replace(settings, web_port=_free_port(settings.web_port))
     setup_logging(settings.log_level)
     logger.info("worker %s: web port %d", settings.worker_id, settings.web_port)

@@ -11,6 +11,7 @@ from rich.text import Text
 from agents.demo.figures import Part, Report
 from agents.demo.views import actions_table, day, learned
 from agents.evaluation.wording import dollars, number
+from schemas.printable import printable
 
 _BAR_WIDTH = 24
 _TRUTH = "Frauds are charges disputed as fraudulent, by now or later: the simulator knows."
@@ -35,7 +36,7 @@ def _counts(report: Report) -> Table:
     )
     facts.add_row("rejected", f"{counts.rejected:,} of {counts.damaged:,} damaged inputs, such as")
     for reason, count in report.reasons:
-        line = Text(f"{count:5,}  {reason}", "dim", no_wrap=True, overflow="ellipsis")
+        line = Text(f"{count:5,}  {printable(reason)}", "dim", no_wrap=True, overflow="ellipsis")
         facts.add_row("", line)
     facts.add_row(
         "learned",

@@ -64,7 +64,11 @@ class Cluster:
             When they hold charges already, which the demo's figures would be mixed with.
         """
         admin, charges = Admin(self.config), self.topics.charges
-        reports = {report.name: report for report in ensure_topics(admin, self.topics)}
+        days = self.settings.label_horizon_days
+        reports = {
+            report.name: report
+            for report in ensure_topics(admin, self.topics, label_horizon_days=days)
+        }
         if not reports[charges].created and _is_written(
             admin, charges, reports[charges].partitions
         ):

@@ -17,11 +17,11 @@ import orjson
 from agents.decisions import ACTIONS, ALLOW, BLOCK, REVIEW
 from agents.evaluation.outcomes import Outcomes
 from agents.models.prior import VERSION as PRIOR
-from schemas.currency import reference_amount
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence, Set
 
+    from schemas.currency import Rates
     from schemas.snapshot import Snapshot
     from streams.simulator import SimulatedEvent
 
@@ -134,6 +134,11 @@ class _Columns:
 class Ledger:
     """Takes down what is published and read, from several threads.
 
+    Parameters
+    ----------
+    rates
+        Of the currencies of the charges.
+
     Attributes
     ----------
     counts
@@ -146,7 +151,8 @@ class Ledger:
         Newest event time among the scored charges, Unix seconds; 0 before the first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rates: Rates) -> None:
+        self._rates = rates
         self.counts = Counts()
         self.reasons: Counter[str] = Counter()
         self.examples: dict[str, str] = {}
@@ -249,7 +255,7 @@ class Ledger:
         if event.fraud:
             self._patterns[value["id"]] = event.fraud
         columns.created.append(value["created"])
-        columns.amount.append(reference_amount(value["amount"], value["currency"]))
+        columns.amount.append(self._rates.usd(value["amount"], value["currency"]))
         columns.card.append(hash(event.key))
         columns.sent_at.append(sent_at)
         columns.read_at.append(np.nan)

@@ -63,7 +63,7 @@ class Performance:
         self._screen = screen
         self._sleep = sleep
         self._stalled_s = cluster.settings.wedged_after_s + _AFTER_WATCHDOG_S
-        self._ledger = Ledger()
+        self._ledger = Ledger(cluster.settings.input_rules.rates)
         self._figures = Figures(self._ledger, self._play, cluster.settings.costs)
         topics = cluster.topics
         self._takers: dict[str | None, Callable[[list[Message]], None]] = {

@@ -14,6 +14,8 @@ from agents.demo.figures import ActionCount, HistoryNow, LiveNow
 from agents.demo.ledger import Flagged, Learned
 from agents.demo.scenario import Scenario
 from agents.evaluation.wording import dollars, number, percent
+from schemas.currency import bundled_rates
+from schemas.printable import printable
 
 WIDTH = 100
 
@@ -101,7 +103,7 @@ def reasons(event: dict[str, Any]) -> str:
     >>> reasons({"reasons": [{"text": "the CVC check failed"}, {"text": "a new device"}]})
     'the CVC check failed; a new device'
     """
-    return "; ".join(reason["text"] for reason in event["reasons"])
+    return printable("; ".join(reason["text"] for reason in event["reasons"]))
 
 
 def _measures(now: LiveNow) -> Table:
@@ -120,12 +122,13 @@ def _flagged(flagged: list[Flagged]) -> RenderableType:
     lines = [
         Text("the last that were blocked or reviewed: score, amount, truth and reasons", "dim")
     ]
+    rates = bundled_rates()  # they have all currencies that are simulated
     for event, pattern in flagged:
         truth = (pattern_words(pattern), "bold red" if pattern else "bold green")
         lines += [
             Text.assemble(
                 (f"{event['action']:7}", COLOURS[event["action"]]),
-                f"{event['score']:.2f} {money(event)}  ",
+                f"{event['score']:.2f} {money(event, rates)}  ",
                 truth,
             ),
             Text(f"       {reasons(event)}", "dim"),

@@ -17,7 +17,7 @@ from agents.decisions import ACTIONS, Costs, ReviewBudget, choose
 from agents.models.linear import LinearLearner
 from agents.models.prior import PriorScorer
 from agents.models.registry import scorer
-from schemas.currency import reference_amount
+from schemas.currency import bundled_rates
 from schemas.scored import Scored
 from streams.features import FEATURE_NAMES, FEATURES
 from streams.simulator import Simulation
@@ -97,7 +97,7 @@ def test_the_score_is_the_models_and_the_action_the_cheapest(
     np.testing.assert_allclose(
         [scored[i]["score"] for i in first], expected[first], rtol=1e-8, atol=0.0
     )
-    amounts = [reference_amount(charges[i]["amount"], charges[i]["currency"]) for i in first]
+    amounts = [bundled_rates().usd(charges[i]["amount"], charges[i]["currency"]) for i in first]
     actions = choose(expected[first], np.array(amounts), Costs(), ReviewBudget())
     assert [scored[i]["action"] for i in first] == [ACTIONS[code] for code in actions]
     assert {event["action"] for event in scored} == set(ACTIONS)

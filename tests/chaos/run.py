@@ -17,7 +17,8 @@ from deploy.local_kafka import LocalKafka
 from schemas.charge import Charge
 from schemas.snapshot import decode_snapshot
 from streams.client import Admin, client_config
-from streams.topics import DAY_MS, Topics, ensure_topics
+from streams.retention import DAY_MS
+from streams.topics import Topics, ensure_topics
 from tests.chaos.faults import SESSION_TIMEOUT_S, Fault, Faults
 from tests.chaos.fleet import Fleet
 from tests.chaos.flow import Publishing, Watcher

@@ -65,7 +65,8 @@ def test_unequal_partitions(kafka: Kafka, admin: Admin, prefix: str) -> None:
         ensure_topics(admin, topics)
     assert str(raised.value) == (
         "topics with unequal numbers of partitions: "
-        f"{topics.charges} has 2, {topics.disputes} has 3"
+        f"{topics.charges} has 2, {topics.disputes} has 3; make anew those that were not made with "
+        "the others, or make all of them under another topic_prefix and publish the history there"
     )
     assert kafka.partitions(topics.scored) == 0, "nothing is made when something is wrong"
 

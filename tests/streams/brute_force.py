@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, field
 
 from schemas.charge import Charge
-from schemas.currency import reference_amount
+from schemas.currency import bundled_rates
 from schemas.dispute import Dispute
 from tests.streams.brute_card import of_card
 from tests.streams.brute_merchant import of_merchant
@@ -123,7 +123,7 @@ class BruteForce:
 
 def of_charge(charge: Charge) -> Values:
     """The features that a charge has by itself."""
-    amount = reference_amount(charge.amount, charge.currency)
+    amount = bundled_rates().usd(charge.amount, charge.currency)
     angle = 2 * math.pi * (charge.created % DAY) / DAY
     values: dict[str, float | bool] = {
         "amount": amount,

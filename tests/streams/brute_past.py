@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from schemas.charge import Charge
-from schemas.currency import reference_amount
+from schemas.currency import bundled_rates
 from schemas.dispute import Dispute
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class MerchantPast(Past):
 
 def counted(charge: Charge, clock: float) -> Counted:
     """Count a charge at a clock that it may move on."""
-    amount = reference_amount(charge.amount, charge.currency)
+    amount = bundled_rates().usd(charge.amount, charge.currency)
     return Counted(charge, amount, max(clock, charge.created))
 
 

@@ -97,7 +97,7 @@ def test_amounts_are_in_one_currency() -> None:
     rows = charge_rows(
         [with_field("currency", currency) for currency in ("usd", "jpy", "kwd", "eur")]
     )
-    assert rows["amount"] == pytest.approx([19.99, 1999 * 0.0066, 1.999 * 3.26, 19.99 * 1.08])
+    assert rows["amount"] == pytest.approx([19.99, 1999 * 0.00635, 1.999 * 3.239, 19.99 * 1.136])
 
 
 def test_empty_batches_are_rows_too() -> None:

@@ -22,7 +22,7 @@ from click.testing import CliRunner, Result
 
 from agents.commands import chargewatch
 from agents.models.registry import DEFAULT
-from schemas.currency import reference_amount
+from schemas.currency import bundled_rates
 from schemas.scored import Scored
 from streams.files import write_events
 from streams.simulator import Simulation
@@ -406,7 +406,7 @@ def test_what_is_watched_for_drift_is_in_the_metrics(
     logs: dict[int, list[float]] = defaultdict(list)
     for charge, time in zip(charges, newest, strict=True):
         block = bisect_right(days, time) - 1
-        logs[block].append(math.log1p(reference_amount(charge["amount"], charge["currency"])))
+        logs[block].append(math.log1p(bundled_rates().usd(charge["amount"], charge["currency"])))
     assert len(days) >= 3
     amounts = drift["signals"]["amount"]["values"]
     wanted = [math.expm1(sum(logs[block]) / len(logs[block])) for block in range(len(days) - 1)]

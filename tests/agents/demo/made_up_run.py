@@ -8,6 +8,7 @@ from agents.decisions import ACTIONS, Costs
 from agents.demo.figures import Figures
 from agents.demo.ledger import Ledger
 from agents.demo.scenario import Play, Scenario
+from schemas.currency import bundled_rates
 from streams.simulator import SimulatedEvent
 
 NOW = 1.75e9
@@ -29,7 +30,7 @@ class Run:
             seed=seed,
         )
         self.play = Play(scenario, NOW)
-        self.ledger = Ledger()
+        self.ledger = Ledger(bundled_rates())
         self.figures = Figures(self.ledger, self.play, Costs())
         self.events: list[SimulatedEvent] = []
         self.fraud = {

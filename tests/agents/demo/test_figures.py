@@ -6,7 +6,7 @@ import pytest
 
 from agents.decisions import ACTIONS, Costs, expected_costs
 from agents.demo.ledger import Ledger
-from schemas.currency import reference_amount
+from schemas.currency import bundled_rates
 from schemas.snapshot import Snapshot
 from streams.simulator import SimulatedEvent
 from tests.agents.demo.made_up_run import LIVE_BEGAN, NOW, Run, is_fraud_dispute
@@ -78,7 +78,7 @@ def test_money_and_actions_are_of_the_live_charges(run: Run) -> None:
     counts = dict.fromkeys(ACTIONS, 0)
     for event in run.charges(run.events):
         if event.event_time >= run.play.live_start:
-            usd = reference_amount(int(str(event.value["amount"])), str(event.value["currency"]))
+            usd = bundled_rates().usd(int(str(event.value["amount"])), str(event.value["currency"]))
             truth = np.array([float(event.value["id"] in run.fraud)])
             by_action = expected_costs(truth, np.array([usd]), Costs())[:, 0]
             action = str(run.answers[str(event.value["id"])]["action"])
@@ -106,7 +106,7 @@ def test_a_missing_and_a_second_answer_are_seen(run: Run) -> None:
         )
         for event in events
     ]
-    ledger = Ledger()
+    ledger = Ledger(bundled_rates())
     ledger.publishing(events, 0.0)
     assert not ledger.counts.is_settled
     ledger.scored([answers[0], answers[1], answers[1]], 1.0)
@@ -118,7 +118,7 @@ def test_a_missing_and_a_second_answer_are_seen(run: Run) -> None:
 
 def test_a_rejected_dispute_is_no_damaged_charge() -> None:
     """Else the demo would wait for charges that have all been scored."""
-    ledger = Ledger()
+    ledger = Ledger(bundled_rates())
     assert ledger.counts.is_settled
     ledger.disputes_rejected(2)
     assert ledger.counts.is_settled
@@ -126,14 +126,14 @@ def test_a_rejected_dispute_is_no_damaged_charge() -> None:
 
 
 def test_scored_events_of_another_producer_do_not_count() -> None:
-    ledger = Ledger()
+    ledger = Ledger(bundled_rates())
     ledger.scored([b'{"charge":"elsewhere","score":1,"action":"block"}'], 1.0)
     assert ledger.counts.scored == 0
     assert ledger.latest_flagged() == []
 
 
 def test_what_the_newest_model_has_learned_from() -> None:
-    ledger = Ledger()
+    ledger = Ledger(bundled_rates())
     assert (ledger.newest_model().version, ledger.newest_model().frauds) == ("prior", 0)
     ledger.labelled([0, 1, 3, 4], [True, False, True, False])  # offset 2 is a commit marker
     ledger.labelled([6, 7], [True, False])
