@@ -26,6 +26,7 @@ from schemas.charge import Charge
 from schemas.currency import is_currency
 from schemas.dispute import Dispute
 from schemas.expectations import expectations, kind, quoted
+from schemas.hints import explained, time_hint
 from schemas.input_rules import DEFAULT_RULES, InputRules
 from schemas.rejected import InvalidEvent
 
@@ -128,12 +129,15 @@ def _parse(
 ) -> tuple[Event, Unknown]:
     event, unknown = _decode_plain(value, known), _NO_FIELDS
     if event is None:
-        event, unknown = _decode_any(value, known)
+        try:
+            event, unknown = _decode_any(value, known)
+        except InvalidEvent as error:
+            raise explained(error, value) from None
     if event.created > max_created:
         raise InvalidEvent(
             "future",
             f"created: expected a time up to {max_created!r} (now and an allowance), "
-            f"got {event.created!r}",
+            f"got {event.created!r}{time_hint(event.created)}",
         )
     # Tokens are not quoted: the message is logged.
     if key != event.card.encode():
