@@ -81,9 +81,16 @@ def test_file_without_events(tmp_path: Path, suffix: str) -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(lines=st.lists(st.binary(min_size=1).filter(lambda line: not set(line) & set(b"\r\n"))))
+@given(
+    lines=st.lists(
+        st.binary(min_size=1).filter(
+            lambda line: not set(line) & set(b"\r\n") and not line.startswith(b"\xef\xbb\xbf")
+        )
+    )
+)
 def test_any_line(tmp_path_factory: pytest.TempPathFactory, lines: list[bytes]) -> None:
     path = tmp_path_factory.mktemp("any") / "f.jsonl"
+    lines = [b"{}", *lines]  # the first line may say of what kind the file is
     path.write_bytes(b"\r\n\n".join(lines))
     assert list(read_events(path)) == lines
 
@@ -207,13 +214,6 @@ def test_what_parquet_cannot_hold_is_named(
 ) -> None:
     with pytest.raises(FileError, match=rf"f\.parquet: {message}"):
         write_events(tmp_path / "f.parquet", events)
-
-
-def test_parquet_value_that_json_cannot_hold(tmp_path: Path) -> None:
-    path = tmp_path / "f.parquet"
-    pq.write_table(pa.table({"id": pa.array([b"\xff"])}), path)
-    with pytest.raises(FileError, match=r"f\.parquet: Type is not JSON serializable: bytes"):
-        list(read_events(path))
 
 
 def time_of(event: bytes) -> float:
