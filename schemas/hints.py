@@ -50,8 +50,14 @@ def explained(error: InvalidEvent, value: bytes | None) -> InvalidEvent:
     if not isinstance(fields, dict):
         return error
     name = str(error).partition(":")[0]
-    hint = {"created": time_hint, "amount": amount_hint}.get(name)
-    return error if hint is None else InvalidEvent(error.reason, f"{error}{hint(fields.get(name))}")
+    hint = ""
+    if name == "created":
+        hint = time_hint(fields.get(name))
+    elif name == "amount":
+        hint = amount_hint(fields.get(name))
+    elif name in {"card", "merchant"} and error.reason == "missing" and fields.get("charge"):
+        hint = f"; add the `{name}` of the charge it is about"
+    return InvalidEvent(error.reason, f"{error}{hint}") if hint else error
 
 
 def time_hint(content: object) -> str:

@@ -148,4 +148,5 @@ def survey(
             first_other = first_other or number
         if number % _SHOWN_EVERY == 0:
             show(number)
+    show(number)
     return Survey(kind, number, others, first_other, rejections)

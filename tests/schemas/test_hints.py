@@ -186,3 +186,11 @@ def test_no_card_number_is_in_a_hint() -> None:
     inner = {"4242424242424242": {"id": "c", "created": 1, "card": "k", "merchant": "m"}}
     for value in (inner, {"a": inner}):
         assert "4242424242424242" not in refusal(parse_charge, encoded(value))[1]
+
+
+@pytest.mark.parametrize("field", ["card", "merchant"])
+def test_a_dispute_without_its_card_says_what_to_add(field: str) -> None:
+    for parse, event, wanted in ((parse_dispute, DISPUTE, True), (parse_charge, CHARGE, False)):
+        rest = {name: content for name, content in event.items() if name != field}
+        hint = f"; add the `{field}` of the charge it is about"
+        assert refusal(parse, encoded(rest))[1].endswith(hint) == wanted

@@ -177,7 +177,8 @@ def test_wrong_field_of_a_charge_is_named(
     [
         ("id", "", "range", f"id: expected {TEXT}, got an empty string"),
         ("charge", LONG, "range", f"charge: expected {STRING}, got 129 characters"),
-        ("card", None, "missing", f"card: expected {STRING}, got none"),
+        ("card", None, "missing",
+         f"card: expected {STRING}, got none; add the `card` of the charge it is about"),
         ("merchant", 1, "type", f"merchant: expected {STRING}, got an integer"),
         ("created", "1", "type", 'created: expected a number of at least 0, got "1"'),
         ("reason", True, "type",
@@ -198,7 +199,7 @@ def test_missing_field_is_named(parse: Parser, event: Mapping[str, Any]) -> None
         reason, message = refusal(parse, encoded(rest))
         assert reason == "missing"
         assert message.startswith(f"{field}: expected ")
-        assert message.endswith(", got none")
+        assert message.partition("; ")[0].endswith(", got none")
 
 
 def test_first_wrong_field_is_named() -> None:
