@@ -10,7 +10,11 @@ import orjson
 
 from schemas.expectations import quoted
 
-_EVENT_FIELDS: Final = frozenset({"id", "created", "card", "merchant"})
+_EVENT_FIELDS: Final = frozenset(
+    {"id", "created", "card", "merchant", "amount", "currency", "charge", "reason"}
+)
+_OWN_FIELDS: Final = frozenset({"amount", "reason", "fraud_type"})
+"""What no envelope has beside its event."""
 _SEEN_MIN: Final = 3
 """Fields of an event that tell one inside of something else."""
 
@@ -84,9 +88,11 @@ def _wrapping_in(fields: Mapping[str, object]) -> str:
     # A change event may be in a converter's envelope, itself.
     payload, place = fields, ""
     inside = fields.get("payload")
-    if isinstance(inside, dict) and "schema" in fields:
-        payload, place = inside, "payload."
-    if "op" in payload and ("after" in payload or "before" in payload):
+    if fields.keys() >= {"schema", "payload"} and isinstance(inside, dict | None):
+        payload, place = inside or {}, "payload."
+    if not payload.keys().isdisjoint({"after", "before"}) and (
+        not payload.keys().isdisjoint({"op", "source", "ts_ms"})
+    ):
         if payload.get("after") is None:
             return (
                 "looks like a Debezium change event that deletes a row: leave such out "
@@ -106,6 +112,13 @@ def _wrapping_in(fields: Mapping[str, object]) -> str:
     if "specversion" in fields and ("type" in fields or "source" in fields):
         data = next((name for name in ("data", "data_base64") if name in fields), "data")
         return _said("a CloudEvent", data)
+    return _around_in(fields)
+
+
+def _around_in(fields: Mapping[str, object]) -> str:
+    """Tell an envelope that is none of the known by the fields of an event inside."""
+    if not _OWN_FIELDS.isdisjoint(fields):
+        return ""
     for place, inner in _objects_in(fields):
         if len(_EVENT_FIELDS & inner.keys()) >= _SEEN_MIN:
             return _said("an envelope", quoted(place)[1:-1])

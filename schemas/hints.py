@@ -80,10 +80,9 @@ def time_hint(content: object) -> str:
         return ""
     if _NUMBER.fullmatch(content):
         return _unit_hint(float(content))
-    match = _ISO.fullmatch(content)
-    if match is None:
-        return ""
-    return _iso_hint(content) if match[1] else _DATE_HINT
+    if match := _ISO.fullmatch(content):
+        return _iso_hint(content) if match[1] else _DATE_HINT
+    return _TEXT_HINT if any(map(str.isdigit, content)) else ""
 
 
 def amount_hint(content: object) -> str:
@@ -100,6 +99,7 @@ def amount_hint(content: object) -> str:
     return _MAJOR_HINT if is_major else ""
 
 
+_TEXT_HINT: Final = "; it looks like a date and time in text: write Unix seconds"
 _DATE_HINT: Final = (
     "; it looks like a date without a time of day: write when it happened in Unix seconds"
 )
@@ -116,14 +116,13 @@ def _unit_hint(number: float) -> str:
 
 
 def _iso_hint(content: str) -> str:
-    said = "; it looks like a date and time in text: write Unix seconds"
     try:
         time = datetime.fromisoformat(content)
-        zoned = time if time.tzinfo else time.replace(tzinfo=UTC)
-        seconds = f"{zoned.timestamp():.6f}".rstrip("0").rstrip(".")
     except ValueError:
-        return said
-    return f"{said}, {seconds}" if time.tzinfo else f"{said} ({seconds} if it is UTC)"
+        return _TEXT_HINT
+    zoned = time if time.tzinfo else time.replace(tzinfo=UTC)
+    seconds = f"{zoned.timestamp():.6f}".rstrip("0").rstrip(".")
+    return f"{_TEXT_HINT}, {seconds}" if time.tzinfo else f"{_TEXT_HINT} ({seconds} if it is UTC)"
 
 
 def _fields(value: bytes) -> object:

@@ -76,6 +76,8 @@ def test_a_date_and_time_in_text_is_named_with_its_seconds(
         ("1790000000123", "looks like milliseconds: divide by 1,000"),
         ("1790000000.5", 'got "1790000000.5"'),
         ("2026-99-99T00:00", "looks like a date and time in text: write Unix seconds"),
+        ("Mon, 21 Sep 2026 14:13:20 GMT", "looks like a date and time in text: write Unix seconds"),
+        ("21/09/2026 14:13", "looks like a date and time in text: write Unix seconds"),
         ("soon", 'got "soon"'),
         ("", 'got ""'),
         (None, "got none"),
@@ -125,8 +127,11 @@ def enveloped(event: dict[str, Any]) -> list[tuple[str, Any]]:
             {"schema": schema, "payload": change},
         ),
         ("Debezium change event that deletes", change | {"op": "d", "after": None}),
+        ("Debezium change event; its event is under `after`", {"after": event, "source": {}}),
         ("Kafka Connect's JSON with its schema; its event is under `payload`",
          {"schema": schema, "payload": event}),
+        ("Kafka Connect's JSON with its schema; its event is under `payload`",
+         {"schema": None, "payload": None}),
         ("CloudEvent; its event is under `data`", cloud | {"data": event}),
         ("CloudEvent; its event is under `data_base64`",
          cloud | {"data_base64": base64.b64encode(encoded(event)).decode()}),
@@ -180,6 +185,12 @@ def test_what_is_no_envelope(content: object) -> None:
     assert envelope_in(b"nonsense", content) == ""
     assert envelope_in(b"\0", None) == ""
     assert envelope_in(b"", None) == ""
+
+
+def test_a_dispute_with_its_whole_charge_is_no_envelope() -> None:
+    whole = {**DISPUTE, "charge": dict(CHARGE)}
+    del whole["card"]
+    assert refusal(parse_dispute, encoded(whole))[1].startswith("charge: expected a string ")
 
 
 def test_no_card_number_is_in_a_hint() -> None:
