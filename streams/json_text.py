@@ -22,7 +22,11 @@ _OTHERS: Final = {
 }
 
 _ARRAY: Final = re.compile(rb"\s*\[\s*(\{|\]\s*\Z)")
-_OPEN_LINE: Final = re.compile(rb"\s*\{[^\r\n]*(?<=[{\[,])[ \t]*\r?\n")
+# An object goes on after a line that ends like this. After a comma another one does not begin: then
+# the line is one that was cut off, and costs no other.
+_OPEN_LINE: Final = re.compile(
+    rb"\s*\{(?:[^\r\n]*[{\[]|[^\r\n]*\},|[^\r\n]*,(?!\s*\{))?[ \t]*\r?\n"
+)
 _BETWEEN: Final = re.compile(rb"[\s,]++")
 # Possessive: what does not match yet is not tried again in other ways.
 _STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'

@@ -107,6 +107,26 @@ def test_a_value_that_is_no_json_costs_no_other() -> None:
     ]
 
 
+@pytest.mark.parametrize("cut", [b'{"id":1,', b'{"id":1', b'{"id":"', b'{"id":1,"n":[1,'])
+def test_a_line_that_is_cut_off_costs_no_other(cut: bytes) -> None:
+    lines = [cut, b'{"id":2}', b'{"id":3}']
+    assert list(events_in(iter([b"\n".join(lines)]))) == lines
+
+
+def test_lines_with_commas_between() -> None:
+    assert list(events_in(iter([b'{"id":1},\r\n{"id":2},\n{"id":3}\n']))) == [
+        *(b'{"id":1}', b'{"id":2}', b'{"id":3}'),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ['{"id":1,\n"n":2}', '{ "id": [\n{"a":1}\n]}\n', '{"id": {\n  "n": 1}, "m": 2}']
+)
+def test_objects_written_by_hand(text: str) -> None:
+    events = list(events_in(iter([text.encode()])))
+    assert list(map(json.loads, events)) == [json.loads(text)]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
