@@ -5,7 +5,7 @@ integer, floating,   themselves, and so are lists and structs of them; NaN is nu
 boolean, text
 timestamp            as `created` Unix seconds, one without a zone taken for UTC; else ISO text
 date, time           ISO text
-duration             seconds
+duration             seconds; text as `created`, since it is no time
 decimal              a number; text where no number of JSON's is exactly it, and as `amount`
                      where it has decimal places, since these may be of major units
 binary               its text if it is UTF-8, hexadecimal digits if not
@@ -88,6 +88,8 @@ def json_values(column: Any, name: str) -> list[Any]:
     if pt.is_decimal(type_):
         convert = _decimal_of(name, type_.scale)
         return [None if value is None else convert(value) for value in values]
+    if pt.is_duration(type_) and name == "created":
+        return [None if value is None else str(value) for value in values]
     return [_json(value) for value in values]
 
 

@@ -129,6 +129,7 @@ def test_created_as_a_timestamp_of_the_old_kind(tmp_path: Path) -> None:
         (pa.array([Decimal("1790000000.250000000")]), AT_S),
         (pa.array([Decimal(1_790_000_000_250)]), 1_790_000_000_250),
         (DAY, "2026-09-21"),
+        (pa.array([timedelta(hours=2)]), "2:00:00"),
         (pa.array(["2026-09-21T14:13:20"]), "2026-09-21T14:13:20"),
     ],
 )
