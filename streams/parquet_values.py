@@ -85,12 +85,8 @@ def json_values(column: Any, name: str) -> list[Any]:
     if is_plain(type_):
         return _listed(column)
     values = _listed(_in_readable_units(column), maps_as_pydicts="lossy")
-    if pt.is_decimal(type_):
-        convert = _decimal_of(name, type_.scale)
-        return [None if value is None else convert(value) for value in values]
-    if pt.is_duration(type_) and name == "created":
-        return [None if value is None else str(value) for value in values]
-    return [_json(value) for value in values]
+    convert = _converter(type_, name)
+    return [None if value is None else convert(value) for value in values]
 
 
 def _seconds(column: pa.Array[Any], unit: str) -> list[Any]:
@@ -148,12 +144,14 @@ def _readable_alone(type_: pa.DataType) -> pa.DataType:
     return pa.duration("us") if pt.is_duration(type_) else type_
 
 
-def _decimal_of(name: str, scale: int) -> Callable[[Decimal], object]:
+def _converter(type_: Any, name: str) -> Callable[[Any], object]:
+    if pt.is_duration(type_) and name == "created":
+        return str
+    if not pt.is_decimal(type_):
+        return _json
     if name == "created":
         return float
-    if name == "amount" and scale > 0:
-        return _decimal_text
-    return _decimal
+    return _decimal_text if name == "amount" and type_.scale > 0 else _decimal
 
 
 def _decimal_text(value: Decimal) -> str:
