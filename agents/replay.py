@@ -92,6 +92,11 @@ class Replay:
         """How many inputs there are, once they have been surveyed."""
         return sum(file.inputs for file in self._files)
 
+    @property
+    def inputs_by_file(self) -> dict[str, int]:
+        """How many there are in each file, named as in the rejected copies."""
+        return {str(file.path): file.inputs for file in self._files}
+
     def survey(self) -> Iterator[int]:
         """Read the times, which has to come first; yield how many inputs have been read so far.
 
@@ -130,7 +135,7 @@ class _File:
     """One file: what was read of it and waits, and how old what is still to come can be."""
 
     def __init__(self, path: Path, decode: Decode, max_created: float, rules: InputRules) -> None:
-        self._path = path
+        self.path = path
         self._decode = decode
         self._max_created = max_created
         self._rules = rules
@@ -152,7 +157,7 @@ class _File:
 
     def survey(self) -> Iterator[None]:
         """Find out the oldest time from each chunk on; pause after each."""
-        for chunk in _chunks(read_times(self._path)):
+        for chunk in _chunks(read_times(self.path)):
             self._oldest.append(min(chunk))
             self.inputs += len(chunk)
             yield
@@ -161,13 +166,13 @@ class _File:
     def begin(self) -> None:
         """Begin to read the events."""
         # No more than what was surveyed, in case that somebody is still writing.
-        self._chunks = _chunks(islice(read_events(self._path), self.inputs))
+        self._chunks = _chunks(islice(read_events(self.path), self.inputs))
 
     def read_on(self) -> Decoded:
         """Read a chunk, whose events then wait; return it."""
         chunk = next(self._chunks, [])
         inputs = [
-            Input(card_in(line), line, Origin(str(self._path), 0, self.read + number))
+            Input(card_in(line), line, Origin(str(self.path), 0, self.read + number))
             for number, line in enumerate(chunk)
         ]
         self.read = self.read + len(chunk) if chunk else self.inputs

@@ -32,6 +32,7 @@ from schemas.currency import is_currency
 from schemas.dispute import Dispute
 from schemas.expectations import expectations, kind, quoted
 from schemas.fields import COUNTRIES, country_code
+from schemas.hints import explained, time_hint
 from schemas.input_rules import DEFAULT_RULES, InputRules
 from schemas.rejected import InvalidEvent
 from schemas.screening import CLEAN, Screened, screen
@@ -145,12 +146,15 @@ def _parse(
 ) -> tuple[Event, Aside]:
     event, aside, is_card_number = _decode_plain(value, known), NOTHING, False
     if event is None:
-        event, aside, is_card_number = _decode_any(value, known, rules)
+        try:
+            event, aside, is_card_number = _decode_any(value, known, rules)
+        except InvalidEvent as error:
+            raise explained(error, value) from None
     if event.created > max_created:
         raise InvalidEvent(
             "future",
             f"created: expected a time up to {max_created!r} (now and an allowance), "
-            f"got {event.created!r}",
+            f"got {event.created!r}{time_hint(event.created)}",
         )
     # Tokens are not quoted: the message is logged.
     if key != event.card.encode():

@@ -1,31 +1,35 @@
-"""Files of events: JSON Lines, plain or compressed, and Parquet.
+"""Files of events: JSON, plain or compressed, and Parquet.
 
 An event is its JSON bytes here. Whether it is a valid one is not asked, as it is not asked of a
 message in a topic.
 """
 
-import gzip
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from math import inf
 from pathlib import Path
-from typing import IO, Protocol, cast
+from typing import IO, Protocol
 
 import msgspec
 import orjson
 import zstandard
 
 from streams.errors import OperationalError
+from streams.json_text import JsonTextError, events_in
+from streams.packing import PACKING, UNPACKING
 from streams.parquet import PARQUET_ERRORS, ParquetWriter, parquet_column, parquet_events
 
-_CHUNK_BYTES = 1 << 20
 _EVENTS_AT_A_TIME = 10_000
 
-Chunks = Callable[[IO[bytes]], Iterator[bytes]]
-Wrap = Callable[[IO[bytes]], IO[bytes]]
+_PARQUET = ".parquet"
+SUFFIXES = (
+    *(f".{text}{packed}" for text in ("jsonl", "ndjson", "json") for packed in UNPACKING),
+    _PARQUET,
+)
+"""What the name of a file of events may end in."""
 
 
 class FileError(OperationalError):
@@ -48,8 +52,9 @@ def read_events(path: Path) -> Iterator[bytes]:
     Parameters
     ----------
     path
-        JSON Lines (``.jsonl``, ``.jsonl.gz``, ``.jsonl.zst``), a line an event, empty ones left
-        out; or Parquet (``.parquet``), a row an event, nulls left out.
+        JSON (``.jsonl``, ``.ndjson``, ``.json``, each also with ``.gz`` and ``.zst``): a line an
+        event, empty ones left out, or an array's element, or an object over several lines; or
+        Parquet (``.parquet``), a row an event, nulls left out.
 
     Raises
     ------
@@ -70,7 +75,7 @@ def read_events(path: Path) -> Iterator[bytes]:
         if kind == _PARQUET:
             yield from parquet_events(stream)
         else:
-            yield from _lines(_READERS[kind](stream))
+            yield from events_in(UNPACKING[_packing(kind)](stream))
 
 
 def read_times(path: Path) -> Iterator[float]:
@@ -94,7 +99,7 @@ def read_times(path: Path) -> Iterator[float]:
 
 
 def write_events(path: Path, events: Iterable[bytes]) -> None:
-    """Write events to a file, its kind told by its name as in `read_events`.
+    """Write events to a file, its kind told by its name as in `read_events`; JSON as lines.
 
     Raises
     ------
@@ -119,7 +124,9 @@ def event_writer(path: Path) -> Iterator[Writer]:
     kind = _kind(path)
     with _failing_clearly(path), path.open("wb") as stream:
         writer: Writer = (
-            ParquetWriter(stream) if kind == _PARQUET else _LinesWriter(_WRITERS[kind](stream))
+            ParquetWriter(stream)
+            if kind == _PARQUET
+            else _LinesWriter(PACKING[_packing(kind)](stream))
         )
         try:
             yield writer
@@ -162,17 +169,6 @@ class _LinesWriter:
             writing.result()
 
 
-def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    rest = b""
-    for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            if event := line.removesuffix(b"\r"):
-                yield event
-    if event := rest.removesuffix(b"\r"):
-        yield event
-
-
 def _time_in(event: bytes) -> float:
     try:
         return _time(_decode_time(event).created)
@@ -190,62 +186,15 @@ def _time(created: object) -> float:
     return created if created >= 0 else inf
 
 
-def _plain_chunks(stream: IO[bytes]) -> Iterator[bytes]:
-    while chunk := stream.read(_CHUNK_BYTES):
-        yield chunk
-
-
-def _gzip_chunks(stream: IO[bytes]) -> Iterator[bytes]:
-    with gzip.open(stream) as unpacked:
-        while chunk := unpacked.read(_CHUNK_BYTES):
-            yield chunk
-
-
-def _zstd_chunks(stream: IO[bytes]) -> Iterator[bytes]:
-    """Unpack frame by frame, since the reader of the library takes a cut file for a whole one."""
-    frame = None
-    for chunk in _plain_chunks(stream):
-        packed = chunk
-        while packed:
-            frame = frame or zstandard.ZstdDecompressor().decompressobj()
-            yield frame.decompress(packed)
-            packed = b""
-            if frame.eof:
-                packed, frame = frame.unused_data, None
-    if frame is not None:
-        raise EOFError("the last frame is cut off")
-
-
-def _gzipped(stream: IO[bytes]) -> IO[bytes]:
-    # Without name and time, so that the same events make the same file. Of a backtest's 450 MB the
-    # highest level, which is the default, makes 41 MB in place of 55, in six times the time.
-    file = gzip.GzipFile(filename="", fileobj=stream, mode="wb", mtime=0, compresslevel=3)
-    return cast("IO[bytes]", file)
-
-
-def _zstd(stream: IO[bytes]) -> IO[bytes]:
-    return zstandard.ZstdCompressor().stream_writer(stream, closefd=False)
-
-
-_PARQUET = ".parquet"
-_READERS: Mapping[str, Chunks] = {
-    ".jsonl": _plain_chunks,
-    ".jsonl.gz": _gzip_chunks,
-    ".jsonl.zst": _zstd_chunks,
-}
-_WRITERS: Mapping[str, Wrap] = {
-    ".jsonl": lambda stream: stream,
-    ".jsonl.gz": _gzipped,
-    ".jsonl.zst": _zstd,
-}
-SUFFIXES = (*_READERS, _PARQUET)
-
-
 def _kind(path: Path) -> str:
     for suffix in SUFFIXES:
-        if path.name.endswith(suffix):
+        if path.name.lower().endswith(suffix):
             return suffix
     raise FileError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}")
+
+
+def _packing(kind: str) -> str:
+    return kind[kind.index(".", 1) :] if "." in kind[1:] else ""
 
 
 @contextmanager
@@ -254,5 +203,5 @@ def _failing_clearly(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise FileError(f"{path}: {error.strerror or error}") from None
-    except (EOFError, zlib.error, zstandard.ZstdError, *PARQUET_ERRORS) as error:
+    except (EOFError, zlib.error, zstandard.ZstdError, JsonTextError, *PARQUET_ERRORS) as error:
         raise FileError(f"{path}: {error}") from None

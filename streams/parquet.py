@@ -13,6 +13,7 @@ from msgspec import inspect as types
 
 from schemas.charge import Charge
 from schemas.dispute import Dispute
+from streams.parquet_values import is_plain, json_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,11 +27,14 @@ PARQUET_ERRORS = (pa.ArrowException, orjson.JSONEncodeError)
 
 
 def parquet_events(stream: IO[bytes]) -> Iterator[bytes]:
-    """Yield each row as a JSON object of its columns, nulls left out."""
-    for batch in pq.ParquetFile(stream).iter_batches(_ROWS_AT_A_TIME):
+    """Yield each row as a JSON object of its columns (`json_values`), nulls left out."""
+    file = _open(stream)
+    is_plain_file = all(is_plain(field.type) for field in file.schema_arrow)
+    for batch in file.iter_batches(_ROWS_AT_A_TIME):
         names = batch.schema.names
-        rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
-        if not any(column.null_count for column in batch.columns):
+        columns = zip(batch.columns, names, strict=True)
+        rows = zip(*(json_values(column, name) for column, name in columns), strict=True)
+        if is_plain_file and not any(column.null_count for column in batch.columns):
             yield from (orjson.dumps(dict(zip(names, row, strict=True))) for row in rows)
             continue
         for row in rows:
@@ -40,12 +44,17 @@ def parquet_events(stream: IO[bytes]) -> Iterator[bytes]:
 
 def parquet_column(stream: IO[bytes], name: str) -> Iterator[object]:
     """Yield what each row of `parquet_events` has under a name, `None` for nothing."""
-    file = pq.ParquetFile(stream)
+    file = _open(stream)
     if name not in file.schema_arrow.names:
         yield from repeat(None, file.metadata.num_rows)
         return
     for batch in file.iter_batches(_ROWS_AT_A_TIME, columns=[name]):
-        yield from batch.columns[-1].to_pylist()
+        yield from json_values(batch.columns[-1], name)
+
+
+def _open(stream: IO[bytes]) -> pq.ParquetFile:
+    # The nanoseconds of the old kind of timestamps end in the year 2262, and begin again.
+    return pq.ParquetFile(stream, coerce_int96_timestamp_unit="us")
 
 
 class ParquetWriter:

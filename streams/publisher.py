@@ -1,6 +1,6 @@
 """Publishing events, as a producer of charges and disputes should."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import KafkaError, Message, Producer
@@ -71,6 +71,25 @@ class Publisher:
                     self._delivered(error, None)
             self._producer.poll(_QUEUE_FULL_WAIT_S if queued else 0)
 
+    def publish_in_turn(
+        self, batch: Mapping[str, Sequence[Event]], progress: Callable[[], None] = lambda: None
+    ) -> None:
+        """Publish a batch by topic, each topic's once all that was to come before is delivered.
+
+        So a dispute is never there before its charge, which no order across topics promises.
+
+        Parameters
+        ----------
+        batch
+            Events by topic, in the order of the topics: charges before disputes.
+        progress
+            Called while there is something to wait for.
+        """
+        for number, (topic, events) in enumerate(batch.items()):
+            if number and events:
+                self._settle(progress)
+            self.publish(topic, events)
+
     def flush(self, progress: Callable[[], None] = lambda: None) -> None:
         """Wait until every event was delivered or failed; `progress` is called meanwhile.
 
@@ -79,10 +98,13 @@ class Publisher:
         PublishError
             When any event since the beginning has failed.
         """
-        while self._producer.flush(_FLUSH_WAIT_S):
-            progress()
+        self._settle(progress)
         if self.failed:
             raise PublishError(f"{self.failed} events were not delivered: {self.problem}")
+
+    def _settle(self, progress: Callable[[], None]) -> None:
+        while self._producer.flush(_FLUSH_WAIT_S):
+            progress()
 
     def _delivered(self, error: KafkaError | None, _: Message | None) -> None:
         if error is None:

@@ -24,6 +24,7 @@ from rich.table import Table
 from agents.ahead import running_ahead
 from agents.backtest import Backtest
 from agents.collector import collecting_rarely
+from agents.commands.event_files import ALLOW, LOOKED_AT, Kind, survey
 from agents.commands.model_files import write_model
 from agents.commands.options import with_settings
 from agents.commands.rates import warn_of_old_rates
@@ -81,6 +82,9 @@ _FILE = click.Path(path_type=Path)
     metavar="FILE",
     help="File for what was learned, to go on from with `chargewatch models load`",
 )
+@click.option(
+    ALLOW, is_flag=True, help="Go on even if less than half of a file's events can be used"
+)
 @with_settings()
 def command(
     settings: Settings,
@@ -93,6 +97,7 @@ def command(
     end: float | None,
     report: Path | None,
     save_model: Path | None,
+    allow_rejected: bool,
 ) -> None:
     """Score the charges of a file as a worker would, and learn from the disputes of another.
 
@@ -101,8 +106,12 @@ def command(
     or time, in UTC unless it says otherwise. A charge that any dispute in the file calls fraudulent
     is a fraud.
 
-    Files are JSON Lines (.jsonl, .jsonl.gz, .jsonl.zst); CHARGES and DISPUTES may be Parquet. Of
-    each charge some 750 bytes stay in memory for as long as it may be disputed (the setting
+    Files are JSON Lines (.jsonl, .jsonl.gz, .jsonl.zst). CHARGES and DISPUTES may also be other
+    JSON (.ndjson, .json; lines, an array, or events over several lines) and Parquet. It ends with
+    an error when less than half of the events of one of them can be used, at once if already its
+    first events are such; a dispute of an unknown charge cannot be used.
+
+    Of each charge some 750 bytes stay in memory for as long as it may be disputed (the setting
     dispute_retention_days).
     """
     period = (-inf if start is None else start, inf if end is None else end)
@@ -113,6 +122,10 @@ def command(
         _check_writable(save_model)
     settings = _with_horizon(settings, label_horizon)
     warn_of_old_rates(settings)
+    if not allow_rejected:
+        _check_start(charges, "charges", settings)
+        if disputes is not None:
+            _check_start(disputes, "disputes", settings)
     listing = nullcontext() if report is None else event_writer(_made(report) / "rejected.jsonl")
     gathering = Gathering(*period)
     finished: list[Finished] = []
@@ -147,6 +160,22 @@ def command(
         click.echo(f"Report: {report / 'report.html'}")
     if save_model is not None:
         _save(save_model, backtest.learned())
+    for file, inputs in replay.inputs_by_file.items():
+        objection = rejections.objection(file, inputs)
+        if objection and not allow_rejected:
+            raise FileError(f"{objection}. What was written is of the rest; {ALLOW} accepts that")
+
+
+def _check_start(file: Path, kind: Kind, settings: Settings) -> None:
+    """Fail at once, and not after an hour, on a file of which nothing much will come."""
+    found = survey(file, kind, settings, LOOKED_AT)
+    if 2 * found.others > found.events:
+        raise FileError(
+            f"{file}: expected {kind}, but event {found.first_other} and most others at its start "
+            f"are not: the order is CHARGES DISPUTES; {ALLOW} goes on all the same"
+        )
+    if objection := found.rejections.objection(str(file), found.events):
+        raise FileError(f"{objection}. Nothing was scored; {ALLOW} goes on")
 
 
 def _check_out(out: Path, *inputs: Path | None) -> None:

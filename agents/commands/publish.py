@@ -1,70 +1,84 @@
 """`chargewatch publish`: publishes a file of charges or disputes to its topic."""
 
-from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import click
-import orjson
 
 from agents.commands.connection import connect
+from agents.commands.event_files import ALLOW, Kind, Survey, kind_of, survey
 from agents.commands.options import with_settings
-from agents.commands.publishing import AT_A_TIME, publish_batches
+from agents.commands.publishing import AT_A_TIME, counting, publish_batches
 from agents.settings import Settings
 from streams.decoding import card_in
 from streams.files import FileError, read_events
 from streams.publisher import Event
 from streams.topics import Topics
 
-_LOOKED_AT = 1000
-"""Events among which the first that tells what the file holds is looked for."""
+_KIND = click.Choice(["charges", "disputes"])
 
 
-@click.command("publish", epilog="Example: chargewatch publish charges.jsonl.gz")
+@click.command(
+    "publish",
+    epilog="Example: chargewatch publish charges.jsonl.gz; of one that is not told by its fields: "
+    "chargewatch publish export.json --as disputes",
+)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
-    "--topic",
-    type=click.Choice(["charges", "disputes"]),
-    help="What the file holds  [default: told by its fields]",
+    "--as",
+    "kind",
+    type=_KIND,
+    help="What the file holds  [default: told by its fields; a dispute is about a `charge` and has "
+    "a `reason` or `fraud_type`]",
+)
+@click.option("--topic", type=_KIND, hidden=True, help="As --as")
+@click.option(
+    ALLOW, is_flag=True, help="Publish it even if less than half of its events can be used"
 )
 @with_settings("bootstrap_servers", "topic_prefix")
-def command(settings: Settings, file: Path, topic: str | None) -> None:
+def command(
+    settings: Settings, *, file: Path, kind: Kind | None, topic: Kind | None, allow_rejected: bool
+) -> None:
     """Publish a file of charges or disputes to its topic, keyed by card.
 
-    FILE is JSON Lines (.jsonl, .jsonl.gz, .jsonl.zst) or Parquet. Every line is published as it is;
-    one that is no valid event comes to `charges.rejected` with its reason.
+    FILE is JSON (.jsonl, .ndjson, .json, each also with .gz or .zst) or Parquet. JSON is an event a
+    line, an array of events, or an event over several lines.
+
+    All events are looked at before the first is sent. A file that holds both kinds is refused, and
+    so is one of which less than half can be used. Every event is published as it is; one that is
+    not valid comes to `charges.rejected` with its reason.
     """
-    events = read_events(file)
-    first = list(islice(events, _LOOKED_AT))
-    kind = topic or kind_of(first)
-    if kind is None:
-        raise FileError(f"{file}: holds no charge and no dispute at its start; name its --topic")
+    told = kind or topic
+    taken = told or kind_of(file)
+    with counting("checked") as show:
+        found = survey(file, taken, settings, show=show)
+    if told is None:
+        _check_all_of_a_kind(file, found)
+    objection = found.rejections.objection(str(file), found.events)
+    if objection and not allow_rejected:
+        raise FileError(f"{objection}. Nothing was sent; {ALLOW} sends it as it is")
     topics = Topics(settings.topic_prefix)
-    name = topics.charges if kind == "charges" else topics.disputes
+    name = topics.charges if found.kind == "charges" else topics.disputes
     _, config = connect(settings, name)
-    delivered = publish_batches(config, _batches(name, chain(first, events)))
+    delivered = publish_batches(config, _batches(name, read_events(file)))
     click.echo(f"{delivered:,} events to {name}")
+    if rejected := found.rejections.counts.total():
+        click.echo(
+            f"{rejected:,} of them are not valid and come to {topics.rejected}: "
+            f"{found.rejections.summary(str(file))}"
+        )
 
 
-def kind_of(events: Iterable[bytes]) -> str | None:
-    """Tell charges from disputes by the first event that has the fields of either.
-
-    >>> kind_of([b"nonsense", b'{"id":"d1","charge":"c1"}'])
-    'disputes'
-    >>> kind_of([b'{"id":"c1","amount":1999}'])
-    'charges'
-    """
-    for event in events:
-        try:
-            fields = orjson.loads(event)
-        except orjson.JSONDecodeError:
-            continue
-        if isinstance(fields, dict):
-            if "amount" in fields:
-                return "charges"
-            if "charge" in fields:
-                return "disputes"
-    return None
+def _check_all_of_a_kind(file: Path, found: Survey) -> None:
+    if not found.others:
+        return
+    of_kind, of_other = ("charge", "dispute")[:: 1 if found.kind == "charges" else -1]
+    raise FileError(
+        f"{file}: holds {of_kind}s, but event {found.first_other:,} is a {of_other}, as are "
+        f"{found.others:,} of {found.events:,}: put charges and disputes in files of their own, or "
+        f"say with --as {found.kind} that all are {of_kind}s. Nothing was sent"
+    )
 
 
 def _batches(topic: str, events: Iterator[bytes]) -> Iterator[dict[str, list[Event]]]:

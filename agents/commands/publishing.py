@@ -19,6 +19,8 @@ T = TypeVar("T")
 def publish_batches(config: Config, batches: Iterable[Mapping[str, list[Event]]]) -> int:
     """Publish batches of events by topic, and return how many were delivered.
 
+    What a batch has for a topic is delivered before anything goes to the next one.
+
     Raises
     ------
     PublishError
@@ -27,8 +29,7 @@ def publish_batches(config: Config, batches: Iterable[Mapping[str, list[Event]]]
     publisher = Publisher(config)
     with counting("published") as show:
         for batch in batches:
-            for topic, events in batch.items():
-                publisher.publish(topic, events)
+            publisher.publish_in_turn(batch, lambda: show(publisher.delivered))
             show(publisher.delivered)
         publisher.flush(lambda: show(publisher.delivered))
         show(publisher.delivered)

@@ -95,7 +95,7 @@ def command(
 
 
 def by_topic(events: Iterable[SimulatedEvent], topics: Topics) -> dict[str, list[Event]]:
-    """Sort simulated events by the topic they are for, ready to be published."""
+    """Sort simulated events by the topic they are for, charges first, ready to be published."""
     charges: list[Event] = []
     disputes: list[Event] = []
     for event in events:

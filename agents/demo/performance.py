@@ -138,8 +138,7 @@ class Performance:
             if self._stopped.is_set():
                 return
             self._ledger.publishing(batch, monotonic())
-            for topic, events in by_topic(batch, self._cluster.topics).items():
-                self._publisher.publish(topic, events)
+            self._publisher.publish_in_turn(by_topic(batch, self._cluster.topics))
         self._publisher.flush()
 
     def _follow(self, publishing: "Future[None]", show: Callable[[], None]) -> None:

@@ -37,6 +37,8 @@ class Rejections:
         self.first: dict[str, str] = {}
         self.findings: Counter[tuple[Finding, str]] = Counter()
         self._listing = listing
+        self._counts_in: dict[str, Counter[str]] = {}
+        self._first_in: dict[tuple[str, str], str] = {}
 
     @property
     def findings_by_kind(self) -> dict[str, dict[str, int]]:
@@ -54,8 +56,45 @@ class Rejections:
             file, number, error = headers["topic"], int(headers["offset"]) + 1, headers["error"]
             self.counts[copy.reason] += 1
             self.first.setdefault(copy.reason, f"{file}, event {number}: {error}")
+            self._counts_in.setdefault(file, Counter())[copy.reason] += 1
+            self._first_in.setdefault((file, copy.reason), f"event {number}: {error}")
             value = None if copy.value is None else copy.value.decode(errors="backslashreplace")
             entry = {"file": file, "event": number, "reason": copy.reason, "error": error}
             entries.append(orjson.dumps(entry | {"value": value}))
         if self._listing is not None and entries:
             self._listing.write(entries)
+
+    def summary(self, file: str) -> str:
+        """Say how many of a file's inputs there are by reason, the most frequent first, with one.
+
+        Returns
+        -------
+        str
+            Empty where there are none.
+        """
+        counts = self._counts_in.get(file)
+        if not counts:
+            return ""
+        (reason, _), *_ = ordered = counts.most_common()
+        reasons = ", ".join(f"{name} {count:,}" for name, count in ordered)
+        return f"{reasons}; {self._first_in[file, reason]}"
+
+    def objection(self, file: str, inputs: int) -> str:
+        """Say why a file is not worth to go on with: less than half of its inputs could be used.
+
+        Parameters
+        ----------
+        file
+            As in the rejected copies.
+        inputs
+            How many it has.
+
+        Returns
+        -------
+        str
+            Empty where there is nothing to object to.
+        """
+        count = self._counts_in.get(file, Counter()).total()
+        if 2 * count <= inputs:
+            return ""
+        return f"{file}: {count:,} of {inputs:,} events cannot be used: {self.summary(file)}"

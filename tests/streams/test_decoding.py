@@ -159,6 +159,20 @@ def test_card_numbers_are_masked_in_all_of_a_rejected_copy() -> None:
     assert copy.headers[0] == ("error", f"amount: got {stars}".encode())
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (events.encoded({"before": None, "after": events.CHARGE, "op": "c"}), "a Debezium change"),
+        (b"\0\0\0\0\x2a" + events.encoded(events.CHARGE), "a schema registry (schema 42)"),
+        (events.encoded({**events.CHARGE, "created": 1e12}), "milliseconds: divide by 1,000"),
+    ],
+)
+def test_rejected_copy_says_what_it_looks_like(value: bytes, said: str) -> None:
+    [copy] = decode_charges([Input(b"tok_1", value, ORIGIN)], events.MAX_CREATED).rejected
+    assert copy.value == value
+    assert said in dict(copy.headers)["error"].decode()
+
+
 def test_rejected_copy_of_a_tombstone() -> None:
     (copy,) = decode_charges([Input(None, None, ORIGIN)], events.MAX_CREATED).rejected
     assert (copy.key, copy.value, copy.reason) == (None, None, "json")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import gzip
 import io
+import json
 import math
 import threading
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -28,9 +29,14 @@ from streams.files import (
     read_times,
     write_events,
 )
+from streams.packing import PACKING
 from streams.simulator import Simulation
 
-LINES = [suffix for suffix in SUFFIXES if "jsonl" in suffix]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LINES = [suffix for suffix in SUFFIXES if suffix != ".parquet"]
+PACKED = [suffix for suffix in LINES if suffix.endswith((".gz", ".zst"))]
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +81,16 @@ def test_file_without_events(tmp_path: Path, suffix: str) -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(lines=st.lists(st.binary(min_size=1).filter(lambda line: not set(line) & set(b"\r\n"))))
+@given(
+    lines=st.lists(
+        st.binary(min_size=1).filter(
+            lambda line: not set(line) & set(b"\r\n") and not line.startswith(b"\xef\xbb\xbf")
+        )
+    )
+)
 def test_any_line(tmp_path_factory: pytest.TempPathFactory, lines: list[bytes]) -> None:
     path = tmp_path_factory.mktemp("any") / "f.jsonl"
+    lines = [b"{}", *lines]  # the first line may say of what kind the file is
     path.write_bytes(b"\r\n\n".join(lines))
     assert list(read_events(path)) == lines
 
@@ -97,6 +110,31 @@ def test_several_members_and_frames(tmp_path: Path) -> None:
         assert list(read_events(tmp_path / name)) == [b'{"id":1}', b'{"id":2}', b'{"id":3}']
 
 
+@pytest.mark.parametrize("suffix", LINES)
+@pytest.mark.parametrize("begin", ["", "\ufeff"], ids=["plain", "mark"])
+def test_layouts_of_json(tmp_path: Path, suffix: str, begin: str) -> None:
+    """Whatever the name says of them, since few tools keep to a name."""
+    values = [{"id": "c1", "n": [1]}, {"id": "c2"}]
+    packers: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "zst": zstandard.compress}
+    pack = packers.get(suffix.rpartition(".")[2], bytes)
+    for text in (
+        "\n".join(map(json.dumps, values)),
+        json.dumps(values),
+        json.dumps(values, indent=2).replace("\n", "\r\n"),
+        "\n".join(json.dumps(value, indent=2) for value in values),
+    ):
+        path = tmp_path / f"F{suffix.upper()}"
+        path.write_bytes(pack((begin + text).encode()))
+        assert list(map(json.loads, read_events(path))) == values
+
+
+def test_other_text_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "f.jsonl"
+    path.write_text('{"id":1}', encoding="utf-16")
+    with pytest.raises(FileError, match=r"f\.jsonl: expected JSON, got what looks like UTF-16"):
+        list(read_events(path))
+
+
 def test_same_events_make_the_same_file(tmp_path: Path) -> None:
     for suffix in SUFFIXES:
         for name in ("a", "b"):
@@ -104,7 +142,7 @@ def test_same_events_make_the_same_file(tmp_path: Path) -> None:
         assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
 
 
-@pytest.mark.parametrize("suffix", [*LINES[1:], ".parquet"])
+@pytest.mark.parametrize("suffix", [*PACKED, ".parquet"])
 def test_cut_and_damaged_files_are_named(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"f{suffix}"
     write_events(path, [b'{"id":"c%d"}' % number for number in range(5000)])
@@ -144,7 +182,7 @@ def test_what_was_not_written_is_told_even_if_the_rest_is(
                 raise OSError(errno.ENOSPC, "No space left on device")
             return super().write(lines)
 
-    monkeypatch.setitem(files._WRITERS, ".jsonl", lambda _: FullOnce())
+    monkeypatch.setitem(PACKING, "", lambda _: FullOnce())
     with pytest.raises(FileError, match="No space left on device"):
         write_events(tmp_path / "f.jsonl", [b"{}"] * 5 * files._EVENTS_AT_A_TIME)
 
@@ -176,13 +214,6 @@ def test_what_parquet_cannot_hold_is_named(
 ) -> None:
     with pytest.raises(FileError, match=rf"f\.parquet: {message}"):
         write_events(tmp_path / "f.parquet", events)
-
-
-def test_parquet_value_that_json_cannot_hold(tmp_path: Path) -> None:
-    path = tmp_path / "f.parquet"
-    pq.write_table(pa.table({"id": pa.array([b"\xff"])}), path)
-    with pytest.raises(FileError, match=r"f\.parquet: Type is not JSON serializable: bytes"):
-        list(read_events(path))
 
 
 def time_of(event: bytes) -> float:

@@ -145,9 +145,11 @@ def test_backtest(tmp_path: Path) -> None:
             good | {"merchant": text},
         ]
         file.write_bytes(b"\n".join(map(orjson.dumps, events)))
-        result = CliRunner().invoke(
-            chargewatch, ["backtest", str(file), "--out", str(tmp_path / "s.jsonl")], color=True
-        )
+        command = ["backtest", str(file), "--out", str(tmp_path / "s.jsonl")]
+        refused = CliRunner().invoke(chargewatch, command, color=True)
+        assert refused.exit_code == 1
+        assert all(is_safe(line) for line in refused.stderr.split("\n"))
+        result = CliRunner().invoke(chargewatch, [*command, "--allow-rejected"], color=True)
         assert result.exit_code == 0, result.output
         assert all(is_safe(OWN_STYLE.sub("", line)) for line in result.stdout.split("\n"))
         assert "range 1, first" in result.stdout
