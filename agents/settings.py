@@ -131,7 +131,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         float, Meta(ge=0, le=720, description="how long a dispute waits for its charge to come")
     ] = 24.0
     future_allowance_minutes: Annotated[
-        float, Meta(ge=0, description="how far ahead of the clock `created` may be")
+        float,
+        Meta(
+            ge=0,
+            description="how far ahead of the clock `created` may be; "
+            "windows miss nothing up to 60 minutes behind their card's or merchant's newest charge",
+        ),
     ] = 60.0
     snapshot_every_examples: Annotated[
         int, Meta(ge=1, description="examples from one snapshot of the model to the next")
