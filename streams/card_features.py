@@ -119,8 +119,8 @@ def update_cards(
         f8[N], up to which clock of its card an event is a repeat by what the caller knows, Unix
         seconds, infinite for a repeated dispute; -inf for what is new to it.
     dedup_window_s
-        How far apart the times of two charges of one id may be for the second to be a repeat, and
-        how far the card's clock may have moved since the first came.
+        How far apart the times of two charges of one id may be for the second to be a repeat, and,
+        but for `AHEAD_S` more, how far the card's clock may have moved since the first came.
     out
         f4[N, len(CARD_FEATURES)], written. A repeat gets what it would have had as a new charge; a
         dispute gets zeros.
