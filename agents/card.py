@@ -23,6 +23,7 @@ from streams.frames import FRAME, Frames, decode_dispute_tail
 from streams.records import RecordCache, Slots
 from streams.seen import SeenIds
 from streams.waiting import WaitingDisputes
+from streams.windows import AHEAD_S
 
 if TYPE_CHECKING:
     from agents.settings import Settings
@@ -198,13 +199,13 @@ class CardStage:
         if len(asked):
             stored = self._charged.find(
                 _as_keys(events["charge"][asked]),
-                (clocks[asked] - window_s).tolist(),
+                (clocks[asked] - window_s - AHEAD_S).tolist(),
                 clocks[asked].tolist(),
             )
             for place, values in zip(asked.tolist(), stored, strict=True):
                 seen = np.frombuffer(b"".join(values), SEEN)
                 same = np.abs(seen["created"] - events["created"][place]) <= window_s
-                until[place] = seen["came"][same].max(initial=-np.inf) + window_s
+                until[place] = seen["came"][same].max(initial=-np.inf) + window_s + AHEAD_S
         for i in np.flatnonzero(events["kind"] != CHARGE):
             if self._is_repeated_dispute(events[i]):
                 until[i] = np.inf

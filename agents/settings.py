@@ -137,7 +137,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         ),
     ] = 24.0
     future_allowance_minutes: Annotated[
-        float, Meta(ge=0, description="how far ahead of the clock `created` may be")
+        float,
+        Meta(
+            ge=0,
+            description="how far ahead of the clock `created` may be; "
+            "windows miss nothing up to 60 minutes behind their card's or merchant's newest charge",
+        ),
     ] = 60.0
     card_numbers: Annotated[
         CardNumbers,

@@ -22,9 +22,12 @@ Words = np.ndarray[Any, np.dtype[np.uint64]]
 def clear_passed_bits(bits: Words, words: int, before: int, after: int) -> None:
     """Empty the bitmaps (of `words` words each) of the tiles after `before`, up to `after`."""
     slots = len(bits) // words
-    for tile in range(max(before + 1, after - slots + 1), after + 1):
-        first = (tile % slots) * words
-        bits[first : first + words] = 0
+    if after - before >= slots:
+        bits[:] = 0
+    else:
+        for tile in range(before + 1, after + 1):
+            first = (tile % slots) * words
+            bits[first : first + words] = 0
 
 
 @compiled
@@ -48,12 +51,20 @@ def ones(word: Any) -> int:
 
 
 @compiled
-def distinct(bits: Words, words: int) -> float:
-    """Estimate the distinct keys of all tiles; a full bitmap counts m ln m."""
-    unset = 64 * words
+def distinct(bits: Words, words: int, last: int, tiles: int, least: int) -> float:
+    """Estimate the distinct keys of `tiles` tiles up to `last`; a full bitmap counts m ln m.
+
+    As many as `least` are known to be there, whatever the tiles have.
+    """
+    used, slots = 0, len(bits) // words
+    first = (last - tiles + 1) % slots * words
     for word in range(words):
         union = np.uint64(0)
-        for first in range(0, len(bits), words):
-            union |= bits[first + word]
-        unset -= ones(union)
+        stop = first + tiles * words
+        for place in range(first + word, min(stop, len(bits)), words):
+            union |= bits[place]
+        for place in range(word, stop - len(bits), words):
+            union |= bits[place]
+        used += ones(union)
+    unset = 64 * words - max(used, least)
     return 64 * words * log(64 * words / max(unset, 1))

@@ -7,28 +7,25 @@ from typing import Any
 
 import numpy as np
 
-from streams.card_record import CARD, SEVEN_DAYS
+from streams.card_places import NEVER_S, PLACE_FEATURES, places
+from streams.card_record import CARD, LATEST_CHARGES, SEVEN_DAYS
 from streams.compiled import compiled
 from streams.events import CHARGE, FRAUD_DISPUTE, Rows
 from streams.feature import Feature
-from streams.recent import distinct_since, place_of, remember, short_hash, whole_seconds
+from streams.recent import whole_seconds
 from streams.repeats import EVICTED, is_repeat, remember_id, was_evicted
 from streams.windows import (
-    DAY_S,
     N_WINDOWS,
     WINDOWS,
     Vector,
     add_to_maxima,
-    add_to_windows,
     advance_maxima,
-    advance_windows,
-    window_totals,
+    count_in_windows,
+    first_time,
+    largest_in_window,
 )
 
 __all__ = ["CARD_FEATURES", "EVICTED", "update_cards"]
-
-NEVER_S = 90 * DAY_S
-"""Longest time since anything, in seconds, and the value of "never"."""
 
 ZSCORE_LIMIT = 10.0
 """Bound of a z-score: beyond it, more is not more unusual."""
@@ -81,21 +78,6 @@ _AMOUNT = (
     _feature("deviation_again", "ln squared", "none", "0",
              "again an amount far above this card's mean, within 7 days"),
 )  # fmt: skip
-_PLACES = (
-    _feature("merchants_1h", "merchants", "log1p", "1", "{value:.0f} merchants in the last hour"),
-    _feature("merchants_24h", "merchants", "log1p", "1",
-             "{value:.0f} merchants in the last 24 hours"),
-    _feature("merchants_7d", "merchants", "log1p", "1", "{value:.0f} merchants in the last 7 days"),
-    _feature("countries_30d", "countries", "log1p", "0",
-             "{value:.0f} merchant countries in the last 30 days"),
-    _feature("devices_30d", "devices", "log1p", "0", "{value:.0f} devices in the last 30 days"),
-    _feature("merchant_first", "flag", "none", "1",
-             "this merchant is not among the card's last 32"),
-    _feature("since_merchant", "s", "log1p", "90 days",
-             "{value:.0f} s since the card was last used at this merchant"),
-    _feature("country_first", "flag", "none", "0", "the merchant's country is new for this card"),
-    _feature("device_first", "flag", "none", "0", "the device is new for this card"),
-)  # fmt: skip
 _DISPUTES = (
     _feature("fraud_disputes", "disputes", "log1p", "0",
              "{value:.0f} fraud disputes on this card in the last 90 days"),
@@ -105,12 +87,12 @@ _DISPUTES = (
              "{value:.0f} s since the card's last fraud dispute"),
 )  # fmt: skip
 
-CARD_FEATURES = (*_VELOCITY, *_HISTORY, *_AMOUNT, *_PLACES, *_DISPUTES)
+CARD_FEATURES = (*_VELOCITY, *_HISTORY, *_AMOUNT, *PLACE_FEATURES, *_DISPUTES)
 
 HISTORY = len(_VELOCITY)
 AMOUNT = HISTORY + len(_HISTORY)
 PLACES = AMOUNT + len(_AMOUNT)
-DISPUTES = PLACES + len(_PLACES)
+DISPUTES = PLACES + len(PLACE_FEATURES)
 
 
 @compiled
@@ -137,8 +119,8 @@ def update_cards(
         f8[N], up to which clock of its card an event is a repeat by what the caller knows, Unix
         seconds, infinite for a repeated dispute; -inf for what is new to it.
     dedup_window_s
-        How far apart the times of two charges of one id may be for the second to be a repeat, and
-        how far the card's clock may have moved since the first came.
+        How far apart the times of two charges of one id may be for the second to be a repeat, and,
+        but for `AHEAD_S` more, how far the card's clock may have moved since the first came.
     out
         f4[N, len(CARD_FEATURES)], written. A repeat gets what it would have had as a new charge; a
         dispute gets zeros.
@@ -187,41 +169,58 @@ def remember_dispute(record: Any, event: Any) -> None:
 @compiled
 def count_charge(record: Any, event: Any, row: Vector) -> None:
     """Update a card's record with a charge and write the charge's features."""
-    now = max(record.clock_s, event.created)
-    advance_windows(record.counts, record.sums, record.clock_s, now)
-    advance_maxima(record.deviations_7d, SEVEN_DAYS, record.clock_s, now)
-    add_to_windows(record.counts, record.sums, now, event.created, event.amount)
-    velocity(record, row)
-    history(record, now, row)
-    amount_against_history(record, event.amount, row)
-    places(record, event, now, row)
-    disputes(record, now, row)
-    add_to_maxima(record.deviations_7d, SEVEN_DAYS, now, event.created, row[AMOUNT])
+    created, clock = event.created, max(record.clock_s, event.created)
+    advance_maxima(record.deviations_7d, SEVEN_DAYS, record.clock_s, clock)
+    velocity(record, event, clock, row)
+    history(record, created, row)
+    amount_against_history(record, event, clock, row)
+    places(record, event, row[PLACES:])
+    disputes(record, created, row)
+    add_to_maxima(record.deviations_7d, SEVEN_DAYS, clock, created, row[AMOUNT])
     learn_amount(record, event.amount)
-    if record.charges == 0:
-        record.first_s = event.created
-    record.clock_s = now
+    record.first_s = first_time(record.charges, record.first_s, clock, created)
+    record.clock_s = clock
     record.charges += 1
 
 
 @compiled
-def velocity(record: Any, row: Vector) -> None:
-    """Write counts and sums by window, itself included, and the pace of the day."""
-    window_totals(record.counts, record.sums, row)
+def velocity(record: Any, event: Any, clock: float, row: Vector) -> None:
+    """Count in the windows; write counts and sums, itself included, and the pace of the day."""
+    count_in_windows(
+        record.counts, record.sums, record.clock_s, clock, event.created, event.amount, row
+    )
     row[2 * N_WINDOWS] = 30.0 * row[2] / max(row[4], 1.0)
 
 
 @compiled
-def history(record: Any, now: float, row: Vector) -> None:
+def history(record: Any, created: float, row: Vector) -> None:
     """Write how long and how well the card is known."""
     known = record.charges > 0
     row[HISTORY] = record.charges
-    row[HISTORY + 1] = max(now - record.first_s, 0.0) if known else 0.0
-    row[HISTORY + 2] = min(now - record.clock_s, NEVER_S) if known else NEVER_S
+    row[HISTORY + 1] = max(created - record.first_s, 0.0) if known else 0.0
+    row[HISTORY + 2] = min(created - previous_time(record, created), NEVER_S) if known else NEVER_S
 
 
 @compiled
-def amount_against_history(record: Any, amount: float, row: Vector) -> None:
+def previous_time(record: Any, created: float) -> float:
+    """Give the time of the card's latest charge that is not after a time, -inf if there is none.
+
+    Exact if that is one of the last seven to arrive, as only eight are remembered, of which this
+    charge may be one already; else that of the first.
+    """
+    if record.clock_s <= created:
+        return float(record.clock_s)
+    previous = record.first_s if record.first_s <= created else -np.inf
+    charges = int(record.charges)
+    for number in range(max(charges - LATEST_CHARGES + 1, 0), charges):
+        time = record.charge_created[number % LATEST_CHARGES]
+        if previous < time <= created:
+            previous = time
+    return float(previous)
+
+
+@compiled
+def amount_against_history(record: Any, event: Any, clock: float, row: Vector) -> None:
     """Write how the amount compares with the card's earlier ones.
 
     The standard deviation has a floor, a unit and a tenth of the mean, so that a card that always
@@ -230,11 +229,12 @@ def amount_against_history(record: Any, amount: float, row: Vector) -> None:
     row[AMOUNT:PLACES] = 0.0
     if record.charges == 0:
         return
-    size, mean = log1p(amount), record.amount_mean
+    amount, mean = event.amount, record.amount_mean
+    size = log1p(amount)
     ratio = size - log1p(mean)
     deviation = sqrt(record.amount_m2 / record.charges) + 1.0 + 0.1 * mean
     zscore = (amount - mean) / deviation
-    before = record.deviations_7d.max()
+    before = largest_in_window(record.deviations_7d, SEVEN_DAYS, clock, event.created)
     row[AMOUNT] = ratio
     row[AMOUNT + 1] = max(ratio - LN_2, 0.0)
     row[AMOUNT + 2] = max(ratio - 2.0 * LN_2, 0.0)
@@ -261,37 +261,11 @@ def learn_amount(record: Any, amount: float) -> None:
 
 
 @compiled
-def places(record: Any, event: Any, now: float, row: Vector) -> None:
-    """Write where the card is used now, against where it was used lately; remember it."""
-    merchant = short_hash(event.merchant)
-    place = place_of(record.merchants, merchant)
-    row[PLACES + 5] = place < 0
-    row[PLACES + 6] = NEVER_S
-    if place >= 0:
-        row[PLACES + 6] = min(max(now - record.merchants_seen[place], 0.0), NEVER_S)
-    country = np.uint32(event.merchant_country)
-    row[PLACES + 7] = country != 0 and place_of(record.countries, country) < 0
-    device = short_hash(event.device)
-    row[PLACES + 8] = device != 0 and place_of(record.devices, device) < 0
-
-    remember(record.merchants, record.merchants_seen, merchant, event.created)
-    if country != 0:
-        remember(record.countries, record.countries_seen, country, event.created)
-    if device != 0:
-        remember(record.devices, record.devices_seen, device, event.created)
-    row[PLACES] = distinct_since(record.merchants, record.merchants_seen, now - 3600.0)
-    row[PLACES + 1] = distinct_since(record.merchants, record.merchants_seen, now - DAY_S)
-    row[PLACES + 2] = distinct_since(record.merchants, record.merchants_seen, now - 7 * DAY_S)
-    row[PLACES + 3] = distinct_since(record.countries, record.countries_seen, now - 30 * DAY_S)
-    row[PLACES + 4] = distinct_since(record.devices, record.devices_seen, now - 30 * DAY_S)
-
-
-@compiled
-def disputes(record: Any, now: float, row: Vector) -> None:
-    """Write the card's latest disputes, as far as they had arrived by then."""
+def disputes(record: Any, created: float, row: Vector) -> None:
+    """Write the card's latest disputes, as far as they had arrived by the time of the charge."""
     fraud, other, since = 0, 0, NEVER_S
     for place in range(len(record.disputed_at)):
-        ago = now - record.disputed_at[place]
+        ago = created - record.disputed_at[place]
         if record.dispute_kinds[place] == 0 or not 0.0 <= ago <= NEVER_S:
             continue
         if record.dispute_kinds[place] == FRAUD_DISPUTE:

@@ -33,12 +33,14 @@ CARD = np.dtype(
         ("deviations_7d", "f4", (SLOTS[SEVEN_DAYS],)),
         ("merchants", "u4", (LATEST_MERCHANTS,)),
         ("merchants_seen", "u4", (LATEST_MERCHANTS,)),
+        ("merchant_uses", "u2", (LATEST_MERCHANTS,)),
         ("devices", "u4", (LATEST_DEVICES,)),
         ("devices_seen", "u4", (LATEST_DEVICES,)),
         ("countries", "u4", (LATEST_COUNTRIES,)),
         ("countries_seen", "u4", (LATEST_COUNTRIES,)),
         ("disputed_at", "u4", (LATEST_DISPUTES,)),
         ("dispute_kinds", "u1", (LATEST_DISPUTES,)),
+        ("unused", "u4"),
     ],
     align=True,
 )
@@ -47,7 +49,7 @@ CARD = np.dtype(
 Fields
 ------
 clock_s, first_s
-    Newest time of a charge, and the time of the first to arrive, Unix seconds.
+    Newest time of a charge, and since when the card is known, Unix seconds.
 charges
     Charges ever counted.
 amount_mean, amount_m2
@@ -66,8 +68,10 @@ counts, sums
     The tiles of the sliding windows (see `streams.windows`).
 deviations_7d
     The largest log ratio of an amount to the card's mean in each tile of the window of 7 days.
-merchants, devices, countries (and _seen)
+merchants, devices, countries (and _seen), merchant_uses
     Where the card was used lately (see `streams.recent`).
 disputed_at, dispute_kinds
     The latest disputes, the latest arrival first.
+unused
+    Nothing. Without it there was a gap, and numpy copies no gaps: the bytes saved would differ.
 """

@@ -26,11 +26,11 @@ from streams.windows import (
     UINT32_MAX,
     WINDOWS,
     Vector,
-    add_to_windows,
-    advance_windows,
     clear_passed,
+    count_in_windows,
+    first_time,
     tile_of,
-    window_totals,
+    tiles_of,
 )
 
 SMALL_AMOUNT = 5.0
@@ -127,27 +127,24 @@ def update_merchants(
 @compiled
 def count_charge(record: Any, event: Any, horizon_s: float, row: Vector) -> None:
     """Update a merchant's record with a charge and write the charge's features."""
-    now = max(record.clock_s, event.created)
-    advance_windows(record.counts, record.sums, record.clock_s, now)
-    add_to_windows(record.counts, record.sums, now, event.created, event.amount)
-    count_day(record, now, event.created)
-    count_cards(record, event, now)
-    velocity(record, row)
-    cards(record, row)
-    history(record, event.amount, now, row)
-    dispute_shares(record, now, row[LABELS:])
-    latest_labels(record, now, horizon_s, row[LABELS:])
+    created, clock = event.created, max(record.clock_s, event.created)
+    count_day(record, clock, created)
+    count_cards(record, event, clock)
+    velocity(record, event, clock, row)
+    cards(record, event, clock, row)
+    history(record, event, row)
+    dispute_shares(record, clock, created, row[LABELS:])
+    latest_labels(record, clock, created, horizon_s, row[LABELS:])
     learn_amount(record, event.amount)
-    if record.charges == 0:
-        record.first_s = event.created
-    record.clock_s = now
+    record.first_s = first_time(record.charges, record.first_s, clock, created)
+    record.clock_s = clock
     record.charges += 1
 
 
 @compiled
-def count_cards(record: Any, event: Any, now: float) -> None:
-    """Move the bitmaps of cards to `now` and set the card's bits."""
-    before, after = tile_of(record.clock_s, TILE_S[HOUR]), tile_of(now, TILE_S[HOUR])
+def count_cards(record: Any, event: Any, clock: float) -> None:
+    """Move the bitmaps of cards to `clock` and set the card's bits."""
+    before, after = tile_of(record.clock_s, TILE_S[HOUR]), tile_of(clock, TILE_S[HOUR])
     clear_passed_bits(record.cards_1h, HOUR_WORDS, before, after)
     clear_passed_bits(record.small_cards_1h, SMALL_WORDS, before, after)
     clear_passed(record.small_counts_1h, 0, SLOTS[HOUR], before, after)
@@ -159,7 +156,7 @@ def count_cards(record: Any, event: Any, now: float) -> None:
             slot = tile % SLOTS[HOUR]
             record.small_counts_1h[slot] = min(record.small_counts_1h[slot] + 1, UINT32_MAX)
 
-    before, after = tile_of(record.clock_s, TILE_S[DAY]), tile_of(now, TILE_S[DAY])
+    before, after = tile_of(record.clock_s, TILE_S[DAY]), tile_of(clock, TILE_S[DAY])
     clear_passed_bits(record.cards_24h, DAY_WORDS, before, after)
     tile = tile_of(event.created, TILE_S[DAY])
     if after - tile < SLOTS[DAY]:
@@ -167,29 +164,39 @@ def count_cards(record: Any, event: Any, now: float) -> None:
 
 
 @compiled
-def velocity(record: Any, row: Vector) -> None:
-    """Write counts and sums by window, itself included, and the pace of the hour."""
-    window_totals(record.counts, record.sums, row)
+def velocity(record: Any, event: Any, clock: float, row: Vector) -> None:
+    """Count in the windows; write counts and sums, itself included, and the pace of the hour."""
+    count_in_windows(
+        record.counts, record.sums, record.clock_s, clock, event.created, event.amount, row
+    )
     row[2 * N_WINDOWS] = 168.0 * row[1] / max(row[3], 1.0)
 
 
 @compiled
-def cards(record: Any, row: Vector) -> None:
-    """Write how many cards came, and how many with small charges: cards being tried out."""
-    small = float(record.small_counts_1h.sum())
-    row[CARDS] = distinct(record.cards_1h, HOUR_WORDS)
-    row[CARDS + 1] = distinct(record.cards_24h, DAY_WORDS)
-    row[CARDS + 2] = distinct(record.small_cards_1h, SMALL_WORDS)
-    row[CARDS + 3] = small / max(row[1], 1.0)
+def cards(record: Any, event: Any, clock: float, row: Vector) -> None:
+    """Write how many cards came, and how many with small charges: cards being tried out.
+
+    A charge that is too late for the tiles counts itself.
+    """
+    small = 1 if event.amount < SMALL_AMOUNT else 0
+    last, left = tiles_of(HOUR, clock, event.created)
+    row[CARDS] = distinct(record.cards_1h, HOUR_WORDS, last, left, 1)
+    row[CARDS + 2] = distinct(record.small_cards_1h, SMALL_WORDS, last, left, small)
+    charges = 0.0
+    for tile in range(last - left + 1, last + 1):
+        charges += record.small_counts_1h[tile % SLOTS[HOUR]]
+    row[CARDS + 3] = max(charges, small) / row[1]
+    last, left = tiles_of(DAY, clock, event.created)
+    row[CARDS + 1] = distinct(record.cards_24h, DAY_WORDS, last, left, 1)
 
 
 @compiled
-def history(record: Any, amount: float, now: float, row: Vector) -> None:
+def history(record: Any, event: Any, row: Vector) -> None:
     """Write how well the merchant is known, and how the amount compares with its earlier ones."""
     n = float(record.charges)
-    off = log1p(amount) - record.log_mean
+    off = log1p(event.amount) - record.log_mean
     row[HISTORY] = n
-    row[HISTORY + 1] = max(now - record.first_s, 0.0) if n > 0 else 0.0
+    row[HISTORY + 1] = max(event.created - record.first_s, 0.0) if n > 0 else 0.0
     row[HISTORY + 2] = off if n > 0 else 0.0
     row[HISTORY + 3] = off / (sqrt(record.log_m2 / n) + 0.1) if n > 1 else 0.0
 

@@ -2,7 +2,7 @@
 
 Two views of the same disputes, both in rings of UTC days::
 
-                 clock - horizon                      clock
+                 time - horizon                       time of the charge
     day       |  1  |  2  |  3  |  4  |  5  |  6  |  7  |
     charges   |  c  |  c  |  c  |  c  |  c  |  c  |  c  |   by the charge's day
     frauds    |  f  |     |  f  |     |  f  |     |     |   known by now, by the *charge's* day
@@ -12,7 +12,8 @@ Two views of the same disputes, both in rings of UTC days::
 
 The share of disputed charges divides the disputes of a window by its charges: smooth, and late. The
 run of the latest labels walks back over the charges' days until enough are labelled: it sees a
-merchant turn bad as soon as its first disputes are in.
+merchant turn bad as soon as its first disputes are in. Both look back from the charge's own day:
+what the record has of later days, by a clock that is ahead, is left out.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from streams.compiled import compiled
 from streams.events import FRAUD_DISPUTE
 from streams.feature import Feature
 from streams.merchant_record import DAYS
-from streams.windows import DAY_S, UINT32_MAX, Vector, clear_passed, tile_of
+from streams.windows import DAY_S, UINT32_MAX, Vector, clear_passed, tile_of, tiles_left
 
 SHARE_DAYS = (7, 30, 90)
 LATEST = (1, 3, 5, 10)
@@ -83,9 +84,9 @@ RECENCY = MATURED_SHARES + len(MATURED)
 
 
 @compiled
-def count_day(record: Any, now: float, created: float) -> None:
-    """Move the charges' days to `now` and count a charge in its own day."""
-    before, after = tile_of(record.clock_s, DAY_S), tile_of(now, DAY_S)
+def count_day(record: Any, clock: float, created: float) -> None:
+    """Move the charges' days to `clock` and count a charge in its own day."""
+    before, after = tile_of(record.clock_s, DAY_S), tile_of(clock, DAY_S)
     clear_passed(record.day_charges, 0, DAYS, before, after)
     clear_passed(record.day_frauds, 0, DAYS, before, after)
     day = tile_of(created, DAY_S)
@@ -123,41 +124,43 @@ def smoothed(disputes: float, charges: float) -> float:
 
 
 @compiled
-def dispute_shares(record: Any, now: float, row: Vector) -> None:
+def dispute_shares(record: Any, clock: float, created: float, row: Vector) -> None:
     """Write the smoothed shares of 7, 30 and 90 days, and the days since the last fraud dispute."""
-    today, newest = tile_of(now, DAY_S), tile_of(record.dispute_clock_s, DAY_S)
+    today, newest = tile_of(created, DAY_S), tile_of(record.dispute_clock_s, DAY_S)
+    left = tiles_left(tile_of(clock, DAY_S), today, DAYS, DAYS)
     charges, frauds, others, share = 0.0, 0.0, 0.0, 0
     row[SINCE] = NEVER_DAYS
     slot = today % DAYS
     for ago in range(SHARE_DAYS[-1] + 1):
-        charges += record.day_charges[slot]
+        if ago < left:
+            charges += record.day_charges[slot]
         if newest - DAYS < today - ago <= newest:
             if frauds == 0.0 and record.day_fraud_disputes[slot] > 0:
                 row[SINCE] = ago
             frauds += record.day_fraud_disputes[slot]
             others += record.day_other_disputes[slot]
         if ago == SHARE_DAYS[share]:
-            row[share] = smoothed(frauds, charges)
+            row[share] = smoothed(frauds, max(charges, 1.0))
             share += 1
         slot = slot - 1 if slot > 0 else DAYS - 1
-    row[OTHER_SHARE] = smoothed(others, charges)
+    row[OTHER_SHARE] = smoothed(others, max(charges, 1.0))
 
 
 @compiled
-def latest_labels(record: Any, now: float, horizon_s: float, row: Vector) -> None:
+def latest_labels(record: Any, clock: float, created: float, horizon_s: float, row: Vector) -> None:
     """Write the share of fraud among the latest labels, and how recent the last fraud is in them.
 
     Labels are taken by whole days of charges, newest first, until there are enough.
     """
-    today = tile_of(now, DAY_S)
+    today = tile_of(created, DAY_S)
     labels, frauds, latest = 0.0, 0.0, 0
     matured, matured_frauds, old = 0.0, 0.0, 0
     row[RECENCY] = 0.0
     slot = today % DAYS
-    for ago in range(DAYS):
+    for ago in range(tiles_left(tile_of(clock, DAY_S), today, DAYS, DAYS)):
         known = float(record.day_frauds[slot])
         good = max(record.day_charges[slot] - known, 0.0)
-        if (today - ago + 1) * DAY_S <= now - horizon_s:
+        if (today - ago + 1) * DAY_S <= created - horizon_s:
             matured += known + good
             matured_frauds += known
         else:

@@ -13,7 +13,7 @@ HOUR_WORDS, DAY_WORDS, SMALL_WORDS = 4, 4, 2
 """64-bit words of a tile's bitmap of cards: of the hour, the day, and small charges of the hour."""
 
 DAYS = 98
-"""Days of label memory: 90, the running one, and a week by which disputes may run ahead."""
+"""Days of label memory: 90, the running one, and a week by which others may run ahead."""
 
 MERCHANT = np.dtype(
     [
@@ -41,7 +41,7 @@ MERCHANT = np.dtype(
 Fields
 ------
 clock_s, first_s
-    Newest time of a charge, and the time of the first to arrive, Unix seconds.
+    Newest time of a charge, and since when the merchant is known, Unix seconds.
 dispute_clock_s
     Newest time of a dispute, Unix seconds.
 charges

@@ -3,6 +3,10 @@
 The record remembers the ids of its latest charges. An id that is pushed out while it may still be
 repeated is handed to the caller, which keeps it elsewhere: so no retry is ever counted, and
 the record stays small.
+
+A retry is one if both are made at most a window apart, and if the card's clock has moved no more
+than a window and `AHEAD_S` since the first came: as much as a clock that is ahead may move it too
+early.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ import numpy as np
 
 from streams.card_record import LATEST_CHARGES
 from streams.compiled import compiled
+from streams.windows import AHEAD_S
 
 EVICTED = np.dtype(
     [("slot", "i8"), ("charge", "u8", (2,)), ("created", "f8"), ("came", "f8")], align=True
@@ -24,19 +29,21 @@ It came when the card's clock stood at `came`.
 
 
 @compiled
-def is_repeat(record: Any, event: Any, window_s: float) -> bool:
-    """Whether the card's latest charges have this one's id.
+def last_clock(came_s: float, window_s: float) -> float:
+    """Give up to which clock an id that came at one may be repeated."""
+    return came_s + window_s + AHEAD_S
 
-    Both are made at most a window apart, and the card's clock has moved no more than a window since
-    the first came.
-    """
+
+@compiled
+def is_repeat(record: Any, event: Any, window_s: float) -> bool:
+    """Whether the card's latest charges have this one's id."""
     now = max(record.clock_s, event.created)
     for place in range(min(record.charges, LATEST_CHARGES)):
         if (
             record.charge_ids[place, 0] == event.charge[0]
             and record.charge_ids[place, 1] == event.charge[1]
             and abs(record.charge_created[place] - event.created) <= window_s
-            and record.charge_clock[place] + window_s >= now
+            and last_clock(record.charge_clock[place], window_s) >= now
         ):
             return True
     return False
@@ -55,7 +62,7 @@ def was_evicted(
             and entry.charge[0] == event.charge[0]
             and entry.charge[1] == event.charge[1]
             and abs(entry.created - event.created) <= window_s
-            and entry.came + window_s >= now
+            and last_clock(entry.came, window_s) >= now
         ):
             return True
     return False
@@ -67,19 +74,21 @@ def remember_id(
 ) -> int:
     """Remember a charge's id in place of the oldest; tell whether that one had to be evicted.
 
-    It may be repeated for as long as the clock is within a window of when it came, which for a
-    late charge is later than its own time.
+    It may be repeated for a time that begins when it came, which for a late charge is later than
+    its own time.
     """
     now = max(record.clock_s, event.created)
     place = record.charges % LATEST_CHARGES
-    evict = record.charges >= LATEST_CHARGES and record.charge_clock[place] + window_s >= now
+    evict = (
+        record.charges >= LATEST_CHARGES and last_clock(record.charge_clock[place], window_s) >= now
+    )
     if evict:
         entry = evicted[evictions]
         entry.slot = slot
         entry.charge[:] = record.charge_ids[place]
         entry.created = record.charge_created[place]
         entry.came = record.charge_clock[place]
-        record.overflow_until = max(record.overflow_until, entry.came + window_s)
+        record.overflow_until = max(record.overflow_until, last_clock(entry.came, window_s))
     record.charge_ids[place] = event.charge
     record.charge_created[place] = event.created
     record.charge_clock[place] = now

@@ -100,7 +100,7 @@ def test_charges_are_spread_over_all_cards_and_disputes_follow_theirs() -> None:
 
 def test_windows_cost_more_with_more_tiles() -> None:
     costs = window_costs()
-    assert [cost.tiles for cost in costs] == [41, 82, 164, 328]
+    assert [cost.tiles for cost in costs] == [80, 160, 320, 640]
     assert [cost.bytes for cost in costs] == [8 * cost.tiles for cost in costs]
     assert 0.0 < costs[0].ns_per_charge < costs[-1].ns_per_charge
 

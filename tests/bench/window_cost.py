@@ -19,7 +19,7 @@ TILE_FACTORS = (1, 2, 4, 8)
 """How many times as many tiles as it has each window gets, of the same length: so many times as
 long a window, or one as long and so many times as exact."""
 
-_KERNELS = ("tile_of", "clear_passed", "advance_windows", "add_to_windows", "window_totals")
+_KERNELS = ("tile_of", "tiles_left", "clear_passed", "count_in_windows")
 _RECORDS, _CHARGES = 4_000, 200_000
 _APART_S = 3.0
 _ROUNDS = 7
@@ -47,11 +47,12 @@ class WindowCost:
 
 def window_costs() -> list[WindowCost]:
     """Measure windows of some numbers of tiles, in this process."""
-    return [_cost([slots * factor for slots in windows.SLOTS]) for factor in TILE_FACTORS]
+    return [_cost(factor) for factor in TILE_FACTORS]
 
 
-def _cost(slots: Sequence[int]) -> WindowCost:
-    run = _compiled_for(slots)
+def _cost(factor: int) -> WindowCost:
+    slots = [slots * factor for slots in windows.SLOTS]
+    run = _compiled_for(slots, [tiles * factor for tiles in windows.TILES])
     tiles = sum(slots)
     record = np.dtype([("counts", "u4", (tiles,)), ("sums", "f4", (tiles,))])
     rng = np.random.default_rng(_SEED)
@@ -75,25 +76,24 @@ def _seconds(
     return time.process_time() - began
 
 
-def _compiled_for(slots: Sequence[int]) -> Callable[..., None]:
+def _compiled_for(slots: Sequence[int], tiles: Sequence[int]) -> Callable[..., None]:
     """Compile the kernels for rings of other lengths; they take these from their module."""
     ends = np.cumsum(slots).tolist()
     names: dict[str, Any] = {
-        **vars(windows), "SLOTS": tuple(slots), "OFFSETS": (0, *ends[:-1]),
+        **vars(windows), "SLOTS": tuple(slots), "TILES": tuple(tiles), "OFFSETS": (0, *ends[:-1]),
     }  # fmt: skip
     for name in _KERNELS:
         code = getattr(windows, name).py_func.__code__
         names[name] = njit(nogil=True, error_model="numpy")(FunctionType(code, names))
-    advance, add, total = (names[name] for name in _KERNELS[2:])
+    count = names["count_in_windows"]
 
     @njit(nogil=True, error_model="numpy")
     def run(counts: Any, sums: Any, clocks: Any, places: Any, times: Any, row: Any) -> None:
         for i in range(len(places)):
             place = places[i]
-            advance(counts[place], sums[place], clocks[place], times[i])
-            add(counts[place], sums[place], times[i], times[i], 20.0)
-            total(counts[place], sums[place], row)
-            clocks[place] = times[i]
+            time_s = times[i]
+            count(counts[place], sums[place], clocks[place], time_s, time_s, 20.0, row)
+            clocks[place] = time_s
 
     kernel: Callable[..., None] = run
     return kernel

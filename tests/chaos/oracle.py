@@ -24,7 +24,7 @@ from tests.chaos.dispute_places import Places, dispute_places
 from tests.chaos.traffic import DAY_S, HORIZON_DAYS
 from tests.streams.brute_card import of_card
 from tests.streams.brute_force import BruteForce, of_charge
-from tests.streams.brute_past import CardPast, Counted, Values
+from tests.streams.brute_past import CardPast, Values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -134,19 +134,16 @@ def _expect_card(
     disputes.sort(key=lambda sent: (places.at[sent.number], created_of(sent)))
     seen = 0
     counted: list[Dispute] = []
-    newest: Counted | None = None
     for sent in charges:
         charge = sent.event
         assert isinstance(charge, Charge)
-        for dispute in _seen_before(sent, disputes[seen:], frame_of, counted, newest):
+        for dispute in _seen_before(sent, disputes[seen:], frame_of, counted):
             seen += 1
             _count_dispute(dispute, oracle, counted, expected)
         observed = oracle.at_card(charge)
         expected.features[sent.number] = of_charge(charge) | observed.features
         if observed.is_repeat:
             expected.repeats.add(sent.number)
-        elif newest is None or charge.created > newest.created:
-            newest = Counted(charge, 0.0, charge.created)
     for dispute in disputes[seen:]:
         _count_dispute(dispute, oracle, counted, expected)
 
@@ -174,7 +171,6 @@ def _seen_before(
     waiting: Sequence[Sent],
     frame_of: dict[int, Frame],
     counted: Sequence[Dispute],
-    newest: Counted | None,
 ) -> Sequence[Sent]:
     """Return the waiting disputes of the card that came before its charge.
 
@@ -193,7 +189,7 @@ def _seen_before(
     fewest = max((place + 1 for place, is_before in same_log if is_before), default=0)
     most = min((place for place, is_before in same_log if not is_before), default=len(waiting))
     known = {(dispute.charge, dispute.is_fraud) for dispute in counted}
-    past = CardPast([newest] if newest else [], list(counted))
+    past = CardPast(disputes=list(counted))
     for count in range(most + 1):
         if count >= fewest:
             features = of_card(past, charge)

@@ -7,7 +7,17 @@ from itertools import accumulate
 from statistics import fmean, pstdev
 from typing import TYPE_CHECKING
 
-from tests.streams.brute_past import DAY, HOUR, begin_of, counted, velocity
+from tests.streams.brute_past import (
+    AHEAD,
+    DAY,
+    HOUR,
+    MINUTE,
+    age,
+    counted,
+    first_of,
+    is_in_window,
+    velocity,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,16 +34,27 @@ LATEST_MERCHANTS, LATEST_COUNTRIES, LATEST_DEVICES = 32, 6, 8
 def of_card(past: CardPast, charge: Charge) -> Values:
     """The card's features of a charge."""
     before, this = past.charges, counted(charge, past.clock)
-    now = this.clock
-    values = velocity([*before, this], now)
+    now = charge.created
+    values = velocity([*before, this], this)
     values["pace_24h"] = 30.0 * values["count_24h"] / max(values["count_30d"], 1.0)
     values["charges_before"] = len(before)
-    values["age"] = max(now - before[0].created, 0.0) if before else 0.0
-    values["since_previous"] = min(now - past.clock, NEVER_S) if before else NEVER_S
+    values["age"] = age(before, now)
+    values["since_previous"] = _since_previous(before, now)
     values.update(_amount_against_card(before, this))
     values.update(_places(before, this))
     values.update(_disputes_of_card(past.disputes, now))
     return {f"card_{name}": value for name, value in values.items()}
+
+
+def _since_previous(before: Sequence[Counted], now: float) -> float:
+    """Since the newest charge that is not after this one.
+
+    If there are others that are, only the seven that came last are known, and the first of all.
+    """
+    made = [charge.created for charge in before]
+    if made and max(made) > now:
+        made = [*made[-7:], first_of(before)]
+    return min([now - time for time in made if time <= now] + [NEVER_S])
 
 
 def _amount_against_card(before: Sequence[Counted], this: Counted) -> Values:
@@ -50,7 +71,7 @@ def _amount_against_card(before: Sequence[Counted], this: Counted) -> Values:
     deviations = [
         math.log1p(other.amount) - math.log1p(mean)
         for other, mean in zip(before[1:], means, strict=False)
-        if other.created >= begin_of(this.clock, "7d")
+        if is_in_window(other, this, "7d")
     ]
     deviation = max([0.0, *deviations])
     return {
@@ -73,23 +94,22 @@ def _recent_mean(values: Sequence[float]) -> float:
     return 0.9 ** len(later) * mean + sum(w * v for w, v in zip(weights, later, strict=True))
 
 
-def _memory(used: Iterable[tuple[str | None, float]], size: int) -> dict[str, int]:
-    """The keys used lately, and the second each was last used in.
+def _memory(used: Iterable[tuple[str | None, float]], size: int) -> dict[str, list[int]]:
+    """The keys used lately, and the seconds in which each was used since it is among them.
 
     The one not used for longest is forgotten when there are more than `size`.
     """
-    memory: dict[str, int] = {}
+    memory: dict[str, list[int]] = {}
     for key, created in used:
         if key is not None:
-            seen = max(math.floor(created), memory.pop(key, 0))
-            memory[key] = seen
+            memory[key] = [*memory.pop(key, []), math.floor(created)]
             if len(memory) > size:
                 del memory[next(iter(memory))]
     return memory
 
 
 def _places(before: Sequence[Counted], this: Counted) -> Values:
-    def memories(charges: Sequence[Counted]) -> tuple[dict[str, int], ...]:
+    def memories(charges: Sequence[Counted]) -> tuple[dict[str, list[int]], ...]:
         made = [(charge.charge, charge.created) for charge in charges]
         return (
             _memory(((c.merchant, created) for c, created in made), LATEST_MERCHANTS),
@@ -97,14 +117,16 @@ def _places(before: Sequence[Counted], this: Counted) -> Values:
             _memory(((c.device, created) for c, created in made), LATEST_DEVICES),
         )
 
-    def since(memory: dict[str, int], length_s: float) -> int:
-        return sum(seen >= this.clock - length_s for seen in memory.values())
+    def since(memory: dict[str, list[int]], own: str | None, length_s: float) -> int:
+        return sum(
+            key == own or now - length_s <= max(seen) <= now + AHEAD for key, seen in memory.items()
+        )
 
     merchants, countries, devices = memories(before)
-    charge = this.charge
+    charge, now = this.charge, this.created
     at_merchant = NEVER_S
     if charge.merchant in merchants:
-        at_merchant = min(max(this.clock - merchants[charge.merchant], 0.0), NEVER_S)
+        at_merchant = min(max(now - max(merchants[charge.merchant]), 0.0), NEVER_S)
     country_known = charge.merchant_country is None or charge.merchant_country in countries
     device_known = charge.device is None or charge.device in devices
     values = {
@@ -115,12 +137,27 @@ def _places(before: Sequence[Counted], this: Counted) -> Values:
     }
     merchants, countries, devices = memories([*before, this])
     return values | {
-        "merchants_1h": since(merchants, HOUR),
-        "merchants_24h": since(merchants, DAY),
-        "merchants_7d": since(merchants, 7 * DAY),
-        "countries_30d": since(countries, 30 * DAY),
-        "devices_30d": since(devices, 30 * DAY),
+        "merchants_1h": sum(
+            key == charge.merchant or _in_hour(seen, now) for key, seen in merchants.items()
+        ),
+        "merchants_24h": since(merchants, charge.merchant, DAY),
+        "merchants_7d": since(merchants, charge.merchant, 7 * DAY),
+        "countries_30d": since(countries, charge.merchant_country, 30 * DAY),
+        "devices_30d": since(devices, charge.device, 30 * DAY),
     }
+
+
+def _in_hour(seen: Sequence[int], now: float) -> bool:
+    """Whether one was used in the hour before a time; in whole tiles if it was used later as well.
+
+    Of these tiles there is memory for sixteen.
+    """
+    newest = max(seen)
+    if newest <= now:
+        return newest >= now - HOUR
+    tile, tile_s = now // (10 * MINUTE), 10 * MINUTE
+    first = max(tile - 6, newest // tile_s - 15)
+    return any(first <= time // tile_s <= tile for time in seen)
 
 
 def _disputes_of_card(disputes: Sequence[Dispute], now: float) -> Values:

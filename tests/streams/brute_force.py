@@ -15,6 +15,7 @@ from schemas.dispute import Dispute
 from tests.streams.brute_card import of_card
 from tests.streams.brute_merchant import of_merchant
 from tests.streams.brute_past import (
+    AHEAD,
     DAY,
     CardPast,
     Event,
@@ -108,15 +109,15 @@ class BruteForce:
         return Observed(is_repeat, features=features)
 
     def _is_repeat(self, past: CardPast, charge: Charge) -> bool:
-        """Whether a charge of this id came at most a window ago by the card's clock.
+        """Whether a charge of this id came at most a window and an hour ago by the card's clock.
 
-        Both have to be made at most a window apart as well.
+        An hour is by how much it may be ahead. Both have to be made at most a window apart as well.
         """
         now = max(past.clock, charge.created)
         return any(
             other.charge.id == charge.id
             and abs(other.created - charge.created) <= self._dedup_window_s
-            and other.clock + self._dedup_window_s >= now
+            and other.clock + self._dedup_window_s + AHEAD >= now
             for other in past.charges
         )
 

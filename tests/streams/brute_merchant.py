@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from xxhash import xxh3_64_intdigest
 
-from tests.streams.brute_past import DAY, counted, day_of, in_window, velocity
+from tests.streams.brute_past import DAY, age, counted, day_of, in_window, velocity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,18 +28,17 @@ YOUNG_LABEL = 0.05
 def of_merchant(past: MerchantPast, charge: Charge, horizon_s: float) -> Values:
     """The merchant's features of a charge."""
     before, this = past.charges, counted(charge, past.clock)
-    now = this.clock
-    values = velocity([*before, this], now)
+    values = velocity([*before, this], this)
     values["pace_1h"] = 168.0 * values["count_1h"] / max(values["count_7d"], 1.0)
-    values.update(_cards([*before, this], now))
+    values.update(_cards([*before, this], this))
     values["charges_before"] = len(before)
-    values["age"] = max(now - before[0].created, 0.0) if before else 0.0
+    values["age"] = age(before, charge.created)
     logs = [math.log1p(other.amount) for other in before]
     off = math.log1p(this.amount) - fmean(logs) if logs else 0.0
     values["amount_log_ratio"] = off
     values["amount_log_zscore"] = off / (pstdev(logs) + 0.1) if len(logs) > 1 else 0.0
-    values.update(_dispute_shares([*before, this], past.disputes, now))
-    values.update(_latest_labels([*before, this], past.disputes, now, horizon_s))
+    values.update(_dispute_shares([*before, this], past.disputes, this))
+    values.update(_latest_labels([*before, this], past.disputes, this, horizon_s))
     return {f"merchant_{name}": value for name, value in values.items()}
 
 
@@ -49,10 +48,10 @@ def linear_count(cards: Iterable[str], bits: int) -> float:
     return bits * math.log(bits / max(bits - len(places), 1))
 
 
-def _cards(charges: Sequence[Counted], now: float) -> Values:
-    hour = in_window(charges, now, "1h")
+def _cards(charges: Sequence[Counted], this: Counted) -> Values:
+    hour = in_window(charges, this, "1h")
     small = [charge for charge in hour if charge.amount < SMALL_AMOUNT]
-    seen = {"cards_1h": hour, "cards_24h": in_window(charges, now, "24h"), "small_cards_1h": small}
+    seen = {"cards_1h": hour, "cards_24h": in_window(charges, this, "24h"), "small_cards_1h": small}
     values = {
         name: linear_count((charge.charge.card for charge in some), BITS[name])
         for name, some in seen.items()
@@ -65,9 +64,12 @@ def _smoothed(disputes: int, charges: int) -> float:
     return min((disputes + PRIOR_SHARE * PRIOR_CHARGES) / (charges + PRIOR_CHARGES), 1.0)
 
 
-def _dispute_shares(charges: Sequence[Counted], disputes: Sequence[Labelled], now: float) -> Values:
+def _dispute_shares(
+    charges: Sequence[Counted], disputes: Sequence[Labelled], this: Counted
+) -> Values:
     """Shares of the last days, each dispute on its own day; there is memory for 98 days of them."""
-    today = day_of(now)
+    today = day_of(this.created)
+    oldest = day_of(this.clock) - LABEL_DAYS + 1
     newest = max((day_of(d.dispute.created) for d in disputes), default=0)
     ages = [
         (today - day_of(d.dispute.created), d.dispute.is_fraud)
@@ -76,7 +78,10 @@ def _dispute_shares(charges: Sequence[Counted], disputes: Sequence[Labelled], no
     ]
 
     def share(days: int, *, is_fraud: bool) -> float:
-        made = sum(today - day_of(charge.created) <= days for charge in charges)
+        made = sum(
+            charge is this or max(today - days, oldest) <= day_of(charge.created) <= today
+            for charge in charges
+        )
         return _smoothed(sum(0 <= age <= days and fraud == is_fraud for age, fraud in ages), made)
 
     values = {f"dispute_share_{days}d": share(days, is_fraud=True) for days in (7, 30, 90)}
@@ -88,11 +93,10 @@ def _dispute_shares(charges: Sequence[Counted], disputes: Sequence[Labelled], no
 
 
 def _latest_labels(
-    charges: Sequence[Counted], disputes: Sequence[Labelled], now: float, horizon_s: float
+    charges: Sequence[Counted], disputes: Sequence[Labelled], this: Counted, horizon_s: float
 ) -> Values:
     """Shares of fraud among the latest labels, taken by whole days of charges, newest first."""
-    today = day_of(now)
-    days = range(today, today - LABEL_DAYS, -1)
+    days = range(day_of(this.created), day_of(this.clock) - LABEL_DAYS, -1)
     made = Counter(day_of(charge.created) for charge in charges)
     known = Counter(
         day_of(label.charged_at)
@@ -102,7 +106,7 @@ def _latest_labels(
         and label.charged_at <= label.clock
         and day_of(label.clock) - day_of(label.charged_at) < LABEL_DAYS
     )
-    is_mature = [(day + 1) * DAY <= now - horizon_s for day in days]
+    is_mature = [(day + 1) * DAY <= this.created - horizon_s for day in days]
     frauds = [float(known[day]) for day in days]
     goods = [float(max(made[day] - known[day], 0)) for day in days]
     labels = [

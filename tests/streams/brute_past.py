@@ -22,7 +22,10 @@ WINDOWS = {
     "7d": (7 * DAY, DAY),
     "30d": (30 * DAY, 3 * DAY),
 }
-"""Length and tile of each window, seconds: counted is from the start of a tile on."""
+"""Length and tile of each window, seconds: counted is in whole tiles, up to that of its end."""
+
+AHEAD = HOUR
+"""How far behind the newest charge of its card or merchant one may be and miss nothing."""
 
 Event = Charge | Dispute
 Values = dict[str, float]
@@ -86,23 +89,39 @@ def day_of(time_s: float) -> int:
     return math.floor(time_s / DAY)
 
 
-def begin_of(now: float, name: str) -> float:
-    """Since when a window counts: its full tiles, and the one that runs."""
+def is_in_window(charge: Counted, this: Counted, name: str) -> bool:
+    """Tell whether a window of a charge counts another that came before it, or itself.
+
+    It begins and ends with a tile, the last one being that of the charge's own time. Tiles that are
+    an hour further back from the clock than it is long are forgotten.
+    """
     length_s, tile_s = WINDOWS[name]
-    return (now // tile_s) * tile_s - length_s
+    last = this.created // tile_s
+    first = last - length_s / tile_s
+    kept = this.clock // tile_s - length_s / tile_s - math.ceil(AHEAD / tile_s)
+    return charge is this or max(first, kept) <= charge.created // tile_s <= last
 
 
-def in_window(charges: Iterable[Counted], now: float, name: str) -> list[Counted]:
-    """Return the charges that a window counts."""
-    begin = begin_of(now, name)
-    return [charge for charge in charges if charge.created >= begin]
+def in_window(charges: Iterable[Counted], this: Counted, name: str) -> list[Counted]:
+    """Return the charges that a window of a charge counts."""
+    return [charge for charge in charges if is_in_window(charge, this, name)]
 
 
-def velocity(charges: Sequence[Counted], now: float) -> Values:
-    """Count and sum up each window."""
+def velocity(charges: Sequence[Counted], this: Counted) -> Values:
+    """Count and sum up each window of a charge, the last of all."""
     values: Values = {}
     for name in WINDOWS:
-        inside = in_window(charges, now, name)
+        inside = in_window(charges, this, name)
         values[f"count_{name}"] = len(inside)
         values[f"sum_{name}"] = sum(charge.amount for charge in inside)
     return values
+
+
+def first_of(before: Iterable[Counted]) -> float:
+    """Return when the first charge was made that did not come too late."""
+    return min(other.created for other in before if other.clock - other.created <= AHEAD)
+
+
+def age(before: Sequence[Counted], created: float) -> float:
+    """For how long a card or merchant is known."""
+    return max(created - first_of(before), 0.0) if before else 0.0

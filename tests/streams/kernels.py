@@ -16,6 +16,7 @@ from streams.events import EVENT, Rows, charge_rows, dispute_rows
 from streams.features import CARD_FEATURES, CHARGE_FEATURES, MERCHANT_FEATURES
 from streams.merchant_features import update_merchants
 from streams.merchant_record import MERCHANT
+from streams.windows import AHEAD_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,7 +112,7 @@ class Kernels:
             else:
                 for created, came in self._evicted.get(charge, []):
                     if abs(created - row["created"]) <= window_s:
-                        until[i] = max(until[i], came + window_s)
+                        until[i] = max(until[i], came + window_s + AHEAD_S)
         return until
 
 

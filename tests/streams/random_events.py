@@ -32,13 +32,20 @@ class RandomEvents:
         How many of them take part, the first much more than the last.
     pace
         How much time goes by from event to event, as a multiple of what suits a few cards.
+    ahead
+        How many of the merchants have clocks that are ahead, each by its own time of up to an hour.
+        If there are any, no charge is ahead by more.
     """
 
-    def __init__(self, seed: int, cards: int = 3, merchants: int = 45, pace: float = 1.0) -> None:
+    def __init__(
+        self, seed: int, cards: int = 3, merchants: int = 45, pace: float = 1.0, ahead: int = 0
+    ) -> None:
         self._random = Random(seed)
         self._cards = [f"card_{number}" for number in range(cards)]
         self._merchants = [f"merchant_{number}" for number in range(merchants)]
         self._pace = pace
+        skew = Random(f"skew {seed}")
+        self._ahead = {m: skew.uniform(0, HOUR) for m in skew.sample(self._merchants, ahead)}
         self._now = START + self._random.uniform(0, 40 * DAY)
         self._charges: list[Charge] = []
         self._disputes: list[Dispute] = []
@@ -77,7 +84,7 @@ class RandomEvents:
         if chance < 0.75:
             return self._now
         if chance < 0.8:
-            return self._now + uniform(0, HOUR)
+            return self._now + (0.0 if self._ahead else uniform(0, HOUR))
         if chance < 0.9:
             return self._now - uniform(0, 2 * HOUR)
         return self._now - uniform(0, 10 * DAY if chance < 0.97 else 120 * DAY)
@@ -106,6 +113,8 @@ class RandomEvents:
             postal_check=choice([None, "pass", "fail", "unchecked"]),
             three_d_secure=choice([None, True, False]),
         )
+        by_its_clock = charge.created + self._ahead.get(charge.merchant, 0.0)
+        charge = msgspec.structs.replace(charge, created=by_its_clock)
         self._charges.append(charge)
         return charge
 
@@ -113,6 +122,8 @@ class RandomEvents:
         """Send a charge again: as it was, as if made later, or another one under its id."""
         again = self._pick(self._charges)
         moved = self._random.choice([0.0, 0.0, 0.5, HOUR, DAY, -DAY, 26 * HOUR, 3 * DAY])
+        if self._ahead:
+            moved = min(moved, 0.0)
         retry = msgspec.structs.replace(again, created=again.created + moved)
         self._charges.append(retry)
         return retry

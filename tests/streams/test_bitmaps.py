@@ -36,7 +36,7 @@ def test_error_is_the_documented_one(words: int, cards: int) -> None:
         bits = bitmap(words, slots=3)
         seen = np.concatenate((keys, keys[::2]))  # a card that comes again counts once
         fill(bits, words, seen, rng.integers(0, 3, len(seen)))
-        errors[trial] = distinct(bits, words) - len(keys)
+        errors[trial] = distinct(bits, words, 2, 3, 0) - len(keys)
     expected_error = sqrt(m * (exp(load) - load - 1))
     expected_bias = (exp(load) - load - 1) / 2
     assert np.sqrt(np.mean(errors**2)) == pytest.approx(expected_error, rel=0.15)
@@ -47,10 +47,11 @@ def test_error_is_the_documented_one(words: int, cards: int) -> None:
 def test_estimate_is_exact_where_no_two_keys_share_a_bit(words: int) -> None:
     m = 64 * words
     bits = bitmap(words)
-    assert distinct(bits, words) == 0.0
+    assert distinct(bits, words, 0, 1, 0) == 0.0
+    assert distinct(bits, words, 0, 0, 1) == pytest.approx(m * log(m / (m - 1)))
     for n in range(m):
         set_bit(bits, words, 0, np.uint64(n + 7 * m))
-        assert distinct(bits, words) == pytest.approx(m * log(m / max(m - n - 1, 1)))
+        assert distinct(bits, words, 0, 1, 1) == pytest.approx(m * log(m / max(m - n - 1, 1)))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -65,6 +66,8 @@ def test_bitmaps_leave_with_their_tiles(seed: int) -> None:
         key, tile = rng.integers(1, 2**64, dtype=np.uint64), now - int(rng.integers(0, slots))
         events.append((int(key), tile))
         set_bit(bits, words, tile, key)
-        places = {key % (64 * words) for key, tile in events if tile > now - slots}
+        last = now - int(rng.integers(0, slots))
+        tiles = int(rng.integers(0, slots - (now - last) + 1))
+        places = {key % (64 * words) for key, tile in events if last - tiles < tile <= last}
         estimate = 64 * words * log(64 * words / max(64 * words - len(places), 1))
-        assert distinct(bits, words) == pytest.approx(estimate)
+        assert distinct(bits, words, last, tiles, 0) == pytest.approx(estimate)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 SHAPES: dict[str, dict[str, Any]] = {
     "few cards, many places": {"cards": 3, "merchants": 45},
     "many cards, few merchants": {"cards": 400, "merchants": 2, "pace": 3e-4},
+    "clocks ahead, of cards": {"cards": 2, "merchants": 12, "pace": 3e-3, "ahead": 4},
+    "clocks ahead, of merchants": {"cards": 60, "merchants": 2, "pace": 3e-3, "ahead": 1},
 }
 SEEDS = range(3)
 
@@ -91,6 +93,10 @@ def test_random_streams_are_difficult() -> None:
     for shape in SHAPES:
         created = np.array([e.created for e, _ in observe(shape, 0)])
         assert (np.maximum.accumulate(created) - created > 31 * DAY).sum() > 5
+        if "ahead" in shape:
+            made = np.array([e.created for e, _ in observe(shape, 0) if isinstance(e, Charge)])
+            behind = np.maximum.accumulate(made) - made
+            assert ((behind > 600.0) & (behind <= HOUR)).sum() > 200
 
 
 @pytest.mark.parametrize("dedup_window_s", [0.0, 600.0, 30 * DAY])
