@@ -119,7 +119,7 @@ def asyncapi() -> dict[str, Any]:
 
 VALIDATORS = {
     name: Draft202012Validator(schema(name))
-    for name in (*CONTRACT, "snapshot", "champion", "loaded", "installation")
+    for name in (*CONTRACT, "snapshot", "champion", "loaded")
 }
 
 
@@ -290,7 +290,6 @@ def test_asyncapi_describes_what_is_on_a_topic() -> None:
         "Models": "Snapshot",
         "ModelsChampion": "Champion",
         "ModelsLoaded": "Loaded",
-        "ModelsInstallation": "Installation",
         "Drift": "Drift",
     }
     schemas = document["components"]["schemas"]
