@@ -35,8 +35,16 @@ class Chargewatch(faust.App):
     logger = logging.getLogger("faust")
 
 
-def create_app(settings: Settings) -> faust.App:
-    """Put the application together; nothing connects before the worker starts it."""
+def create_app(settings: Settings, partitions: int | None = None) -> faust.App:
+    """Put the application together; nothing connects before the worker starts it.
+
+    Parameters
+    ----------
+    settings
+        Of the worker.
+    partitions
+        That the state of the tasks is of; not watched when `None`.
+    """
     app = Chargewatch(
         f"{settings.topic_prefix}{settings.application_id}",
         broker="kafka://",
@@ -44,7 +52,7 @@ def create_app(settings: Settings) -> faust.App:
         web_port=settings.web_port,
         datadir=settings.state_dir,
     )
-    turns = Turns(app, settings)
+    turns = Turns(app, settings, partitions)
     app.service(turns)  # type: ignore[arg-type] # Faust starts an instance as well as a class
     _add_agents(app, turns)
     _add_pages(app, turns)

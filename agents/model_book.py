@@ -18,13 +18,10 @@ from msgspec.structs import replace
 from agents.models.registry import DEFAULT
 from schemas.control import (
     CHAMPION_KEY,
-    INSTALLATION_KEY,
     LOADED_PREFIX,
     Champion,
-    Installation,
     Loaded,
     decode_champion,
-    decode_installation,
     decode_loaded,
     loaded_key,
 )
@@ -38,8 +35,6 @@ class ModelBook:
     ----------
     champion
         Which model scores.
-    installation
-        What the installation keeps about itself, if it does.
     """
 
     def __init__(self) -> None:
@@ -47,7 +42,6 @@ class ModelBook:
         self._snapshots: dict[str, Snapshot] = {}
         self._loaded: dict[str, Loaded] = {}
         self.champion = Champion(DEFAULT)
-        self.installation: Installation | None = None
 
     @property
     def names(self) -> list[str]:
@@ -60,9 +54,6 @@ class ModelBook:
         changed: set[str] = set()
         for key, value in records:
             if key is None or value is None:
-                continue
-            if key == INSTALLATION_KEY:
-                self.installation = decode_installation(value)
                 continue
             self._values[key] = value
             name = _name(key)

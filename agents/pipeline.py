@@ -57,6 +57,8 @@ class Pipeline:
         Makes its Kafka clients; those of `settings` when `None`.
     factory
         Makes its tasks; with their state where `settings` has it when `None`.
+    partitions
+        That the state of the tasks is of; not watched when `None`.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Pipeline:
         settings: Settings,
         clients: Clients | None = None,
         factory: TaskFactory | None = None,
+        partitions: int | None = None,
     ) -> None:
         clients = clients or Clients(client_config(settings.bootstrap_servers, os.environ))
         self.patience = clients.patience
@@ -98,8 +101,7 @@ class Pipeline:
         self.model.catch_up()
         self.learners = Learners(settings, self.topics, clients, self.producer)
         self._shown_at = 0.0
-        installation = self.model.book.installation
-        self.engine.start(None if installation is None else installation.partitions)
+        self.engine.start(partitions)
 
     def fetch(self, timeout_s: float) -> tuple[Work, Lessons]:
         """Wait for input and take what is next, and what there is to learn; see `Engine.fetch`."""

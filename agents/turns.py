@@ -17,6 +17,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,8 @@ class Turns(Service):
         The application.
     settings
         Of the worker.
+    partitions
+        That the state of the tasks is of; not watched when `None`.
 
     Attributes
     ----------
@@ -77,13 +80,16 @@ class Turns(Service):
 
     logger = logging.getLogger("faust")
 
-    def __init__(self, app: faust.App, settings: Settings, **options: Any) -> None:
+    def __init__(
+        self, app: faust.App, settings: Settings, partitions: int | None = None, **options: Any
+    ) -> None:
         self.to_count = app.channel(maxsize=1)
         self.to_score = app.channel(maxsize=1)
         self.to_learn = app.channel(maxsize=1)
         self.pipeline: Pipeline | None = None
         self._app = app
         self._settings = settings
+        self._partitions = partitions
         self._kafka = ThreadPoolExecutor(1, "kafka")
         self._committed_at = monotonic()
         self._has_sent = False
@@ -98,7 +104,9 @@ class Turns(Service):
 
     async def on_start(self) -> None:
         """Connect."""
-        self.pipeline = await self._blocking(Pipeline, self._settings)
+        self.pipeline = await self._blocking(
+            partial(Pipeline, self._settings, partitions=self._partitions)
+        )
         self.pipeline.patience.on_wait = self._watchdog.alive
         self._watchdog.start()
         self._app.flow_control.resume()  # streams wait for it, and nobody else does it

@@ -1,4 +1,4 @@
-"""Control records beside the snapshots on `models`: which model scores, what was loaded, and more.
+"""Control records beside the snapshots on `models`: which model scores, and models loaded.
 
 Each is whole in itself, so that compaction, which keeps the newest record of a key, loses nothing.
 """
@@ -13,7 +13,6 @@ from schemas.snapshot import Snapshot
 
 CHAMPION_KEY: Final = b"champion"
 LOADED_PREFIX: Final = "loaded."
-INSTALLATION_KEY: Final = b"installation"
 
 Record = TypeVar("Record")
 
@@ -46,12 +45,6 @@ class Loaded(Struct, frozen=True):
     snapshot: Annotated[Snapshot, Meta(description="the model as it was in the file")]
 
 
-class Installation(Struct, frozen=True):
-    """What an installation keeps about itself, keyed `installation` on the topic `models`."""
-
-    partitions: Annotated[int, Meta(gt=0, description="partitions that its state belongs to")]
-
-
 def loaded_key(name: str) -> bytes:
     """Return the key of what was loaded of a model.
 
@@ -61,7 +54,7 @@ def loaded_key(name: str) -> bytes:
     return f"{LOADED_PREFIX}{name}".encode()
 
 
-def encode_control(record: Champion | Loaded | Installation) -> bytes:
+def encode_control(record: Champion | Loaded) -> bytes:
     """Return the payload of a control record."""
     return _ENCODER.encode(record)
 
@@ -82,11 +75,6 @@ def decode_loaded(value: bytes) -> Loaded:
     return _decoded(_LOADED, value)
 
 
-def decode_installation(value: bytes) -> Installation:
-    """Return the record of a payload; raises as `decode_champion`."""
-    return _decoded(_INSTALLATION, value)
-
-
 def _decoded(decoder: msgspec.json.Decoder[Record], value: bytes) -> Record:
     try:
         return decoder.decode(value)
@@ -98,5 +86,4 @@ def _decoded(decoder: msgspec.json.Decoder[Record], value: bytes) -> Record:
 
 _ENCODER: Final = msgspec.json.Encoder()
 _CHAMPION: Final = msgspec.json.Decoder(Champion)
-_INSTALLATION: Final = msgspec.json.Decoder(Installation)
 _LOADED: Final = msgspec.json.Decoder(Loaded)

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from schemas.charge import Charge
-from schemas.control import LOADED_PREFIX, Champion, Installation, Loaded
+from schemas.control import LOADED_PREFIX, Champion, Loaded
 from schemas.dispute import Dispute
 from schemas.drift import Drift
 from schemas.rejected import RejectedHeaders
@@ -78,7 +78,6 @@ TOPICS: Final = (
         beside=(
             Beside("Which model scores.", "`champion`", Champion),
             Beside("A model to go on from.", f"`{LOADED_PREFIX}` and the model's name", Loaded),
-            Beside("What the installation keeps about itself.", "`installation`", Installation),
         ),
     ),
     Topic("drift", "send", "A lasting change of what is watched.", "the signal", Drift),
@@ -91,7 +90,6 @@ _SCHEMA_FILES: Final[dict[str, type[msgspec.Struct]]] = {
     "snapshot": Snapshot,
     "champion": Champion,
     "loaded": Loaded,
-    "installation": Installation,
     "drift": Drift,
 }
 _ALSO: Final[dict[type[msgspec.Struct], Document]] = {

@@ -135,6 +135,11 @@ class Topics:
         return f"{self.prefix}chargewatch.examples"
 
     @property
+    def installation(self) -> str:
+        """What the installation keeps about itself, in one record."""
+        return f"{self.prefix}chargewatch.installation"
+
+    @property
     def of_a_task(self) -> tuple[str, ...]:
         """Topics of which task p owns partition p: their partitions are equal in number."""
         return (self.charges, self.disputes, self.by_merchant, self.changelog)
@@ -166,6 +171,7 @@ class Topics:
             self.by_merchant: internal,
             self.changelog: CHANGELOG_SEGMENT | expiring,
             self.examples: internal,
+            self.installation: {"cleanup.policy": "compact"},
         }
         return {name: WRITTEN | config for name, config in own.items()}
 
@@ -251,7 +257,8 @@ def _agree(topics: Topics, found: Mapping[str, int], partitions: int | None) -> 
         if partitions not in {None, count}:
             raise TopicsError(f"topic {name} has {count} partitions, not {partitions}")
     common = next(iter(tasks.values()), partitions or DEFAULT_PARTITIONS)
-    return {name: 1 if name in topics.of_the_learner else common for name in topics.configs()}
+    single = {*topics.of_the_learner, topics.installation}
+    return {name: 1 if name in single else common for name in topics.configs()}
 
 
 def _find(admin: Admin, names: Iterable[str]) -> dict[str, int]:
@@ -289,7 +296,8 @@ def _create(admin: Admin, new: list[NewTopic]) -> set[str]:
 
 def _check_configs(admin: Admin, topics: Topics, label_horizon_days: float) -> dict[str, str]:
     """Return a warning for each topic that has one, from settings that may be another's choice."""
-    names = [topics.charges, topics.disputes, topics.rejected, topics.models, topics.changelog]
+    compacted = [topics.models, topics.changelog, topics.installation]
+    names = [topics.charges, topics.disputes, topics.rejected, *compacted]
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
     futures = admin.describe_configs(resources, request_timeout=TIMEOUT_S)
     configs = {
@@ -300,7 +308,7 @@ def _check_configs(admin: Admin, topics: Topics, label_horizon_days: float) -> d
         }
         for resource, future in futures.items()
     }
-    for name in (topics.models, topics.changelog):
+    for name in compacted:
         policy = configs[name]["cleanup.policy"]
         if "compact" not in policy.split(","):
             raise TopicsError(f"topic {name} has cleanup.policy={policy}: it must be compacted")

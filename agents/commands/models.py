@@ -10,12 +10,14 @@ from agents.championship import DecisionError
 from agents.commands.connection import connect
 from agents.commands.model_files import read_model, write_model
 from agents.commands.options import with_settings
-from agents.installation import read_models
 from agents.model_book import ModelBook, as_loaded
 from agents.model_list import model_lines
 from agents.settings import Settings
 from schemas.control import CHAMPION_KEY, Champion, Loaded, encode_control, loaded_key
 from schemas.printable import printable
+from streams.client import Config
+from streams.clients import Clients
+from streams.follower import Follower
 from streams.publisher import Publisher
 from streams.topics import MODELS_BYTES_MAX, Topics
 
@@ -121,13 +123,22 @@ class _Topic:
     def __init__(self, settings: Settings) -> None:
         self._name = Topics(settings.topic_prefix).models
         _, self._config = connect(settings, self._name)
-        self.book = read_models(self._config, self._name)
+        self.book = _read(self._config, self._name)
 
     def write(self, key: bytes, record: Champion | Loaded) -> None:
         """Write a control record, and wait until Kafka has it."""
         publisher = Publisher(self._config | {"message.max.bytes": MODELS_BYTES_MAX})
         publisher.publish(self._name, [(key, encode_control(record))])
         publisher.flush()
+
+
+def _read(config: Config, topic: str) -> ModelBook:
+    book = ModelBook()
+    follower = Follower(Clients(config), topic, 0)
+    for messages in follower.read_to_end():
+        book.take((message.key(), message.value()) for message in messages)
+    follower.close()
+    return book
 
 
 def _decide(settings: Settings, decide: Callable[[ModelBook], Champion]) -> None:

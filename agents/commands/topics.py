@@ -4,8 +4,8 @@ import click
 
 from agents.commands.connection import connect
 from agents.commands.options import with_settings
-from agents.installation import hold_partitions
 from agents.settings import Settings
+from streams.installation import hold_partitions
 from streams.topics import CLUSTER_DEFAULT, DEFAULT_PARTITIONS, Topics, ensure_topics
 
 

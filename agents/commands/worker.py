@@ -13,12 +13,12 @@ from agents.app import create_app
 from agents.commands.connection import connect
 from agents.commands.options import with_settings
 from agents.commands.rates import warn_of_old_rates
-from agents.installation import hold_partitions
 from agents.logs import setup_logging
 from agents.models.registry import KINDS
 from agents.rehearsal import rehearse
 from agents.settings import Settings
 from agents.settings_sources import SettingsError
+from streams.installation import hold_partitions
 from streams.topics import Topics, ensure_topics
 
 logger = logging.getLogger(__name__)
@@ -58,14 +58,15 @@ def command(settings: Settings) -> None:
     for report in reports:
         if report.warning:
             click.echo(f"Warning: topic {report.name}: {report.warning}", err=True)
-    hold_partitions(config, topics, reports[0].partitions, begins=True)
+    partitions = reports[0].partitions
+    hold_partitions(config, topics, partitions, begins=True)
     settings = replace(settings, web_port=_free_port(settings.web_port))
     setup_logging(settings.log_level)
     logger.info("worker %s: web port %d", settings.worker_id, settings.web_port)
     logger.info("loading the kernels; the first time they are compiled, for half a minute or so")
     rehearse(settings)
     worker = faust.Worker(
-        create_app(settings), quiet=True, override_logging=False, redirect_stdouts=False
+        create_app(settings, partitions), quiet=True, override_logging=False, redirect_stdouts=False
     )
     worker.spinner = None
     worker.execute_from_commandline()

@@ -96,8 +96,8 @@ def test_the_count_survives_a_lost_state_and_other_topics(
     with WorkerProcess(tmp_path / "a", env) as worker:
         worker.wait_until_ready()
         assert worker.stop() == 0
-    records = {m.key(): m.value() for m in kafka.read_all(topics.models)}
-    assert orjson.loads(records[b"installation"] or b"") == {"partitions": 1}
+    records = {m.key(): m.value() for m in kafka.read_all(topics.installation)}
+    assert orjson.loads(records[b"partitions"] or b"") == 1
     raise_partitions(kafka, [*topics.of_a_task], 2)
     with WorkerProcess(tmp_path / "b", env) as elsewhere:
         assert elsewhere.process.wait(ENDS_WITHIN_S) == 1

@@ -18,7 +18,8 @@ def test_made_once_and_then_found(kafka: Kafka, admin: Admin, prefix: str) -> No
     topics = Topics(prefix)
     first = ensure_topics(admin, topics, partitions=3)
     assert {report.name: report.partitions for report in first} == {
-        name: 1 if name in (topics.models, topics.examples) else 3 for name in topics.configs()
+        name: 1 if name in (topics.models, topics.examples, topics.installation) else 3
+        for name in topics.configs()
     }
     assert all(report.created and not report.warning for report in first)
     again = ensure_topics(admin, topics)

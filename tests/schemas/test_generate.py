@@ -123,7 +123,7 @@ def asyncapi() -> dict[str, Any]:
 
 VALIDATORS = {
     name: Draft202012Validator(schema(name))
-    for name in (*CONTRACT, "snapshot", "champion", "loaded", "installation")
+    for name in (*CONTRACT, "snapshot", "champion", "loaded")
 }
 
 
@@ -329,7 +329,6 @@ def test_asyncapi_describes_what_is_on_a_topic() -> None:
         "Models": "Snapshot",
         "ModelsChampion": "Champion",
         "ModelsLoaded": "Loaded",
-        "ModelsInstallation": "Installation",
         "Drift": "Drift",
     }
     schemas = document["components"]["schemas"]
