@@ -23,6 +23,7 @@ from streams.decoding import Rejected
 from streams.events import CHARGE, Rows
 from streams.features import CHARGE_FEATURES, FEATURES, MERCHANT_FEATURES
 from streams.frames import Frames
+from streams.headers import Headers, taken_off
 from streams.labels import PENDING, LabelJoin, LabelRules
 from streams.merchant_features import update_merchants
 from streams.merchant_record import MERCHANT
@@ -38,10 +39,14 @@ Chosen = npt.NDArray[np.bool_] | Slots
 
 @dataclass(slots=True)
 class MerchantOutput:
-    """What a batch gives: scored events with keys, examples, inputs given up on, finished days."""
+    """What a batch gives: scored events with keys, examples, inputs given up on, finished days.
+
+    `headers` are those of the scored events, `None` where none has any.
+    """
 
     keys: list[bytes]
     scored: list[bytes]
+    headers: list[Headers] | None
     actions: npt.NDArray[np.uint8]
     examples: Rows
     rejected: list[Rejected]
@@ -140,16 +145,18 @@ class MerchantStage:
             )
         )
         places = charges.tolist()
+        heads, headers = taken_off([frames.tails[place] for place in places])
         return MerchantOutput(
             keys=[frames.cards[place] for place in places],
             scored=encode_scored(
-                [frames.tails[place] for place in places],
+                heads,
                 answers,
                 self._reasons,
                 rows["duplicate"] != 0,
                 clock(),
                 shadow_scores(vectors, shadow),
             ),
+            headers=headers,
             actions=answers["action"],
             examples=_in_order(joined.examples, self._mature(before, now)),
             rejected=joined.rejected,

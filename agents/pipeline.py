@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from agents.settings import Settings
     from schemas.drift import Drift
     from streams.decoding import Rejected
+    from streams.headers import Headers
     from streams.inputs import Work
     from streams.intake import Events
     from streams.task import Task
@@ -131,12 +132,14 @@ class Pipeline:
         that the charges have in the partition of their card.
         """
         scored: list[tuple[bytes | None, bytes | None]] = []
+        headers: list[Headers] = []
         offsets = []
         for task, events in frames:
             output = _stages(task).merchant.process(
                 Frames(events.rows, *events.lists), self.model.scorer, time, self.model.shadow
             )
             scored.extend(zip(output.keys, output.scored, strict=True))
+            headers.extend(output.headers or [()] * len(output.scored))
             if len(output.examples):
                 examples = encode_examples(output.examples)
                 self.producer.send(self.topics.examples, [(None, example) for example in examples])
@@ -148,7 +151,11 @@ class Pipeline:
             self._latencies.add(rows["published"][charges])
             offsets.append(rows["offset"][charges])
         order = np.argsort(np.concatenate(offsets), kind="stable").tolist()
-        self.producer.send(self.topics.scored, [scored[i] for i in order])
+        self.producer.send(
+            self.topics.scored,
+            [scored[i] for i in order],
+            headers=[headers[i] for i in order] if any(headers) else None,
+        )
 
     def learn(self, lessons: Lessons) -> None:
         """Learn; send a snapshot when one is due.

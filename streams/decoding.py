@@ -19,6 +19,7 @@ from schemas.scored import Scored
 from schemas.validation import parse_charge, parse_dispute
 from streams.events import EVENT, Rows, charge_rows, dispute_rows
 from streams.frames import Origin, encode_dispute_tail
+from streams.headers import Headers, beside_own, put_behind
 
 Finding = Literal["ignored", "masked", "card_number"]
 """What was found in a field of a valid input: a value that it cannot have, a card number that was
@@ -49,12 +50,16 @@ _decode_card = msgspec.json.Decoder(_Carded).decode
 
 
 class Rejected(NamedTuple):
-    """An input that could not be used, ready for `charges.rejected`: card numbers are masked."""
+    """An input that could not be used, ready for `charges.rejected`: card numbers are masked.
+
+    `headers` say why and where from, `carried` are those of the input.
+    """
 
     key: bytes | None
     value: bytes | None
     headers: list[tuple[str, bytes]]
     reason: str
+    carried: Headers = ()
 
 
 @dataclass(slots=True)
@@ -119,7 +124,7 @@ def decode_charges(
         charges.append(charge)
         decoded.cards.append(charge.card.encode())
         decoded.merchants.append(charge.merchant.encode())
-        decoded.tails.append(_scored_head(charge, aside))
+        decoded.tails.append(put_behind(_scored_head(charge, aside), received.origin.headers))
         _count(decoded.findings, aside)
         decoded.index.append(i)
     decoded.rows = charge_rows(charges, rules.rates)
@@ -182,6 +187,7 @@ def reject(received: Input, error: InvalidEvent) -> Rejected:
         mask_payload(received.value),
         rejected_headers(error, origin.topic, origin.partition, origin.offset),
         error.reason,
+        beside_own(origin.headers),
     )
 
 

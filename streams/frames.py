@@ -5,8 +5,9 @@ partition goes together, in columns, so that numpy reads the rows at once::
 
     | layout | count | FRAME[count] | SIZES[count] | merchant card tail, merchant card tail, ... |
 
-The tail of a charge is the first half of its scored event, encoded once by the card stage; the
-tail of a dispute is where it came from and its payload, for the case that it must be rejected.
+The tail of a charge is the first half of its scored event, encoded once by the card stage, with
+the headers that go along behind it (`streams.headers`); the tail of a dispute is where it came
+from, its headers and its payload, for the case that it must be rejected.
 The merchant stage passes it on without looking inside.
 """
 
@@ -26,6 +27,7 @@ from streams.errors import OperationalError
 from streams.events import EVENT, Rows
 from streams.feature import Feature
 from streams.features import CARD_FEATURES, FEATURES
+from streams.headers import Headers, as_json, from_json
 
 FRAME = np.dtype([("event", EVENT), ("card_features", "f4", (len(CARD_FEATURES),))])
 SIZES = np.dtype([("merchant", "u4"), ("card", "u4"), ("tail", "u4")])
@@ -71,11 +73,12 @@ class FrameError(OperationalError):
 
 
 class Origin(msgspec.Struct, frozen=True, gc=False):
-    """Where an input came from, for the headers of a rejected copy."""
+    """Where an input came from, and the headers that go along with it."""
 
     topic: str
     partition: int
     offset: int
+    headers: Headers = ()
 
 
 @dataclass(slots=True)
@@ -210,14 +213,16 @@ def encode_dispute_tail(origin: Origin, key: bytes, value: bytes) -> bytes:
     Examples
     --------
     >>> decode_dispute_tail(encode_dispute_tail(Origin("disputes", 3, 41), b"card_1", b"{}"))
-    (Origin(topic='disputes', partition=3, offset=41), b'card_1', b'{}')
+    (Origin(topic='disputes', partition=3, offset=41, headers=()), b'card_1', b'{}')
     """
-    head = orjson.dumps([origin.topic, origin.partition, origin.offset, len(key)])
+    place = (origin.topic, origin.partition, origin.offset)
+    head = orjson.dumps([*place, as_json(origin.headers), len(key)])
     return head + b"\n" + key + value
 
 
 def decode_dispute_tail(tail: bytes) -> tuple[Origin, bytes, bytes]:
     """Unpack an origin, a key and a payload."""
     head, _, rest = tail.partition(b"\n")
-    topic, partition, offset, key_bytes = orjson.loads(head)
-    return Origin(topic, partition, offset), rest[:key_bytes], rest[key_bytes:]
+    topic, partition, offset, headers, key_bytes = orjson.loads(head)
+    origin = Origin(topic, partition, offset, from_json(headers))
+    return origin, rest[:key_bytes], rest[key_bytes:]

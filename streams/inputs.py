@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import time
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from confluent_kafka import Consumer, Message, TopicPartition
@@ -13,6 +13,7 @@ from schemas.input_rules import InputRules
 from streams.decoding import Finding, Input, Rejected, decode_charges, decode_disputes
 from streams.events import CHARGE, EVENT
 from streams.frames import Origin, decode_frames
+from streams.headers import carried
 from streams.intake import Events, PartitionBuffer, turn
 from streams.task import BY_MERCHANT, CHARGES, DISPUTES, Task
 
@@ -178,9 +179,12 @@ class Inputs:
             buffer.add(times, frames.rows, lists, places, [], fetched)
             return
         topic = self._topic_of[source]
+        headers = [carried(cast("Any", message.headers())) for message in messages]
         inputs = [
-            Input(message.key(), value, Origin(topic, task.number, offset))
-            for message, value, offset in zip(messages, values, offsets.tolist(), strict=True)
+            Input(message.key(), value, Origin(topic, task.number, offset, own))
+            for message, value, offset, own in zip(
+                messages, values, offsets.tolist(), headers, strict=True
+            )
         ]
         decode = decode_charges if source == CHARGES else decode_disputes
         decoded = decode(inputs, time() + self._future_allowance_s, self._input_rules)

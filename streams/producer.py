@@ -17,6 +17,7 @@ from confluent_kafka import (
 from streams.clients import Attempt, Clients
 from streams.decoding import Rejected
 from streams.errors import OperationalError
+from streams.headers import Headers
 from streams.topics import MODELS_BYTES_MAX
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class Outputs(NamedTuple):
     messages: Sequence[tuple[bytes | None, bytes | None]]
     partition: int = -1
     reached: dict[int, int] | None = None
+    headers: Sequence[Headers] | None = None
 
 
 class OutputProducer:
@@ -102,6 +104,7 @@ class OutputProducer:
         messages: Sequence[tuple[bytes | None, bytes | None]],
         partition: int = -1,
         reached: dict[int, int] | None = None,
+        headers: Sequence[Headers] | None = None,
     ) -> None:
         """Send keys and values to a topic, or hold them back; waits while the queue is full.
 
@@ -115,13 +118,15 @@ class OutputProducer:
             Where in the topic; by the hash of the key when it is negative.
         reached
             Gets the offset after the last message under its partition, before the commit returns.
+        headers
+            Those of the N messages, where any has some; such messages cost more.
         """
         if not messages:
             return
         if self._is_held:
-            self._held.append(partial(self.send, topic, messages, partition, reached))
+            self._held.append(partial(self.send, topic, messages, partition, reached, headers))
             return
-        self._send(Outputs(topic, messages, partition, reached))
+        self._send(Outputs(topic, messages, partition, reached, headers))
 
     def send_rejected(self, topic: str, rejected: Sequence[Rejected]) -> None:
         """Send rejected inputs with their headers, or hold them back."""
@@ -132,16 +137,7 @@ class OutputProducer:
             return
         self._begin()
         for copy in rejected:
-            try:
-                self._producer.produce(
-                    topic,
-                    copy.value,
-                    copy.key,
-                    headers=list(copy.headers),
-                    on_delivery=self._on_delivery,
-                )
-            except KafkaException as exception:
-                raise self._failed(exception) from exception
+            self._produce(topic, copy.key, copy.value, [*copy.headers, *copy.carried])
 
     def hold(self) -> None:
         """Hold back what is sent from now on, as a transaction is about to end without it."""
@@ -244,8 +240,13 @@ class OutputProducer:
         self._in_transaction = self._is_broken = False
 
     def _send(self, outputs: Outputs) -> None:
-        topic, messages, partition, reached = outputs
+        topic, messages, partition, reached, headers = outputs
         self._begin()
+        if headers is not None:  # of which a batch of the client can have none
+            assert reached is None
+            for (key, value), own in zip(messages, headers, strict=True):
+                self._produce(topic, key, value, list(own))
+            return
         queued: list[dict[str, Any]] = [{"key": key, "value": value} for key, value in messages]
         if not self._is_transactional:  # a transaction's commit tells of every failure by itself
             for message in queued:
@@ -259,6 +260,28 @@ class OutputProducer:
             if queued:
                 self._serve(self._producer.poll, _QUEUE_FULL_WAIT_S)
                 waiting.say("the broker does not take our output")
+
+    def _produce(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: list[tuple[str, str | bytes | None]],
+    ) -> None:
+        """Send one message with headers; wait while the queue is full."""
+        waiting = self._patience.waiting()
+        while True:
+            try:
+                self._producer.produce(
+                    topic, value, key, headers=headers, on_delivery=self._on_delivery
+                )
+            except BufferError:
+                self._serve(self._producer.poll, _QUEUE_FULL_WAIT_S)
+                waiting.say("the broker does not take our output")
+            except KafkaException as exception:
+                raise self._failed(exception) from exception
+            else:
+                return
 
     def _begin(self) -> None:
         if self._is_transactional and not self._in_transaction:

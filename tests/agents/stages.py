@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from agents.models.interface import Scorer
     from schemas.dispute import Dispute
     from streams.frames import Frames
+    from streams.headers import Headers
     from streams.simulator import Simulation
 
 START = 1_767_225_600.0
@@ -116,6 +117,7 @@ class Outputs(NamedTuple):
 
     keys: list[bytes]
     scored: list[bytes]
+    headers: list[Headers]
     vectors: list[bytes]
     examples: list[bytes]
     rejected: list[Rejected]
@@ -153,7 +155,7 @@ class Run:
         self.settings = Settings(**{"cache_records": 1000} | settings)
         self.store = MemoryStore()
         self.scorer: Scorer = PriorScorer(FEATURES)
-        self.outputs = Outputs([], [], [], [], [])
+        self.outputs = Outputs([], [], [], [], [], [])
         self._committed = tuple(0 for _ in self.outputs)
         self._changelog: list[Mapping[bytes, bytes | None]] = []
         self._open()
@@ -186,6 +188,7 @@ class Run:
         output = self._stages.merchant.process(frames, scorer, lambda: SCORED_AT)
         self.outputs.keys.extend(output.keys)
         self.outputs.scored.extend(output.scored)
+        self.outputs.headers.extend(output.headers or [()] * len(output.scored))
         self.outputs.vectors.extend(row.tobytes() for row in scorer.vectors)
         self.outputs.examples.extend(row.tobytes() for row in output.examples)
         self.outputs.rejected.extend(output.rejected)

@@ -20,6 +20,8 @@ from agents.models.registry import scorer
 from schemas.currency import bundled_rates
 from schemas.scored import Scored
 from streams.features import FEATURE_NAMES, FEATURES
+from streams.frames import decode_dispute_tail, encode_dispute_tail
+from streams.headers import put_behind
 from streams.simulator import Simulation
 from streams.state import META
 from tests.agents.stages import (
@@ -296,3 +298,21 @@ def test_a_batch_may_have_more_cards_and_merchants_than_the_cache_holds() -> Non
         one_by_one.feed(*messages[start : start + 100])
     assert at_once.outputs == one_by_one.outputs
     assert at_once.state() == one_by_one.state()
+
+
+def test_headers_go_along_to_the_scored_event_and_to_a_rejected_copy() -> None:
+    """As `traceparent` does, through both stages; those that say why a copy is one stay its own."""
+    sent = (("traceparent", b"00-4bf9-00f0-01"), ("bytes", bytes(range(256))), ("none", None))
+    given = (*sent, ("error", b"mine"))
+    stage = Run()
+    batch = decode([charge("a", START), charge("b", START), dispute("nowhere", START)])
+    batch.tails[0] = put_behind(batch.tails[0], given)
+    origin, key, value = decode_dispute_tail(batch.tails[2])
+    batch.tails[2] = encode_dispute_tail(msgspec.structs.replace(origin, headers=given), key, value)
+    stage.process(batch)
+    assert stage.outputs.headers == [given, ()]
+    assert [event["charge"] for event in stage.outputs.events()] == ["a", "b"]
+    stage.feed(charge("c", START + 3 * DAY))
+    (rejected,) = stage.outputs.rejected
+    assert rejected.carried == sent
+    assert stage.outputs.headers == [given, (), ()]

@@ -62,6 +62,9 @@ class Message:
     def value(self) -> bytes | None:
         return None if self._record is None else self._record.value
 
+    def headers(self) -> list[tuple[str, bytes]] | None:
+        return None if self._record is None else self._record.headers
+
     def timestamp(self) -> tuple[int, int]:
         return 1, 0 if self._record is None else self._record.timestamp_ms
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
 
@@ -74,11 +75,11 @@ def state_is_stored_before_the_commit() -> list[Any]:
 def offsets_are_committed_before_the_outputs() -> list[Any]:
     send, commit = OutputProducer.send, OutputProducer.commit
     prepare, abort = OutputProducer.prepare, OutputProducer.abort
-    kept: dict[OutputProducer, list[tuple[Any, ...]]] = {}
-    late: dict[OutputProducer, list[tuple[Any, ...]]] = {}
+    kept: dict[OutputProducer, list[Callable[[], None]]] = {}
+    late: dict[OutputProducer, list[Callable[[], None]]] = {}
 
-    def keep(producer: OutputProducer, *output: Any) -> None:
-        kept.setdefault(producer, []).append(output)
+    def keep(producer: OutputProducer, *output: Any, **named: Any) -> None:
+        kept.setdefault(producer, []).append(partial(send, producer, *output, **named))
 
     def hold(producer: OutputProducer) -> None:
         late[producer] = kept.pop(producer, [])
@@ -87,8 +88,8 @@ def offsets_are_committed_before_the_outputs() -> list[Any]:
         producer: OutputProducer, offsets: Sequence[TopicPartition], consumer: Consumer
     ) -> None:
         commit(producer, offsets, consumer)
-        for output in late.pop(producer, []):
-            send(producer, *output)
+        for send_late in late.pop(producer, []):
+            send_late()
         prepare(producer, [], [], consumer.consumer_group_metadata())
         commit(producer, [], consumer)
 
