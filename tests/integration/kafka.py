@@ -70,15 +70,29 @@ class Kafka:
         timestamp_ms: int = 0,
     ) -> None:
         """Publish (key, value) pairs and wait until the broker has them all."""
+        self.publish(topic, [(-1, key, value) for key, value in events], timestamp_ms)
+
+    def publish(
+        self,
+        topic: str,
+        events: Iterable[tuple[int, bytes | None, bytes | None]],
+        timestamp_ms: int = 0,
+    ) -> None:
+        """Publish partitions, keys and values; -1 for the partition of the key."""
         failures: list[object] = []
 
         def delivered(error: object, _: Message) -> None:
             if error is not None:
                 failures.append(error)
 
-        for key, value in events:
+        for partition, key, value in events:
             self._producer.produce(
-                topic, key=key, value=value, timestamp=timestamp_ms, on_delivery=delivered
+                topic,
+                key=key,
+                value=value,
+                partition=partition,
+                timestamp=timestamp_ms,
+                on_delivery=delivered,
             )
             self._producer.poll(0)
         left = self._producer.flush(TIMEOUT_S)
