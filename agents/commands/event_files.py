@@ -137,8 +137,8 @@ def survey(
     for number, event in enumerate(islice(read_events(file), limit), 1):
         card = card_in(event)
         try:
-            _, unknown = parse(event, card, max_created, settings.input_rules)
-            is_plain = not unknown
+            _, aside = parse(event, card, max_created, settings.input_rules)
+            is_plain = not aside.unknown
         except InvalidEvent as error:
             received = Input(card, event, Origin(str(file), 0, number - 1))
             rejections.add([reject(received, error)])
