@@ -76,7 +76,7 @@ def grouped(digits: str, layout: list[int], separator: str) -> str:
 def card_numbers(text: str) -> list[tuple[int, int]]:
     """Return start and end of every card number: all substrings of whole runs are tried."""
     runs = [run.span() for run in re.finditer("[0-9]+", text)]
-    rows = [row.span() for row in re.finditer("[0-9](?:[ -]?[0-9])*", text)]
+    rows = {row.span() for row in re.finditer("[0-9](?:[ -]?[0-9])*", text)}
     return [
         (start, end)
         for index, (start, _) in enumerate(runs)
@@ -128,8 +128,14 @@ def strings_and_numbers_in(text: str) -> tuple[list[str], list[Decimal]]:
         for field in fields:
             collect(list(field))
 
-    collect(json.loads(text, object_pairs_hook=pairs, parse_int=Decimal, parse_float=Decimal))
+    collect(json.loads(text, object_pairs_hook=pairs, parse_int=Decimal, parse_float=_decimal))
     return found, numbers
+
+
+def _decimal(number: str) -> Decimal:
+    """Return a number, 0 for one that is far too small or large for a card number."""
+    exponent = re.fullmatch(r".*[eE][+-]?0*([0-9]*)", number)
+    return Decimal(0) if exponent and len(exponent[1]) > 3 else Decimal(number)
 
 
 def _is_whole_card_number(number: Decimal) -> bool:
