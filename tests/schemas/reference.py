@@ -76,7 +76,11 @@ def grouped(digits: str, layout: list[int], separator: str) -> str:
 def card_numbers(text: str) -> list[tuple[int, int]]:
     """Return start and end of every card number: all substrings of whole runs are tried."""
     runs = [run.span() for run in re.finditer("[0-9]+", text)]
-    rows = {row.span() for row in re.finditer("[0-9](?:[ -]?[0-9])*", text)}
+    rows = {
+        row.span()
+        for row in re.finditer("[0-9](?:[ -]?[0-9])*", text)
+        if 13 <= len(row[0]) <= 37 and not _touches_a_uuid(text, *row.span())
+    }
     return [
         (start, end)
         for index, (start, _) in enumerate(runs)
@@ -168,6 +172,10 @@ def _is_in_a_uuid(text: str, start: int, end: int) -> bool:
         and not _is_hexadecimal(text[first + 36 : first + 37])
         for first in range(max(0, end - 36), start + 1)
     )
+
+
+def _touches_a_uuid(text: str, start: int, end: int) -> bool:
+    return any(_is_in_a_uuid(text, index, index + 1) for index in range(start, end))
 
 
 def _is_uuid(part: str) -> bool:
