@@ -153,7 +153,7 @@ def card_token(text: str, key: bytes) -> str:
     >>> card_token("4242424242424242", b"k" * 16) == card_token("4242-4242 4242 4242", b"k" * 16)
     True
     """
-    start, end = next(_spans(text))
+    start, end = max(_spans(text), key=lambda span: span[1] - span[0])  # not a part of the number
     hashed = digest(key, _digits_of(text[start:end]).encode(), sha256)
     return f"hmac_{hashed.hex()}"
 
@@ -223,8 +223,7 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
         for start, end in _candidates(text, *stretch.span()):
             digits = _digits_of(text[start:end])
             if (
-                DIGITS_MIN <= len(digits) <= DIGITS_MAX
-                and _is_card_number(digits)
+                _is_card_number(digits)
                 and _stands_alone(text, start, end)
                 and not _in_uuid(text, start, end)
             ):
@@ -232,14 +231,16 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _candidates(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield the stretch as a whole, and all of its runs that have the sizes of a card number."""
-    yield start, end
+    """Yield runs of the stretch that have the sizes of a card number, and the whole stretch."""
     runs = [run.span() for run in _RUN.finditer(text, start, end)]
     sizes = tuple(after - before for before, after in runs)
     for first in range(len(runs)):
         for last in range(first, min(first + _RUNS_MAX, len(runs))):
-            if sizes[first : last + 1] in SIZES and last - first + 1 < len(runs):
+            if sizes[first : last + 1] in SIZES:
                 yield runs[first][0], runs[last][1]
+    # Of any sizes, but then a UUID's digits do not count with others.
+    if sizes not in SIZES and sum(sizes) <= DIGITS_MAX and not _touches_uuid(text, start, end):
+        yield start, end
 
 
 def _digits_of(part: str) -> str:
@@ -265,6 +266,12 @@ def _in_uuid(text: str, start: int, end: int) -> bool:
     return any(
         uuid.start() <= start and end <= uuid.end() for uuid in _UUID.finditer(text, *nearby)
     )
+
+
+def _touches_uuid(text: str, start: int, end: int) -> bool:
+    """Whether some of text[start:end] lies within a UUID."""
+    nearby = max(0, start - _UUID_CHARACTERS), end + _UUID_CHARACTERS
+    return any(uuid.start() < end and start < uuid.end() for uuid in _UUID.finditer(text, *nearby))
 
 
 def _mask_exponents(text: str) -> str:

@@ -76,7 +76,11 @@ def grouped(digits: str, layout: list[int], separator: str) -> str:
 def card_numbers(text: str) -> list[tuple[int, int]]:
     """Return start and end of every card number: all substrings of whole runs are tried."""
     runs = [run.span() for run in re.finditer("[0-9]+", text)]
-    rows = [row.span() for row in re.finditer("[0-9](?:[ -]?[0-9])*", text)]
+    rows = {
+        row.span()
+        for row in re.finditer("[0-9](?:[ -]?[0-9])*", text)
+        if 13 <= len(row[0]) <= 37 and not _touches_a_uuid(text, *row.span())
+    }
     return [
         (start, end)
         for index, (start, _) in enumerate(runs)
@@ -128,8 +132,14 @@ def strings_and_numbers_in(text: str) -> tuple[list[str], list[Decimal]]:
         for field in fields:
             collect(list(field))
 
-    collect(json.loads(text, object_pairs_hook=pairs, parse_int=Decimal, parse_float=Decimal))
+    collect(json.loads(text, object_pairs_hook=pairs, parse_int=Decimal, parse_float=_decimal))
     return found, numbers
+
+
+def _decimal(number: str) -> Decimal:
+    """Return a number, 0 for one that is far too small or large for a card number."""
+    exponent = re.fullmatch(r".*[eE][+-]?0*([0-9]*)", number)
+    return Decimal(0) if exponent and len(exponent[1]) > 3 else Decimal(number)
 
 
 def _is_whole_card_number(number: Decimal) -> bool:
@@ -162,6 +172,10 @@ def _is_in_a_uuid(text: str, start: int, end: int) -> bool:
         and not _is_hexadecimal(text[first + 36 : first + 37])
         for first in range(max(0, end - 36), start + 1)
     )
+
+
+def _touches_a_uuid(text: str, start: int, end: int) -> bool:
+    return any(_is_in_a_uuid(text, index, index + 1) for index in range(start, end))
 
 
 def _is_uuid(part: str) -> bool:

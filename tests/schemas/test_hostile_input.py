@@ -122,6 +122,8 @@ def edited(rng: Random) -> bytes:
     if rng.random() < 0.1:
         del event[rng.choice(names)]
     if rng.random() < 0.05:
+        event["card"] = written_number(rng)
+    if rng.random() < 0.05:
         event["created"] = MAX_CREATED + rng.random()
     return escaped(rng, encoded(event)) if rng.random() < 0.3 else encoded(event)
 
