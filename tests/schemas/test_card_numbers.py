@@ -301,7 +301,7 @@ def test_escaped_digits_become_escaped_asterisks(text: str) -> None:
     assert json.loads(copy) == "".join("*" if c in DIGITS else c for c in number)
 
 
-@given(uuids, st.sampled_from(["%s", "ch_%s", '{"id":"%s"}', "-%s-", "a %s b"]))
+@given(uuids, st.sampled_from(["%s", "ch_%s", '{"id":"%s"}', "-%s-", "4 %s 4"]))
 def test_uuid_is_no_card_number(identifier: str, around: str) -> None:
     text = around % identifier
     assert not contains_card_number(text)
