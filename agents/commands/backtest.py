@@ -169,6 +169,8 @@ def command(
 def _check_start(file: Path, kind: Kind, settings: Settings) -> None:
     """Fail at once, and not after an hour, on a file of which nothing much will come."""
     found = survey(file, kind, settings, LOOKED_AT)
+    if not found.events and kind == "charges":  # there may be no disputes
+        raise FileError(f"{file}: holds no events. Nothing was scored; {ALLOW} goes on")
     if 2 * found.others > found.events:
         raise FileError(
             f"{file}: expected {kind}, but event {found.first_other} and most others at its start "

@@ -56,6 +56,8 @@ def command(
     if told is None:
         _check_all_of_a_kind(file, found)
     objection = found.rejections.objection(str(file), found.events)
+    if not found.events:
+        objection = f"{file}: holds no events"
     if objection and not allow_rejected:
         raise FileError(f"{objection}. Nothing was sent; {ALLOW} sends it as it is")
     topics = Topics(settings.topic_prefix)

@@ -26,6 +26,7 @@ from schemas.currency import bundled_rates
 from schemas.scored import Scored
 from streams.files import write_events
 from streams.simulator import Simulation
+from tests.schemas.events import CHARGE, encoded
 
 DAY_S = 86_400.0
 START = 1_700_006_400.0  # 2023-11-15
@@ -329,7 +330,11 @@ def test_without_disputes_there_is_no_fraud(inputs: Path, tmp_path: Path) -> Non
 def test_empty_file(tmp_path: Path) -> None:
     (tmp_path / "c.jsonl").touch()
     out, report = tmp_path / "s.jsonl", tmp_path / "report"
-    result = invoke(tmp_path / "c.jsonl", "--out", out, "--report", report)
+    refused = invoke(tmp_path / "c.jsonl", "--out", out)
+    assert refused.exit_code == 1
+    assert "c.jsonl: holds no events" in refused.output
+    command = (tmp_path / "c.jsonl", "--out", out, "--report", report, "--allow-rejected")
+    result = invoke(*command)
     assert result.exit_code == 0, result.output
     assert out.read_bytes() == b""
     assert orjson.loads((report / "metrics.json").read_bytes())["auc_roc"] is None
@@ -356,7 +361,7 @@ def test_what_cannot_be_is_one_line(
     message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("c.jsonl").touch()
+    Path("c.jsonl").write_bytes(encoded(CHARGE))
     result = invoke(*arguments)
     assert result.exit_code == code
     assert result.stderr.splitlines()[-1] + "\n" == result.stderr[result.stderr.index("Error") :]
