@@ -186,7 +186,7 @@ class MerchantStage:
             self.cache.records,
             slots,
             events,
-            events["charged_at"],
+            np.ascontiguousarray(events["charged_at"]),
             events["duplicate"] == 0,
             self._rules.horizon_s,
             features,

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 ZOMBIE = Fault(AFTER_CHANGELOG, PAUSE, 8.0)
 HALF_COMMITTED = Fault(AFTER_OFFSETS, PAUSE, 8.0)
 TWIN = Fault(UNANSWERED, FENCE, 0.5)
-FORGOTTEN = Fault(REVOKE, PAUSE, 14.0)
+FORGOTTEN = Fault(REVOKE, PAUSE, 20.0)
 
 
 class Plant(NamedTuple):
@@ -249,7 +249,7 @@ PLANTS = (
     Plant(a_lost_task_goes_on, 50, (ZOMBIE,)),
     Plant(the_clock_is_moved_by_disputes, 50, is_real=True),
     Plant(an_abort_leaves_disputes_waiting_though_charges_have_paused, 300, is_real=True),
-    Plant(a_member_that_was_forgotten_goes_on_with_its_tasks, 100, (FORGOTTEN,), is_static=True),
+    Plant(a_member_that_was_forgotten_goes_on_with_its_tasks, 400, (FORGOTTEN,), is_static=True),
 )
 
 
