@@ -77,6 +77,7 @@ class Kafka:
         topic: str,
         events: Iterable[tuple[int, bytes | None, bytes | None]],
         timestamp_ms: int = 0,
+        headers: list[tuple[str, bytes | None]] | None = None,
     ) -> None:
         """Publish partitions, keys and values; -1 for the partition of the key."""
         failures: list[object] = []
@@ -92,6 +93,7 @@ class Kafka:
                 value=value,
                 partition=partition,
                 timestamp=timestamp_ms,
+                headers=list(headers or []),
                 on_delivery=delivered,
             )
             self._producer.poll(0)

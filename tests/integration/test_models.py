@@ -101,15 +101,18 @@ class Installation:
                 return events
             assert time.monotonic() < deadline, [event["model"] for event in events]
 
-    def await_learned(self) -> None:
-        """Wait until the newest snapshot of every model has learned all examples."""
+    def await_learned(self, beyond: int = 0) -> int:
+        """Wait until the newest snapshot of every model has learned all examples.
+
+        And there are examples beyond an offset. Return the offset after the last one.
+        """
         deadline = time.monotonic() + TIMEOUT_S
         while True:
             examples = self.kafka.read_all(self.topics.examples)
             newest = [self.book.snapshot(name) for name in (DEFAULT, OTHER)]
             end = (examples[-1].offset() or 0) + 1 if examples else 0
-            if end and all(snapshot and snapshot.offset == end for snapshot in newest):
-                return
+            if end > beyond and all(snapshot and snapshot.offset == end for snapshot in newest):
+                return end
             assert time.monotonic() < deadline, (end, [s and s.offset for s in newest])
             time.sleep(0.5)
 
@@ -189,8 +192,9 @@ def test_a_challenger_is_promoted_and_rolled_back_and_a_model_loaded(
         assert read_model(again) == installation.book.champion.frozen
         assert read_model(again).loaded == found.loaded
         installation.command("models", "unfreeze")
+        end = installation.await_learned()
         label(installation, files[0])
-        installation.await_learned()
+        installation.await_learned(beyond=end)
         assert first.stop() == second.stop() == 0
     check_what_followed(installation, read_model(saved))
     assert f"{DEFAULT}-{found.loaded}-" in installation.command("models")

@@ -4,6 +4,7 @@ import shutil
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -20,7 +21,7 @@ from tests.integration.worker import WorkerProcess
 
 START = 1.75e9
 DAY_S = 86_400.0
-FIELDS = set(Scored.__struct_fields__) - {"duplicate", "shadow"}
+FIELDS = set(Scored.__struct_fields__) - {"duplicate", "shadow", "ignored", "masked"}
 
 
 @pytest.fixture
@@ -112,6 +113,32 @@ def test_every_charge_is_scored_and_bad_input_rejected(
             assert message.value() == bad[b"card_1"].replace(b"4242", b"****")
         else:
             assert message.value() == bad[message.key() or b""]
+
+
+def test_headers_go_along(kafka: Kafka, prefix: str, env: dict[str, str], tmp_path: Path) -> None:
+    """To scored events and rejected copies, in their transactions; with and without them mixed."""
+    trace: list[tuple[str, bytes | None]] = [
+        ("traceparent", b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+        ("x", None),
+    ]
+    good = [charge(number) for number in range(40)]
+    with WorkerProcess(tmp_path, env) as worker:
+        worker.wait_until_ready()
+        for number, event in enumerate(good):
+            key, value = str(event["card"]).encode(), orjson.dumps(event)
+            headers = [*trace, ("number", b"%d" % number)] if number % 2 else None
+            kafka.publish(f"{prefix}charges", [(-1, key, value)], headers=headers)
+        kafka.publish(f"{prefix}disputes", [(-1, b"k", b"{")], headers=[*trace, ("error", b"own")])
+        scored = kafka.consume(f"{prefix}scored", len(good))
+        (rejected,) = kafka.consume(f"{prefix}charges.rejected", 1)
+    for message in scored:
+        number = int(orjson.loads(message.value() or b"")["charge"].removeprefix("ch_"))
+        wanted = [*trace, ("number", b"%d" % number)] if number % 2 else None
+        assert message.headers() == wanted
+    told = list(rejected.headers() or [])
+    assert told[4:] == trace
+    assert [name for name, _ in told[:4]] == ["error", "topic", "partition", "offset"]
+    assert dict(cast("Any", told))["error"] != b"own"
 
 
 def test_a_cards_charges_are_scored_in_order(
