@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from streams.events import Rows
 
 
+_FEW = 1000
+"""Charges waited for that numpy looks for in a batch; of more, each event is looked up in all."""
+
+
 class Ordered(NamedTuple):
     """A batch with its disputes in their places.
 
@@ -143,8 +147,12 @@ class DisputeOrder:
     def _concerned(self, events: Rows, disputes: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
         """Return the places of disputes, and of charges that are disputed or waited for."""
         half = events["charge"][:, 0]  # half of the hash, which numpy can look up fast
-        waited_for = np.frombuffer(b"".join(self._waiting.charges), np.uint64)[::2]
-        return np.flatnonzero(np.isin(half, np.concatenate([half[disputes], waited_for])))
+        waited_for = self._waiting.charges
+        if len(waited_for) <= _FEW:
+            halves = np.frombuffer(b"".join(waited_for), np.uint64)[::2]
+            return np.flatnonzero(np.isin(half, np.concatenate([half[disputes], halves])))
+        is_waited_for = [charge in waited_for for charge in charge_hashes(events)]
+        return np.flatnonzero(np.isin(half, half[disputes]) | np.array(is_waited_for, np.bool_))
 
     def _place_or_wait(self, turn: _Turn, dispute: Waiting, earliest: float) -> None:
         if dispute.known is None or not turn.place(dispute, earliest):
@@ -184,6 +192,8 @@ class _Turn:
 
     def ordered(self, given_up: list[Waiting]) -> Ordered:
         """Return the batch in its order."""
+        if not self._put and self._stays.all():
+            return Ordered(self.batch, self.clocks[1:], given_up)
         put = sorted(self._put, key=lambda each: (each[0], each[1].created))
         at = np.array([place for place, _ in put])
         stays = np.flatnonzero(self._stays)

@@ -6,7 +6,7 @@ Their order to charges is nobody's promise, since they come from another topic::
     charge ... dispute .... charges     waits until charges have reached its own time
 """
 
-from collections.abc import Iterator
+from collections.abc import KeysView
 from heapq import heappop, heappush
 from struct import Struct
 from typing import NamedTuple
@@ -100,9 +100,9 @@ class WaitingDisputes:
         return len(self._for_time)
 
     @property
-    def charges(self) -> Iterator[bytes]:
+    def charges(self) -> KeysView[bytes]:
         """The hashes of the charges that are waited for."""
-        return iter(self._for_charge)
+        return self._for_charge.keys()
 
     def reload(self) -> None:
         """Read the table again, after its changes were discarded."""

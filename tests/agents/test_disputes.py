@@ -9,6 +9,7 @@ import numpy as np
 import orjson
 import pytest
 
+from streams import dispute_order
 from streams.features import FEATURE_NAMES
 from streams.labels import CONTROLS
 from streams.state import DUE, PENDING, WAITING
@@ -399,9 +400,10 @@ def created_in(sent: Message) -> float:
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("ahead", [1, 20, 1000])
 def test_disputes_that_are_read_before_their_charges_count_as_in_order(
-    seed: int, ahead: int
+    seed: int, ahead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However far ahead, through commits and restarts: every vector and label is the same."""
+    monkeypatch.setattr(dispute_order, "_FEW", seed * 50)  # few wait for it, or many
     charges, disputes = days_of_charges(seed)
     in_order = Run(**RULES)
     in_order.feed(*sorted([*charges, *disputes], key=created_in))
