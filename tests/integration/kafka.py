@@ -120,16 +120,10 @@ class Kafka:
 
     def read_all(self, topic: str) -> list[Message]:
         """Read all that is committed in a topic now; by partition, each in its own order."""
-        consumer = self._reader(topic)
         messages: list[Message] = []
         deadline = time.monotonic() + TIMEOUT_S
+        consumer, ends = self._reader_and_ends(topic, deadline)
         try:
-            # Under read_committed the high watermark is the last stable offset: it also counts the
-            # commit markers, which are never delivered, so that only the position tells the end.
-            ends = {
-                partition.partition: _end(consumer, partition, deadline)
-                for partition in consumer.assignment()
-            }
             while any(
                 max(position.offset, 0) < ends[position.partition]
                 for position in consumer.position(consumer.assignment())
@@ -139,6 +133,27 @@ class Kafka:
         finally:
             consumer.close()
         return sorted(messages, key=lambda message: (message.partition(), message.offset()))
+
+    def _reader_and_ends(self, topic: str, deadline: float) -> tuple[Consumer, dict[int, int]]:
+        """Return a reader, and the end of each partition.
+
+        Under read_committed the high watermark is the last stable offset: it also counts the commit
+        markers, which are never delivered, so that only the position tells the end. A client that
+        was made just when a broker came back may know of no partition for minutes (seen once, for
+        120 s, with librdkafka 2.16): another one does.
+        """
+        while True:
+            consumer = self._reader(topic)
+            patience = min(deadline, time.monotonic() + _ANSWER_S)
+            try:
+                return consumer, {
+                    partition.partition: _end(consumer, partition, patience)
+                    for partition in consumer.assignment()
+                }
+            except KafkaException:
+                consumer.close()
+                if time.monotonic() > deadline:
+                    raise
 
     def _reader(self, topic: str) -> Consumer:
         consumer = Consumer(
