@@ -119,7 +119,7 @@ def test_none_is_lost_and_none_counts_before_its_time(
             publish_step(kafka, topics, sent, step, AHEAD_S[step])
         publish_disputes(kafka, topics, sent, len(AHEAD_S))  # those of the time after
         wait_for_frauds(kafka, topics, len(sent.disputes))
-        assert worker.metric("chargewatch_disputes_waiting") == 0
+        wait_until_none_waits(worker)
     assert kafka.read_all(topics.rejected) == []
     found = frames_of_charges(kafka, topics)
     for partition in range(PARTITIONS):
@@ -164,6 +164,14 @@ def wait_for_frauds(kafka: Kafka, topics: Topics, count: int) -> None:
         assert frauds < count
         assert time.monotonic() < deadline, f"{frauds} of {count} frauds"
         time.sleep(1.0)
+
+
+def wait_until_none_waits(worker: WorkerProcess) -> None:
+    """Wait for the gauge, which is brought up to date once a second."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while (waiting := worker.metric("chargewatch_disputes_waiting")) > 0:
+        assert time.monotonic() < deadline, f"{waiting} disputes wait"
+        time.sleep(0.2)
 
 
 def frames_of_charges(kafka: Kafka, topics: Topics) -> dict[str, bytes]:
