@@ -28,6 +28,9 @@ class Feature:
         What the value is when there is nothing to compute it from.
     text
         Sentence for a merchant, a `str.format` template of ``value``.
+    default
+        The value in a vector that a version without the feature kept: what `missing` says, as a
+        number. A model that learned without it takes this as the usual value.
     """
 
     name: str
@@ -36,3 +39,4 @@ class Feature:
     transform: Transform
     missing: str
     text: str
+    default: float = 0.0
