@@ -13,7 +13,7 @@ import orjson
 
 from schemas.rejected import InvalidEvent
 from streams.card_features import EVICTED, update_cards
-from streams.card_record import CARD
+from streams.card_record import CARD_LAYOUT
 from streams.charge_index import ChargeIndex
 from streams.decoding import Input, Rejected, reject
 from streams.dispute_order import DisputeOrder
@@ -90,7 +90,7 @@ class CardStage:
         future_allowance_s: float,
         capacity: int,
     ) -> None:
-        self.cache = RecordCache(state.cards, CARD, capacity)
+        self.cache = RecordCache(state.cards, state.reader(CARD_LAYOUT), capacity)
         self._charged = SeenIds(state.seen, dedup_window_s)
         self._disputed = SeenIds(state.disputed, dispute_retention_s)
         self._dedup_window_s = dedup_window_s

@@ -6,7 +6,7 @@ a takeover is what it would have learned undisturbed.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from confluent_kafka import Message
@@ -19,8 +19,10 @@ from schemas.control import CHAMPION_KEY, encode_control
 from schemas.snapshot import Snapshot, encode_snapshot
 from streams.clients import Clients
 from streams.follower import Follower
-from streams.frames import decode_examples
+from streams.frames import EXAMPLE_LAYOUT, decode_examples
+from streams.layouts import Layout
 from streams.producer import OutputProducer
+from streams.reading import Reader
 from streams.topics import Topics
 
 logger = logging.getLogger(__name__)
@@ -41,6 +43,8 @@ class LearnerFeed:
         Where to go on, from nothing when `None`.
     settings, topics, clients, producer
         Of the worker.
+    reader
+        Reads examples.
     """
 
     def __init__(
@@ -51,8 +55,10 @@ class LearnerFeed:
         topics: Topics,
         clients: Clients,
         producer: OutputProducer,
+        reader: Reader,
     ) -> None:
         self._name = name
+        self._reader = reader
         self._settings = settings
         self._topics = topics
         self._clients = clients
@@ -79,7 +85,9 @@ class LearnerFeed:
 
     def learn(self, messages: Sequence[Message]) -> None:
         """Learn examples, and send the snapshots that are due."""
-        examples = decode_examples([cast("bytes", message.value()) for message in messages])
+        examples = decode_examples(
+            [cast("bytes", message.value()) for message in messages], self._reader
+        )
         offsets = [cast("int", message.offset()) for message in messages]
         due = self._learner.learn(examples, offsets)
         self._fetched = []
@@ -157,11 +165,19 @@ class Learners:
     ----------
     settings, topics, clients, producer
         Of the worker.
+    layouts
+        Those in which examples may be, by number.
     """
 
     def __init__(
-        self, settings: Settings, topics: Topics, clients: Clients, producer: OutputProducer
+        self,
+        settings: Settings,
+        topics: Topics,
+        clients: Clients,
+        producer: OutputProducer,
+        layouts: Mapping[int, Layout],
     ) -> None:
+        self._reader = Reader(EXAMPLE_LAYOUT, layouts)
         self._settings = settings
         self._topics = topics
         self._clients = clients
@@ -190,6 +206,7 @@ class Learners:
                     self._topics,
                     self._clients,
                     self._producer,
+                    self._reader,
                 )
 
     def stop(self) -> None:

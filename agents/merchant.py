@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ import orjson
 
 from agents.decisions import Costs, ReviewBudget, choose
 from agents.disputes import join_disputes
-from agents.drift.blocks import watched_in
+from agents.drift.blocks import BLOCK_LAYOUT, watched_in
 from agents.drift.monitor import DriftMonitor, Finished, Shift
 from agents.models.interface import Scorer
 from agents.models.prior import VERSION as PRIOR
@@ -24,9 +24,9 @@ from streams.events import CHARGE, Rows
 from streams.features import CHARGE_FEATURES, FEATURES, MERCHANT_FEATURES
 from streams.frames import Frames
 from streams.headers import Headers, taken_off
-from streams.labels import PENDING, LabelJoin, LabelRules
+from streams.labels import PENDING_LAYOUT, LabelJoin, LabelRules
 from streams.merchant_features import update_merchants
-from streams.merchant_record import MERCHANT
+from streams.merchant_record import MERCHANT_LAYOUT
 from streams.records import RecordCache, Slots
 from streams.state import TaskState
 
@@ -35,6 +35,18 @@ NO_SHADOW: Mapping[str, Scorer] = MappingProxyType({})
 _PROGRESS = b"progress"
 
 Chosen = npt.NDArray[np.bool_] | Slots
+
+
+class _Progress(NamedTuple):
+    """How far a task has come.
+
+    `matured_until` is the time of creation up to which charges have matured, whatever the horizon
+    was then; from 0 on, where the first release did not tell, are just those that have not.
+    """
+
+    stream_time: float
+    review_tokens: int
+    matured_until: float = 0.0
 
 
 @dataclass(slots=True)
@@ -90,7 +102,7 @@ class MerchantStage:
         costs: Costs,
         capacity: int,
     ) -> None:
-        self.cache = RecordCache(state.merchants, MERCHANT, capacity)
+        self.cache = RecordCache(state.merchants, state.reader(MERCHANT_LAYOUT), capacity)
         self._meta = state.meta
         self._labels = LabelJoin(state, rules)
         self._rules = rules
@@ -98,7 +110,7 @@ class MerchantStage:
         self._costs = costs
         self._budget = ReviewBudget()
         self._reasons = Reasons(FEATURES)
-        self._drift = DriftMonitor(state.drift)
+        self._drift = DriftMonitor(state.drift, state.reader(BLOCK_LAYOUT))
         self.reload()
 
     def process(
@@ -167,7 +179,7 @@ class MerchantStage:
         """Put everything changed into the tables."""
         self.cache.flush()
         self._drift.flush()
-        progress = [self.stream_time, self._budget.tokens]
+        progress = [self.stream_time, self._budget.tokens, self._matured_until]
         self._meta.put(_PROGRESS, orjson.dumps(progress))
 
     def reload(self) -> None:
@@ -176,7 +188,8 @@ class MerchantStage:
         self._labels.reload()
         self._drift.reload()
         stored = self._meta.get(_PROGRESS)
-        self.stream_time, self._budget.tokens = (0.0, 0) if stored is None else orjson.loads(stored)
+        progress = _Progress(0.0, 0) if stored is None else _Progress(*orjson.loads(stored))
+        self.stream_time, self._budget.tokens, self._matured_until = progress
 
     def _count(self, merchants: Sequence[bytes], events: Rows) -> npt.NDArray[np.float32]:
         """Update the merchants' records and return the features of every event."""
@@ -207,13 +220,13 @@ class MerchantStage:
         if not is_first.all():
             self._repeat(charges, answers, np.flatnonzero(~is_first))
         first = np.flatnonzero(is_first)
-        matured_until = _of(first, times) - self._rules.horizon_s
+        matured_until = np.maximum(_of(first, times) - self._rules.horizon_s, self._matured_until)
         self._labels.keep(_of(first, charges), _of(first, answers), matured_until)
         return answers
 
     def _score(self, charges: Rows, vectors: npt.NDArray[np.float32], scorer: Scorer) -> Rows:
         """Return PENDING[N] without actions."""
-        answers = np.zeros(len(charges), PENDING)
+        answers = PENDING_LAYOUT.new(len(charges))
         answers["created"] = charges["created"]
         answers["vector"] = vectors
         answers["score"] = scorer.predict(vectors)
@@ -241,9 +254,10 @@ class MerchantStage:
 
     def _mature(self, before: float, now: float) -> Rows:
         """Return EXAMPLE[N] of the charges whose silence now says something; forget the oldest."""
-        horizon_s, retention_s = self._rules.horizon_s, self._rules.retention_s
-        matured = self._labels.mature(before - horizon_s, now - horizon_s)
-        self._labels.expire(before - retention_s, now - retention_s)
+        until = max(self._matured_until, now - self._rules.horizon_s)
+        matured = self._labels.mature(self._matured_until, until)
+        self._matured_until = until
+        self._labels.expire(before - self._rules.retention_s, now - self._rules.retention_s)
         return matured
 
 

@@ -23,6 +23,7 @@ from streams.engine import Engine
 from streams.engine_settings import EngineSettings
 from streams.events import CHARGE
 from streams.frames import Frames, encode_examples
+from streams.installation import KeptLayouts
 from streams.membership import TaskFactory
 from streams.producer import OutputProducer
 from streams.topics import Topics
@@ -78,6 +79,7 @@ class Pipeline:
         self.topics = Topics(settings.topic_prefix)
         self._latencies = metrics.Latencies(is_seen_at_once=not settings.is_exactly_once)
         self.producer = OutputProducer(clients, transactional_id, settings.session_timeout_ms)
+        layouts = KeptLayouts(clients, self.topics.installation)
         self.engine = Engine(
             EngineSettings(
                 application_id=application_id,
@@ -97,10 +99,11 @@ class Pipeline:
                 partial(open_store, settings=settings), partial(new_task, settings=settings)
             ),
             metrics.CommitObserver(self._latencies),
+            layouts,
         )
         self.model = ModelFollower(self.topics, clients, settings.challengers)
         self.model.catch_up()
-        self.learners = Learners(settings, self.topics, clients, self.producer)
+        self.learners = Learners(settings, self.topics, clients, self.producer, layouts)
         self._shown_at = 0.0
         self.engine.start(partitions)
 

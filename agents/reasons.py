@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 
 from streams.compiled import compiled
+from streams.layouts import NO_PLACE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +94,12 @@ class Reasons:
         columns: NDArray[np.uint8],
         counts: NDArray[np.uint8],
     ) -> list[bytes]:
-        """Encode what `pick` returned: a scored event's `reasons`, N arrays in JSON."""
+        """Encode what `pick` returned: a scored event's `reasons`, N arrays in JSON.
+
+        An earlier version may have picked it; what names no column any more is left out.
+        """
+        if (columns == NO_PLACE).any():
+            columns, counts = _without_gone(columns, counts)
         chosen, values = _values(vectors, columns, counts)
         codes, known = chosen << 32 | values.view(np.uint32), self._known
         if len(known) > _REMEMBERED:
@@ -108,6 +114,16 @@ class Reasons:
         shown = (value, value * words.scale) if words.is_shown else value
         encoded = self._known[code] = (words.template % shown).encode()
         return encoded
+
+
+def _without_gone(
+    columns: NDArray[np.uint8], counts: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return columns and counts without `NO_PLACE`, in their order."""
+    is_gone = columns == NO_PLACE
+    left = np.take_along_axis(columns, np.argsort(is_gone, axis=1, kind="stable"), axis=1)
+    ranks = np.arange(columns.shape[1])
+    return left, ((ranks < counts[:, None]) & ~is_gone).sum(axis=1, dtype=np.uint8)
 
 
 def _words(feature: Feature) -> _Words:

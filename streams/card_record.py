@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from streams.windows import SLOTS, TOTAL_SLOTS
+from streams.layouts import HEAD, Record, Ring
+from streams.windows import RING, SLOTS, TOTAL_SLOTS, tiles_in
 
 LATEST_CHARGES = 8
 LATEST_MERCHANTS = 32
@@ -17,6 +18,7 @@ SEVEN_DAYS = 3
 
 CARD = np.dtype(
     [
+        (HEAD, "u8"),
         ("clock_s", "f8"),
         ("first_s", "f8"),
         ("charges", "u8"),
@@ -44,7 +46,7 @@ CARD = np.dtype(
     ],
     align=True,
 )
-"""A card's record. All zeros is a card never seen.
+"""A card's record. All zeros but for the head is a card never seen.
 
 Fields
 ------
@@ -75,3 +77,14 @@ disputed_at, dispute_kinds
 unused
     Nothing. Without it there was a gap, and numpy copies no gaps: the bytes saved would differ.
 """
+
+CARD_LAYOUT = Record(
+    "card",
+    CARD,
+    rings={
+        "counts": RING,
+        "sums": RING,
+        "deviations_7d": Ring((tiles_in(SEVEN_DAYS),), "clock_s", "larger"),
+    },
+)
+"""What another version reads it by."""

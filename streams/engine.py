@@ -15,14 +15,16 @@ from streams.clients import Attempt, Clients
 from streams.commits import Commits, Observer
 from streams.engine_settings import EngineSettings
 from streams.errors import OperationalError
-from streams.frames import Frames, encode_frames
+from streams.frames import FRAME_LAYOUT, Frames, encode_frames
 from streams.inputs import Inputs, Work
 from streams.intake import Times
+from streams.layouts import Layout
 from streams.membership import Membership, TaskFactory
 from streams.partition_watch import PartitionWatch
 from streams.partitioner import partitions_of
 from streams.patience import Outage, StoppedError
 from streams.producer import OutputProducer
+from streams.reading import Reader
 from streams.restore import Progress
 from streams.standby import Standbys
 from streams.task import BY_MERCHANT, CHARGES, DISPUTES, Task
@@ -61,6 +63,8 @@ class Engine:
         Makes the tasks.
     observer
         Hears of commits.
+    layouts
+        Those in which frames may be, by number.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class Engine:
         producer: OutputProducer,
         factory: TaskFactory,
         observer: Observer,
+        layouts: Mapping[int, Layout],
     ) -> None:
         self._topics = topics
         self._clients = clients
@@ -123,6 +128,7 @@ class Engine:
             settings.future_allowance_s,
             settings.input_rules,
             clients.clock,
+            Reader(FRAME_LAYOUT, layouts),
         )
         self._partitions = 0
 

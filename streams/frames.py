@@ -3,7 +3,7 @@
 A frame is an event with its card features: a row, and three strings. What one turn sends to a
 partition goes together, in columns, so that numpy reads the rows at once::
 
-    | layout | count | FRAME[count] | SIZES[count] | merchant card tail, merchant card tail, ... |
+    | head of the layout | count | FRAME[count] | merchant card tail, merchant card tail, ... |
 
 The tail of a charge is the first half of its scored event, encoded once by the card stage, with
 the headers that go along behind it (`streams.headers`); the tail of a dispute is where it came
@@ -16,27 +16,37 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from struct import Struct
 from typing import Self
-from zlib import crc32
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import orjson
 
-from streams.errors import OperationalError
 from streams.events import EVENT, Rows
-from streams.feature import Feature
 from streams.features import CARD_FEATURES, FEATURES
 from streams.headers import Headers, as_json, from_json
+from streams.layouts import FIRST, HEAD, LayoutError, Record, head_of, number_in
+from streams.reading import Reader
 
-FRAME = np.dtype([("event", EVENT), ("card_features", "f4", (len(CARD_FEATURES),))])
-SIZES = np.dtype([("merchant", "u4"), ("card", "u4"), ("tail", "u4")])
+TEXTS = ("merchant", "card", "tail")
+"""The strings of a frame, in their order behind the rows of a message."""
+
+FRAME = np.dtype(
+    [
+        ("event", EVENT),
+        ("card_features", "f4", (len(CARD_FEATURES),)),
+        ("text_bytes", "u4", (len(TEXTS),)),
+    ]
+)
+FRAME_LAYOUT = Record("frame", FRAME, {"card_features": CARD_FEATURES, "text_bytes": TEXTS})
+"""`text_bytes` is set when it is encoded. A message has one head for all of its rows."""
+
 MESSAGE_BYTES = 64 * 1024
 """Frames go together up to this size, before compression; a larger one goes alone."""
 
 EXAMPLE = np.dtype(
     [
-        ("layout", "u2"),
+        (HEAD, "u8"),
         ("label", "u1"),
         ("weight", "f8"),
         ("stands_for", "f8"),
@@ -49,27 +59,12 @@ EXAMPLE = np.dtype(
 """A charge to learn from: `vector` is what was scored, `weight` how much it counts in telling fraud
 from the rest, and `stands_for` how many charges it stands for in counting how frequent fraud is."""
 
+EXAMPLE_LAYOUT = Record("example", EXAMPLE, {"vector": FEATURES})
 
-def layout_of(dtype: np.dtype[np.void], features: Sequence[Feature]) -> int:
-    """Give a number that another order, size or meaning of the fields and features changes."""
-    names = [feature.name for feature in features]
-    return crc32(repr((dtype.descr, names)).encode()) & 0xFFFF
-
-
-FRAME_LAYOUT = layout_of(np.dtype([("frame", FRAME), ("sizes", SIZES)]), CARD_FEATURES)
-EXAMPLE_LAYOUT = layout_of(EXAMPLE, FEATURES)
-
-_HEAD = Struct("<HI")  # layout, count
-
-
-class FrameError(OperationalError):
-    """A message on an internal topic that this version did not write."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "an internal message was written by another version: empty the internal topics or run "
-            "the version that wrote them"
-        )
+_HEAD = Struct("<QI")  # of the layout, and how many rows
+_FIRST_HEAD = Struct("<HI")
+_FIRST_FRAME, _FIRST_EXAMPLE = 29405, 5676
+"""How the first release named its layouts."""
 
 
 class Origin(msgspec.Struct, frozen=True, gc=False):
@@ -129,82 +124,136 @@ class Frames:
 
 def encode_frames(frames: Frames) -> list[bytes]:
     """Encode frames to as few messages as their size allows, in the same order."""
-    sizes = np.empty(len(frames), SIZES)
-    sizes["merchant"] = [len(key) for key in frames.merchants]
-    sizes["card"] = [len(key) for key in frames.cards]
-    sizes["tail"] = [len(tail) for tail in frames.tails]
-    texts = list(zip(frames.merchants, frames.cards, frames.tails, strict=True))
+    rows, columns = frames.rows, (frames.merchants, frames.cards, frames.tails)
+    rows["text_bytes"] = np.array([[len(text) for text in texts] for texts in columns], "u4").T
+    texts = list(zip(*columns, strict=True))
     messages = []
-    for start, stop in pairwise(_cuts(sizes)):
-        head = _HEAD.pack(FRAME_LAYOUT, stop - start)
-        rows = frames.rows[start:stop].tobytes()
-        of_texts = sizes[start:stop].tobytes()
-        messages.append(b"".join([head, rows, of_texts, *chain.from_iterable(texts[start:stop])]))
+    for start, stop in pairwise(_cuts(rows["text_bytes"])):
+        head = _HEAD.pack(FRAME_LAYOUT.head, stop - start)
+        of_rows = rows[start:stop].tobytes()
+        messages.append(b"".join([head, of_rows, *chain.from_iterable(texts[start:stop])]))
     return messages
 
 
-def decode_frames(values: Sequence[bytes]) -> tuple[Frames, npt.NDArray[np.int64]]:
+_OWN_FRAMES = Reader(FRAME_LAYOUT, {})
+_OWN_EXAMPLES = Reader(EXAMPLE_LAYOUT, {})
+
+
+def decode_frames(
+    values: Sequence[bytes], reader: Reader = _OWN_FRAMES
+) -> tuple[Frames, npt.NDArray[np.int64]]:
     """Decode messages to their frames, which may be changed, and how many each has: i8[messages].
+
+    Parameters
+    ----------
+    values
+        The messages.
+    reader
+        Knows the layouts they may be in; by default this version's and the first release's.
 
     Raises
     ------
-    FrameError
-        When a message is torn or of another layout.
+    LayoutError
+        When a message is torn, or of a layout that cannot be read.
     """
-    counts, rows, sizes, texts = [], [], [], []
+    counts, rows, texts = [], [], []
     for value in values:
-        layout, count = _HEAD.unpack_from(value) if len(value) >= _HEAD.size else (0, 0)
-        sizes_at = _HEAD.size + count * FRAME.itemsize
-        texts_at = sizes_at + count * SIZES.itemsize
-        if layout != FRAME_LAYOUT or not count or len(value) < texts_at:
-            raise FrameError
+        ours = value if value[:8] == _PRESENT else _rewritten(value, reader)
+        head, count = _HEAD.unpack_from(ours) if len(ours) >= _HEAD.size else (0, 0)
+        texts_at = _HEAD.size + count * FRAME.itemsize
+        if head != FRAME_LAYOUT.head or not count or len(ours) < texts_at:
+            raise _torn()
         counts.append(count)
-        rows.append(value[_HEAD.size : sizes_at])
-        sizes.append(value[sizes_at:texts_at])
-        texts.append(value[texts_at:])
-    ends = np.cumsum(np.frombuffer(b"".join(sizes), "u4"), dtype=np.int64)
+        rows.append(ours[_HEAD.size : texts_at])
+        texts.append(ours[texts_at:])
+    changeable = np.frombuffer(bytearray().join(rows), FRAME)
+    ends = np.cumsum(changeable["text_bytes"], dtype=np.int64)
     per_message = np.array(counts, np.int64)
-    if (ends[3 * np.cumsum(per_message) - 1] != np.cumsum([len(text) for text in texts])).any():
-        raise FrameError
+    last = len(TEXTS) * np.cumsum(per_message) - 1
+    if (ends[last] != np.cumsum([len(text) for text in texts])).any():
+        raise _torn()
     joined = b"".join(texts)
     parts = [joined[start:end] for start, end in pairwise([0, *ends.tolist()])]
-    changeable = np.frombuffer(bytearray().join(rows), FRAME)
     return Frames(changeable, parts[0::3], parts[1::3], parts[2::3]), per_message
 
 
-def _cuts(sizes: Rows) -> list[int]:
+_PRESENT = head_of(FRAME_LAYOUT.layout.number)
+
+
+def _rewritten(value: bytes, reader: Reader) -> bytes:
+    """Return a message of another layout in the present one."""
+    number = number_in(value)
+    if number is None:
+        names = list(TEXTS)
+        rows, texts = _parts_of_first(value)
+    else:
+        layout = reader.layout(number)
+        names = list(layout.fields["text_bytes"].columns or ())
+        _, count = _HEAD.unpack_from(value) if len(value) >= _HEAD.size else (0, 0)
+        texts_at = _HEAD.size + count * layout.size_bytes
+        cuts = range(_HEAD.size, texts_at, layout.size_bytes)
+        rows, texts = [value[cut : cut + layout.size_bytes] for cut in cuts], value[texts_at:]
+    sizes = reader.conversion(number).raw(rows)["text_bytes"]
+    places = [0, *np.cumsum(sizes, dtype=np.int64).tolist()]
+    if places[-1] != len(texts):
+        raise _torn()
+    parts = [texts[start:end] for start, end in pairwise(places)]
+    known = [names.index(name) for name in TEXTS if name in names]
+    chosen = [parts[row + place] for row in range(0, len(parts), len(names)) for place in known]
+    converted = reader.conversion(number)(rows).tobytes()
+    return b"".join([_HEAD.pack(FRAME_LAYOUT.head, len(rows)), converted, *chosen])
+
+
+def _parts_of_first(value: bytes) -> tuple[list[bytes], bytes]:
+    """Return the rows and texts of a message of the first release, which had the sizes apart."""
+    layout, count = _FIRST_HEAD.unpack_from(value) if len(value) >= _FIRST_HEAD.size else (0, 0)
+    sizes_bytes = FIRST["frame"].fields["text_bytes"].shape[0] * 4
+    row_bytes = FIRST["frame"].size_bytes - sizes_bytes
+    sizes_at = _FIRST_HEAD.size + count * row_bytes
+    texts_at = sizes_at + count * sizes_bytes
+    if layout != _FIRST_FRAME or not count or len(value) < texts_at:
+        raise LayoutError("a frame", "it is torn, or older than the first release")
+    rows = [
+        value[_FIRST_HEAD.size + n * row_bytes :][:row_bytes]
+        + value[sizes_at + n * sizes_bytes :][:sizes_bytes]
+        for n in range(count)
+    ]
+    return rows, value[texts_at:]
+
+
+def _torn() -> LayoutError:
+    return LayoutError("a frame", "it is torn")
+
+
+def _cuts(text_bytes: npt.NDArray[np.uint32]) -> list[int]:
     """Tell where each message begins, and where the last one ends; nothing makes no message."""
-    texts = sizes["merchant"] + sizes["card"] + sizes["tail"]
     cuts, used = list[int](), MESSAGE_BYTES
-    for place, size in enumerate((texts + FRAME.itemsize + SIZES.itemsize).tolist()):
+    for place, size in enumerate((text_bytes.sum(axis=1) + FRAME.itemsize).tolist()):
         if used + size > MESSAGE_BYTES:
             cuts.append(place)
             used = _HEAD.size
         used += size
-    return [*cuts, len(sizes)]
+    return [*cuts, len(text_bytes)]
 
 
 def encode_examples(examples: Rows) -> list[bytes]:
-    """Encode EXAMPLE[N], whose layout is set here, to N messages."""
-    examples["layout"] = EXAMPLE_LAYOUT
+    """Encode EXAMPLE[N] to N messages."""
     size, raw = EXAMPLE.itemsize, examples.tobytes()
     return [raw[i * size : (i + 1) * size] for i in range(len(examples))]
 
 
-def decode_examples(values: Sequence[bytes]) -> Rows:
-    """Decode a batch of examples to EXAMPLE[N].
+def decode_examples(values: Sequence[bytes], reader: Reader = _OWN_EXAMPLES) -> Rows:
+    """Decode N messages to EXAMPLE[N]; `reader` as for frames.
 
     Raises
     ------
-    FrameError
-        When an example is short or of another layout.
+    LayoutError
+        When an example is torn, or of a layout that cannot be read.
     """
-    if any(len(value) != EXAMPLE.itemsize for value in values):
-        raise FrameError
-    rows = np.frombuffer(b"".join(values), EXAMPLE).copy()
-    if (rows["layout"] != EXAMPLE_LAYOUT).any():
-        raise FrameError
-    return rows
+    for value in values:
+        if number_in(value) is None and value[:2] != _FIRST_EXAMPLE.to_bytes(2, "little"):
+            raise LayoutError("an example", "it is torn, or older than the first release")
+    return reader.rows(values)
 
 
 def encode_dispute_tail(origin: Origin, key: bytes, value: bytes) -> bytes:

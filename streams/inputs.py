@@ -15,6 +15,7 @@ from streams.events import CHARGE, EVENT
 from streams.frames import Origin, decode_frames
 from streams.headers import carried
 from streams.intake import Events, PartitionBuffer, turn
+from streams.reading import Reader
 from streams.task import BY_MERCHANT, CHARGES, DISPUTES, Task
 
 _NEARLY_AT_END = 200
@@ -72,6 +73,8 @@ class Inputs:
         How inputs are read.
     clock
         Gives seconds of a clock that never goes back.
+    frame_reader
+        Knows the layouts in which frames may be.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Inputs:
         future_allowance_s: float,
         input_rules: InputRules,
         clock: Callable[[], float],
+        frame_reader: Reader,
     ) -> None:
         self._consumer = consumer
         self._topic_of = topic_of
@@ -92,6 +96,7 @@ class Inputs:
         self._future_allowance_s = future_allowance_s
         self._input_rules = input_rules
         self._clock = clock
+        self._frame_reader = frame_reader
         self._waiting_since: dict[_Stage, float] = {}
         self._charges_came: dict[int, tuple[int, float]] = {}
         self._findings: Counter[tuple[Finding, str]] = Counter()
@@ -168,7 +173,7 @@ class Inputs:
         values = [message.value() for message in messages]
         fetched = int(offsets[-1]) + 1
         if source == BY_MERCHANT:
-            frames, counts = decode_frames(cast("list[bytes]", values))
+            frames, counts = decode_frames(cast("list[bytes]", values), self._frame_reader)
             # Those of a message are taken together, as a position is that of a message. Disputes
             # do not move the time on: theirs may be far from that of the charges around them.
             events = frames.rows["event"]

@@ -8,7 +8,8 @@
 
 Every vector is kept, since any charge may be disputed. Of the charges that come out good only a
 sample is made an example: which ones is decided by a hash of the charge, so that every replica and
-every replay chooses the same, and each stands for `1 / negative_rate` charges.
+every replay chooses the same. Each stands for `1 / negative_rate` charges, of the rate at which it
+was drawn: that is kept with it, and another setting holds for the charges that come after it.
 
 Frauds are known weeks before the genuine charges of their time are (verification latency). A model
 that learns both as they come learns what tells this month from the last: merchants are older now,
@@ -34,13 +35,16 @@ import numpy.typing as npt
 from streams.due import Due
 from streams.events import Rows
 from streams.features import FEATURES
-from streams.frames import EXAMPLE
+from streams.frames import EXAMPLE, EXAMPLE_LAYOUT
+from streams.layouts import HEAD, Record
 from streams.state import TaskState
 
 PENDING = np.dtype(
     [
+        (HEAD, "u8"),
         ("created", "f8"),
         ("score", "f8"),
+        ("stands_for", "f8"),
         ("labels", "u1"),
         ("action", "u1"),
         ("risk", "u1"),
@@ -50,7 +54,14 @@ PENDING = np.dtype(
         ("vector", "f4", (len(FEATURES),)),
     ]
 )
-"""What is kept of a scored charge: its vector, and the answer it got, for a producer's retry."""
+"""What is kept of a scored charge: its vector, and the answer it got, for a producer's retry.
+
+`stands_for` is how many charges it stands for as a negative, by the rate at which it was drawn; 0
+if it was not, or the first release kept it.
+"""
+
+PENDING_LAYOUT = Record("pending", PENDING, {"vector": FEATURES}, places_in={"reasons": "vector"})
+"""What another version reads it by."""
 
 FRAUD_LABEL, CANCELLED, MATURED = 1, 2, 4
 """Bits of `labels`: disputed as fraud; so before the horizon, hence never a negative; learned as
@@ -87,7 +98,8 @@ class LabelRules:
     retention_s
         Seconds for which a dispute still finds its charge.
     negative_rate
-        Share of the negatives that is made examples, above 0 and at most 1.
+        Share of the charges to come that is made examples if they are negatives, above 0 and at
+        most 1.
     """
 
     horizon_s: float
@@ -123,6 +135,7 @@ class LabelJoin:
 
     def __init__(self, state: TaskState, rules: LabelRules) -> None:
         self._pending = state.pending
+        self._reader = state.reader(PENDING_LAYOUT)
         self._due = Due(state.due)
         self._rules = rules
 
@@ -138,13 +151,14 @@ class LabelJoin:
         charges
             EVENT[N] of charges, no duplicates.
         kept
-            PENDING[N] of the same charges.
+            PENDING[N] of the same charges; `stands_for` is set here.
         matured_until
             f8[N], creation time up to which charges have matured when each comes; one that is
             older than that (very late indeed) matures as soon as time moves on.
         """
         keys = kept_keys(charges)
         sampled = charges["charge"][:, 0] < self._rules.negative_rate * _HASH_RANGE
+        kept["stands_for"] = np.where(sampled, 1.0 / self._rules.negative_rate, 0.0)
         due_at = np.maximum(charges["created"], matured_until).tolist()
         size, raw = PENDING.itemsize, kept.tobytes()
         for i, key in enumerate(keys):
@@ -205,7 +219,7 @@ class LabelJoin:
         for (i, key), value in zip(sought, values, strict=True):
             if value is None:
                 continue
-            kept, best = Kept(key, np.frombuffer(value, PENDING)[0]), found[i]
+            kept, best = Kept(key, self._reader.rows([value])[0]), found[i]
             if best is None or kept.apart_s(around[i]) < best.apart_s(around[i]):
                 found[i] = kept
 
@@ -227,14 +241,14 @@ class LabelJoin:
         """
         value = self._pending.get(key)
         assert value is not None
-        charge = np.frombuffer(value, PENDING).copy()[0]
+        charge = self._reader.rows([value])[0]
         if charge["labels"] & FRAUD_LABEL:
             return np.empty(0, EXAMPLE)
         charge["labels"] |= FRAUD_LABEL
         if now <= charge["created"] + self._rules.horizon_s:
             charge["labels"] |= CANCELLED
         self._pending.put(key, charge.tobytes())
-        example = np.zeros(1, EXAMPLE)
+        example = EXAMPLE_LAYOUT.new(1)
         example["label"] = 1
         example["weight"] = example["stands_for"] = 1.0
         example["charge"] = _hashes_in([key])
@@ -267,13 +281,14 @@ class LabelJoin:
         chosen: list[bytes] = []
         values: list[bytes] = []
         for other, value in self._pending.scan(day_before + key[_DAY_BYTES:], key):
-            if not value[_LABELS_AT] & FRAUD_LABEL and not is_later(other):
+            ours = self._reader.current(value)
+            if not ours[_LABELS_AT] & FRAUD_LABEL and not is_later(other):
                 chosen.append(other)
-                values.append(value)
+                values.append(ours)
             if len(chosen) == CONTROLS:
                 break
         kept = np.frombuffer(b"".join(values), PENDING)
-        examples = np.zeros(len(chosen), EXAMPLE)
+        examples = EXAMPLE_LAYOUT.new(len(chosen))
         examples["weight"] = 1.0
         examples["charge"] = _hashes_in(chosen)
         examples["charged_at"] = kept["created"]
@@ -296,7 +311,7 @@ class LabelJoin:
             return NO_EXAMPLES
         values = [value for value in self._pending.get_many(list(due_at)) if value is not None]
         assert len(values) == len(due_at), "a charge is kept for longer than it takes to mature"
-        kept = np.frombuffer(b"".join(values), PENDING).copy()
+        kept = self._reader.rows(values)
         is_negative = kept["labels"] & (CANCELLED | MATURED) == 0
         keys = [key for key, chosen in zip(due_at, is_negative, strict=True) if chosen]
         kept["labels"] |= MATURED
@@ -316,12 +331,13 @@ class LabelJoin:
             self._pending.drop(_day_key(0), _day_key(today))
 
     def _negatives(self, keys: Sequence[bytes], kept: Rows, due: npt.NDArray[np.float64]) -> Rows:
-        examples = np.zeros(len(keys), EXAMPLE)
+        examples = EXAMPLE_LAYOUT.new(len(keys))
         examples["charge"] = _hashes_in(keys)
         examples["charged_at"] = kept["created"]
         examples["labelled_at"] = due + self._rules.horizon_s
         examples["vector"] = kept["vector"]
-        examples["stands_for"] = 1.0 / self._rules.negative_rate
+        drawn_at = 1.0 / self._rules.negative_rate
+        examples["stands_for"] = np.where(kept["stands_for"] > 0.0, kept["stands_for"], drawn_at)
         return examples
 
 

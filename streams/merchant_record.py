@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from streams.windows import SLOTS, TOTAL_SLOTS
+from streams.layouts import HEAD, Record, Ring, Tiles
+from streams.windows import DAY_S, RING, SLOTS, TOTAL_SLOTS, tiles_in
 
 HOUR, DAY = 1, 2
 """Places in `WINDOWS` of the windows in which distinct cards are counted."""
@@ -17,6 +18,7 @@ DAYS = 98
 
 MERCHANT = np.dtype(
     [
+        (HEAD, "u8"),
         ("clock_s", "f8"),
         ("first_s", "f8"),
         ("dispute_clock_s", "f8"),
@@ -36,7 +38,7 @@ MERCHANT = np.dtype(
     ],
     align=True,
 )
-"""A merchant's record. All zeros is a merchant never seen.
+"""A merchant's record. All zeros but for the head is a merchant never seen.
 
 Fields
 ------
@@ -57,3 +59,23 @@ day_charges, day_frauds
 day_fraud_disputes, day_other_disputes
     Disputes of each UTC day, by their own time.
 """
+
+_DAYS = (Tiles("days", DAY_S, DAYS),)
+
+MERCHANT_LAYOUT = Record(
+    "merchant",
+    MERCHANT,
+    rings={
+        "counts": RING,
+        "sums": RING,
+        "cards_1h": Ring((tiles_in(HOUR, HOUR_WORDS),), "clock_s", "union"),
+        "cards_24h": Ring((tiles_in(DAY, DAY_WORDS),), "clock_s", "union"),
+        "small_cards_1h": Ring((tiles_in(HOUR, SMALL_WORDS),), "clock_s", "union"),
+        "small_counts_1h": Ring((tiles_in(HOUR),), "clock_s"),
+        "day_charges": Ring(_DAYS, "clock_s"),
+        "day_frauds": Ring(_DAYS, "clock_s"),
+        "day_fraud_disputes": Ring(_DAYS, "dispute_clock_s"),
+        "day_other_disputes": Ring(_DAYS, "dispute_clock_s"),
+    },
+)
+"""What another version reads it by."""

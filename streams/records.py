@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from streams.reading import Reader
 from streams.state import Table
 
 Slots = npt.NDArray[np.int64]
@@ -21,17 +22,19 @@ class RecordCache:
     table
         Where records come from and go to. What leaves the cache is in the table's changes, so
         that nothing is lost before the commit.
-    dtype
-        Structured type of a record; an all-zero record is the empty one.
+    reader
+        Reads its records; one that is zero but for its head is the empty one.
     capacity
-        Records held at most, which bounds the memory: `capacity * dtype.itemsize` bytes. A batch
+        Records held at most, which bounds the memory by `capacity` times their size. A batch
         with more keys than that makes the array grow to hold them.
 
     Examples
     --------
+    >>> from streams.layouts import Record
     >>> from streams.store import MemoryStore
     >>> table = Table(MemoryStore(), b"t")
-    >>> cache = RecordCache(table, np.dtype([("count", "i8")]), capacity=2)
+    >>> record = Record("count", np.dtype([("layout", "u8"), ("count", "i8")]))
+    >>> cache = RecordCache(table, Reader(record, {}), capacity=2)
     >>> for key in (b"a", b"b", b"c", b"a"):
     ...     slots = cache.slots([key])
     ...     cache.records["count"][slots] += 1
@@ -39,10 +42,11 @@ class RecordCache:
     [2, 1]
     """
 
-    def __init__(self, table: Table, dtype: np.dtype[np.void], capacity: int) -> None:
+    def __init__(self, table: Table, reader: Reader, capacity: int) -> None:
         assert capacity > 0
-        self.records: npt.NDArray[np.void] = np.zeros(capacity, dtype)
+        self.records: npt.NDArray[np.void] = np.zeros(capacity, reader.record.dtype)
         self._table = table
+        self._reader = reader
         self._slot_of: dict[bytes, int] = {}
         self._key_of: list[bytes | None] = [None] * capacity
         self._dirty = np.zeros(capacity, np.bool_)
@@ -90,9 +94,9 @@ class RecordCache:
             self._grow(len(keys) - len(self._free))
         slots = self._free[-len(keys) :]
         del self._free[-len(keys) :]
-        empty = bytes(self.records.itemsize)
+        empty = self._reader.record.empty
         stored = [empty if value is None else value for value in self._table.get_many(list(keys))]
-        self.records[slots] = np.frombuffer(b"".join(stored), self.records.dtype)
+        self.records[slots] = self._reader.rows(stored)
         self._used_at[slots] = self._clock
         for key, slot in zip(keys, slots, strict=True):
             self._slot_of[key] = slot

@@ -20,6 +20,7 @@ from rocksdict import (
 )
 
 from streams.errors import OperationalError
+from streams.layouts import LayoutError
 from streams.store import Changes, KeyRange
 
 logger = logging.getLogger(__name__)
@@ -43,28 +44,29 @@ class StateInUseError(StateError):
 class RocksStore:
     """One RocksDB database that holds only what a transaction has committed.
 
-    Every commit stamps it with its layout and offset. Damage that shows while it is used is an
+    Every commit stamps it with its form and offset. Damage that shows while it is used is an
     error, and empties the database when it is next opened.
 
     Parameters
     ----------
     path
         Directory of the database; made when it is missing.
-    format_id
-        Names the layout of the records. A database of another layout is emptied, and so is a
-        damaged one: the changelog has everything.
+    forms
+        How the records are written: the form of this version, and those besides that it reads. A
+        database of another form is left as it is; a damaged one is emptied, as the changelog has
+        everything.
 
     Raises
     ------
     StateInUseError
         When another process has the database open.
     StateError
-        When the disk refuses it. It is left as it is.
+        When the disk refuses it, or it is of another form. It is left as it is.
     """
 
-    def __init__(self, path: Path, format_id: str) -> None:
+    def __init__(self, path: Path, *forms: str) -> None:
         self._path = path
-        self._format = format_id.encode()
+        self._forms = [form.encode() for form in forms]
         self._damage_note = path / "DAMAGED"
         self._db = self._open_sound()
 
@@ -108,7 +110,7 @@ class RocksStore:
                 batch.delete(key)
             else:
                 batch.put(key, value)
-        batch.put(_STAMP_KEY, b"%b %d" % (self._format, offset))
+        batch.put(_STAMP_KEY, b"%b %d" % (self._forms[0], offset))
         with self._failures_named():
             self._db.write(batch)
 
@@ -135,24 +137,28 @@ class RocksStore:
             self._db.close()
 
     def _open_sound(self) -> Rdict:
-        """Open the database; empty it first when it is damaged or of another layout."""
+        """Open the database; empty it first when it is damaged."""
         with self._failures_named():
-            cause = self._damage_left()
+            db, cause = None, self._damage_left()
             if cause is None:
                 try:
                     db = self._open()
                     stamp: bytes = db.get(_STAMP_KEY) or b""
-                    if stamp.rpartition(b" ")[0] == self._format:
-                        return db
-                    db.close()
-                    cause = "it holds another record layout" if stamp else ""
                 except Exception as error:
                     if not _is_damage(error):
                         raise
                     cause = str(error)
-            if cause:  # else nothing was ever committed
+            if cause is not None:
                 logger.warning("emptying the state in %s, to be restored: %s", self._path, cause)
-            return self._open_empty()
+                return self._open_empty()
+            assert db is not None
+            form = stamp.rpartition(b" ")[0]
+            if form in self._forms:
+                return db
+            db.close()
+            if form:
+                raise LayoutError(f"the state in {self._path}", f"form {form.decode()}")
+            return self._open_empty()  # nothing was ever committed
 
     def _open(self) -> Rdict:
         self._path.mkdir(parents=True, exist_ok=True)
@@ -172,6 +178,8 @@ class RocksStore:
         """Raise what RocksDB and the disk refuse as a `StateError`, and leave a note of damage."""
         try:
             yield
+        except OperationalError:
+            raise
         except Exception as error:
             if any(sign in str(error) for sign in _LOCKED):
                 raise StateInUseError(f"{self._path} is in use by another worker") from error

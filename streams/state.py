@@ -5,12 +5,17 @@ from collections.abc import Iterator, Sequence
 from heapq import merge
 from itertools import islice
 
+from streams.layouts import Layout, Record, decode_layout
+from streams.reading import Reader
 from streams.store import Changes, KeyRange, Store
 
 CARDS, MERCHANTS, SEEN, PENDING, DUE, WAITING, META, DRIFT, DISPUTED, CHARGES = (
     bytes([n]) for n in range(1, 11)
 )
 """The first byte of a key tells its table; the changelog and the store hold them all."""
+
+_LAYOUTS, _LAYOUTS_END = b"layout/", b"layout0"
+"""Between these are the keys of the table META that the layouts of the records are under."""
 
 _FEW = 16
 """New keys that are put in their places one by one: sorting looks at all the others again."""
@@ -160,6 +165,21 @@ class TaskState:
         )
         self._sealed: Changes | None = None
         self._sealed_drops: list[list[KeyRange]] = []
+        self.layouts = layouts_in(self.meta)
+        self._new_layouts: list[Layout] = []
+
+    def reader(self, record: Record) -> Reader:
+        """Return what reads a kind of record; its present layout is kept with the next commit.
+
+        Raises
+        ------
+        LayoutError
+            When the state has records of this kind that cannot be read.
+        """
+        reader = Reader(record, self.layouts)
+        if record.layout.number not in self.layouts:
+            self._new_layouts.append(record.layout)
+        return reader
 
     def changes(self) -> Changes:
         """Return everything that changed and is not in the store yet, by full key."""
@@ -171,6 +191,8 @@ class TaskState:
     def seal(self) -> Changes:
         """Return everything that changed since the last commit, and keep it for `write`."""
         assert self._sealed is None, "one commit at a time"
+        for layout in self._new_layouts:
+            self.meta.put(_LAYOUTS + b"%08x" % layout.number, layout.encoded())
         self._sealed = self.changes()
         self._sealed_drops = [list(table.dropped) for table in self._tables]
         for table in self._tables:
@@ -186,6 +208,7 @@ class TaskState:
     def settle(self) -> None:
         """Forget what was sealed, as the store has it."""
         assert self._sealed is not None
+        self._new_layouts.clear()
         for table, dropped in zip(self._tables, self._sealed_drops, strict=True):
             table.forget_sealed(len(dropped))
         self._sealed, self._sealed_drops = None, []
@@ -207,3 +230,16 @@ class TaskState:
         self._sealed, self._sealed_drops = None, []
         for table in self._tables:
             table.forget_changes()
+
+
+def layouts_in(meta: Table) -> dict[int, Layout]:
+    """Return the layouts in which a state is written, by number.
+
+    Raises
+    ------
+    LayoutError
+        When one of them is told in a later form.
+    """
+    documents = meta.scan(_LAYOUTS, _LAYOUTS_END)
+    layouts = [decode_layout(document, "the state") for _, document in documents]
+    return {layout.number: layout for layout in layouts}

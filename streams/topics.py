@@ -136,7 +136,7 @@ class Topics:
 
     @property
     def installation(self) -> str:
-        """What the installation keeps about itself, in one record."""
+        """What the installation keeps about itself."""
         return f"{self.prefix}chargewatch.installation"
 
     @property

@@ -35,6 +35,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from streams.compiled import compiled
+from streams.layouts import Ring, Tiles
 
 DAY_S = 86400.0
 UINT32_MAX = 2**32 - 1
@@ -73,6 +74,15 @@ assert all(tile_s.is_integer() for tile_s in TILE_S)
 OFFSETS = tuple(sum(SLOTS[:i]) for i in range(N_WINDOWS))
 TOTAL_SLOTS = sum(SLOTS)
 """The rings of all windows lie one after the other in one array of this length."""
+
+
+def tiles_in(window: int, words: int = 1) -> Tiles:
+    """Return the tiles of a window, by its place in `WINDOWS`."""
+    return Tiles(WINDOWS[window].name, TILE_S[window], SLOTS[window], words)
+
+
+RING = Ring(tuple(tiles_in(window) for window in range(N_WINDOWS)), "clock_s")
+"""The layout of the rings of all windows."""
 
 
 @compiled

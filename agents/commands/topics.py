@@ -5,7 +5,7 @@ import click
 from agents.commands.connection import connect
 from agents.commands.options import with_settings
 from agents.settings import Settings
-from streams.installation import hold_partitions
+from streams.installation import Installation
 from streams.topics import CLUSTER_DEFAULT, DEFAULT_PARTITIONS, Topics, ensure_topics
 
 
@@ -36,7 +36,7 @@ def command(settings: Settings, partitions: int | None, replication: int | None)
         replication or CLUSTER_DEFAULT,
         label_horizon_days=settings.label_horizon_days,
     )
-    hold_partitions(config, topics, reports[0].partitions, begins=False)
+    Installation(config, topics).hold_partitions(reports[0].partitions, begins=False)
     width = max(len(report.name) for report in reports)
     for report in reports:
         state = "created" if report.created else "ok"

@@ -18,7 +18,8 @@ from agents.models.registry import KINDS
 from agents.rehearsal import rehearse
 from agents.settings import Settings
 from agents.settings_sources import SettingsError
-from streams.installation import hold_partitions
+from agents.tasks import LAYOUTS
+from streams.installation import Installation
 from streams.topics import Topics, ensure_topics
 
 logger = logging.getLogger(__name__)
@@ -59,7 +60,9 @@ def command(settings: Settings) -> None:
         if report.warning:
             click.echo(f"Warning: topic {report.name}: {report.warning}", err=True)
     partitions = reports[0].partitions
-    hold_partitions(config, topics, partitions, begins=True)
+    installation = Installation(config, topics)
+    installation.hold_partitions(partitions, begins=True)
+    installation.hold_layouts(LAYOUTS)
     settings = replace(settings, web_port=_free_port(settings.web_port))
     setup_logging(settings.log_level)
     logger.info("worker %s: web port %d", settings.worker_id, settings.web_port)

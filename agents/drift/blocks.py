@@ -16,6 +16,7 @@ from agents.drift.signals import (
     add_frauds,
 )
 from agents.models.prior import VERSION as PRIOR
+from streams.layouts import HEAD, Record
 from streams.windows import DAY_S
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 BLOCK = np.dtype(
     [
+        (HEAD, "u8"),
         ("first_day", "i8"),
         ("last_day", "i8"),
         ("sums", "i8", (len(SIGNALS),)),
@@ -37,6 +39,11 @@ BLOCK = np.dtype(
 )
 """Days since 1970 of the block; of each signal its sum in 1 / `UNITS_TO_ONE`, what that is divided
 by, and whether its detector begins with this block."""
+
+_SIGNAL_NAMES = [signal.name for signal in SIGNALS]
+
+BLOCK_LAYOUT = Record("block", BLOCK, dict.fromkeys(("sums", "counts", "begins"), _SIGNAL_NAMES))
+"""What another version reads it by."""
 
 _PRIOR = PRIOR.encode()
 
@@ -132,7 +139,7 @@ def watched_in(
 
 def new_block(day: int) -> np.void:
     """Return an empty block that begins on a day."""
-    block: np.void = np.zeros(1, BLOCK)[0]
+    block: np.void = BLOCK_LAYOUT.new(1)[0]
     block["first_day"] = block["last_day"] = day
     return block
 

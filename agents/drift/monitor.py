@@ -25,6 +25,7 @@ from streams.windows import DAY_S
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from streams.reading import Reader
     from streams.state import Table
 
 
@@ -90,15 +91,18 @@ class DriftMonitor:
     ----------
     table
         Where its blocks are.
+    reader
+        Reads them.
     """
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, reader: Reader) -> None:
         self._table = table
+        self._reader = reader
         self.reload()
 
     def reload(self) -> None:
         """Read the table again, after its changes were discarded."""
-        blocks = [np.frombuffer(value, BLOCK).copy()[0] for _, value in self._table.scan(*_ALL)]
+        blocks = list(self._reader.rows([value for _, value in self._table.scan(*_ALL)]))
         self._open: np.void | None = blocks.pop() if blocks else None
         self._blocks = blocks
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
 from streams.features import FEATURES
-from streams.frames import EXAMPLE, encode_examples
+from streams.frames import EXAMPLE_LAYOUT, encode_examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -114,7 +114,7 @@ class Clock:
 def examples(count: int, seed: int) -> Rows:
     """Return EXAMPLE[N] of which every tenth or so is a fraud, a little unlike the others."""
     rng = np.random.default_rng(seed)
-    rows = np.zeros(count, EXAMPLE)
+    rows = EXAMPLE_LAYOUT.new(count)
     rows["label"] = rng.random(count) < 0.1
     rows["weight"] = 1.0
     rows["stands_for"] = np.where(rows["label"] == 1, 1.0, 10.0)

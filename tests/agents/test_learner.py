@@ -13,7 +13,7 @@ from agents.models.interface import SnapshotMismatchError
 from agents.models.registry import DEFAULT, restored_learner, scorer
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
 from streams.features import FEATURE_NAMES, FEATURES
-from streams.frames import EXAMPLE
+from streams.frames import EXAMPLE_LAYOUT
 
 if TYPE_CHECKING:
     from streams.events import Rows
@@ -25,7 +25,7 @@ COUNT = 1500
 @pytest.fixture(scope="module")
 def examples() -> Rows:
     rng = np.random.default_rng(6)
-    rows = np.zeros(COUNT, EXAMPLE)
+    rows = EXAMPLE_LAYOUT.new(COUNT)
     rows["label"] = rng.random(COUNT) < 0.1
     rows["weight"] = np.where(rows["label"] == 1, 1.0, 10.0)
     rows["charged_at"] = 1.7e9 + np.sort(rng.uniform(0.0, 20 * 86_400.0, COUNT))

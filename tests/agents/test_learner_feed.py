@@ -48,7 +48,7 @@ class Worker:
         self.producer = Producer(models)
         self.names = names
         self.learners = Learners(
-            SETTINGS, Topics(), self.clock.as_clients(), self.producer.as_producer()
+            SETTINGS, Topics(), self.clock.as_clients(), self.producer.as_producer(), {}
         )
         self.log = log
 

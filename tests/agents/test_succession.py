@@ -122,7 +122,7 @@ def test_the_worker_with_the_learners_publishes_it() -> None:
     models = Log((name.encode(), encode_snapshot(SNAPSHOTS[name])) for name in NAMES)
     producer, log = Producer(models), example_log(20, 5)
     settings = Settings(promote_after_frauds=100)
-    learners = Learners(settings, Topics(), Clock().as_clients(), producer.as_producer())
+    learners = Learners(settings, Topics(), Clock().as_clients(), producer.as_producer(), {})
     with patch("agents.learner_feed.Follower", log.follower):
         learners.run(NAMES, book())
         assert learners.publish_late(book()), "a promotion needs a commit"

@@ -23,7 +23,8 @@ from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
 from streams import state
 from streams.features import CARD_FEATURES, FEATURE_NAMES, FEATURES
 from streams.frames import decode_dispute_tail, decode_examples, decode_frames
-from streams.labels import PENDING
+from streams.labels import PENDING_LAYOUT
+from streams.reading import Reader
 from streams.waiting import decode_waiting
 from tests.chaos.dispute_places import dispute_places
 from tests.chaos.oracle import Expected, Frame, Input, close, expect
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 _CARD_NAMES = tuple(feature.name for feature in CARD_FEATURES)
 _CHUNK = 2000
 _SHOWN = 3
+_KEPT = Reader(PENDING_LAYOUT, {})
 
 
 @dataclass
@@ -281,7 +283,7 @@ class Verifier:
             number = numbers.pop(key, None)
             self.findings.check("kept charge is one", number is not None, key)
             if number is not None:
-                vectors[number] = np.frombuffer(value, PENDING)["vector"][0]
+                vectors[number] = _KEPT.rows([value])["vector"][0]
                 self._check_vector("kept features", number, vectors[number], expected)
         self.findings.check("every charge is kept", not numbers, list(numbers.values())[:5])
         return vectors

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from agents.tasks import FORMAT
+from agents.tasks import STATE_FORMS
 from deploy.local_kafka import LocalKafka
 from streams.client import client_config
 from streams.rocks import RocksStore
@@ -173,7 +173,7 @@ def test_state_newer_than_the_changelog_is_not_trusted(
         kafka.consume(f"{prefix}scored", 500)
         assert worker.stop() == 0
     for path in [path.parent for path in worker.state_dir.rglob("CURRENT")]:
-        store = RocksStore(path, FORMAT)
+        store = RocksStore(path, *STATE_FORMS)
         store.write({b"\x01nobody": b"never committed"}, [], 10**9)
         store.close()
     with WorkerProcess(tmp_path, env) as worker:
@@ -185,7 +185,7 @@ def test_state_newer_than_the_changelog_is_not_trusted(
     # Were the state not the same again, retries would count as new charges.
     assert sum(event.get("duplicate", False) for event in events) == 250
     for path in [path.parent for path in worker.state_dir.rglob("CURRENT")]:
-        store = RocksStore(path, FORMAT)
+        store = RocksStore(path, *STATE_FORMS)
         assert store.get_many([b"\x01nobody"]) == [None]
         store.close()
 

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from confluent_kafka import Message
 
-from agents.tasks import FORMAT
+from agents.tasks import STATE_FORMS
 from schemas.scored import Scored
 from streams.rocks import RocksStore
 from streams.simulator import Simulation
@@ -61,7 +61,7 @@ def databases(state_dir: Path) -> dict[str, dict[bytes, bytes]]:
     """Return everything in every task's database but where its changelog stands."""
     contents = {}
     for path in sorted(path.parent for path in state_dir.rglob("CURRENT")):
-        store = RocksStore(path, FORMAT)
+        store = RocksStore(path, *STATE_FORMS)
         contents[path.name] = dict(store.scan(KeyRange(b"\x01", b"\xff")))
         store.close()
     return contents

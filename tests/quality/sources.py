@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from agents.tasks import FORMAT
 from streams.files import write_events
+from streams.frames import EXAMPLE_LAYOUT
 from tests.quality.recording import Recording, record
 
 if TYPE_CHECKING:
@@ -50,7 +50,10 @@ def _simulated(simulation: Simulation, horizon_days: float) -> Recording:
 
 def _kept(kept_in: Path, of: str, make: Callable[[], Recording]) -> Recording:
     """Return what was recorded of the same before, if vectors had the same layout."""
-    path = kept_in / f"recording-{sha256((of + FORMAT).encode()).hexdigest()[:12]}.npz"
+    path = (
+        kept_in
+        / f"recording-{sha256(f'{of}{EXAMPLE_LAYOUT.layout.number}'.encode()).hexdigest()[:12]}.npz"
+    )
     if not path.exists():
         recording = make()
         kept_in.mkdir(parents=True, exist_ok=True)

@@ -15,16 +15,14 @@ from agents.drift.signals import SIGNALS
 from agents.learner import LearnerStage
 from agents.models.registry import KINDS, scorer
 from agents.settings import Settings
-from agents.tasks import FORMAT, TaskStages, new_task
+from agents.tasks import TaskStages, new_task
 from schemas.snapshot import encode_snapshot
 from streams.card_record import CARD, LATEST_CHARGES
 from streams.events import EVENT
 from streams.features import CARD_FEATURES, FEATURES
 from streams.frames import (
     EXAMPLE,
-    EXAMPLE_LAYOUT,
     FRAME,
-    FRAME_LAYOUT,
     decode_examples,
     encode_examples,
     encode_frames,
@@ -148,9 +146,6 @@ def layout() -> dict[str, Any]:
         "frame": FRAME, "example": EXAMPLE,
     }  # fmt: skip
     return {
-        "format": FORMAT,
-        "frame_layout": FRAME_LAYOUT,
-        "example_layout": EXAMPLE_LAYOUT,
         "records": {name: fields_of(dtype) for name, dtype in records.items()},
         "windows": [window._asdict() for window in WINDOWS],
         "features": [feature.name for feature in FEATURES],

@@ -15,6 +15,7 @@ from schemas.snapshot import decode_snapshot
 from streams import state
 from streams.features import FEATURE_NAMES, FEATURES
 from streams.frames import decode_examples, decode_frames
+from streams.layouts import FIRST
 from streams.store import MemoryStore
 from tests.agents.stages import Message, Recording
 from tests.releases.contents import Contents, bytes_of, releases
@@ -57,6 +58,18 @@ def test_every_table_holds_something(name: str) -> None:
     assert {key[:1] for key, value in latest.items() if value is not None} == TABLES
     assert contents.frames
     assert len(contents.examples) > 500
+
+
+def test_the_layouts_of_the_first_release_are_those_it_wrote_down() -> None:
+    records = Contents.read("0.1.0").layout[0]["records"]
+    for name, layout in FIRST.items():
+        told = {field: tuple(of) for field, of in records[name]["fields"].items()}
+        if name == "frame":  # an event, and beside the rows the sizes of the texts
+            events = records["event"]["fields"]
+            told |= {f"event.{field}": tuple(of) for field, of in events.items()}
+            told["text_bytes"] = ("<u4", [3], told.pop("event") and records[name]["bytes"])
+        found = {field: (of.type, [*of.shape], of.place) for field, of in layout.fields.items()}
+        assert found == told
 
 
 @pytest.mark.parametrize("name", releases())

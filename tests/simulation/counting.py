@@ -124,7 +124,7 @@ class CountingPipeline:
             clients, name if settings.exactly_once else None, settings.session_timeout_ms
         )
         factory = TaskFactory(open_store, _new_task)
-        self.engine = Engine(settings, topics, clients, self._producer, factory, _Deaf())
+        self.engine = Engine(settings, topics, clients, self._producer, factory, _Deaf(), {})
         self.engine.start()
 
     def turn(self, patience_s: float) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from streams.events import EVENT, Rows
-from streams.labels import CONTROLS, PENDING, LabelJoin, LabelRules, kept_keys
+from streams.labels import CONTROLS, PENDING_LAYOUT, LabelJoin, LabelRules, kept_keys
 from streams.state import TaskState
 from streams.store import MemoryStore
 
@@ -28,7 +28,7 @@ def kept(rows: Rows, committed: int) -> LabelJoin:
     """Keep charges, some of them committed."""
     state = TaskState(MemoryStore())
     labels = LabelJoin(state, RULES)
-    pending = np.zeros(len(rows), PENDING)
+    pending = PENDING_LAYOUT.new(len(rows))
     pending["created"] = rows["created"]
     pending["vector"][:, 0] = np.arange(len(rows))
     for part in (slice(committed), slice(committed, None)):

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from schemas.input_rules import DEFAULT_RULES
 from streams.events import CHARGE
-from streams.frames import FRAME, Frames, encode_frames
+from streams.frames import FRAME, FRAME_LAYOUT, Frames, encode_frames
 from streams.inputs import Inputs
+from streams.reading import Reader
 from streams.state import TaskState
 from streams.store import MemoryStore
 from streams.task import BY_MERCHANT, CHARGES, DISPUTES, Task
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Consumer, TopicPartition
 
-    from streams.task import Stages
+from streams.task import Stages
 
 START = 1.75e9
 SOURCES = {source: source for source in (CHARGES, DISPUTES, BY_MERCHANT)}
@@ -61,7 +62,14 @@ class Broker:
         }  # fmt: skip
         consumer = cast("Consumer", self)
         self.inputs = Inputs(
-            consumer, SOURCES, max_batch, 20_000, 0.0, DEFAULT_RULES, lambda: self.now
+            consumer,
+            SOURCES,
+            max_batch,
+            20_000,
+            0.0,
+            DEFAULT_RULES,
+            lambda: self.now,
+            Reader(FRAME_LAYOUT, {}),
         )
 
     def get_watermark_offsets(self, partition: TopicPartition, *, cached: bool) -> tuple[int, int]:

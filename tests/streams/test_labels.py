@@ -11,7 +11,7 @@ import pytest
 from schemas.charge import Charge
 from streams.events import charge_rows
 from streams.frames import EXAMPLE
-from streams.labels import PENDING, LabelJoin, LabelRules, kept_key
+from streams.labels import PENDING, PENDING_LAYOUT, LabelJoin, LabelRules, kept_key
 from streams.state import TaskState
 from streams.store import MemoryStore
 
@@ -50,7 +50,7 @@ class Join:
         before = self.time
         times = [charge.created for charge in charges] + [time for _, time in disputes]
         self.time = max([before, *times])
-        rows, kept = charge_rows(charges), np.zeros(len(charges), PENDING)
+        rows, kept = charge_rows(charges), PENDING_LAYOUT.new(len(charges))
         kept["created"] = rows["created"]
         kept["vector"][:, 0] = [number_of(charge) for charge in charges]
         clocks = np.maximum.accumulate(np.maximum(rows["created"], before))
@@ -238,7 +238,7 @@ def test_find_looks_as_far_as_it_is_told() -> None:
 def test_find_goes_back_for_months_to_the_nearest() -> None:
     join = Join()
     rows = charge_rows([charge_at(1, START), charge_at(1, START + 50 * DAY), charge_at(2, START)])
-    kept = np.zeros(len(rows), PENDING)
+    kept = PENDING_LAYOUT.new(len(rows))
     kept["created"] = rows["created"]
     join.labels.keep(rows, kept, rows["created"] - HORIZON_S)
     sought = rows["charge"][[1, 0, 2]]

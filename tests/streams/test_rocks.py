@@ -12,6 +12,7 @@ import pytest
 from rocksdict import Options, Rdict
 
 from streams.errors import OperationalError
+from streams.layouts import LayoutError
 from streams.rocks import RocksStore, StateError, StateInUseError
 from streams.store import KeyRange
 
@@ -75,6 +76,7 @@ def test_killed_process_leaves_the_state_of_an_earlier_commit(path: Path) -> Non
 
 KILLED = """
 import os, pathlib, signal, sys
+from streams.layouts import LayoutError
 from streams.rocks import RocksStore
 store = RocksStore(pathlib.Path(sys.argv[1]), "layout")
 for commit in range(300):
@@ -119,14 +121,25 @@ def test_options_hold_for_a_database_that_is_there_already(tmp_path: Path) -> No
     assert capacities[0] == capacities[1]
 
 
-def test_other_layout_is_emptied(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    store = RocksStore(path, "another layout")
-    assert (store.offset, contents(store)) == (None, {})
-    assert f"emptying the state in {path}, to be restored: it holds another" in caplog.text
-    store.write({b"\x01a": b"1"}, [], 5)
+def test_another_form_is_refused_and_left_as_it_is(path: Path) -> None:
+    with pytest.raises(LayoutError, match=f"the state in {path} was written by another version"):
+        RocksStore(path, "another form")
+    store = RocksStore(path, "layout")
+    assert contents(store) == state_after(SAVED)
     store.close()
-    store = RocksStore(path, "another layout")
-    assert (store.offset, contents(store)) == (5, {b"\x01a": b"1"})
+
+
+def test_an_earlier_form_is_gone_on_from(path: Path) -> None:
+    store = RocksStore(path, "later", "layout")
+    before = store.offset
+    assert contents(store) == state_after(SAVED)
+    store.write({b"\x01a": b"1"}, [], 5000)
+    store.close()
+    assert before is not None
+    with pytest.raises(LayoutError):
+        RocksStore(path, "layout")
+    store = RocksStore(path, "later")
+    assert (store.offset, contents(store)) == (5000, state_after(SAVED) | {b"\x01a": b"1"})
     store.close()
 
 
@@ -242,6 +255,7 @@ def test_scan_that_was_left_holds_no_lock(path: Path) -> None:
 
 HOLD = """
 import pathlib, sys
+from streams.layouts import LayoutError
 from streams.rocks import RocksStore
 store = RocksStore(pathlib.Path(sys.argv[1]), "layout")
 print("open", flush=True)
@@ -277,6 +291,7 @@ def test_database_of_another_process_is_named_and_left_alone(
 
 FULL_DISK = """
 import os, pathlib, resource, sys
+from streams.layouts import LayoutError
 from streams.rocks import RocksStore, StateError
 from streams.store import KeyRange
 path = pathlib.Path(sys.argv[1])

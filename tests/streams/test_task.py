@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from streams.events import EVENT
+from streams.layouts import HEAD, Record
+from streams.reading import Reader
 from streams.records import RecordCache
 from streams.state import TaskState
 from streams.store import MemoryStore
 from streams.task import BY_MERCHANT, CHARGES, DISPUTES, Task
 
-COUNT = np.dtype([("count", "i8")])
+COUNT = Record("count", np.dtype([(HEAD, "u8"), ("count", "i8")]))
 FROM_THE_START = {CHARGES: 0, DISPUTES: 0, BY_MERCHANT: 0}
 
 
@@ -19,7 +21,7 @@ class Counting:
     """A stage that counts keys, in a cache too small for all of them."""
 
     def __init__(self, state: TaskState) -> None:
-        self.cache = RecordCache(state.cards, COUNT, capacity=3)
+        self.cache = RecordCache(state.cards, Reader(COUNT, {}), capacity=3)
 
     def count(self, key: bytes) -> None:
         slots = self.cache.slots([key])
@@ -48,7 +50,7 @@ def fetch(task: Task, source: str, messages: int) -> None:
 def counts(store: MemoryStore) -> dict[bytes, int]:
     state = TaskState(store)
     found = state.cards.scan(b"", b"\xff")
-    return {key: int(np.frombuffer(value, COUNT)["count"][0]) for key, value in found}
+    return {key: int(np.frombuffer(value, COUNT.dtype)["count"][0]) for key, value in found}
 
 
 def test_new_task_stands_for_nothing() -> None:

@@ -9,11 +9,12 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from agents.drift.blocks import BLOCK, Watched
+from agents.drift.blocks import BLOCK, BLOCK_LAYOUT, Watched
 from agents.drift.monitor import BLOCKS_MAX, CHARGES_MIN, DriftMonitor, Shift
 from agents.drift.signals import SIGNALS
 from schemas.drift import Drift
 from streams.features import FEATURE_NAMES
+from streams.reading import Reader
 from streams.state import DRIFT, Table
 from streams.store import KeyRange, MemoryStore
 
@@ -108,7 +109,7 @@ class Run:
 
     def _open(self) -> None:
         self.table = Table(self.store, DRIFT)
-        self.monitor = DriftMonitor(self.table)
+        self.monitor = DriftMonitor(self.table, Reader(BLOCK_LAYOUT, {}))
 
 
 def undisturbed(watched: Watched) -> Run:
@@ -157,7 +158,7 @@ def test_blocks_are_the_means_of_days() -> None:
 
 def test_what_a_finished_block_tells() -> None:
     watched = stream(1, days=5).watched
-    finished = DriftMonitor(Table(MemoryStore(), DRIFT)).add(watched)
+    finished = DriftMonitor(Table(MemoryStore(), DRIFT), Reader(BLOCK_LAYOUT, {})).add(watched)
     assert [block.since for block in finished] == [(FIRST_DAY + day) * DAY for day in range(4)]
     assert [block.until - block.since for block in finished] == [DAY] * 4
     for number, (name, wanted) in enumerate(daily_means(watched).items()):
