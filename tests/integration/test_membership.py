@@ -201,7 +201,7 @@ def test_a_worker_outlives_its_broker_and_stops_in_time_without_it(
 ) -> None:
     kafka = Kafka(client_config(own_kafka.bootstrap_servers, {}))
     env = prepare(kafka, prefix)
-    produce(kafka, prefix, range(30_000))
+    produce(kafka, prefix, range(20_000))
     assert own_kafka._process is not None
     with WorkerProcess(tmp_path, env) as worker:
         kafka.consume(f"{prefix}scored", 1)
@@ -209,14 +209,15 @@ def test_a_worker_outlives_its_broker_and_stops_in_time_without_it(
         assert_stops_in_order(worker)
     own_kafka._process.send_signal(signal.SIGCONT)
     with markers_written(own_kafka, prefix):
+        scored = len(kafka.read_all(f"{prefix}scored"))
+        produce(kafka, prefix, range(20_000, 40_000))
         with WorkerProcess(tmp_path, env) as worker:
-            scored = len(kafka.read_all(f"{prefix}scored"))
             kafka.consume(f"{prefix}scored", scored + 1)
             own_kafka.kill()
             own_kafka.restart()
-            kafka.consume(f"{prefix}scored", 30_000)
+            kafka.consume(f"{prefix}scored", 40_000)
             assert worker.process.poll() is None
-            produce(kafka, prefix, range(30_000, 60_000))
+            produce(kafka, prefix, range(40_000, 60_000))
             own_kafka.kill()
             assert_stops_in_order(worker)
         own_kafka.restart()
