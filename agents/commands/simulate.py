@@ -9,16 +9,16 @@ from pathlib import Path
 import click
 import orjson
 
-from agents.commands.connection import connect
-from agents.commands.options import with_settings
-from agents.commands.publishing import counting, paced, publish_batches
-from agents.commands.times import Time
-from agents.settings import Settings
-from agents.settings_sources import flag
-from streams.files import event_writer
-from streams.publisher import Event
+from agents.settings.schema import Settings
+from agents.settings.sources import flag
+from agents.terminal.connection import connect
+from agents.terminal.options import with_settings
+from agents.terminal.publishing import counting, paced, publish_batches
+from agents.terminal.times import Time
+from streams.events.files import event_writer
+from streams.kafka.publisher import Event
+from streams.kafka.topics import Topics
 from streams.simulator import SimulatedEvent, Simulation
-from streams.topics import Topics
 
 _DAY_S = 86_400.0
 _FILE = click.Path(path_type=Path, dir_okay=False)

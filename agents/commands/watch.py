@@ -8,14 +8,14 @@ from typing import Any
 import click
 import orjson
 
-from agents.commands.connection import connect
-from agents.commands.options import with_settings
-from agents.decisions import ACTIONS
-from agents.settings import Settings
+from agents.settings.schema import Settings
+from agents.stages.decisions import ACTIONS
+from agents.terminal.connection import connect
+from agents.terminal.options import with_settings
 from schemas.currency import Rates
 from schemas.printable import printable, printable_json
-from streams.subscriber import Subscriber
-from streams.topics import Topics
+from streams.kafka.subscriber import Subscriber
+from streams.kafka.topics import Topics
 
 COLOURS = {"allow": "green", "challenge": "yellow", "review": "magenta", "block": "red"}
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from agents.demo.figures import Part, Report
 from agents.demo.views import actions_table, day, learned
-from agents.evaluation.wording import dollars, number
+from agents.evaluation.formatting import dollars, number
 from schemas.printable import printable
 
 _BAR_WIDTH = 24

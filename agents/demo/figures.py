@@ -6,12 +6,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from agents.decisions import ACTIONS, Costs
 from agents.demo.ledger import Counts, Flagged, Learned, Ledger, ScoredCharges
 from agents.demo.scenario import Play
+from agents.evaluation.cost import Money, money
 from agents.evaluation.metrics import average_precision
-from agents.evaluation.money import Money, money
 from agents.evaluation.outcomes import DAY_S, Outcomes
+from agents.stages.decisions import ACTIONS, Costs
 
 _WEEK_S = 7 * DAY_S
 

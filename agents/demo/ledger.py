@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from agents.decisions import ACTIONS, ALLOW, BLOCK, REVIEW
 from agents.evaluation.outcomes import Outcomes
 from agents.models.prior import VERSION as PRIOR
+from agents.stages.decisions import ACTIONS, ALLOW, BLOCK, REVIEW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence, Set
@@ -91,7 +91,7 @@ class ScoredCharges:
     sent_at, read_at
         When the charge was sent and its scored event read, seconds of one clock.
     score, action
-        As scored; actions index `agents.decisions.ACTIONS`.
+        As scored; actions index `agents.stages.decisions.ACTIONS`.
     by_prior
         Whether the prior scored it.
     """

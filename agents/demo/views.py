@@ -13,7 +13,7 @@ from agents.commands.watch import COLOURS, money
 from agents.demo.figures import ActionCount, HistoryNow, LiveNow
 from agents.demo.ledger import Flagged, Learned
 from agents.demo.scenario import Scenario
-from agents.evaluation.wording import dollars, number, percent
+from agents.evaluation.formatting import dollars, number, percent
 from schemas.currency import bundled_rates
 from schemas.printable import printable
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from streams.compiled import compiled
-from streams.features import FEATURES
+from streams.features.entities import FEATURES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

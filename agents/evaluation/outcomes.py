@@ -46,7 +46,7 @@ class Outcomes:
     score
         Probability of fraud as scored.
     action
-        Index into `agents.decisions.ACTIONS`.
+        Index into `agents.stages.decisions.ACTIONS`.
     fraud
         Whether the charge was disputed as fraudulent.
     segments

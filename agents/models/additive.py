@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from agents.models import kernels
-from agents.models.calibrated import CalibratedLearner, CalibratedScorer
+from agents.models.base import CalibratedLearner, CalibratedScorer
 from agents.models.kernels import CELLS
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from schemas.snapshot import Snapshot
-    from streams.feature import Feature
+    from streams.features.spec import Feature
 
 KIND = "additive"
 
@@ -101,7 +101,7 @@ class AdditivePart:
         rows
             Transformed vectors, shape (N, features).
         labels, weights
-            As of `agents.models.interface.Learner`, shape (N,).
+            As of `agents.models.protocols.Learner`, shape (N,).
 
         Returns
         -------
@@ -179,7 +179,7 @@ class AdditiveLearner(CalibratedLearner):
         created: NDArray[np.float64],
         stands_for: NDArray[np.float64],
     ) -> None:
-        """Learn one example after another; see `agents.models.interface.Learner`."""
+        """Learn one example after another; see `agents.models.protocols.Learner`."""
         log_odds = self._part.learn(self._transformed(vectors), labels, weights)
         self._experience.observe(log_odds, labels, weights, created, stands_for)
 

@@ -23,7 +23,7 @@ from river.preprocessing import StandardScaler
 from river.utils import VectorDict
 
 from agents.models import kernels
-from agents.models.calibrated import CalibratedLearner, CalibratedScorer
+from agents.models.base import CalibratedLearner, CalibratedScorer
 from agents.models.kernels import LIMIT
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from schemas.snapshot import Snapshot
-    from streams.feature import Feature
+    from streams.features.spec import Feature
 
 KIND = "linear"
 
@@ -71,7 +71,7 @@ class LinearLearner(CalibratedLearner):
         created: NDArray[np.float64],
         stands_for: NDArray[np.float64],
     ) -> None:
-        """Learn one example after another; see `agents.models.interface.Learner`."""
+        """Learn one example after another; see `agents.models.protocols.Learner`."""
         rows = self._transformed(vectors)
         examples = zip(rows.tolist(), labels.tolist(), weights.tolist(), strict=True)
         log_odds = np.array([

@@ -23,10 +23,11 @@ from river.linear_model import LogisticRegression
 from river.optim import SGD
 from river.utils import VectorDict
 
-from agents.models import additive, forest, kernels
+from agents.models import additive, kernels
 from agents.models.additive import AdditivePart, cell_widths
-from agents.models.calibrated import CalibratedLearner, CalibratedScorer
-from agents.models.forest import ForestPart, ForestVotes
+from agents.models.base import CalibratedLearner, CalibratedScorer
+from agents.models.forest import model as forest
+from agents.models.forest.model import ForestPart, ForestVotes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from schemas.snapshot import Snapshot
-    from streams.feature import Feature
+    from streams.features.spec import Feature
 
 KIND = "stack"
 
@@ -75,7 +76,7 @@ class StackLearner(CalibratedLearner):
         created: NDArray[np.float64],
         stands_for: NDArray[np.float64],
     ) -> None:
-        """Learn one example after another; see `agents.models.interface.Learner`."""
+        """Learn one example after another; see `agents.models.protocols.Learner`."""
         rows = self._transformed(vectors)
         by_additive = self._additive.learn(rows, labels, weights)
         is_taught = self._forest.choose(labels, weights)

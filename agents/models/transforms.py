@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.models.interface import SnapshotMismatchError
 from agents.models.kernels import NONE, SIGNED_LOG
+from agents.models.protocols import SnapshotMismatchError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from schemas.snapshot import Snapshot
-    from streams.feature import Feature
+    from streams.features.spec import Feature
 
 _CODES = {"none": NONE, "log1p": SIGNED_LOG, "signed_log": SIGNED_LOG}
 """Counts, sums and times are never negative, where both logs are the same; one code serves both."""

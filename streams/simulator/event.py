@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from streams.simulator.render import Value
+from streams.simulator.wire import Value
 
 
 class SimulatedEvent(NamedTuple):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from streams.simulator.render import Value
+from streams.simulator.wire import Value
 
 YEAR_S = 365 * 86_400.0
 _TEST_CARD_NUMBER = "4242 4242 4242 4242"  # the number that payment sandboxes publish for tests

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streams.card_record import CARD
-from streams.state import TaskState
+from streams.features.card_record import CARD
+from streams.state.tables import TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from streams.store import Store
+    from streams.state.store import Store
 
 _WRITTEN_AT_ONCE = 10_000
 _SEED = 11

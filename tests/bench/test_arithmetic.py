@@ -9,9 +9,9 @@ import numpy as np
 import orjson
 import pytest
 
-from streams.card_record import CARD
-from streams.state import TaskState
-from streams.store import MemoryStore
+from streams.features.card_record import CARD
+from streams.state.store import MemoryStore
+from streams.state.tables import TaskState
 from tests.bench.data import Event, created_at
 from tests.bench.filling import card_key, fill, sample
 from tests.bench.flame_graph import flame_graph

@@ -14,8 +14,8 @@ from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from streams.client import Config
-    from streams.topics import Topics
+    from streams.kafka.config import Config
+    from streams.kafka.topics import Topics
     from tests.chaos.traffic import Sent, Traffic
 
 _PACE_S = 0.05

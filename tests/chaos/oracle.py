@@ -18,13 +18,13 @@ import numpy as np
 from xxhash import xxh3_128_digest
 
 from schemas.charge import Charge
-from streams.features import CARD_FEATURES
-from streams.labels import CONTROLS
+from streams.features.entities import CARD_FEATURES
+from streams.labels.join import CONTROLS
 from tests.chaos.dispute_places import Places, dispute_places
 from tests.chaos.traffic import DAY_S, HORIZON_DAYS
-from tests.streams.brute_card import of_card
-from tests.streams.brute_force import BruteForce, of_charge
-from tests.streams.brute_past import CardPast, Values
+from tests.streams.features.brute_card import of_card
+from tests.streams.features.brute_force import BruteForce, of_charge
+from tests.streams.features.brute_past import CardPast, Values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

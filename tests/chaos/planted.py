@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING
 from confluent_kafka import TopicPartition
 
 from agents.__main__ import main
-from streams.engine import Engine
-from streams.producer import OutputProducer, Outputs
-from streams.rocks import RocksStore
-from streams.topics import Topics
+from streams.engine.engine import Engine
+from streams.kafka.topics import Topics
+from streams.kafka.transactional_producer import OutputProducer, Outputs
+from streams.state.rocksdb import RocksStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from confluent_kafka import Consumer
 
-    from streams.clients import Clients
-    from streams.task import Task
+    from streams.engine.task import Task
+    from streams.kafka.clients import Clients
 
 _committed = Engine.commit
 _sent = OutputProducer._send

@@ -16,9 +16,9 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 from deploy.local_kafka import LocalKafka
 from schemas.charge import Charge
 from schemas.snapshot import decode_snapshot
-from streams.client import Admin, client_config
-from streams.retention import DAY_MS
-from streams.topics import Topics, ensure_topics
+from streams.kafka.config import Admin, client_config
+from streams.kafka.retention import DAY_MS
+from streams.kafka.topics import Topics, ensure_topics
 from tests.chaos.faults import SESSION_TIMEOUT_S, Fault, Faults
 from tests.chaos.fleet import Fleet
 from tests.chaos.flow import Publishing, Watcher

@@ -16,23 +16,23 @@ import numpy as np
 import orjson
 from xxhash import xxh3_128_digest
 
-from agents.learner import LearnerStage
-from agents.models.registry import scorer
+from agents.learning.learner import LearnerStage
+from agents.models.kinds import scorer
 from schemas.charge import Charge
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
-from streams import state
-from streams.features import CARD_FEATURES, FEATURE_NAMES, FEATURES
-from streams.frames import decode_dispute_tail, decode_examples, decode_frames
-from streams.labels import PENDING_LAYOUT
-from streams.reading import Reader
-from streams.waiting import decode_waiting
+from streams.features.entities import CARD_FEATURES, FEATURE_NAMES, FEATURES
+from streams.labels.join import PENDING_LAYOUT
+from streams.labels.waiting import decode_waiting
+from streams.layouts.reader import Reader
+from streams.state import tables as state
+from streams.wire.frames import decode_dispute_tail, decode_examples, decode_frames
 from tests.chaos.dispute_places import dispute_places
 from tests.chaos.oracle import Expected, Frame, Input, close, expect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from streams.topics import Topics
+    from streams.kafka.topics import Topics
     from tests.chaos.logs import Logs, Read
     from tests.chaos.traffic import Sent
 

@@ -22,7 +22,7 @@ from agents.demo.run import run
 from agents.demo.scenario import Play, Scenario
 from agents.demo.screen import Screen
 from agents.demo.worker import Worker
-from agents.settings import Settings
+from agents.settings.schema import Settings
 from tests.integration.kafka import Kafka
 
 NOW = 1.75e9  # the rhythm of the week is part of what is simulated

@@ -9,11 +9,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-from agents.tasks import STATE_FORMS
+from agents.stages.tasks import STATE_FORMS
 from deploy.local_kafka import LocalKafka
-from streams.client import client_config
-from streams.rocks import RocksStore
-from streams.topics import Topics
+from streams.kafka.config import client_config
+from streams.kafka.topics import Topics
+from streams.state.rocksdb import RocksStore
 from tests.chaos.markers import Markers
 from tests.integration.kafka import Kafka
 from tests.integration.worker import WorkerProcess

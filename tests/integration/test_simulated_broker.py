@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from streams.clients import Clients
-from streams.follower import Follower
+from streams.kafka.clients import Clients
+from streams.kafka.partition_reader import Follower
 from tests.simulation.broker import Broker
 from tests.simulation.clients import SimulatedClients
 from tests.simulation.scheduling import Process, Scheduler

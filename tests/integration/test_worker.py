@@ -10,12 +10,12 @@ import orjson
 import pytest
 from confluent_kafka import Message
 
-from agents.tasks import STATE_FORMS
+from agents.stages.tasks import STATE_FORMS
 from schemas.scored import Scored
-from streams.rocks import RocksStore
+from streams.kafka.topics import Topics
 from streams.simulator import Simulation
-from streams.store import KeyRange
-from streams.topics import Topics
+from streams.state.rocksdb import RocksStore
+from streams.state.store import KeyRange
 from tests.integration.kafka import Kafka
 from tests.integration.worker import WorkerProcess
 

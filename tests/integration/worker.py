@@ -20,7 +20,9 @@ STOP_TIMEOUT_S = 20.0
 @cache
 def compile_kernels() -> None:
     """Do once what the first worker of a checkout would have to, so that nothing waits for it."""
-    script = "import agents.rehearsal as r, agents.settings as s; r.rehearse(s.Settings())"
+    script = (
+        "import agents.worker.warm_up as r, agents.settings.schema as s; r.rehearse(s.Settings())"
+    )
     subprocess.run([sys.executable, "-c", script], check=True)
 
 

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from agents.backtest import Backtest
-from agents.evaluation.gathering import Gathering
+from agents.backtest.backtest import Backtest
+from agents.backtest.replay import Replay
+from agents.evaluation.outcome_collector import Gathering
 from agents.models.prior import PriorScorer
-from agents.replay import Replay
-from agents.settings import Settings
-from streams.features import FEATURES
+from agents.settings.schema import Settings
+from streams.features.entities import FEATURES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from agents.backtest import Step
-    from streams.events import Rows
+    from agents.backtest.backtest import Step
+    from streams.events.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def record(charges: Path, disputes: Path, label_horizon_days: float) -> Recordin
     Parameters
     ----------
     charges, disputes
-        Files as for `agents.replay.Replay`.
+        Files as for `agents.backtest.replay.Replay`.
     label_horizon_days
         A charge not disputed for so long counts as genuine.
     """

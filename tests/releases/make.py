@@ -10,29 +10,29 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from agents.drift.blocks import BLOCK
+from agents.drift.daily_blocks import BLOCK
 from agents.drift.signals import SIGNALS
-from agents.learner import LearnerStage
-from agents.models.registry import KINDS, scorer
-from agents.settings import Settings
-from agents.tasks import TaskStages, new_task
+from agents.learning.learner import LearnerStage
+from agents.models.kinds import KINDS, scorer
+from agents.settings.schema import Settings
+from agents.stages.tasks import TaskStages, new_task
 from schemas.snapshot import encode_snapshot
-from streams.card_record import CARD, LATEST_CHARGES
-from streams.events import EVENT
-from streams.features import CARD_FEATURES, FEATURES
-from streams.frames import (
+from streams.events.rows import EVENT
+from streams.features.card_record import CARD, LATEST_CHARGES
+from streams.features.entities import CARD_FEATURES, FEATURES
+from streams.features.merchant_record import MERCHANT
+from streams.features.windows import WINDOWS
+from streams.labels.join import PENDING
+from streams.simulator import Simulation
+from streams.state.store import MemoryStore
+from streams.wire.frames import (
     EXAMPLE,
     FRAME,
     decode_examples,
     encode_examples,
     encode_frames,
 )
-from streams.labels import PENDING
-from streams.merchant_record import MERCHANT
-from streams.simulator import Simulation
-from streams.store import MemoryStore
-from streams.windows import WINDOWS
-from tests.agents.stages import DAY, HOUR, START, Message, Recording, charge, decode, dispute
+from tests.agents.stages.stages import DAY, HOUR, START, Message, Recording, charge, decode, dispute
 from tests.releases.contents import Contents, text_of
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from agents.merchant import MerchantOutput
-    from streams.batch import CardBatch
+    from agents.stages.merchant import MerchantOutput
+    from streams.events.card_batch import CardBatch
 
 SETTINGS: dict[str, Any] = {
     "label_horizon_days": 4.0, "negative_rate": 0.5, "cache_records": 1000,

@@ -8,16 +8,16 @@ import numpy as np
 import orjson
 import pytest
 
-from agents.models.registry import restored_learner, scorer
-from agents.settings import Settings
-from agents.tasks import TaskStages, new_task
+from agents.models.kinds import restored_learner, scorer
+from agents.settings.schema import Settings
+from agents.stages.tasks import TaskStages, new_task
 from schemas.snapshot import decode_snapshot
-from streams import state
-from streams.features import FEATURE_NAMES, FEATURES
-from streams.frames import decode_examples, decode_frames
-from streams.layouts import FIRST
-from streams.store import MemoryStore
-from tests.agents.stages import Message, Recording
+from streams.features.entities import FEATURE_NAMES, FEATURES
+from streams.layouts.layout import FIRST
+from streams.state import tables as state
+from streams.state.store import MemoryStore
+from streams.wire.frames import decode_examples, decode_frames
+from tests.agents.stages.stages import Message, Recording
 from tests.releases.contents import Contents, bytes_of, releases
 from tests.releases.make import batches, count
 

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from schemas.aside import Aside
 from schemas.rejected import InvalidEvent, RejectReason
 from schemas.validation import NESTING_MAX, PAYLOAD_BYTES_MAX, parse_charge, parse_dispute
-from streams.decoding import Decoded, Input, card_in, decode_charges, decode_disputes
-from streams.frames import Origin, decode_dispute_tail
+from streams.events.decoding import Decoded, Input, card_in, decode_charges, decode_disputes
+from streams.wire.frames import Origin, decode_dispute_tail
 from tests.schemas import reference
 from tests.schemas.events import CHARGE, DISPUTE, MAX_CREATED, OPTIONAL, encoded
 

@@ -17,8 +17,8 @@ import pytest
 
 from schemas.input_rules import InputRules
 from schemas.validation import parse_charge
-from streams.decoding import Decoded, Input, card_in, decode_charges, decode_disputes
-from streams.frames import Origin
+from streams.events.decoding import Decoded, Input, card_in, decode_charges, decode_disputes
+from streams.wire.frames import Origin
 from tests.schemas import reference
 from tests.schemas.events import CHARGE, DISPUTE, MAX_CREATED, OPTIONAL, encoded
 

@@ -1,7 +1,7 @@
 """Stages that only count, so that an oracle knows their outcome without running them.
 
-They are wired as `agents.pipeline.Pipeline` wires the real ones: the card stage counts the events
-of a card and sends them on, the merchant stage counts those of a merchant and puts out both.
+They are wired as `agents.worker.pipeline.Pipeline` wires the real ones: the card stage counts the
+events of a card and sends them on, the merchant stage counts those of a merchant and puts out both.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ import numpy as np
 import orjson
 from xxhash import xxh3_64_intdigest
 
-from streams.engine import Engine
-from streams.events import CHARGE
-from streams.features import CARD_FEATURES
-from streams.frames import FRAME, Frames, decode_dispute_tail
-from streams.membership import TaskFactory
-from streams.producer import OutputProducer
-from streams.state import TaskState
-from streams.task import Task
+from streams.engine.engine import Engine
+from streams.engine.membership import TaskFactory
+from streams.engine.task import Task
+from streams.events.rows import CHARGE
+from streams.features.entities import CARD_FEATURES
+from streams.kafka.transactional_producer import OutputProducer
+from streams.state.tables import TaskState
+from streams.wire.frames import FRAME, Frames, decode_dispute_tail
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from streams.clients import Clients
-    from streams.engine_settings import EngineSettings
-    from streams.inputs import Work
-    from streams.intake import Events
-    from streams.state import Table
-    from streams.store import Store
-    from streams.topics import Topics
+    from streams.engine.buffers import Events
+    from streams.engine.inputs import Work
+    from streams.engine.settings import EngineSettings
+    from streams.kafka.clients import Clients
+    from streams.kafka.topics import Topics
+    from streams.state.store import Store
+    from streams.state.tables import Table
 
 _MASK = 2**64 - 1
 
@@ -190,13 +190,13 @@ class _Deaf:
     """Hears of commits, and does nothing."""
 
     def sealed(self) -> None:
-        """See `streams.commits.Observer`."""
+        """See `streams.engine.commits.Observer`."""
 
     def committed(self) -> None:
-        """See `streams.commits.Observer`."""
+        """See `streams.engine.commits.Observer`."""
 
     def undone(self) -> None:
-        """See `streams.commits.Observer`."""
+        """See `streams.engine.commits.Observer`."""
 
 
 def _new_task(number: int, store: Store) -> Task:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from streams.state import CARDS, MERCHANTS
+from streams.state.tables import CARDS, MERCHANTS
 from tests.simulation.checks import Checks, at_least, differences, names
 from tests.simulation.counting import chained, summed
 

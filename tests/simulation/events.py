@@ -11,7 +11,7 @@ from tests.simulation.partition_log import State
 if TYPE_CHECKING:
     from random import Random
 
-    from streams.topics import Topics
+    from streams.kafka.topics import Topics
     from tests.simulation.broker import Broker
 
 _START = 1.75e9

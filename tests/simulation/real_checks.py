@@ -8,20 +8,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 import orjson
 
-from agents.learner import LearnerStage
-from agents.model_book import ModelBook, as_loaded
+from agents.learning.learner import LearnerStage
+from agents.learning.model_registry import ModelBook, as_loaded
+from agents.models.kinds import DEFAULT
 from agents.models.prior import PriorScorer
-from agents.models.registry import DEFAULT
-from agents.tasks import TaskStages
+from agents.stages.tasks import TaskStages
 from schemas.control import Loaded, decode_loaded, loaded_key
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
-from streams.batch import CardBatch
-from streams.card_record import CARD
-from streams.decoding import Decoded, Input, decode_charges, decode_disputes
-from streams.features import FEATURES
-from streams.frames import Origin, decode_examples, decode_frames, encode_examples
-from streams.state import CARDS, CHARGES, DRIFT, DUE, MERCHANTS, PENDING, SEEN, WAITING, TaskState
-from streams.store import MemoryStore
+from streams.events.card_batch import CardBatch
+from streams.events.decoding import Decoded, Input, decode_charges, decode_disputes
+from streams.features.card_record import CARD
+from streams.features.entities import FEATURES
+from streams.state.store import MemoryStore
+from streams.state.tables import (
+    CARDS,
+    CHARGES,
+    DRIFT,
+    DUE,
+    MERCHANTS,
+    PENDING,
+    SEEN,
+    WAITING,
+    TaskState,
+)
+from streams.wire.frames import Origin, decode_examples, decode_frames, encode_examples
 from tests.simulation.checks import Checks, differences
 from tests.simulation.disk import EVERYTHING
 from tests.simulation.operator import model
@@ -30,8 +40,8 @@ from tests.simulation.real_stages import ORPHAN_WAIT_S, SETTINGS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from streams.events import Rows
-    from streams.topics import Topics
+    from streams.events.rows import Rows
+    from streams.kafka.topics import Topics
     from tests.simulation.broker import Broker
     from tests.simulation.partition_log import Record
 

@@ -8,21 +8,21 @@ from unittest.mock import patch
 
 from prometheus_client import CollectorRegistry
 
-from agents import metrics
-from agents.metrics import Latencies
 from agents.models import linear
-from agents.pipeline import Pipeline
-from agents.settings import Settings
-from agents.tasks import TaskStages, new_task
-from streams.membership import TaskFactory
+from agents.settings.schema import Settings
+from agents.stages.tasks import TaskStages, new_task
+from agents.worker import metrics
+from agents.worker.metrics import Latencies
+from agents.worker.pipeline import Pipeline
+from streams.engine.membership import TaskFactory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from streams.clients import Clients
-    from streams.engine import Engine
-    from streams.store import Store
-    from streams.task import Task
+    from streams.engine.engine import Engine
+    from streams.engine.task import Task
+    from streams.kafka.clients import Clients
+    from streams.state.store import Store
 
 _DAY_S = 86_400.0
 _HORIZON_S = 10.0
@@ -60,7 +60,7 @@ def waits_for_time(task: Task) -> bool:
 
 
 class RealPipeline:
-    """`agents.pipeline.Pipeline`, taking turns as `agents.turns.Turns` does.
+    """`agents.worker.pipeline.Pipeline`, taking turns as `agents.worker.service.Turns` does.
 
     Parameters
     ----------

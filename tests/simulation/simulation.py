@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from streams.engine_settings import EngineSettings
-from streams.task import CHARGES, DISPUTES
-from streams.topics import Topics
+from streams.engine.settings import EngineSettings
+from streams.engine.task import CHARGES, DISPUTES
+from streams.kafka.topics import Topics
 from tests.simulation.broker import Broker
 from tests.simulation.counting import CountingPipeline
 from tests.simulation.counting_checks import CountingChecks
@@ -28,8 +28,8 @@ from tests.simulation.workers import Worker
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from streams.clients import Clients
-    from streams.store import Store
+    from streams.kafka.clients import Clients
+    from streams.state.store import Store
     from tests.simulation.workers import Pipeline
 
 logger = logging.getLogger(__name__)

@@ -10,15 +10,15 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from agents import card
-from streams import restore
-from streams.commits import Commits
-from streams.engine import Engine
-from streams.inputs import Inputs
-from streams.membership import Membership
-from streams.producer import OutputProducer
-from streams.state import Table
-from streams.task import Task
+from agents.stages import card
+from streams.engine import restore
+from streams.engine.commits import Commits
+from streams.engine.engine import Engine
+from streams.engine.inputs import Inputs
+from streams.engine.membership import Membership
+from streams.engine.task import Task
+from streams.kafka.transactional_producer import OutputProducer
+from streams.state.tables import Table
 from tests.simulation.consumer import SimulatedConsumer
 from tests.simulation.counting import CountingStages
 from tests.simulation.faults import (
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message, TopicPartition
     from numpy.typing import NDArray
 
-    from streams.events import Rows
-    from streams.follower import Follower
-    from streams.store import Changes, Store
+    from streams.events.rows import Rows
+    from streams.kafka.partition_reader import Follower
+    from streams.state.store import Changes, Store
 
 ZOMBIE = Fault(AFTER_CHANGELOG, PAUSE, 8.0)
 HALF_COMMITTED = Fault(AFTER_OFFSETS, PAUSE, 8.0)
@@ -196,7 +196,7 @@ def a_restore_ends_at_what_is_visible() -> list[Any]:
 
 
 def a_commit_without_an_answer_is_undone() -> list[Any]:
-    return [patch("streams.commits.UnknownOutcomeError", _NeverRaised)]
+    return [patch("streams.engine.commits.UnknownOutcomeError", _NeverRaised)]
 
 
 def a_lost_task_goes_on() -> list[Any]:

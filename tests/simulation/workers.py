@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Protocol
 
-from streams.engine import RefusedError
-from streams.patience import StoppedError
-from streams.producer import AbortableError
+from streams.engine.engine import RefusedError
+from streams.kafka.retry import StoppedError
+from streams.kafka.transactional_producer import AbortableError
 from tests.simulation.clients import SimulatedClients
 from tests.simulation.disk import Disk
 from tests.simulation.scheduling import Process
@@ -15,10 +15,10 @@ from tests.simulation.scheduling import Process
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from streams.clients import Clients
-    from streams.engine import Engine
-    from streams.store import Store
-    from streams.task import Task
+    from streams.engine.engine import Engine
+    from streams.engine.task import Task
+    from streams.kafka.clients import Clients
+    from streams.state.store import Store
     from tests.simulation.broker import Broker
     from tests.simulation.faults import Faults
 
@@ -183,7 +183,7 @@ class Worker:
             process.kill()
 
     def _take_turns(self, process: Process, pipeline: Pipeline) -> None:
-        """Do what `agents.turns.Turns` does."""
+        """Do what `agents.worker.service.Turns` does."""
         clock = self._broker.scheduler
         committed_at, has_sent = clock.now, False
         while not (self._is_stopping and process is self.process):

@@ -21,10 +21,10 @@ import zstandard
 from click.testing import CliRunner, Result
 
 from agents.commands import chargewatch
-from agents.models.registry import DEFAULT
+from agents.models.kinds import DEFAULT
 from schemas.currency import bundled_rates
 from schemas.scored import Scored
-from streams.files import write_events
+from streams.events.files import write_events
 from streams.simulator import Simulation
 from tests.schemas.events import CHARGE, encoded
 

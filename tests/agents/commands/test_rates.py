@@ -8,13 +8,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agents.commands import chargewatch
-from agents.commands.rates import old_rates
-from agents.settings import Settings
-from agents.settings_sources import SettingsError, load_settings
+from agents.settings.schema import Settings
+from agents.settings.sources import SettingsError, load_settings
+from agents.terminal.rates import old_rates
 from schemas.currency import bundled_rates
-from streams.decoding import Input, decode_charges
-from streams.files import write_events
-from streams.frames import Origin
+from streams.events.decoding import Input, decode_charges
+from streams.events.files import write_events
+from streams.wire.frames import Origin
 
 RATES = """
 date = {date}

@@ -4,8 +4,8 @@ import numpy as np
 import orjson
 import pytest
 
-from agents.decisions import ACTIONS, Costs, expected_costs
 from agents.demo.ledger import Ledger
+from agents.stages.decisions import ACTIONS, Costs, expected_costs
 from schemas.currency import bundled_rates
 from schemas.snapshot import Snapshot
 from streams.simulator import SimulatedEvent

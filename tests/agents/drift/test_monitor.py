@@ -9,14 +9,14 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from agents.drift.blocks import BLOCK, BLOCK_LAYOUT, Watched
+from agents.drift.daily_blocks import BLOCK, BLOCK_LAYOUT, Watched
 from agents.drift.monitor import BLOCKS_MAX, CHARGES_MIN, DriftMonitor, Shift
 from agents.drift.signals import SIGNALS
 from schemas.drift import Drift
-from streams.features import FEATURE_NAMES
-from streams.reading import Reader
-from streams.state import DRIFT, Table
-from streams.store import KeyRange, MemoryStore
+from streams.features.entities import FEATURE_NAMES
+from streams.layouts.reader import Reader
+from streams.state.store import KeyRange, MemoryStore
+from streams.state.tables import DRIFT, Table
 
 DAY = 86_400.0
 FIRST_DAY = 20_000

@@ -13,13 +13,13 @@ import numpy as np
 import orjson
 import pytest
 
-from agents.decisions import Costs
 from agents.drift.monitor import Finished, Shift
 from agents.drift.signals import SIGNALS, Signal
 from agents.evaluation.drift import drift_summary
 from agents.evaluation.outcomes import DAY_S, Outcomes, Segment
 from agents.evaluation.report import report_page
 from agents.evaluation.summary import evaluate
+from agents.stages.decisions import Costs
 from tests.agents.evaluation.test_metrics import outcomes_of
 
 FACTS: dict[str, Any] = {

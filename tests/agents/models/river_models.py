@@ -13,7 +13,8 @@ from river.optim.base import Optimizer
 from river.preprocessing import StandardScaler
 from river.utils import VectorDict
 
-from agents.models import additive, forest, linear, stack
+from agents.models import additive, linear, stack
+from agents.models.forest import model as forest
 from agents.models.linear import LEARNING_RATE
 from tests.agents.models.examples import FEATURES
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Protocol, cast
 import numpy as np
 import pytest
 
-from agents.models import additive, forest, linear, stack
-from agents.models.interface import Scorer, SnapshotMismatchError
+from agents.models import additive, linear, stack
+from agents.models.forest import model as forest
+from agents.models.kinds import DEFAULT, KINDS, new_learner, restored_learner, scorer
 from agents.models.prior import PriorScorer
-from agents.models.registry import DEFAULT, KINDS, new_learner, restored_learner, scorer
+from agents.models.protocols import Scorer, SnapshotMismatchError
 from schemas.snapshot import decode_snapshot, encode_snapshot
-from streams.feature import Feature
+from streams.features.spec import Feature
 from tests.agents.models.examples import (
     DAY,
     FEATURES,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from agents.models.interface import Learner
+    from agents.models.protocols import Learner
     from schemas.snapshot import Snapshot
 
 ROWS = 2000

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agents.models.interface import SnapshotMismatchError
 from agents.models.linear import LinearLearner, LinearScorer
+from agents.models.protocols import SnapshotMismatchError
 from schemas.snapshot import encode_snapshot
 from tests.agents.models.examples import CONSTANT, FEATURES, random_examples
 

@@ -1,0 +1,277 @@
+"""The binary forms on the internal topics: frames to the merchant stage, examples to the learner.
+
+A frame is an event with its card features: a row, and three strings. What one turn sends to a
+partition goes together, in columns, so that numpy reads the rows at once::
+
+    | head of the layout | count | FRAME[count] | merchant card tail, merchant card tail, ... |
+
+The tail of a charge is the first half of its scored event, encoded once by the card stage, with
+the headers that go along behind it (`streams.events.headers`); the tail of a dispute is where it
+came from, its headers and its payload, for the case that it must be rejected.
+The merchant stage passes it on without looking inside.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain, pairwise
+from struct import Struct
+from typing import Self
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from streams.events.headers import Headers, as_json, from_json
+from streams.events.rows import EVENT, Rows
+from streams.features.entities import CARD_FEATURES, FEATURES
+from streams.layouts.layout import FIRST, HEAD, LayoutError, Record, head_of, number_in
+from streams.layouts.reader import Reader
+
+TEXTS = ("merchant", "card", "tail")
+"""The strings of a frame, in their order behind the rows of a message."""
+
+FRAME = np.dtype(
+    [
+        ("event", EVENT),
+        ("card_features", "f4", (len(CARD_FEATURES),)),
+        ("text_bytes", "u4", (len(TEXTS),)),
+    ]
+)
+FRAME_LAYOUT = Record("frame", FRAME, {"card_features": CARD_FEATURES, "text_bytes": TEXTS})
+"""`text_bytes` is set when it is encoded. A message has one head for all of its rows."""
+
+MESSAGE_BYTES = 64 * 1024
+"""Frames go together up to this size, before compression; a larger one goes alone."""
+
+EXAMPLE = np.dtype(
+    [
+        (HEAD, "u8"),
+        ("label", "u1"),
+        ("weight", "f8"),
+        ("stands_for", "f8"),
+        ("charged_at", "f8"),
+        ("labelled_at", "f8"),
+        ("charge", "u8", (2,)),
+        ("vector", "f4", (len(FEATURES),)),
+    ]
+)
+"""A charge to learn from: `vector` is what was scored, `weight` how much it counts in telling fraud
+from the rest, and `stands_for` how many charges it stands for in counting how frequent fraud is."""
+
+EXAMPLE_LAYOUT = Record("example", EXAMPLE, {"vector": FEATURES})
+
+_HEAD = Struct("<QI")  # of the layout, and how many rows
+_FIRST_HEAD = Struct("<HI")
+_FIRST_FRAME, _FIRST_EXAMPLE = 29405, 5676
+"""How the first release named its layouts."""
+
+
+class Origin(msgspec.Struct, frozen=True, gc=False):
+    """Where an input came from, and the headers that go along with it."""
+
+    topic: str
+    partition: int
+    offset: int
+    headers: Headers = ()
+
+
+@dataclass(slots=True)
+class Frames:
+    """N frames.
+
+    Attributes
+    ----------
+    rows
+        FRAME[N].
+    merchants, cards
+        N keys each, UTF-8.
+    tails
+        N tails.
+    """
+
+    rows: Rows
+    merchants: list[bytes]
+    cards: list[bytes]
+    tails: list[bytes]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def part(self, start: int, stop: int) -> Self:
+        """Return the frames from `start` up to `stop`."""
+        columns = (self.merchants, self.cards, self.tails)
+        return type(self)(self.rows[start:stop], *(column[start:stop] for column in columns))
+
+    def at(self, places: npt.NDArray[np.intp]) -> Self:
+        """Return the frames at i8[M] places, in their order."""
+        chosen = places.tolist()
+        columns = (self.merchants, self.cards, self.tails)
+        return type(self)(self.rows[places], *([column[i] for i in chosen] for column in columns))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Join frames one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            np.concatenate([part.rows for part in parts]),
+            [key for part in parts for key in part.merchants],
+            [key for part in parts for key in part.cards],
+            [tail for part in parts for tail in part.tails],
+        )
+
+
+def encode_frames(frames: Frames) -> list[bytes]:
+    """Encode frames to as few messages as their size allows, in the same order."""
+    rows, columns = frames.rows, (frames.merchants, frames.cards, frames.tails)
+    rows["text_bytes"] = np.array([[len(text) for text in texts] for texts in columns], "u4").T
+    texts = list(zip(*columns, strict=True))
+    messages = []
+    for start, stop in pairwise(_cuts(rows["text_bytes"])):
+        head = _HEAD.pack(FRAME_LAYOUT.head, stop - start)
+        of_rows = rows[start:stop].tobytes()
+        messages.append(b"".join([head, of_rows, *chain.from_iterable(texts[start:stop])]))
+    return messages
+
+
+_OWN_FRAMES = Reader(FRAME_LAYOUT, {})
+_OWN_EXAMPLES = Reader(EXAMPLE_LAYOUT, {})
+
+
+def decode_frames(
+    values: Sequence[bytes], reader: Reader = _OWN_FRAMES
+) -> tuple[Frames, npt.NDArray[np.int64]]:
+    """Decode messages to their frames, which may be changed, and how many each has: i8[messages].
+
+    Parameters
+    ----------
+    values
+        The messages.
+    reader
+        Knows the layouts they may be in; by default this version's and the first release's.
+
+    Raises
+    ------
+    LayoutError
+        When a message is torn, or of a layout that cannot be read.
+    """
+    counts, rows, texts = [], [], []
+    for value in values:
+        ours = value if value[:8] == _PRESENT else _rewritten(value, reader)
+        head, count = _HEAD.unpack_from(ours) if len(ours) >= _HEAD.size else (0, 0)
+        texts_at = _HEAD.size + count * FRAME.itemsize
+        if head != FRAME_LAYOUT.head or not count or len(ours) < texts_at:
+            raise _torn()
+        counts.append(count)
+        rows.append(ours[_HEAD.size : texts_at])
+        texts.append(ours[texts_at:])
+    changeable = np.frombuffer(bytearray().join(rows), FRAME)
+    ends = np.cumsum(changeable["text_bytes"], dtype=np.int64)
+    per_message = np.array(counts, np.int64)
+    last = len(TEXTS) * np.cumsum(per_message) - 1
+    if (ends[last] != np.cumsum([len(text) for text in texts])).any():
+        raise _torn()
+    joined = b"".join(texts)
+    parts = [joined[start:end] for start, end in pairwise([0, *ends.tolist()])]
+    return Frames(changeable, parts[0::3], parts[1::3], parts[2::3]), per_message
+
+
+_PRESENT = head_of(FRAME_LAYOUT.layout.number)
+
+
+def _rewritten(value: bytes, reader: Reader) -> bytes:
+    """Return a message of another layout in the present one."""
+    number = number_in(value)
+    if number is None:
+        names = list(TEXTS)
+        rows, texts = _parts_of_first(value)
+    else:
+        layout = reader.layout(number)
+        names = list(layout.fields["text_bytes"].columns or ())
+        _, count = _HEAD.unpack_from(value) if len(value) >= _HEAD.size else (0, 0)
+        texts_at = _HEAD.size + count * layout.size_bytes
+        cuts = range(_HEAD.size, texts_at, layout.size_bytes)
+        rows, texts = [value[cut : cut + layout.size_bytes] for cut in cuts], value[texts_at:]
+    sizes = reader.conversion(number).raw(rows)["text_bytes"]
+    places = [0, *np.cumsum(sizes, dtype=np.int64).tolist()]
+    if places[-1] != len(texts):
+        raise _torn()
+    parts = [texts[start:end] for start, end in pairwise(places)]
+    known = [names.index(name) for name in TEXTS if name in names]
+    chosen = [parts[row + place] for row in range(0, len(parts), len(names)) for place in known]
+    converted = reader.conversion(number)(rows).tobytes()
+    return b"".join([_HEAD.pack(FRAME_LAYOUT.head, len(rows)), converted, *chosen])
+
+
+def _parts_of_first(value: bytes) -> tuple[list[bytes], bytes]:
+    """Return the rows and texts of a message of the first release, which had the sizes apart."""
+    layout, count = _FIRST_HEAD.unpack_from(value) if len(value) >= _FIRST_HEAD.size else (0, 0)
+    sizes_bytes = FIRST["frame"].fields["text_bytes"].shape[0] * 4
+    row_bytes = FIRST["frame"].size_bytes - sizes_bytes
+    sizes_at = _FIRST_HEAD.size + count * row_bytes
+    texts_at = sizes_at + count * sizes_bytes
+    if layout != _FIRST_FRAME or not count or len(value) < texts_at:
+        raise LayoutError("a frame", "it is torn, or older than the first release")
+    rows = [
+        value[_FIRST_HEAD.size + n * row_bytes :][:row_bytes]
+        + value[sizes_at + n * sizes_bytes :][:sizes_bytes]
+        for n in range(count)
+    ]
+    return rows, value[texts_at:]
+
+
+def _torn() -> LayoutError:
+    return LayoutError("a frame", "it is torn")
+
+
+def _cuts(text_bytes: npt.NDArray[np.uint32]) -> list[int]:
+    """Tell where each message begins, and where the last one ends; nothing makes no message."""
+    cuts, used = list[int](), MESSAGE_BYTES
+    for place, size in enumerate((text_bytes.sum(axis=1) + FRAME.itemsize).tolist()):
+        if used + size > MESSAGE_BYTES:
+            cuts.append(place)
+            used = _HEAD.size
+        used += size
+    return [*cuts, len(text_bytes)]
+
+
+def encode_examples(examples: Rows) -> list[bytes]:
+    """Encode EXAMPLE[N] to N messages."""
+    size, raw = EXAMPLE.itemsize, examples.tobytes()
+    return [raw[i * size : (i + 1) * size] for i in range(len(examples))]
+
+
+def decode_examples(values: Sequence[bytes], reader: Reader = _OWN_EXAMPLES) -> Rows:
+    """Decode N messages to EXAMPLE[N]; `reader` as for frames.
+
+    Raises
+    ------
+    LayoutError
+        When an example is torn, or of a layout that cannot be read.
+    """
+    for value in values:
+        if number_in(value) is None and value[:2] != _FIRST_EXAMPLE.to_bytes(2, "little"):
+            raise LayoutError("an example", "it is torn, or older than the first release")
+    return reader.rows(values)
+
+
+def encode_dispute_tail(origin: Origin, key: bytes, value: bytes) -> bytes:
+    """Pack what a rejected copy of a dispute needs.
+
+    Examples
+    --------
+    >>> decode_dispute_tail(encode_dispute_tail(Origin("disputes", 3, 41), b"card_1", b"{}"))
+    (Origin(topic='disputes', partition=3, offset=41, headers=()), b'card_1', b'{}')
+    """
+    place = (origin.topic, origin.partition, origin.offset)
+    head = orjson.dumps([*place, as_json(origin.headers), len(key)])
+    return head + b"\n" + key + value
+
+
+def decode_dispute_tail(tail: bytes) -> tuple[Origin, bytes, bytes]:
+    """Unpack an origin, a key and a payload."""
+    head, _, rest = tail.partition(b"\n")
+    topic, partition, offset, headers, key_bytes = orjson.loads(head)
+    origin = Origin(topic, partition, offset, from_json(headers))
+    return origin, rest[:key_bytes], rest[key_bytes:]
