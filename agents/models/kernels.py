@@ -1,6 +1,5 @@
 """The arithmetic of the models, row by row in one pass.
 
-All of it stands in one file because a cached kernel is recompiled only when its own file changes.
 Sums run from the first feature to the last, so a row's score does not depend on its batch. Those of
 the linear model are in river's own order; the additive ones agree with river but for rounding.
 """
