@@ -20,6 +20,7 @@ from agents.backtest.model_spans import Spans, interval_ends
 from agents.learning.learner import LearnerStage
 from agents.models.kinds import scorer
 from agents.stages.tasks import TaskStages
+from streams.durations import DAY_S
 from streams.events.rows import CHARGE, Rows
 from streams.features.entities import CARD_FEATURES, FEATURES
 from streams.state.store import MemoryStore
@@ -34,13 +35,12 @@ if TYPE_CHECKING:
     from agents.settings.schema import Settings
     from agents.stages.merchant import MerchantOutput
     from schemas.snapshot import Snapshot
-    from streams.engine.buffers import Events
+    from streams.events.batch import Events
 
 MODEL_INTERVAL_S = 600.0
 """Event time between two changes of the model; measured: an hour loses 0.001 of the average
 precision, a minute costs a third of the speed and gains nothing."""
 
-_DAY_S = 86_400.0
 _CHARGES_BEFORE = [feature.name for feature in CARD_FEATURES].index("card_charges_before")
 
 
@@ -87,7 +87,7 @@ class Backtest:
         self._stage = TaskStages(self._state, settings).merchant
         self._learner = LearnerStage(None, settings.snapshot_every_examples)
         self._snapshot_every = settings.snapshot_every_examples
-        self._horizon_s = settings.label_horizon_days * _DAY_S
+        self._horizon_s = settings.label_horizon_days * DAY_S
         self._scored_with: Snapshot | None = None
         self._scorer = scorer(None, FEATURES)
         self._interval = 0.0

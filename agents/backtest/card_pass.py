@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
-from agents.memory import peak_rss_mb
+from agents.process import peak_rss_mb
 from agents.stages.card import CardOutput, card_stage
 from streams.events.card_batch import CardBatch
 from streams.events.rows import EVENT
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from agents.backtest.replay import Replay
     from agents.settings.schema import Settings
-    from streams.engine.buffers import Events, Times
-    from streams.events.decoding import Finding, Rejected
+    from streams.events.batch import Events, Times
+    from streams.events.decoding import Finding
+    from streams.events.rejected import Rejected
     from streams.wire.frames import Frames
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agents.backtest.card_pass import Counted
-    from streams.engine.buffers import Times
+    from streams.events.batch import Times
     from streams.state.tables import Table
 
 _EXAMPLES_OF_A_FRAUD = 1 + CONTROLS

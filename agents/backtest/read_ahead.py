@@ -7,7 +7,7 @@ import signal
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from agents.backtest.process import collecting_rarely
+from agents.process import collecting_rarely
 from streams.errors import OperationalError
 
 if TYPE_CHECKING:

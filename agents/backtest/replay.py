@@ -20,19 +20,12 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from schemas.input_rules import DEFAULT_RULES, InputRules
-from streams.engine.buffers import Events
-from streams.events.decoding import (
-    Decoded,
-    Finding,
-    Input,
-    Rejected,
-    card_in,
-    decode_charges,
-    decode_disputes,
-)
+from streams.events.batch import Events
+from streams.events.decoding import Decoded, Finding, card_in, decode_charges, decode_disputes
 from streams.events.files import read_events, read_times
+from streams.events.origin import Origin
+from streams.events.rejected import Input, Rejected
 from streams.events.rows import EVENT
-from streams.wire.frames import Origin
 
 CHUNK = 10_000
 """Events that are read at a time."""

@@ -23,7 +23,6 @@ from rich.table import Table
 
 from agents.backtest.backtest import Backtest
 from agents.backtest.card_pass import Read, read
-from agents.backtest.process import collecting_rarely
 from agents.backtest.read_ahead import running_ahead
 from agents.backtest.replay import Replay
 from agents.drift.monitor import Finished
@@ -33,7 +32,7 @@ from agents.evaluation.outcome_collector import Gathering
 from agents.evaluation.rejections import Rejections
 from agents.evaluation.report import report_page
 from agents.evaluation.summary import evaluate
-from agents.memory import peak_rss_mb
+from agents.process import collecting_rarely, peak_rss_mb
 from agents.settings.schema import Settings
 from agents.settings.sources import SettingsError
 from agents.terminal.event_files import ALLOW, LOOKED_AT, Kind, survey
@@ -43,9 +42,9 @@ from agents.terminal.rates import warn_of_old_rates
 from agents.terminal.times import Time
 from schemas.printable import printable
 from schemas.snapshot import Snapshot
+from streams.durations import DAY_S
 from streams.events.files import FileError, event_writer
 
-_DAY_S = 86_400.0
 _FOUND = {
     "ignored": "Fields ignored",
     "masked": "Card numbers masked",
@@ -147,7 +146,7 @@ def command(
         "disputes_waiting": last.waiting,
         "findings": rejections.findings_by_kind,
         "drift": drift_summary(finished),
-        "still_disputable": gathering.still_disputable(settings.label_horizon_days * _DAY_S),
+        "still_disputable": gathering.still_disputable(settings.label_horizon_days * DAY_S),
         "seconds": seconds,
         "charges_per_second": gathering.charges / seconds,
         **evaluate(outcomes, settings.costs),

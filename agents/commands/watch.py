@@ -8,6 +8,7 @@ from typing import Any
 import click
 import orjson
 
+from agents.evaluation.formatting import COLOURS, money
 from agents.settings.schema import Settings
 from agents.stages.decisions import ACTIONS
 from agents.terminal.connection import connect
@@ -16,8 +17,6 @@ from schemas.currency import Rates
 from schemas.printable import printable, printable_json
 from streams.kafka.subscriber import Subscriber
 from streams.kafka.topics import Topics
-
-COLOURS = {"allow": "green", "challenge": "yellow", "review": "magenta", "block": "red"}
 
 _WAIT_S = 0.5
 
@@ -76,23 +75,6 @@ def line(event: dict[str, Any], rates: Rates) -> str:
         f"{created:%Y-%m-%d %H:%M:%S} {action} {event['score']:.3f} {money(event, rates)} "
         f"{printable(event['card'])} {printable(event['merchant'])}{again} {why}"
     )
-
-
-def money(event: dict[str, Any], rates: Rates) -> str:
-    """Return the amount in major units with its currency, aligned.
-
-    >>> from schemas.currency import bundled_rates
-    >>> money({"amount": 1999, "currency": "jpy"}, bundled_rates())
-    '      1999 JPY'
-    >>> money({"amount": 1999, "currency": "xyz"}, bundled_rates())
-    '      1999 minor units of XYZ'
-    """
-    amount, currency = event["amount"], event["currency"]
-    code = printable(currency.upper())
-    if currency not in rates:  # the worker has other rates
-        return f"{amount:10d} minor units of {code}"
-    decimals = rates.decimals[currency]
-    return f"{amount / 10**decimals:10.{decimals}f} {code}"
 
 
 def summary(counts: Counter[str], seconds: float) -> str:

@@ -10,7 +10,6 @@ from typing import Self, cast
 
 from confluent_kafka import Message
 
-from agents.commands.simulate import by_topic
 from agents.demo.cluster import Cluster
 from agents.demo.figures import Figures, Report
 from agents.demo.ledger import Ledger
@@ -18,13 +17,13 @@ from agents.demo.scenario import Play
 from agents.demo.screen import Screen
 from agents.demo.worker import Worker
 from agents.models.kinds import DEFAULT
-from agents.terminal.publishing import paced
+from agents.terminal.publishing import by_topic, paced
 from schemas.rejected import ERROR, TOPIC
 from schemas.snapshot import decode_snapshot
 from streams.kafka.publisher import Publisher
 from streams.kafka.subscriber import Subscriber
 from streams.simulator import SimulatedEvent
-from streams.wire.frames import decode_examples
+from streams.wire.examples import decode_examples
 
 _FRAME_S = 0.5
 _AHEAD = 15_000

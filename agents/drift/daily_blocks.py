@@ -16,7 +16,7 @@ from agents.drift.signals import (
     add_frauds,
 )
 from agents.models.prior import VERSION as PRIOR
-from streams.features.windows import DAY_S
+from streams.durations import DAY_S
 from streams.layouts.layout import HEAD, Record
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from agents.drift.daily_blocks import BLOCK, Watched, add_to_block, new_block
 from agents.drift.detector import shifted_at
 from agents.drift.signals import DISPUTE_RATE, SIGNALS, UNITS_TO_ONE, Signal
 from schemas.drift import Drift
-from streams.features.windows import DAY_S
+from streams.durations import DAY_S
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,7 @@ from agents.stages.decisions import ALLOW, BLOCK, expected_costs
 
 if TYPE_CHECKING:
     from agents.evaluation.outcomes import Outcomes
-    from agents.stages.decisions import Costs
+    from agents.settings.costs import Costs
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from schemas.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from schemas.currency import Rates
 
 NOT_KNOWN = "n/a"
 
@@ -102,3 +106,23 @@ def headlines(metrics: Mapping[str, Any]) -> list[Headline]:
             "Brier score", number(metrics["brier"], 5), "mean squared error of the score; 0 is best"
         ),
     ]
+
+
+COLOURS = {"allow": "green", "challenge": "yellow", "review": "magenta", "block": "red"}
+
+
+def money(event: dict[str, Any], rates: Rates) -> str:
+    """Return the amount in major units with its currency, aligned.
+
+    >>> from schemas.currency import bundled_rates
+    >>> money({"amount": 1999, "currency": "jpy"}, bundled_rates())
+    '      1999 JPY'
+    >>> money({"amount": 1999, "currency": "xyz"}, bundled_rates())
+    '      1999 minor units of XYZ'
+    """
+    amount, currency = event["amount"], event["currency"]
+    code = printable(currency.upper())
+    if currency not in rates:  # the worker has other rates
+        return f"{amount:10d} minor units of {code}"
+    decimals = rates.decimals[currency]
+    return f"{amount / 10**decimals:10.{decimals}f} {code}"

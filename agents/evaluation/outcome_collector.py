@@ -8,7 +8,8 @@ import msgspec
 import numpy as np
 
 from agents.evaluation import segments
-from agents.evaluation.outcomes import DAY_S, Outcomes
+from agents.evaluation.outcomes import Outcomes
+from streams.durations import DAY_S
 from streams.events.rows import FRAUD_DISPUTE, Rows
 
 if TYPE_CHECKING:

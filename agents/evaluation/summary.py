@@ -18,12 +18,12 @@ from agents.evaluation.metrics import (
     card_precision,
     recall_at,
 )
-from agents.evaluation.outcomes import DAY_S
 from agents.stages.decisions import ACTIONS
+from streams.durations import DAY_S
 
 if TYPE_CHECKING:
     from agents.evaluation.outcomes import Outcomes, Segment
-    from agents.stages.decisions import Costs
+    from agents.settings.costs import Costs
 
 BLOCK_RATES = (0.001, 0.005, 0.01)
 

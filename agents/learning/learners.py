@@ -23,7 +23,7 @@ from streams.kafka.topics import Topics
 from streams.kafka.transactional_producer import OutputProducer
 from streams.layouts.layout import Layout
 from streams.layouts.reader import Reader
-from streams.wire.frames import EXAMPLE_LAYOUT, decode_examples
+from streams.wire.examples import EXAMPLE_LAYOUT, decode_examples
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from agents.learning.model_registry import ModelBook
 from agents.models.track_record import figures_of
 from schemas.snapshot import Snapshot
+from streams.durations import DAY_S
 
-_DAY_S = 86_400.0
 _HEADS = (
     *("model", "role", "kind", "version", "examples", "up to", "days behind"),
     *("charges", "frauds", "AUC", "AP", "log loss", "Brier"),
@@ -65,7 +65,7 @@ def _row(entry: Entry, newest: float) -> tuple[str, ...]:
         snapshot.version,
         f"{snapshot.examples:,}",
         f"{datetime.fromtimestamp(snapshot.created, UTC):%Y-%m-%d %H:%M}",
-        f"{(newest - snapshot.created) / _DAY_S:.1f}",
+        f"{(newest - snapshot.created) / DAY_S:.1f}",
         *_figures(snapshot),
     )
 

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from msgspec import NODEFAULT
 
+from agents.settings.costs import Costs
 from agents.settings.schema import COST_FIELDS, FIELDS
-from agents.settings.sources import variable
-from agents.stages.decisions import Costs
-from agents.terminal.options import describe
+from agents.settings.sources import describe, variable
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- settings -->\n", "<!-- end of settings -->\n"

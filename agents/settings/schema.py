@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from agents.stages.decisions import Costs
+from agents.settings.costs import Costs
 from schemas.currency import bundled_rates, read_rates
 from schemas.input_rules import CardNumbers, InputRules
 

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 from msgspec import inspect as types
 
+from agents.settings.costs import Costs
 from agents.settings.schema import COST_FIELDS, COSTS, FIELDS, Settings
-from agents.stages.decisions import Costs
 from schemas.currency import RatesError, read_rates
 
 DEFAULT_FILE = Path("chargewatch.toml")
@@ -235,3 +235,15 @@ def _variables(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         setting = name.removeprefix(_PREFIX).lower()
         is_cost = setting.startswith(f"{COSTS}_")
         yield setting.replace("_", ".", 1) if is_cost else setting, value
+
+
+def describe(name: str) -> str:
+    """Say what a setting is.
+
+    >>> describe("web_port")
+    "port of a worker's web server; 0 for a free one"
+    """
+    info = types.type_info(FIELDS[name].type)
+    assert isinstance(info, types.Metadata), "every setting has a description"
+    assert info.extra_json_schema is not None
+    return str(info.extra_json_schema["description"])

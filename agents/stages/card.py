@@ -12,7 +12,9 @@ import numpy.typing as npt
 import orjson
 
 from schemas.rejected import InvalidEvent
-from streams.events.decoding import Input, Rejected, reject
+from streams.durations import DAY_S, HOUR_S, MINUTE_S
+from streams.events.origin import decode_dispute_tail
+from streams.events.rejected import Input, Rejected, reject
 from streams.events.rows import CHARGE, Rows
 from streams.features.card import EVICTED, update_cards
 from streams.features.card_record import CARD_LAYOUT
@@ -23,7 +25,7 @@ from streams.labels.dispute_order import DisputeOrder
 from streams.labels.waiting import WaitingDisputes
 from streams.state.record_cache import RecordCache, Slots
 from streams.state.seen_ids import SeenIds
-from streams.wire.frames import FRAME, Frames, decode_dispute_tail
+from streams.wire.frames import FRAME, Frames
 
 if TYPE_CHECKING:
     from agents.settings.schema import Settings
@@ -35,8 +37,6 @@ SEEN = np.dtype([("created", "f8"), ("came", "f8")])
 """When a charge was made, and what its card's clock was when it came; Unix seconds."""
 
 _CLOCKS = b"clocks"
-
-_MINUTE_S, _HOUR_S, _DAY_S = 60.0, 3600.0, 86_400.0
 
 
 class CardOutput(NamedTuple):
@@ -180,8 +180,8 @@ class CardStage:
         error = InvalidEvent(
             "unknown_charge",
             "charge: no such charge of this card has come in "
-            f"{self._dispute_retention_s / _DAY_S:g} days (dispute_retention_days), nor up to "
-            f"{self._orphan_wait_s / _HOUR_S:g} hours after the dispute (orphan_wait_hours)",
+            f"{self._dispute_retention_s / DAY_S:g} days (dispute_retention_days), nor up to "
+            f"{self._orphan_wait_s / HOUR_S:g} hours after the dispute (orphan_wait_hours)",
         )
         return reject(Input(key, value, origin), error)
 
@@ -244,10 +244,10 @@ def card_stage(state: TaskState, settings: Settings) -> CardStage:
     """Make the stage of a task as it is set."""
     return CardStage(
         state,
-        settings.dedup_window_hours * _HOUR_S,
-        settings.dispute_retention_days * _DAY_S,
-        settings.orphan_wait_hours * _HOUR_S,
-        settings.future_allowance_minutes * _MINUTE_S,
+        settings.dedup_window_hours * HOUR_S,
+        settings.dispute_retention_days * DAY_S,
+        settings.orphan_wait_hours * HOUR_S,
+        settings.future_allowance_minutes * MINUTE_S,
         settings.cache_records,
     )
 

@@ -13,11 +13,12 @@ from agents.drift.daily_blocks import BLOCK_LAYOUT, watched_in
 from agents.drift.monitor import DriftMonitor, Finished, Shift
 from agents.models.prior import VERSION as PRIOR
 from agents.models.protocols import Scorer
-from agents.stages.decisions import Costs, ReviewBudget, choose
+from agents.settings.costs import Costs
+from agents.stages.decisions import ReviewBudget, choose
 from agents.stages.reasons import Reasons
 from agents.stages.scored_events import encode_scored, shadow_scores
-from streams.events.decoding import Rejected
 from streams.events.headers import Headers, taken_off
+from streams.events.rejected import Rejected
 from streams.events.rows import CHARGE, Rows
 from streams.features.charge import charge_features
 from streams.features.entities import CHARGE_FEATURES, FEATURES, MERCHANT_FEATURES

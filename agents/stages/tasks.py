@@ -6,6 +6,7 @@ from agents.drift.daily_blocks import BLOCK_LAYOUT
 from agents.settings.schema import Settings
 from agents.stages.card import card_stage
 from agents.stages.merchant import MerchantStage
+from streams.durations import DAY_S, HOUR_S
 from streams.engine.task import Task
 from streams.features.card_record import CARD_LAYOUT
 from streams.features.merchant_record import MERCHANT_LAYOUT
@@ -13,10 +14,8 @@ from streams.labels.join import PENDING_LAYOUT, LabelRules
 from streams.state.rocksdb import RocksStore
 from streams.state.store import Store
 from streams.state.tables import TaskState
-from streams.wire.frames import EXAMPLE_LAYOUT, FRAME_LAYOUT
-
-_HOUR_S = 3600.0
-_DAY_S = 86_400.0
+from streams.wire.examples import EXAMPLE_LAYOUT
+from streams.wire.frames import FRAME_LAYOUT
 
 STATE_FORMS = ("named", "f7f75f609b9b64e0")
 """Records behind the head of a named layout, and as the first release wrote them."""
@@ -27,15 +26,15 @@ class TaskStages:
 
     def __init__(self, state: TaskState, settings: Settings) -> None:
         rules = LabelRules(
-            horizon_s=settings.label_horizon_days * _DAY_S,
-            retention_s=settings.dispute_retention_days * _DAY_S,
+            horizon_s=settings.label_horizon_days * DAY_S,
+            retention_s=settings.dispute_retention_days * DAY_S,
             negative_rate=settings.negative_rate,
         )
         self.card = card_stage(state, settings)
         self.merchant = MerchantStage(
             state,
             rules,
-            settings.dedup_window_hours * _HOUR_S,
+            settings.dedup_window_hours * HOUR_S,
             settings.costs,
             settings.cache_records,
         )

@@ -12,9 +12,10 @@ from agents.evaluation.rejections import Rejections
 from agents.settings.schema import Settings
 from schemas.rejected import InvalidEvent
 from schemas.validation import parse_charge, parse_dispute
-from streams.events.decoding import Input, card_in, reject
+from streams.events.decoding import card_in
 from streams.events.files import FileError, read_events
-from streams.wire.frames import Origin
+from streams.events.origin import Origin
+from streams.events.rejected import Input, reject
 
 Kind = Literal["charges", "disputes"]
 

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from msgspec import inspect as types
 
-from agents.settings.schema import FIELDS
-from agents.settings.sources import SettingsError, flag, load_settings, variable
+from agents.settings.sources import SettingsError, describe, flag, load_settings, variable
 from deploy.local_kafka import LocalKafkaError
 from schemas.printable import printable_lines
 from streams.errors import OperationalError
@@ -65,15 +63,3 @@ def _option(name: str) -> Callable[[Command], Command]:
         metavar=name.rpartition("_")[2].upper(),
         help=f"{what[0].upper()}{what[1:]}  [{variable(name)}]",
     )
-
-
-def describe(name: str) -> str:
-    """Say what a setting is.
-
-    >>> describe("web_port")
-    "port of a worker's web server; 0 for a free one"
-    """
-    info = types.type_info(FIELDS[name].type)
-    assert isinstance(info, types.Metadata), "every setting has a description"
-    assert info.extra_json_schema is not None
-    return str(info.extra_json_schema["description"])

@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
+import orjson
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from streams.kafka.config import Config
 from streams.kafka.publisher import Event, Publisher
+from streams.kafka.topics import Topics
+from streams.simulator import SimulatedEvent
 
 AT_A_TIME = 2000
 
@@ -98,3 +101,13 @@ def paced(
         batch.append(event)
     if batch:
         yield batch
+
+
+def by_topic(events: Iterable[SimulatedEvent], topics: Topics) -> dict[str, list[Event]]:
+    """Sort simulated events by the topic they are for, charges first, ready to be published."""
+    charges: list[Event] = []
+    disputes: list[Event] = []
+    for event in events:
+        kind = charges if event.topic == "charges" else disputes
+        kind.append((event.key, orjson.dumps(event.value)))
+    return {topics.charges: charges, topics.disputes: disputes}

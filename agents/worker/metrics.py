@@ -14,7 +14,8 @@ from agents.stages.decisions import ACTIONS
 from agents.stages.merchant import MerchantOutput
 from streams.engine.engine import Engine
 from streams.engine.task import SOURCES
-from streams.events.decoding import Finding, Rejected
+from streams.events.decoding import Finding
+from streams.events.rejected import Rejected
 
 SCORED = Counter("chargewatch_scored", "Charges scored, by intervention", ["action"])
 REJECTED = Counter("chargewatch_rejected", "Inputs that could not be used, by reason", ["reason"])

@@ -26,18 +26,19 @@ from streams.kafka.config import client_config
 from streams.kafka.installation import KeptLayouts
 from streams.kafka.topics import Topics
 from streams.kafka.transactional_producer import OutputProducer
-from streams.wire.frames import Frames, encode_examples
+from streams.wire.examples import encode_examples
+from streams.wire.frames import Frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from agents.settings.schema import Settings
     from schemas.drift import Drift
-    from streams.engine.buffers import Events
     from streams.engine.inputs import Work
     from streams.engine.task import Task
-    from streams.events.decoding import Rejected
+    from streams.events.batch import Events
     from streams.events.headers import Headers
+    from streams.events.rejected import Rejected
 
     TaskEvents = list[tuple[Task, Events]]
 

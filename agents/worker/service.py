@@ -12,7 +12,6 @@ beside the next turns.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from mode import Service
 
+from agents.process import spare_the_collector
 from agents.worker.pipeline import Pipeline
 from agents.worker.watchdog import Watchdog
 from streams.kafka.retry import StoppedError
@@ -136,7 +136,7 @@ class Turns(Service):
                     self._watchdog.turn(self.pipeline.engine.taken, self.pipeline.engine.lag)
             if self.is_ready and not was_ready:
                 was_ready = True
-                _spare_the_collector()
+                spare_the_collector()
                 logger.info("worker ready: tasks %s", sorted(self.pipeline.engine.tasks))
 
     async def _take_turn(self, pipeline: Pipeline) -> None:
@@ -181,13 +181,3 @@ class Turns(Service):
 
     async def _blocking(self, call: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._kafka, call, *arguments)
-
-
-def _spare_the_collector() -> None:
-    """Take what is there for good out of what the garbage collector looks through.
-
-    These are some hundred thousand objects of modules and compiled kernels. A full collection
-    stopped the worker for 100 ms because of them.
-    """
-    gc.collect()
-    gc.freeze()

@@ -15,11 +15,13 @@ import orjson
 from agents.backtest.backtest import Backtest
 from agents.learning.learner import LearnerStage
 from agents.models.kinds import DEFAULT, KINDS
-from streams.engine.buffers import Events
-from streams.events.decoding import Input, decode_charges, decode_disputes
+from streams.durations import DAY_S
+from streams.events.batch import Events
+from streams.events.decoding import decode_charges, decode_disputes
+from streams.events.origin import Origin
+from streams.events.rejected import Input
 from streams.features.entities import FEATURES
 from streams.kafka.partitioner import partitions_of
-from streams.wire.frames import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,13 +29,12 @@ if TYPE_CHECKING:
     from agents.settings.schema import Settings
     from streams.events.decoding import Decoded
 
-_DAY_S = 86_400.0
 _CARD = b"card"
 
 
 def rehearse(settings: Settings) -> None:
     """Take charges and a dispute through both stages, the learners and scorers, in memory."""
-    horizon_s = settings.label_horizon_days * _DAY_S
+    horizon_s = settings.label_horizon_days * DAY_S
     backtest = Backtest(settings, lambda: 0.0)
     steps = [
         step

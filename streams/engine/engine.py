@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from confluent_kafka import KafkaError, Message, TopicPartition
 
-from streams.engine.buffers import Times
 from streams.engine.commits import Commits, Observer
 from streams.engine.inputs import Inputs, Work
 from streams.engine.membership import Membership, TaskFactory
@@ -21,6 +20,7 @@ from streams.engine.standby import Standbys
 from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES, Task
 from streams.engine.unassigned_tasks import UnassignedTasks
 from streams.errors import OperationalError
+from streams.events.batch import Times
 from streams.kafka.clients import Attempt, Clients
 from streams.kafka.partition_watch import PartitionWatch
 from streams.kafka.partitioner import partitions_of

@@ -10,13 +10,16 @@ import numpy as np
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from schemas.input_rules import InputRules
-from streams.engine.buffers import Events, PartitionBuffer, turn
+from streams.engine.buffers import PartitionBuffer, turn
 from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES, Task
-from streams.events.decoding import Finding, Input, Rejected, decode_charges, decode_disputes
+from streams.events.batch import Events
+from streams.events.decoding import Finding, decode_charges, decode_disputes
 from streams.events.headers import carried
+from streams.events.origin import Origin
+from streams.events.rejected import Input, Rejected
 from streams.events.rows import CHARGE, EVENT
 from streams.layouts.reader import Reader
-from streams.wire.frames import Origin, decode_frames
+from streams.wire.frames import decode_frames
 
 _NEARLY_AT_END = 200
 """Messages that wait in a partition in normal operation: what is in flight at any time."""

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -14,12 +14,13 @@ from schemas.card_numbers import mask_key, mask_payload
 from schemas.charge import Charge
 from schemas.dispute import Dispute
 from schemas.input_rules import DEFAULT_RULES, InputRules
-from schemas.rejected import InvalidEvent, rejected_headers
+from schemas.rejected import InvalidEvent
 from schemas.scored import Scored
 from schemas.validation import parse_charge, parse_dispute
-from streams.events.headers import Headers, beside_own, put_behind
+from streams.events.headers import put_behind
+from streams.events.origin import encode_dispute_tail
+from streams.events.rejected import Input, Rejected, reject
 from streams.events.rows import EVENT, Rows, charge_rows, dispute_rows
-from streams.wire.frames import Origin, encode_dispute_tail
 
 Finding = Literal["ignored", "masked", "card_number"]
 """What was found in a field of a valid input: a value that it cannot have, a card number that was
@@ -32,14 +33,6 @@ _SCORED_FIELDS = frozenset(Scored.__struct_fields__)
 _FIELDS = frozenset({*Charge.__struct_fields__, *Dispute.__struct_fields__})
 
 
-class Input(msgspec.Struct, frozen=True, gc=False):
-    """One message of `charges` or `disputes` as it came."""
-
-    key: bytes | None
-    value: bytes | None
-    origin: Origin
-
-
 class _Carded(msgspec.Struct, gc=False):
     """All that is read of a payload for its card."""
 
@@ -47,19 +40,6 @@ class _Carded(msgspec.Struct, gc=False):
 
 
 _decode_card = msgspec.json.Decoder(_Carded).decode
-
-
-class Rejected(NamedTuple):
-    """An input that could not be used, ready for `charges.rejected`: card numbers are masked.
-
-    `headers` say why and where from, `carried` are those of the input.
-    """
-
-    key: bytes | None
-    value: bytes | None
-    headers: list[tuple[str, bytes]]
-    reason: str
-    carried: Headers = ()
 
 
 @dataclass(slots=True)
@@ -177,18 +157,6 @@ def _card_in_all_of(value: bytes) -> bytes | None:
         return card.encode() if isinstance(card, str) else None
     except (orjson.JSONDecodeError, KeyError, TypeError, UnicodeEncodeError):
         return None
-
-
-def reject(received: Input, error: InvalidEvent) -> Rejected:
-    """Make the rejected copy of an input."""
-    origin = received.origin
-    return Rejected(
-        mask_key(received.key),
-        mask_payload(received.value),
-        rejected_headers(error, origin.topic, origin.partition, origin.offset),
-        error.reason,
-        beside_own(origin.headers),
-    )
 
 
 def _count(findings: Counter[tuple[Finding, str]], aside: Aside) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from streams.compiled import compiled
+from streams.durations import DAY_S, HOUR_S
 from streams.features.recent_keys import (
     distinct_also_before,
     distinct_in,
@@ -16,9 +17,8 @@ from streams.features.recent_keys import (
     short_hash,
 )
 from streams.features.spec import Feature
-from streams.features.windows import AHEAD_S, DAY_S, Vector
+from streams.features.windows import AHEAD_S, Vector
 
-HOUR_S = 3600.0
 NEVER_S = 90 * DAY_S
 """Longest time since anything, in seconds, and the value of "never"."""
 

@@ -6,11 +6,12 @@ from math import cos, pi, sin
 from typing import TYPE_CHECKING, Any
 
 from streams.compiled import compiled
+from streams.durations import DAY_S
 from streams.features.spec import Feature
-from streams.features.windows import DAY_S, Vector
 
 if TYPE_CHECKING:
     from streams.events.rows import Rows
+    from streams.features.windows import Vector
 
 
 def _feature(name: str, text: str) -> Feature:

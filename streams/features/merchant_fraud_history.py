@@ -21,10 +21,11 @@ from __future__ import annotations
 from typing import Any
 
 from streams.compiled import compiled
+from streams.durations import DAY_S
 from streams.events.rows import FRAUD_DISPUTE
 from streams.features.merchant_record import DAYS
 from streams.features.spec import Feature
-from streams.features.windows import DAY_S, UINT32_MAX, Vector, clear_passed, tile_of, tiles_left
+from streams.features.windows import UINT32_MAX, Vector, clear_passed, tile_of, tiles_left
 
 SHARE_DAYS = (7, 30, 90)
 LATEST = (1, 3, 5, 10)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from streams.features.windows import DAY_S, RING, SLOTS, TOTAL_SLOTS, tiles_in
+from streams.durations import DAY_S
+from streams.features.windows import RING, SLOTS, TOTAL_SLOTS, tiles_in
 from streams.layouts.layout import HEAD, Record, Ring, Tiles
 
 HOUR, DAY = 1, 2

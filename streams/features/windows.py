@@ -35,9 +35,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from streams.compiled import compiled
+from streams.durations import DAY_S
 from streams.layouts.layout import Ring, Tiles
 
-DAY_S = 86400.0
 UINT32_MAX = 2**32 - 1
 
 Counts = np.ndarray[Any, np.dtype[np.uint32]]

@@ -15,8 +15,8 @@ from confluent_kafka import (
 )
 
 from streams.errors import OperationalError
-from streams.events.decoding import Rejected
 from streams.events.headers import Headers
+from streams.events.rejected import Rejected
 from streams.kafka.clients import Attempt, Clients
 from streams.kafka.topics import MODELS_BYTES_MAX
 

@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from streams.durations import DAY_S
 from streams.events.rows import Rows
 from streams.state.tables import Table
 
-_PERIOD_S = 16 * 86_400.0
+_PERIOD_S = 16 * DAY_S
 """What is forgotten together: so up to 16 days more than the retention are kept, and a charge is
 sought in as many periods as the retention has."""
 

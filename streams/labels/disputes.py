@@ -15,13 +15,12 @@ from typing import NamedTuple
 import numpy as np
 
 from schemas.rejected import InvalidEvent
-from streams.events.decoding import Input, Rejected, reject
+from streams.durations import DAY_S
+from streams.events.origin import decode_dispute_tail
+from streams.events.rejected import Input, Rejected, reject
 from streams.events.rows import CHARGE, FRAUD_DISPUTE, Rows
 from streams.labels.join import NO_EXAMPLES, IsLater, LabelJoin, kept_keys
 from streams.labels.lookup import Times
-from streams.wire.frames import decode_dispute_tail
-
-_DAY_S = 86_400.0
 
 
 class Joined(NamedTuple):
@@ -87,6 +86,6 @@ def _rejected(tail: bytes, age_s: float) -> Rejected:
     origin, key, value = decode_dispute_tail(tail)
     error = InvalidEvent(
         "unknown_charge",
-        f"charge: it is {age_s / _DAY_S:.0f} days old, and no longer kept (dispute_retention_days)",
+        f"charge: it is {age_s / DAY_S:.0f} days old, and no longer kept (dispute_retention_days)",
     )
     return reject(Input(key, value, origin), error)

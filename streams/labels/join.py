@@ -32,12 +32,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from streams.durations import DAY_S
 from streams.events.rows import Rows
 from streams.features.entities import FEATURES
 from streams.labels.timers import Due
 from streams.layouts.layout import HEAD, Record
 from streams.state.tables import TaskState
-from streams.wire.frames import EXAMPLE, EXAMPLE_LAYOUT
+from streams.wire.examples import EXAMPLE, EXAMPLE_LAYOUT
 
 PENDING = np.dtype(
     [
@@ -77,7 +78,6 @@ IsLater = Callable[[bytes], bool]
 
 NO_EXAMPLES: Rows = np.empty(0, EXAMPLE)
 
-_DAY_S = 86_400
 _KEY = np.dtype([("day", ">u4"), ("charge", ">u8", (2,))])
 """What a charge is kept under. Bytes sort as the numbers do: by day, then at random."""
 
@@ -191,7 +191,7 @@ class LabelJoin:
         """
         hashes = _big_endian(charges)
         days = [
-            range(int((time + ahead_s) // _DAY_S), max(0, int((time - back_s) // _DAY_S)) - 1, -1)
+            range(int((time + ahead_s) // DAY_S), max(0, int((time - back_s) // DAY_S)) - 1, -1)
             for time in around.tolist()
         ]
         longest = max(map(len, days), default=1)
@@ -228,7 +228,7 @@ class LabelJoin:
 
         It is for the whole day on which it is forgotten, whether a commit has done so or not.
         """
-        oldest = max(0, int((now - self._rules.retention_s) // _DAY_S))
+        oldest = max(0, int((now - self._rules.retention_s) // DAY_S))
         return key[:_DAY_BYTES] >= _day_key(oldest) and self._pending.get(key) is not None
 
     def label(self, key: bytes, now: float) -> Rows:
@@ -326,8 +326,8 @@ class LabelJoin:
 
         From the first day on: late charges, and those that a restore brought back, go too.
         """
-        today = int(until // _DAY_S)
-        if max(0, int(after // _DAY_S)) < today:
+        today = int(until // DAY_S)
+        if max(0, int(after // DAY_S)) < today:
             self._pending.drop(_day_key(0), _day_key(today))
 
     def _negatives(self, keys: Sequence[bytes], kept: Rows, due: npt.NDArray[np.float64]) -> Rows:
@@ -349,7 +349,7 @@ def kept_key(charge: np.void) -> bytes:
 def kept_keys(charges: Rows) -> list[bytes]:
     """Give the keys under which charges, EVENT[N], are kept."""
     keys = np.empty(len(charges), _KEY)
-    keys["day"] = charges["created"] // _DAY_S
+    keys["day"] = charges["created"] // DAY_S
     keys["charge"] = charges["charge"]
     size, raw = _KEY.itemsize, keys.tobytes()
     return [raw[i : i + size] for i in range(0, len(raw), size)]

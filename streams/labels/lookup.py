@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
+from streams.durations import DAY_S
 from streams.events.rows import CHARGE, Rows, charge_hashes
-from streams.features.windows import DAY_S
 from streams.labels.join import Kept, LabelJoin, kept_key
 from streams.state.record_cache import Slots
 

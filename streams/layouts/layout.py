@@ -15,7 +15,7 @@ mark is no number, and as a day it is negative, so none of its values can begin 
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 from zlib import crc32
 
 import msgspec
@@ -26,7 +26,8 @@ from streams.errors import OperationalError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from streams.features.spec import Feature
+
+Rows = np.ndarray[Any, np.dtype[np.void]]
 
 _FORM: Final = 1
 _HEAD_BYTES = 8
@@ -121,6 +122,18 @@ class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return msgspec.json.encode(self)
 
 
+class Column(Protocol):
+    """A column of a vector: a feature."""
+
+    @property
+    def name(self) -> str:
+        """What it is; unique, and it keeps its meaning."""
+
+    @property
+    def default(self) -> float:
+        """What stands in it in a record that was written without it."""
+
+
 class Record:
     """The present layout of one kind of record.
 
@@ -131,7 +144,7 @@ class Record:
     dtype
         Its fields: `HEAD` first, where each has one.
     columns
-        The features behind the columns of a vector, by the vector's field, or the columns' names.
+        The columns of a vector, by its field, or their names alone.
     rings
         The rings of tiles, by field.
     places_in
@@ -153,7 +166,7 @@ class Record:
         self,
         name: str,
         dtype: np.dtype[np.void],
-        columns: Mapping[str, Sequence[Feature] | Sequence[str]] | None = None,
+        columns: Mapping[str, Sequence[Column] | Sequence[str]] | None = None,
         rings: Mapping[str, Ring] | None = None,
         places_in: Mapping[str, str] | None = None,
     ) -> None:
@@ -172,7 +185,7 @@ class Record:
             empty[HEAD] = self.head
         self.empty = empty.tobytes()
 
-    def new(self, count: int) -> np.ndarray[Any, np.dtype[np.void]]:
+    def new(self, count: int) -> Rows:
         """Return empty records, changeable."""
         return np.frombuffer(bytearray(self.empty * count), self.dtype)
 
@@ -233,11 +246,11 @@ def _check(name: str, field: Field) -> None:
         assert field.shape == (sum(of.slots * of.words for of in field.ring.tiles),), name
 
 
-def _name_of(column: Feature | str) -> str:
+def _name_of(column: Column | str) -> str:
     return column if isinstance(column, str) else column.name
 
 
-def _default_of(column: Feature | str) -> float:
+def _default_of(column: Column | str) -> float:
     return 0.0 if isinstance(column, str) else column.default
 
 

@@ -33,14 +33,13 @@ from streams.layouts.layout import (
     Layout,
     LayoutError,
     Record,
+    Rows,
     Tiles,
     number_in,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    from streams.events.rows import Rows
 
     _Step = Callable[[Rows, Rows], None]
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from streams.durations import HOUR_S
 from streams.simulator.cards import Cards
 from streams.simulator.fraud_patterns import CAMPAIGNS, LONGEST_CAMPAIGN_HOURS, PATTERNS, Campaign
 from streams.simulator.genuine_charges import crowd_rows
 from streams.simulator.merchants import Merchants
 from streams.simulator.randomness import Purpose, generator
 from streams.simulator.rows import ROW, Rows
-from streams.simulator.weekly_rhythm import HOUR_S
 
 CROWD = "crowd"
 """The one campaign that is no fraud."""

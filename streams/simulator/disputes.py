@@ -5,10 +5,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from streams.durations import DAY_S
 from streams.simulator.fraud_patterns import FRIENDLY_FRAUD, PATTERNS
 from streams.simulator.randomness import F64, I64
 from streams.simulator.rows import Channel, Rows
-from streams.simulator.weekly_rhythm import DAY_S
 
 FRAUDULENT: Final = "fraudulent"
 OTHER_REASONS: Final = (

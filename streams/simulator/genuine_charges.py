@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streams.durations import HOUR_S
 from streams.simulator.cards import Cards, Index
 from streams.simulator.identity_signals import show_holder, show_stored_card
 from streams.simulator.merchants import Merchants, kind_column
 from streams.simulator.randomness import F64, I64, pick
 from streams.simulator.rows import Channel, Rows, blank_rows
-from streams.simulator.weekly_rhythm import HOUR_S
 
 BILLING_HOURS = 30 * 24
 """Hours between two charges of a subscription."""

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from streams.durations import HOUR_S
 from streams.simulator.campaign_schedule import CROWD, Schedule
 from streams.simulator.cards import Cards, make_cards
 from streams.simulator.fraud_patterns import (
@@ -27,7 +28,6 @@ from streams.simulator.merchants import Merchants, make_merchants
 from streams.simulator.parameters import Parameters
 from streams.simulator.randomness import U64, Purpose, generator, token
 from streams.simulator.rows import Rows
-from streams.simulator.weekly_rhythm import HOUR_S
 
 _RECURRING_SHARE: Final = 0.08
 _SUBSCRIPTIONS_PER_CARD_MAX: Final = 3

@@ -3,10 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
+from streams.durations import DAY_S, HOUR_S
 from streams.simulator.randomness import F64
 
-HOUR_S = 3600.0
-DAY_S = 86_400.0
 STYLES = 3
 """Ways to spend a day: most people, early risers, night owls."""
 

@@ -1,4 +1,4 @@
-"""The binary forms on the internal topics: frames to the merchant stage, examples to the learner.
+"""Frames: what the card stage sends on to the merchant stage.
 
 A frame is an event with its card features: a row, and three strings. What one turn sends to a
 partition goes together, in columns, so that numpy reads the rows at once::
@@ -17,15 +17,12 @@ from itertools import chain, pairwise
 from struct import Struct
 from typing import Self
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
-import orjson
 
-from streams.events.headers import Headers, as_json, from_json
 from streams.events.rows import EVENT, Rows
-from streams.features.entities import CARD_FEATURES, FEATURES
-from streams.layouts.layout import FIRST, HEAD, LayoutError, Record, head_of, number_in
+from streams.features.entities import CARD_FEATURES
+from streams.layouts.layout import FIRST, LayoutError, Record, head_of, number_in
 from streams.layouts.reader import Reader
 
 TEXTS = ("merchant", "card", "tail")
@@ -44,36 +41,11 @@ FRAME_LAYOUT = Record("frame", FRAME, {"card_features": CARD_FEATURES, "text_byt
 MESSAGE_BYTES = 64 * 1024
 """Frames go together up to this size, before compression; a larger one goes alone."""
 
-EXAMPLE = np.dtype(
-    [
-        (HEAD, "u8"),
-        ("label", "u1"),
-        ("weight", "f8"),
-        ("stands_for", "f8"),
-        ("charged_at", "f8"),
-        ("labelled_at", "f8"),
-        ("charge", "u8", (2,)),
-        ("vector", "f4", (len(FEATURES),)),
-    ]
-)
-"""A charge to learn from: `vector` is what was scored, `weight` how much it counts in telling fraud
-from the rest, and `stands_for` how many charges it stands for in counting how frequent fraud is."""
-
-EXAMPLE_LAYOUT = Record("example", EXAMPLE, {"vector": FEATURES})
 
 _HEAD = Struct("<QI")  # of the layout, and how many rows
 _FIRST_HEAD = Struct("<HI")
-_FIRST_FRAME, _FIRST_EXAMPLE = 29405, 5676
-"""How the first release named its layouts."""
-
-
-class Origin(msgspec.Struct, frozen=True, gc=False):
-    """Where an input came from, and the headers that go along with it."""
-
-    topic: str
-    partition: int
-    offset: int
-    headers: Headers = ()
+_FIRST_FRAME = 29405
+"""How the first release named its layout."""
 
 
 @dataclass(slots=True)
@@ -136,7 +108,6 @@ def encode_frames(frames: Frames) -> list[bytes]:
 
 
 _OWN_FRAMES = Reader(FRAME_LAYOUT, {})
-_OWN_EXAMPLES = Reader(EXAMPLE_LAYOUT, {})
 
 
 def decode_frames(
@@ -234,44 +205,3 @@ def _cuts(text_bytes: npt.NDArray[np.uint32]) -> list[int]:
             used = _HEAD.size
         used += size
     return [*cuts, len(text_bytes)]
-
-
-def encode_examples(examples: Rows) -> list[bytes]:
-    """Encode EXAMPLE[N] to N messages."""
-    size, raw = EXAMPLE.itemsize, examples.tobytes()
-    return [raw[i * size : (i + 1) * size] for i in range(len(examples))]
-
-
-def decode_examples(values: Sequence[bytes], reader: Reader = _OWN_EXAMPLES) -> Rows:
-    """Decode N messages to EXAMPLE[N]; `reader` as for frames.
-
-    Raises
-    ------
-    LayoutError
-        When an example is torn, or of a layout that cannot be read.
-    """
-    for value in values:
-        if number_in(value) is None and value[:2] != _FIRST_EXAMPLE.to_bytes(2, "little"):
-            raise LayoutError("an example", "it is torn, or older than the first release")
-    return reader.rows(values)
-
-
-def encode_dispute_tail(origin: Origin, key: bytes, value: bytes) -> bytes:
-    """Pack what a rejected copy of a dispute needs.
-
-    Examples
-    --------
-    >>> decode_dispute_tail(encode_dispute_tail(Origin("disputes", 3, 41), b"card_1", b"{}"))
-    (Origin(topic='disputes', partition=3, offset=41, headers=()), b'card_1', b'{}')
-    """
-    place = (origin.topic, origin.partition, origin.offset)
-    head = orjson.dumps([*place, as_json(origin.headers), len(key)])
-    return head + b"\n" + key + value
-
-
-def decode_dispute_tail(tail: bytes) -> tuple[Origin, bytes, bytes]:
-    """Unpack an origin, a key and a payload."""
-    head, _, rest = tail.partition(b"\n")
-    topic, partition, offset, headers, key_bytes = orjson.loads(head)
-    origin = Origin(topic, partition, offset, from_json(headers))
-    return origin, rest[:key_bytes], rest[key_bytes:]

@@ -20,12 +20,14 @@ from agents.learning.learner import LearnerStage
 from agents.models.kinds import scorer
 from schemas.charge import Charge
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
+from streams.events.origin import decode_dispute_tail
 from streams.features.entities import CARD_FEATURES, FEATURE_NAMES, FEATURES
 from streams.labels.join import PENDING_LAYOUT
 from streams.labels.waiting import decode_waiting
 from streams.layouts.reader import Reader
 from streams.state import tables as state
-from streams.wire.frames import decode_dispute_tail, decode_examples, decode_frames
+from streams.wire.examples import decode_examples
+from streams.wire.frames import decode_frames
 from tests.chaos.dispute_places import dispute_places
 from tests.chaos.oracle import Expected, Frame, Input, close, expect
 

@@ -22,7 +22,8 @@ from streams.kafka.partitioner import partitions_of
 from streams.kafka.topics import Topics, ensure_topics
 from streams.state.store import MemoryStore
 from streams.state.tables import TaskState
-from streams.wire.frames import decode_examples, decode_frames
+from streams.wire.examples import decode_examples
+from streams.wire.frames import decode_frames
 from tests.agents.stages.stages import DAY, HOUR, START, Message, charge, decode, dispute
 from tests.integration.worker import WorkerProcess
 

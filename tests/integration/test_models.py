@@ -18,7 +18,7 @@ from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
 from streams.events.files import write_events
 from streams.kafka.topics import Topics
 from streams.simulator import Simulation
-from streams.wire.frames import decode_examples
+from streams.wire.examples import decode_examples
 from tests.integration.worker import WorkerProcess
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from streams.events.files import write_events
-from streams.wire.frames import EXAMPLE_LAYOUT
+from streams.wire.examples import EXAMPLE_LAYOUT
 from tests.quality.recording import Recording, record
 
 if TYPE_CHECKING:

@@ -25,13 +25,8 @@ from streams.features.windows import WINDOWS
 from streams.labels.join import PENDING
 from streams.simulator import Simulation
 from streams.state.store import MemoryStore
-from streams.wire.frames import (
-    EXAMPLE,
-    FRAME,
-    decode_examples,
-    encode_examples,
-    encode_frames,
-)
+from streams.wire.examples import EXAMPLE, decode_examples, encode_examples
+from streams.wire.frames import FRAME, encode_frames
 from tests.agents.stages.stages import DAY, HOUR, START, Message, Recording, charge, decode, dispute
 from tests.releases.contents import Contents, text_of
 

@@ -16,7 +16,8 @@ from streams.features.entities import FEATURE_NAMES, FEATURES
 from streams.layouts.layout import FIRST
 from streams.state import tables as state
 from streams.state.store import MemoryStore
-from streams.wire.frames import decode_examples, decode_frames
+from streams.wire.examples import decode_examples
+from streams.wire.frames import decode_frames
 from tests.agents.stages.stages import Message, Recording
 from tests.releases.contents import Contents, bytes_of, releases
 from tests.releases.make import batches, count

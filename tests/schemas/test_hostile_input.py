@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from schemas.aside import Aside
 from schemas.rejected import InvalidEvent, RejectReason
 from schemas.validation import NESTING_MAX, PAYLOAD_BYTES_MAX, parse_charge, parse_dispute
-from streams.events.decoding import Decoded, Input, card_in, decode_charges, decode_disputes
-from streams.wire.frames import Origin, decode_dispute_tail
+from streams.events.decoding import Decoded, card_in, decode_charges, decode_disputes
+from streams.events.origin import Origin, decode_dispute_tail
+from streams.events.rejected import Input
 from tests.schemas import reference
 from tests.schemas.events import CHARGE, DISPUTE, MAX_CREATED, OPTIONAL, encoded
 

@@ -17,8 +17,9 @@ import pytest
 
 from schemas.input_rules import InputRules
 from schemas.validation import parse_charge
-from streams.events.decoding import Decoded, Input, card_in, decode_charges, decode_disputes
-from streams.wire.frames import Origin
+from streams.events.decoding import Decoded, card_in, decode_charges, decode_disputes
+from streams.events.origin import Origin
+from streams.events.rejected import Input
 from tests.schemas import reference
 from tests.schemas.events import CHARGE, DISPUTE, MAX_CREATED, OPTIONAL, encoded
 

@@ -15,18 +15,19 @@ from xxhash import xxh3_64_intdigest
 from streams.engine.engine import Engine
 from streams.engine.membership import TaskFactory
 from streams.engine.task import Task
+from streams.events.origin import decode_dispute_tail
 from streams.events.rows import CHARGE
 from streams.features.entities import CARD_FEATURES
 from streams.kafka.transactional_producer import OutputProducer
 from streams.state.tables import TaskState
-from streams.wire.frames import FRAME, Frames, decode_dispute_tail
+from streams.wire.frames import FRAME, Frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from streams.engine.buffers import Events
     from streams.engine.inputs import Work
     from streams.engine.settings import EngineSettings
+    from streams.events.batch import Events
     from streams.kafka.clients import Clients
     from streams.kafka.topics import Topics
     from streams.state.store import Store

@@ -16,7 +16,9 @@ from agents.stages.tasks import TaskStages
 from schemas.control import Loaded, decode_loaded, loaded_key
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
 from streams.events.card_batch import CardBatch
-from streams.events.decoding import Decoded, Input, decode_charges, decode_disputes
+from streams.events.decoding import Decoded, decode_charges, decode_disputes
+from streams.events.origin import Origin
+from streams.events.rejected import Input
 from streams.features.card_record import CARD
 from streams.features.entities import FEATURES
 from streams.state.store import MemoryStore
@@ -31,7 +33,8 @@ from streams.state.tables import (
     WAITING,
     TaskState,
 )
-from streams.wire.frames import Origin, decode_examples, decode_frames, encode_examples
+from streams.wire.examples import decode_examples, encode_examples
+from streams.wire.frames import decode_frames
 from tests.simulation.checks import Checks, differences
 from tests.simulation.disk import EVERYTHING
 from tests.simulation.operator import model

@@ -20,7 +20,10 @@ from agents import commands
 from agents.drift import signals
 from agents.models import kernels
 from schemas import charge
-from streams import card_features, card_record, compiled, features, windows
+from streams import compiled
+from streams.features import card as card_features
+from streams.features import card_record, windows
+from streams.features import entities as features
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from agents.backtest.backtest import Step
     from agents.evaluation.outcomes import Outcomes
-    from streams.engine.buffers import Events
+    from streams.events.batch import Events
 
 DAY_S = 86_400.0
 HORIZON_DAYS = 2.0

@@ -12,9 +12,10 @@ from agents.settings.schema import Settings
 from agents.settings.sources import SettingsError, load_settings
 from agents.terminal.rates import old_rates
 from schemas.currency import bundled_rates
-from streams.events.decoding import Input, decode_charges
+from streams.events.decoding import decode_charges
 from streams.events.files import write_events
-from streams.wire.frames import Origin
+from streams.events.origin import Origin
+from streams.events.rejected import Input
 
 RATES = """
 date = {date}

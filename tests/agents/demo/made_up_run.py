@@ -7,7 +7,8 @@ import orjson
 from agents.demo.figures import Figures
 from agents.demo.ledger import Ledger
 from agents.demo.scenario import Play, Scenario
-from agents.stages.decisions import ACTIONS, Costs
+from agents.settings.costs import Costs
+from agents.stages.decisions import ACTIONS
 from schemas.currency import bundled_rates
 from streams.simulator import SimulatedEvent
 

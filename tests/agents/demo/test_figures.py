@@ -5,7 +5,8 @@ import orjson
 import pytest
 
 from agents.demo.ledger import Ledger
-from agents.stages.decisions import ACTIONS, Costs, expected_costs
+from agents.settings.costs import Costs
+from agents.stages.decisions import ACTIONS, expected_costs
 from schemas.currency import bundled_rates
 from schemas.snapshot import Snapshot
 from streams.simulator import SimulatedEvent

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from agents.demo.worker import environment
+from agents.settings.costs import Costs
 from agents.settings.schema import Settings
 from agents.settings.sources import load_settings
-from agents.stages.decisions import Costs
 
 
 def test_the_worker_has_all_the_settings_of_the_demo() -> None:

@@ -21,7 +21,8 @@ from agents.evaluation.metrics import (
 )
 from agents.evaluation.outcomes import Outcomes, Segment
 from agents.evaluation.summary import evaluate
-from agents.stages.decisions import ACTIONS, Costs, expected_costs
+from agents.settings.costs import Costs
+from agents.stages.decisions import ACTIONS, expected_costs
 
 SEEDS = range(6)
 

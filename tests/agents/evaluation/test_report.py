@@ -16,10 +16,11 @@ import pytest
 from agents.drift.monitor import Finished, Shift
 from agents.drift.signals import SIGNALS, Signal
 from agents.evaluation.drift import drift_summary
-from agents.evaluation.outcomes import DAY_S, Outcomes, Segment
+from agents.evaluation.outcomes import Outcomes, Segment
 from agents.evaluation.report import report_page
 from agents.evaluation.summary import evaluate
-from agents.stages.decisions import Costs
+from agents.settings.costs import Costs
+from streams.durations import DAY_S
 from tests.agents.evaluation.test_metrics import outcomes_of
 
 FACTS: dict[str, Any] = {

@@ -8,7 +8,7 @@ import numpy as np
 
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
 from streams.features.entities import FEATURES
-from streams.wire.frames import EXAMPLE_LAYOUT, encode_examples
+from streams.wire.examples import EXAMPLE_LAYOUT, encode_examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -13,7 +13,7 @@ from agents.models.kinds import DEFAULT, restored_learner, scorer
 from agents.models.protocols import SnapshotMismatchError
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
 from streams.features.entities import FEATURE_NAMES, FEATURES
-from streams.wire.frames import EXAMPLE_LAYOUT
+from streams.wire.examples import EXAMPLE_LAYOUT
 
 if TYPE_CHECKING:
     from streams.events.rows import Rows

@@ -17,7 +17,7 @@ from agents.settings.schema import Settings
 from schemas.control import Loaded, encode_control, loaded_key
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
 from streams.kafka.topics import Topics
-from streams.wire.frames import decode_examples
+from streams.wire.examples import decode_examples
 from tests.agents.learning.feeds import Clock, Log, Producer, example_log, examples, through_json
 
 if TYPE_CHECKING:

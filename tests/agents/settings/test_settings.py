@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from msgspec import inspect as types
 
+from agents.settings.costs import Costs
 from agents.settings.schema import COST_FIELDS, FIELDS, Settings
 from agents.settings.sources import SettingsError, expected, load_settings, variable
-from agents.stages.decisions import Costs
 from schemas.input_rules import InputRules
 
 

@@ -13,11 +13,13 @@ from agents.settings.schema import Settings
 from agents.stages.tasks import TaskStages, new_task
 from schemas.charge import Charge
 from streams.events.card_batch import CardBatch
-from streams.events.decoding import Decoded, Input, Rejected, decode_charges, decode_disputes
+from streams.events.decoding import Decoded, decode_charges, decode_disputes
+from streams.events.origin import Origin
+from streams.events.rejected import Input, Rejected
 from streams.events.rows import EVENT, Rows
 from streams.features.entities import FEATURES
 from streams.state.store import KeyRange, MemoryStore
-from streams.wire.frames import EXAMPLE, Origin
+from streams.wire.examples import EXAMPLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

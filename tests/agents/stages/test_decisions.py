@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.stages.decisions import ACTIONS, REVIEW, Costs, ReviewBudget, choose, expected_costs
+from agents.settings.costs import Costs
+from agents.stages.decisions import ACTIONS, REVIEW, ReviewBudget, choose, expected_costs
 
 shares = st.floats(0.0, 1.0)
 money = st.floats(0.0, 100.0)

@@ -9,9 +9,10 @@ import pytest
 
 from schemas.input_rules import InputRules
 from streams.events.card_batch import CardBatch
-from streams.events.decoding import Input, decode_charges, decode_disputes
+from streams.events.decoding import decode_charges, decode_disputes
+from streams.events.origin import Origin
+from streams.events.rejected import Input
 from streams.labels import dispute_order
-from streams.wire.frames import Origin
 from tests.agents.stages.stages import DAY, HOUR, START, Message, Run, charge, dispute
 from tests.agents.stages.test_disputes import RULES, feature, labels
 

@@ -16,14 +16,15 @@ import schemas
 from agents.models.kinds import scorer
 from agents.models.linear import LinearLearner
 from agents.models.prior import PriorScorer
-from agents.stages.decisions import ACTIONS, Costs, ReviewBudget, choose
+from agents.settings.costs import Costs
+from agents.stages.decisions import ACTIONS, ReviewBudget, choose
 from schemas.currency import bundled_rates
 from schemas.scored import Scored
 from streams.events.headers import put_behind
+from streams.events.origin import decode_dispute_tail, encode_dispute_tail
 from streams.features.entities import FEATURE_NAMES, FEATURES
 from streams.simulator import Simulation
 from streams.state.tables import META
-from streams.wire.frames import decode_dispute_tail, encode_dispute_tail
 from tests.agents.stages.stages import (
     DAY,
     HOUR,

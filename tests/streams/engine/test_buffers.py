@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from streams.engine.buffers import Events, PartitionBuffer, turn
-from streams.events.decoding import Rejected
+from streams.engine.buffers import PartitionBuffer, turn
+from streams.events.batch import Events
+from streams.events.rejected import Rejected
 
 ROW = np.dtype([("partition", "i8"), ("offset", "i8"), ("created", "f8")])
 

@@ -13,16 +13,10 @@ from schemas.input_rules import InputRules
 from schemas.rejected import InvalidEvent
 from schemas.scored import Scored
 from schemas.validation import PAYLOAD_BYTES_MAX
-from streams.events.decoding import (
-    Input,
-    Rejected,
-    card_in,
-    decode_charges,
-    decode_disputes,
-    reject,
-)
+from streams.events.decoding import card_in, decode_charges, decode_disputes
+from streams.events.origin import Origin, decode_dispute_tail
+from streams.events.rejected import Input, Rejected, reject
 from streams.events.rows import CHARGE, FRAUD_DISPUTE, OTHER_DISPUTE, hash_of
-from streams.wire.frames import Origin, decode_dispute_tail
 from tests.schemas import events
 
 VISA = "4242424242424242"

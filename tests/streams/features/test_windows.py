@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.durations import DAY_S
 from streams.features.windows import (
     AHEAD_S,
-    DAY_S,
     N_WINDOWS,
     SLOTS,
     TILE_S,

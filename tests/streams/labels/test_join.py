@@ -13,7 +13,7 @@ from streams.events.rows import charge_rows
 from streams.labels.join import PENDING, PENDING_LAYOUT, LabelJoin, LabelRules, kept_key
 from streams.state.store import MemoryStore
 from streams.state.tables import TaskState
-from streams.wire.frames import EXAMPLE
+from streams.wire.examples import EXAMPLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

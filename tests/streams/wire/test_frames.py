@@ -7,23 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.events.origin import Origin, decode_dispute_tail, encode_dispute_tail
 from streams.events.rows import EVENT
 from streams.layouts.layout import HEAD, LayoutError
-from streams.wire.frames import (
-    _HEAD,
-    EXAMPLE,
-    EXAMPLE_LAYOUT,
-    FRAME,
-    MESSAGE_BYTES,
-    Frames,
-    Origin,
-    decode_dispute_tail,
-    decode_examples,
-    decode_frames,
-    encode_dispute_tail,
-    encode_examples,
-    encode_frames,
-)
+from streams.wire.examples import EXAMPLE, EXAMPLE_LAYOUT, decode_examples, encode_examples
+from streams.wire.frames import _HEAD, FRAME, MESSAGE_BYTES, Frames, decode_frames, encode_frames
 
 binary = st.binary(max_size=40)
 
