@@ -11,7 +11,7 @@ from agents.settings.costs import Costs
 from agents.settings.schema import COST_FIELDS, FIELDS
 from agents.settings.sources import describe, variable
 
-README = Path(__file__).parent.parent / "README.md"
+README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- settings -->\n", "<!-- end of settings -->\n"
 
 

@@ -13,9 +13,8 @@ from streams.features.card_places import NEVER_S, PLACE_FEATURES, places
 from streams.features.card_record import CARD, LATEST_CHARGES, SEVEN_DAYS
 from streams.features.deduplication import EVICTED, is_repeat, remember_id, was_evicted
 from streams.features.recent_keys import whole_seconds
-from streams.features.spec import Feature
+from streams.features.spec import Feature, column, first_column
 from streams.features.windows import (
-    N_WINDOWS,
     WINDOWS,
     Vector,
     add_to_maxima,
@@ -23,6 +22,7 @@ from streams.features.windows import (
     count_in_windows,
     first_time,
     largest_in_window,
+    total_names,
 )
 
 __all__ = ["CARD_FEATURES", "EVICTED", "update_cards"]
@@ -89,10 +89,27 @@ _DISPUTES = (
 
 CARD_FEATURES = (*_VELOCITY, *_HISTORY, *_AMOUNT, *PLACE_FEATURES, *_DISPUTES)
 
-HISTORY = len(_VELOCITY)
-AMOUNT = HISTORY + len(_HISTORY)
-PLACES = AMOUNT + len(_AMOUNT)
-DISPUTES = PLACES + len(PLACE_FEATURES)
+WINDOW_TOTALS = first_column(CARD_FEATURES, total_names("card"))
+COUNT_24H = column(CARD_FEATURES, "card_count_24h")
+COUNT_30D = column(CARD_FEATURES, "card_count_30d")
+PACE_24H = column(CARD_FEATURES, "card_pace_24h")
+CHARGES_BEFORE = column(CARD_FEATURES, "card_charges_before")
+AGE = column(CARD_FEATURES, "card_age")
+SINCE_PREVIOUS = column(CARD_FEATURES, "card_since_previous")
+AMOUNT_LOG_RATIO = column(CARD_FEATURES, "card_amount_log_ratio")
+AMOUNT_OVER_2X = column(CARD_FEATURES, "card_amount_over_2x")
+AMOUNT_OVER_4X = column(CARD_FEATURES, "card_amount_over_4x")
+AMOUNT_ZSCORE = column(CARD_FEATURES, "card_amount_zscore")
+AMOUNT_RECENT_LOG_RATIO = column(CARD_FEATURES, "card_amount_recent_log_ratio")
+AMOUNT_LARGEST_LOG_RATIO = column(CARD_FEATURES, "card_amount_largest_log_ratio")
+DEVIATION_7D = column(CARD_FEATURES, "card_deviation_7d")
+DEVIATION_AGAIN = column(CARD_FEATURES, "card_deviation_again")
+FRAUD_DISPUTES = column(CARD_FEATURES, "card_fraud_disputes")
+OTHER_DISPUTES = column(CARD_FEATURES, "card_other_disputes")
+SINCE_FRAUD_DISPUTE = column(CARD_FEATURES, "card_since_fraud_dispute")
+AMOUNTS = first_column(CARD_FEATURES, [feature.name for feature in _AMOUNT])
+AMOUNTS_END = AMOUNTS + len(_AMOUNT)
+PLACES = first_column(CARD_FEATURES, [feature.name for feature in PLACE_FEATURES])
 
 
 @compiled
@@ -176,7 +193,7 @@ def count_charge(record: Any, event: Any, row: Vector) -> None:
     amount_against_history(record, event, clock, row)
     places(record, event, row[PLACES:])
     disputes(record, created, row)
-    add_to_maxima(record.deviations_7d, SEVEN_DAYS, clock, created, row[AMOUNT])
+    add_to_maxima(record.deviations_7d, SEVEN_DAYS, clock, created, row[AMOUNT_LOG_RATIO])
     learn_amount(record, event.amount)
     record.first_s = first_time(record.charges, record.first_s, clock, created)
     record.clock_s = clock
@@ -186,19 +203,19 @@ def count_charge(record: Any, event: Any, row: Vector) -> None:
 @compiled
 def velocity(record: Any, event: Any, clock: float, row: Vector) -> None:
     """Count in the windows; write counts and sums, itself included, and the pace of the day."""
-    count_in_windows(
-        record.counts, record.sums, record.clock_s, clock, event.created, event.amount, row
-    )
-    row[2 * N_WINDOWS] = 30.0 * row[2] / max(row[4], 1.0)
+    created, amount, totals = event.created, event.amount, row[WINDOW_TOTALS:]
+    count_in_windows(record.counts, record.sums, record.clock_s, clock, created, amount, totals)
+    row[PACE_24H] = 30.0 * row[COUNT_24H] / max(row[COUNT_30D], 1.0)
 
 
 @compiled
 def history(record: Any, created: float, row: Vector) -> None:
     """Write how long and how well the card is known."""
     known = record.charges > 0
-    row[HISTORY] = record.charges
-    row[HISTORY + 1] = max(created - record.first_s, 0.0) if known else 0.0
-    row[HISTORY + 2] = min(created - previous_time(record, created), NEVER_S) if known else NEVER_S
+    row[CHARGES_BEFORE] = record.charges
+    row[AGE] = max(created - record.first_s, 0.0) if known else 0.0
+    previous = previous_time(record, created)
+    row[SINCE_PREVIOUS] = min(created - previous, NEVER_S) if known else NEVER_S
 
 
 @compiled
@@ -226,7 +243,7 @@ def amount_against_history(record: Any, event: Any, clock: float, row: Vector) -
     The standard deviation has a floor, a unit and a tenth of the mean, so that a card that always
     paid the same is not infinitely surprised.
     """
-    row[AMOUNT:PLACES] = 0.0
+    row[AMOUNTS:AMOUNTS_END] = 0.0
     if record.charges == 0:
         return
     amount, mean = event.amount, record.amount_mean
@@ -235,14 +252,14 @@ def amount_against_history(record: Any, event: Any, clock: float, row: Vector) -
     deviation = sqrt(record.amount_m2 / record.charges) + 1.0 + 0.1 * mean
     zscore = (amount - mean) / deviation
     before = largest_in_window(record.deviations_7d, SEVEN_DAYS, clock, event.created)
-    row[AMOUNT] = ratio
-    row[AMOUNT + 1] = max(ratio - LN_2, 0.0)
-    row[AMOUNT + 2] = max(ratio - 2.0 * LN_2, 0.0)
-    row[AMOUNT + 3] = min(max(zscore, -ZSCORE_LIMIT), ZSCORE_LIMIT)
-    row[AMOUNT + 4] = size - record.recent_mean
-    row[AMOUNT + 5] = size - log1p(record.largest)
-    row[AMOUNT + 6] = before
-    row[AMOUNT + 7] = before * max(ratio, 0.0)
+    row[AMOUNT_LOG_RATIO] = ratio
+    row[AMOUNT_OVER_2X] = max(ratio - LN_2, 0.0)
+    row[AMOUNT_OVER_4X] = max(ratio - 2.0 * LN_2, 0.0)
+    row[AMOUNT_ZSCORE] = min(max(zscore, -ZSCORE_LIMIT), ZSCORE_LIMIT)
+    row[AMOUNT_RECENT_LOG_RATIO] = size - record.recent_mean
+    row[AMOUNT_LARGEST_LOG_RATIO] = size - log1p(record.largest)
+    row[DEVIATION_7D] = before
+    row[DEVIATION_AGAIN] = before * max(ratio, 0.0)
 
 
 @compiled
@@ -273,6 +290,6 @@ def disputes(record: Any, created: float, row: Vector) -> None:
             since = min(since, ago)
         else:
             other += 1
-    row[DISPUTES] = fraud
-    row[DISPUTES + 1] = other
-    row[DISPUTES + 2] = since
+    row[FRAUD_DISPUTES] = fraud
+    row[OTHER_DISPUTES] = other
+    row[SINCE_FRAUD_DISPUTE] = since

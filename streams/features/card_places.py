@@ -16,7 +16,7 @@ from streams.features.recent_keys import (
     remember_use,
     short_hash,
 )
-from streams.features.spec import Feature
+from streams.features.spec import Feature, column
 from streams.features.windows import AHEAD_S, Vector
 
 NEVER_S = 90 * DAY_S
@@ -43,6 +43,16 @@ PLACE_FEATURES = (
     _feature("device_first", "flag", "none", "0", "the device is new for this card"),
 )  # fmt: skip
 
+MERCHANTS_1H = column(PLACE_FEATURES, "card_merchants_1h")
+MERCHANTS_24H = column(PLACE_FEATURES, "card_merchants_24h")
+MERCHANTS_7D = column(PLACE_FEATURES, "card_merchants_7d")
+COUNTRIES_30D = column(PLACE_FEATURES, "card_countries_30d")
+DEVICES_30D = column(PLACE_FEATURES, "card_devices_30d")
+MERCHANT_FIRST = column(PLACE_FEATURES, "card_merchant_first")
+SINCE_MERCHANT = column(PLACE_FEATURES, "card_since_merchant")
+COUNTRY_FIRST = column(PLACE_FEATURES, "card_country_first")
+DEVICE_FIRST = column(PLACE_FEATURES, "card_device_first")
+
 
 @compiled
 def places(record: Any, event: Any, row: Vector) -> None:
@@ -54,14 +64,14 @@ def places(record: Any, event: Any, row: Vector) -> None:
     """
     created, merchant = event.created, short_hash(event.merchant)
     place = place_of(record.merchants, merchant)
-    row[5] = place < 0
-    row[6] = NEVER_S
+    row[MERCHANT_FIRST] = place < 0
+    row[SINCE_MERCHANT] = NEVER_S
     if place >= 0:
-        row[6] = min(max(created - record.merchants_seen[place], 0.0), NEVER_S)
+        row[SINCE_MERCHANT] = min(max(created - record.merchants_seen[place], 0.0), NEVER_S)
     country = np.uint32(event.merchant_country)
-    row[7] = country != 0 and place_of(record.countries, country) < 0
+    row[COUNTRY_FIRST] = country != 0 and place_of(record.countries, country) < 0
     device = short_hash(event.device)
-    row[8] = device != 0 and place_of(record.devices, device) < 0
+    row[DEVICE_FIRST] = device != 0 and place_of(record.devices, device) < 0
 
     remember_use(record.merchants_seen, record.merchant_uses, place, created)
     remember(record.merchants, record.merchants_seen, merchant, created)
@@ -70,12 +80,14 @@ def places(record: Any, event: Any, row: Vector) -> None:
     if device != 0:
         remember(record.devices, record.devices_seen, device, created)
     keys, seen, end = record.merchants, record.merchants_seen, created + AHEAD_S
-    row[0] = distinct_in(keys, seen, merchant, created - HOUR_S, created)
+    row[MERCHANTS_1H] = distinct_in(keys, seen, merchant, created - HOUR_S, created)
     if created < record.clock_s:
-        row[0] += distinct_also_before(keys, seen, record.merchant_uses, merchant, created)
-    row[1] = distinct_in(keys, seen, merchant, created - DAY_S, end)
-    row[2] = distinct_in(keys, seen, merchant, created - 7 * DAY_S, end)
+        row[MERCHANTS_1H] += distinct_also_before(
+            keys, seen, record.merchant_uses, merchant, created
+        )
+    row[MERCHANTS_24H] = distinct_in(keys, seen, merchant, created - DAY_S, end)
+    row[MERCHANTS_7D] = distinct_in(keys, seen, merchant, created - 7 * DAY_S, end)
     keys, seen = record.countries, record.countries_seen
-    row[3] = distinct_in(keys, seen, country, created - 30 * DAY_S, end)
+    row[COUNTRIES_30D] = distinct_in(keys, seen, country, created - 30 * DAY_S, end)
     keys, seen = record.devices, record.devices_seen
-    row[4] = distinct_in(keys, seen, device, created - 30 * DAY_S, end)
+    row[DEVICES_30D] = distinct_in(keys, seen, device, created - 30 * DAY_S, end)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from streams.compiled import compiled
 from streams.durations import DAY_S
-from streams.features.spec import Feature
+from streams.features.spec import Feature, column, first_column
+from streams.features.windows import Vector
 
 if TYPE_CHECKING:
     from streams.events.rows import Rows
@@ -67,10 +68,40 @@ _TOKENS = (
 
 CHARGE_FEATURES = (*_BASICS, *_BANDS, *_CODES, *_COUNTRIES, *_TOKENS)
 
-BANDS = len(_BASICS)
-CODES = BANDS + len(_BANDS)
-COUNTRIES = CODES + len(_CODES)
-TOKENS = COUNTRIES + len(_COUNTRIES)
+AMOUNT = column(CHARGE_FEATURES, "amount")
+HOUR_SIN = column(CHARGE_FEATURES, "hour_sin")
+HOUR_COS = column(CHARGE_FEATURES, "hour_cos")
+WEEKEND = column(CHARGE_FEATURES, "weekend")
+BANDS = first_column(CHARGE_FEATURES, [f"amount_over_{band:.0f}" for band in AMOUNT_BANDS])
+FUNDING_MISSING = column(CHARGE_FEATURES, "funding_missing")
+FUNDING_DEBIT = column(CHARGE_FEATURES, "funding_debit")
+FUNDING_PREPAID = column(CHARGE_FEATURES, "funding_prepaid")
+CHANNEL_MISSING = column(CHARGE_FEATURES, "channel_missing")
+CHANNEL_ONLINE = column(CHARGE_FEATURES, "channel_online")
+CHANNEL_RECURRING = column(CHARGE_FEATURES, "channel_recurring")
+CVC_CHECK_MISSING = column(CHARGE_FEATURES, "cvc_check_missing")
+CVC_CHECK_FAIL = column(CHARGE_FEATURES, "cvc_check_fail")
+CVC_CHECK_UNCHECKED = column(CHARGE_FEATURES, "cvc_check_unchecked")
+POSTAL_CHECK_MISSING = column(CHARGE_FEATURES, "postal_check_missing")
+POSTAL_CHECK_FAIL = column(CHARGE_FEATURES, "postal_check_fail")
+POSTAL_CHECK_UNCHECKED = column(CHARGE_FEATURES, "postal_check_unchecked")
+THREE_D_SECURE_MISSING = column(CHARGE_FEATURES, "three_d_secure_missing")
+THREE_D_SECURE_YES = column(CHARGE_FEATURES, "three_d_secure_yes")
+PAYMENT_METHOD_MISSING = column(CHARGE_FEATURES, "payment_method_missing")
+PAYMENT_METHOD_OTHER = column(CHARGE_FEATURES, "payment_method_other")
+MERCHANT_COUNTRY_MISSING = column(CHARGE_FEATURES, "merchant_country_missing")
+CARD_COUNTRY_MISSING = column(CHARGE_FEATURES, "card_country_missing")
+IP_COUNTRY_MISSING = column(CHARGE_FEATURES, "ip_country_missing")
+MERCHANT_COUNTRY_IS_NOT_CARD_COUNTRY = column(
+    CHARGE_FEATURES, "merchant_country_is_not_card_country"
+)
+IP_COUNTRY_IS_NOT_CARD_COUNTRY = column(CHARGE_FEATURES, "ip_country_is_not_card_country")
+IP_COUNTRY_IS_NOT_MERCHANT_COUNTRY = column(CHARGE_FEATURES, "ip_country_is_not_merchant_country")
+MCC_MISSING = column(CHARGE_FEATURES, "mcc_missing")
+MCC_RESOLD = column(CHARGE_FEATURES, "mcc_resold")
+DEVICE_MISSING = column(CHARGE_FEATURES, "device_missing")
+IP_MISSING = column(CHARGE_FEATURES, "ip_missing")
+EMAIL_MISSING = column(CHARGE_FEATURES, "email_missing")
 
 _RESOLD_MCC = (4829, 5732, 5734, 5815, 5816, 5817, 5818, 5944, 5947, 6051, 6211, 6540, 7801, 7995)
 """Money transfer, electronics, digital goods and games, jewellery, gift cards, quasi-cash,
@@ -101,10 +132,10 @@ def basics(event: Any, row: Vector) -> None:
     """Write the amount and the time of day and week, in UTC."""
     angle = 2.0 * pi * (event.created % DAY_S) / DAY_S
     weekday = (event.created // DAY_S + 3) % 7  # 1 January 1970 was a Thursday, 0 is Monday
-    row[0] = event.amount
-    row[1] = sin(angle)
-    row[2] = cos(angle)
-    row[3] = weekday >= 5
+    row[AMOUNT] = event.amount
+    row[HOUR_SIN] = sin(angle)
+    row[HOUR_COS] = cos(angle)
+    row[WEEKEND] = weekday >= 5
 
 
 @compiled
@@ -117,27 +148,25 @@ def bands(event: Any, row: Vector) -> None:
 @compiled
 def codes(event: Any, row: Vector) -> None:
     """Write the one-hot codes; of known values the most ordinary one has no column of its own."""
-    column = CODES
-    for code, value in (
-        (event.funding, 0),
-        (event.funding, 2),
-        (event.funding, 3),
-        (event.channel, 0),
-        (event.channel, 1),
-        (event.channel, 3),
-        (event.cvc_check, 0),
-        (event.cvc_check, 2),
-        (event.cvc_check, 3),
-        (event.postal_check, 0),
-        (event.postal_check, 2),
-        (event.postal_check, 3),
-        (event.three_d_secure, 0),
-        (event.three_d_secure, 2),
-        (event.payment_method, 0),
-        (event.payment_method, 2),
-    ):
-        row[column] = code == value
-        column += 1
+    # Read at first: what is read between two writes has to be read again.
+    funding, channel, method = event.funding, event.channel, event.payment_method
+    cvc, postal, three_d = event.cvc_check, event.postal_check, event.three_d_secure
+    row[FUNDING_MISSING] = funding == 0
+    row[FUNDING_DEBIT] = funding == 2
+    row[FUNDING_PREPAID] = funding == 3
+    row[CHANNEL_MISSING] = channel == 0
+    row[CHANNEL_ONLINE] = channel == 1
+    row[CHANNEL_RECURRING] = channel == 3
+    row[CVC_CHECK_MISSING] = cvc == 0
+    row[CVC_CHECK_FAIL] = cvc == 2
+    row[CVC_CHECK_UNCHECKED] = cvc == 3
+    row[POSTAL_CHECK_MISSING] = postal == 0
+    row[POSTAL_CHECK_FAIL] = postal == 2
+    row[POSTAL_CHECK_UNCHECKED] = postal == 3
+    row[THREE_D_SECURE_MISSING] = three_d == 0
+    row[THREE_D_SECURE_YES] = three_d == 2
+    row[PAYMENT_METHOD_MISSING] = method == 0
+    row[PAYMENT_METHOD_OTHER] = method == 2
 
 
 @compiled
@@ -149,22 +178,22 @@ def differ(one: int, other: int) -> bool:
 @compiled
 def countries(event: Any, row: Vector) -> None:
     """Write which countries are missing and which do not match."""
-    row[COUNTRIES] = event.merchant_country == 0
-    row[COUNTRIES + 1] = event.card_country == 0
-    row[COUNTRIES + 2] = event.ip_country == 0
-    row[COUNTRIES + 3] = differ(event.merchant_country, event.card_country)
-    row[COUNTRIES + 4] = differ(event.ip_country, event.card_country)
-    row[COUNTRIES + 5] = differ(event.ip_country, event.merchant_country)
+    row[MERCHANT_COUNTRY_MISSING] = event.merchant_country == 0
+    row[CARD_COUNTRY_MISSING] = event.card_country == 0
+    row[IP_COUNTRY_MISSING] = event.ip_country == 0
+    row[MERCHANT_COUNTRY_IS_NOT_CARD_COUNTRY] = differ(event.merchant_country, event.card_country)
+    row[IP_COUNTRY_IS_NOT_CARD_COUNTRY] = differ(event.ip_country, event.card_country)
+    row[IP_COUNTRY_IS_NOT_MERCHANT_COUNTRY] = differ(event.ip_country, event.merchant_country)
 
 
 @compiled
 def tokens(event: Any, row: Vector) -> None:
     """Write the category and which tokens are missing."""
-    row[TOKENS] = event.mcc == 0
-    row[TOKENS + 1] = 0.0
+    row[MCC_MISSING] = event.mcc == 0
+    row[MCC_RESOLD] = 0.0
     for mcc in _RESOLD_MCC:
         if event.mcc == mcc:
-            row[TOKENS + 1] = 1.0
-    row[TOKENS + 2] = event.device == 0
-    row[TOKENS + 3] = event.ip == 0
-    row[TOKENS + 4] = event.email == 0
+            row[MCC_RESOLD] = 1.0
+    row[DEVICE_MISSING] = event.device == 0
+    row[IP_MISSING] = event.ip == 0
+    row[EMAIL_MISSING] = event.email == 0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from streams.features.entities import FEATURES
 
-ARCHITECTURE = Path(__file__).parent.parent / "ARCHITECTURE.md"
+ARCHITECTURE = Path(__file__).parents[2] / "ARCHITECTURE.md"
 BEGIN, END = "<!-- features -->\n", "<!-- end of features -->\n"
 
 

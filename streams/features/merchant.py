@@ -18,9 +18,8 @@ from streams.features.merchant_fraud_history import (
     latest_labels,
 )
 from streams.features.merchant_record import DAY, DAY_WORDS, HOUR, HOUR_WORDS, MERCHANT, SMALL_WORDS
-from streams.features.spec import Feature
+from streams.features.spec import Feature, column, first_column
 from streams.features.windows import (
-    N_WINDOWS,
     SLOTS,
     TILE_S,
     UINT32_MAX,
@@ -31,6 +30,7 @@ from streams.features.windows import (
     first_time,
     tile_of,
     tiles_of,
+    total_names,
 )
 
 SMALL_AMOUNT = 5.0
@@ -75,9 +75,19 @@ _HISTORY = (
 
 MERCHANT_FEATURES = (*_VELOCITY, *_CARDS, *_HISTORY, *LABEL_FEATURES)
 
-CARDS = len(_VELOCITY)
-HISTORY = CARDS + len(_CARDS)
-LABELS = HISTORY + len(_HISTORY)
+WINDOW_TOTALS = first_column(MERCHANT_FEATURES, total_names("merchant"))
+COUNT_1H = column(MERCHANT_FEATURES, "merchant_count_1h")
+COUNT_7D = column(MERCHANT_FEATURES, "merchant_count_7d")
+PACE_1H = column(MERCHANT_FEATURES, "merchant_pace_1h")
+CARDS_1H = column(MERCHANT_FEATURES, "merchant_cards_1h")
+CARDS_24H = column(MERCHANT_FEATURES, "merchant_cards_24h")
+SMALL_CARDS_1H = column(MERCHANT_FEATURES, "merchant_small_cards_1h")
+SMALL_SHARE_1H = column(MERCHANT_FEATURES, "merchant_small_share_1h")
+CHARGES_BEFORE = column(MERCHANT_FEATURES, "merchant_charges_before")
+AGE = column(MERCHANT_FEATURES, "merchant_age")
+AMOUNT_LOG_RATIO = column(MERCHANT_FEATURES, "merchant_amount_log_ratio")
+AMOUNT_LOG_ZSCORE = column(MERCHANT_FEATURES, "merchant_amount_log_zscore")
+LABELS = first_column(MERCHANT_FEATURES, [feature.name for feature in LABEL_FEATURES])
 
 
 @compiled
@@ -166,10 +176,9 @@ def count_cards(record: Any, event: Any, clock: float) -> None:
 @compiled
 def velocity(record: Any, event: Any, clock: float, row: Vector) -> None:
     """Count in the windows; write counts and sums, itself included, and the pace of the hour."""
-    count_in_windows(
-        record.counts, record.sums, record.clock_s, clock, event.created, event.amount, row
-    )
-    row[2 * N_WINDOWS] = 168.0 * row[1] / max(row[3], 1.0)
+    created, amount, totals = event.created, event.amount, row[WINDOW_TOTALS:]
+    count_in_windows(record.counts, record.sums, record.clock_s, clock, created, amount, totals)
+    row[PACE_1H] = 168.0 * row[COUNT_1H] / max(row[COUNT_7D], 1.0)
 
 
 @compiled
@@ -180,14 +189,14 @@ def cards(record: Any, event: Any, clock: float, row: Vector) -> None:
     """
     small = 1 if event.amount < SMALL_AMOUNT else 0
     last, left = tiles_of(HOUR, clock, event.created)
-    row[CARDS] = distinct(record.cards_1h, HOUR_WORDS, last, left, 1)
-    row[CARDS + 2] = distinct(record.small_cards_1h, SMALL_WORDS, last, left, small)
+    row[CARDS_1H] = distinct(record.cards_1h, HOUR_WORDS, last, left, 1)
+    row[SMALL_CARDS_1H] = distinct(record.small_cards_1h, SMALL_WORDS, last, left, small)
     charges = 0.0
     for tile in range(last - left + 1, last + 1):
         charges += record.small_counts_1h[tile % SLOTS[HOUR]]
-    row[CARDS + 3] = max(charges, small) / row[1]
+    row[SMALL_SHARE_1H] = max(charges, small) / row[COUNT_1H]
     last, left = tiles_of(DAY, clock, event.created)
-    row[CARDS + 1] = distinct(record.cards_24h, DAY_WORDS, last, left, 1)
+    row[CARDS_24H] = distinct(record.cards_24h, DAY_WORDS, last, left, 1)
 
 
 @compiled
@@ -195,10 +204,10 @@ def history(record: Any, event: Any, row: Vector) -> None:
     """Write how well the merchant is known, and how the amount compares with its earlier ones."""
     n = float(record.charges)
     off = log1p(event.amount) - record.log_mean
-    row[HISTORY] = n
-    row[HISTORY + 1] = max(event.created - record.first_s, 0.0) if n > 0 else 0.0
-    row[HISTORY + 2] = off if n > 0 else 0.0
-    row[HISTORY + 3] = off / (sqrt(record.log_m2 / n) + 0.1) if n > 1 else 0.0
+    row[CHARGES_BEFORE] = n
+    row[AGE] = max(event.created - record.first_s, 0.0) if n > 0 else 0.0
+    row[AMOUNT_LOG_RATIO] = off if n > 0 else 0.0
+    row[AMOUNT_LOG_ZSCORE] = off / (sqrt(record.log_m2 / n) + 0.1) if n > 1 else 0.0
 
 
 @compiled

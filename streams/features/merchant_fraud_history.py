@@ -24,7 +24,7 @@ from streams.compiled import compiled
 from streams.durations import DAY_S
 from streams.events.rows import FRAUD_DISPUTE
 from streams.features.merchant_record import DAYS
-from streams.features.spec import Feature
+from streams.features.spec import Feature, column, first_column
 from streams.features.windows import UINT32_MAX, Vector, clear_passed, tile_of, tiles_left
 
 SHARE_DAYS = (7, 30, 90)
@@ -77,11 +77,16 @@ LABEL_FEATURES = (
              "fraud is recent among the merchant's labels (1 if the latest, now {value:.2f})"),
 )  # fmt: skip
 
-OTHER_SHARE = len(SHARE_DAYS)
-SINCE = OTHER_SHARE + 1
-LATEST_SHARES = SINCE + 1
-MATURED_SHARES = LATEST_SHARES + len(LATEST)
-RECENCY = MATURED_SHARES + len(MATURED)
+DISPUTE_SHARES = first_column(
+    LABEL_FEATURES, [f"merchant_dispute_share_{days}d" for days in SHARE_DAYS]
+)
+OTHER_DISPUTE_SHARE_90D = column(LABEL_FEATURES, "merchant_other_dispute_share_90d")
+SINCE_FRAUD_DISPUTE = column(LABEL_FEATURES, "merchant_since_fraud_dispute")
+LATEST_SHARES = first_column(LABEL_FEATURES, [f"merchant_fraud_share_last_{n}" for n in LATEST])
+MATURED_SHARES = first_column(
+    LABEL_FEATURES, [f"merchant_fraud_share_matured_{n}" for n in MATURED]
+)
+FRAUD_RECENCY = column(LABEL_FEATURES, "merchant_fraud_recency")
 
 
 @compiled
@@ -130,21 +135,21 @@ def dispute_shares(record: Any, clock: float, created: float, row: Vector) -> No
     today, newest = tile_of(created, DAY_S), tile_of(record.dispute_clock_s, DAY_S)
     left = tiles_left(tile_of(clock, DAY_S), today, DAYS, DAYS)
     charges, frauds, others, share = 0.0, 0.0, 0.0, 0
-    row[SINCE] = NEVER_DAYS
+    row[SINCE_FRAUD_DISPUTE] = NEVER_DAYS
     slot = today % DAYS
     for ago in range(SHARE_DAYS[-1] + 1):
         if ago < left:
             charges += record.day_charges[slot]
         if newest - DAYS < today - ago <= newest:
             if frauds == 0.0 and record.day_fraud_disputes[slot] > 0:
-                row[SINCE] = ago
+                row[SINCE_FRAUD_DISPUTE] = ago
             frauds += record.day_fraud_disputes[slot]
             others += record.day_other_disputes[slot]
         if ago == SHARE_DAYS[share]:
-            row[share] = smoothed(frauds, max(charges, 1.0))
+            row[DISPUTE_SHARES + share] = smoothed(frauds, max(charges, 1.0))
             share += 1
         slot = slot - 1 if slot > 0 else DAYS - 1
-    row[OTHER_SHARE] = smoothed(others, max(charges, 1.0))
+    row[OTHER_DISPUTE_SHARE_90D] = smoothed(others, max(charges, 1.0))
 
 
 @compiled
@@ -156,7 +161,7 @@ def latest_labels(record: Any, clock: float, created: float, horizon_s: float, r
     today = tile_of(created, DAY_S)
     labels, frauds, latest = 0.0, 0.0, 0
     matured, matured_frauds, old = 0.0, 0.0, 0
-    row[RECENCY] = 0.0
+    row[FRAUD_RECENCY] = 0.0
     slot = today % DAYS
     for ago in range(tiles_left(tile_of(clock, DAY_S), today, DAYS, DAYS)):
         known = float(record.day_frauds[slot])
@@ -167,7 +172,7 @@ def latest_labels(record: Any, clock: float, created: float, horizon_s: float, r
         else:
             good *= YOUNG_LABEL
         if frauds == 0.0 and known > 0.0:
-            row[RECENCY] = 1.0 / (1.0 + labels)
+            row[FRAUD_RECENCY] = 1.0 / (1.0 + labels)
         labels += known + good
         frauds += known
         while latest < len(LATEST) and labels >= LATEST[latest]:

@@ -85,6 +85,15 @@ RING = Ring(tuple(tiles_in(window) for window in range(N_WINDOWS)), "clock_s")
 """The layout of the rings of all windows."""
 
 
+def total_names(scope: str) -> list[str]:
+    """Return the names of the features that `count_in_windows` writes, in its order.
+
+    >>> total_names("card")[::5]
+    ['card_count_10m', 'card_sum_10m']
+    """
+    return [f"{scope}_{total}_{w.name}" for total in ("count", "sum") for w in WINDOWS]
+
+
 @compiled
 def tile_of(time_s: float, tile_s: float) -> int:
     """Give the number of the tile that a time falls into, counted from 1970.
@@ -142,7 +151,8 @@ def count_in_windows(
     created_s, amount
         The charge.
     row
-        Written to [0 : 2 * N_WINDOWS]: the count of each window, then the sum of each.
+        Written to [0 : 2 * N_WINDOWS]: the count of each window, then the sum of each, as in
+        `total_names`.
     """
     for w in range(N_WINDOWS):
         offset, slots, tile_s = OFFSETS[w], SLOTS[w], TILE_S[w]

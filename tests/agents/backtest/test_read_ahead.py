@@ -92,7 +92,7 @@ def test_its_end_is_told_after_the_items(
 def test_the_process_ends_with_the_one_that_started_it(tmp_path: Path) -> None:
     script = tmp_path / "parent.py"
     script.write_text(PARENT, encoding="utf-8")
-    root = str(Path(__file__).parents[2])
+    root = str(Path(__file__).parents[3])
     with subprocess.Popen(
         [sys.executable, script], stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": root}
     ) as parent:
