@@ -5,7 +5,7 @@ Here disputes are put in order with the charges, see `streams.labels.dispute_ord
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ import orjson
 
 from schemas.rejected import InvalidEvent
 from streams.durations import DAY_S, HOUR_S, MINUTE_S
+from streams.events.batch import Batch
 from streams.events.origin import decode_dispute_tail
 from streams.events.rejected import Input, Rejected, reject
 from streams.events.rows import CHARGE, Rows
@@ -25,11 +26,10 @@ from streams.labels.dispute_order import DisputeOrder
 from streams.labels.waiting import WaitingDisputes
 from streams.state.record_cache import RecordCache, Slots
 from streams.state.seen_ids import SeenIds
-from streams.wire.frames import FRAME, Frames
+from streams.wire.frames import FRAME
 
 if TYPE_CHECKING:
     from agents.settings.schema import Settings
-    from streams.events.card_batch import CardBatch
     from streams.labels.waiting import Waiting
     from streams.state.tables import TaskState
 
@@ -52,9 +52,13 @@ class CardOutput(NamedTuple):
         Disputes whose charge did not come.
     """
 
-    frames: Frames
+    frames: Batch
     times: npt.NDArray[np.float64]
     rejected: list[Rejected]
+
+    def part(self, start: int, stop: int) -> Self:
+        """Return the frames from `start` up to `stop`."""
+        return type(self)(self.frames.part(start, stop), self.times[start:stop], [])
 
 
 class CardStage:
@@ -104,7 +108,7 @@ class CardStage:
         self._clock_s = self._dispute_clock_s = 0.0
         self._load_clocks()
 
-    def process(self, batch: CardBatch, *, is_paused: bool = False) -> CardOutput:
+    def process(self, batch: Batch, *, is_paused: bool = False) -> CardOutput:
         """Count a batch.
 
         Parameters
@@ -122,7 +126,7 @@ class CardStage:
         rejected = [self._rejected(dispute) for dispute in ordered.given_up]
         return CardOutput(self._count(ordered.batch), ordered.times, rejected)
 
-    def _count(self, batch: CardBatch) -> Frames:
+    def _count(self, batch: Batch) -> Batch:
         """Count events that are in order; return their frames."""
         slots = self.cache.slots(batch.cards)
         seen_until = self._seen_until(batch.rows, slots)
@@ -144,7 +148,7 @@ class CardStage:
         rows = np.empty(len(batch.rows), FRAME)
         rows["event"] = batch.rows
         rows["card_features"] = features
-        return Frames(rows, batch.merchants, batch.cards, batch.tails)
+        return Batch(rows, batch.cards, batch.merchants, batch.tails)
 
     def flush(self) -> None:
         """Put everything changed into the tables."""
@@ -168,7 +172,7 @@ class CardStage:
             (0.0, 0.0) if stored is None else orjson.loads(stored)
         )
 
-    def _index_new(self, batch: CardBatch) -> None:
+    def _index_new(self, batch: Batch) -> None:
         """Keep which charges have come, for their disputes."""
         rows = batch.rows
         new = np.flatnonzero((rows["kind"] == CHARGE) & (rows["duplicate"] == 0))

@@ -17,6 +17,7 @@ from agents.settings.costs import Costs
 from agents.stages.decisions import ReviewBudget, choose
 from agents.stages.reasons import Reasons
 from agents.stages.scored_events import encode_scored, shadow_scores
+from streams.events.batch import Batch
 from streams.events.headers import Headers, taken_off
 from streams.events.rejected import Rejected
 from streams.events.rows import CHARGE, Rows
@@ -29,7 +30,6 @@ from streams.labels.join import PENDING_LAYOUT, LabelJoin, LabelRules
 from streams.labels.lookup import Times, find_referred
 from streams.state.record_cache import RecordCache, Slots
 from streams.state.tables import TaskState
-from streams.wire.frames import Frames
 
 NO_SHADOW: Mapping[str, Scorer] = MappingProxyType({})
 
@@ -116,7 +116,7 @@ class MerchantStage:
 
     def process(
         self,
-        frames: Frames,
+        frames: Batch,
         scorer: Scorer,
         clock: Callable[[], float],
         shadow: Mapping[str, Scorer] = NO_SHADOW,

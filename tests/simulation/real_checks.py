@@ -15,7 +15,6 @@ from agents.models.prior import PriorScorer
 from agents.stages.tasks import TaskStages
 from schemas.control import Loaded, decode_loaded, loaded_key
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
-from streams.events.card_batch import CardBatch
 from streams.events.decoding import Decoded, decode_charges, decode_disputes
 from streams.events.origin import Origin
 from streams.events.rejected import Input
@@ -87,10 +86,12 @@ class RealChecks(Checks):
             charges = _decoded(decode_charges, self.topics.charges, number, log)
             records = self._log(self.topics.disputes, number)
             disputes = _decoded(decode_disputes, self.topics.disputes, number, records)
-            for dispute, index in zip(disputes.rows, disputes.index, strict=True):
+            for dispute, index in zip(disputes.batch.rows, disputes.index, strict=True):
                 place = records[index].offset
-                same = np.flatnonzero((charges.rows["charge"] == dispute["charge"]).all(axis=1))
-                before = charges.rows["created"][: same[0] if len(same) else None]
+                same = np.flatnonzero(
+                    (charges.batch.rows["charge"] == dispute["charge"]).all(axis=1)
+                )
+                before = charges.batch.rows["created"][: same[0] if len(same) else None]
                 has_passed = (before > dispute["created"] + ORPHAN_WAIT_S).any()
                 name = tuple(dispute["charge"].tolist())
                 if (self.topics.disputes, str(number), str(place)) in given_up:
@@ -115,7 +116,7 @@ class RealChecks(Checks):
             (decode_disputes, self.topics.disputes, counted),
             (decode_charges, self.topics.charges, []),
         ):
-            batch = _batch(_decoded(decode, topic, number, records))
+            batch = _decoded(decode, topic, number, records).batch
             stages.card.process(batch, is_paused=not records)
         messages = self._log(self.topics.by_merchant, number)
         if messages:
@@ -218,10 +219,6 @@ def _snapshots(broker: Broker, topics: Topics) -> dict[str, list[Snapshot]]:
 def _decoded(decode: Decode, topic: str, number: int, records: list[Record]) -> Decoded:
     inputs = [Input(r.key, r.value, Origin(topic, number, r.offset)) for r in records]
     return decode(inputs, _LATEST)
-
-
-def _batch(decoded: Decoded) -> CardBatch:
-    return CardBatch(decoded.rows, decoded.cards, decoded.merchants, decoded.tails)
 
 
 def _kept(key: bytes, state: Mapping[bytes, bytes]) -> object:
