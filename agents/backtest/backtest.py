@@ -22,7 +22,7 @@ from agents.models.kinds import scorer
 from agents.stages.tasks import TaskStages
 from streams.durations import DAY_S
 from streams.events.rows import CHARGE, Rows
-from streams.features.entities import CARD_FEATURES, FEATURES
+from streams.features.entities import CARDS, FEATURES
 from streams.state.store import MemoryStore
 from streams.state.tables import TaskState
 
@@ -42,7 +42,7 @@ MODEL_INTERVAL_S = 600.0
 """Event time between two changes of the model; measured: an hour loses 0.001 of the average
 precision, a minute costs a third of the speed and gains nothing."""
 
-_CHARGES_BEFORE = [feature.name for feature in CARD_FEATURES].index("card_charges_before")
+_CHARGES_BEFORE = [feature.name for feature in CARDS.features].index("card_charges_before")
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,9 +117,9 @@ def update_cards(
     records: Rows,
     slots: Any,
     events: Rows,
+    out: Any,
     seen_until: Any,
     dedup_window_s: float,
-    out: Any,
     evicted: Rows,
 ) -> int:
     """Walk a batch in order: update each event's card and write its features.
@@ -132,15 +132,15 @@ def update_cards(
         i8[N], the record of each event.
     events
         EVENT[N]. `duplicate` is set on every event that has come before: these change no record.
+    out
+        f4[N, len(CARD_FEATURES)], written. A repeat gets what it would have had as a new charge; a
+        dispute gets zeros.
     seen_until
         f8[N], up to which clock of its card an event is a repeat by what the caller knows, Unix
         seconds, infinite for a repeated dispute; -inf for what is new to it.
     dedup_window_s
         How far apart the times of two charges of one id may be for the second to be a repeat, and,
         but for `AHEAD_S` more, how far the card's clock may have moved since the first came.
-    out
-        f4[N, len(CARD_FEATURES)], written. A repeat gets what it would have had as a new charge; a
-        dispute gets zeros.
     evicted
         EVICTED[N], written from its start.
 

@@ -95,10 +95,10 @@ def update_merchants(
     records: Rows,
     slots: Any,
     events: Rows,
+    out: Any,
     charge_created: Any,
     counted: Any,
     horizon_s: float,
-    out: Any,
 ) -> None:
     """Walk a batch in order: update each event's merchant and write its features.
 
@@ -110,15 +110,15 @@ def update_merchants(
         i8[N], the record of each event.
     events
         EVENT[N].
+    out
+        f4[N, len(MERCHANT_FEATURES)], written. A repeated charge gets what it would have had as a
+        new one; a dispute gets zeros.
     charge_created
         f8[N], for a dispute the time of the charge it is about, NaN if unknown; else unused.
     counted
         bool[N], false for a repeat, which changes no record.
     horizon_s
         Age at which an undisputed charge counts as labelled good, seconds.
-    out
-        f4[N, len(MERCHANT_FEATURES)], written. A repeated charge gets what it would have had as a
-        new one; a dispute gets zeros.
     """
     scratch = np.zeros(1, MERCHANT)
     for i in range(len(slots)):

@@ -20,21 +20,33 @@ import numpy.typing as npt
 
 from streams.events.batch import Batch
 from streams.events.rows import EVENT
-from streams.features.entities import CARD_FEATURES
+from streams.features.entities import ENTITIES, Entity
 from streams.layouts.layout import FIRST, LayoutError, Record, head_of, number_in
 from streams.layouts.reader import Reader
 
 TEXTS = ("merchant", "card", "tail")
 """The strings of a frame, in their order behind the rows of a message."""
 
+_EARLIER = ENTITIES[:-1]  # those that a charge has come by when it comes to the last
+
+
+def features_of(entity: Entity) -> str:
+    """Return the field of a frame with the features of an entity."""
+    return f"{entity.name}_features"
+
+
 FRAME = np.dtype(
     [
         ("event", EVENT),
-        ("card_features", "f4", (len(CARD_FEATURES),)),
+        *((features_of(entity), "f4", (len(entity.features),)) for entity in _EARLIER),
         ("text_bytes", "u4", (len(TEXTS),)),
     ]
 )
-FRAME_LAYOUT = Record("frame", FRAME, {"card_features": CARD_FEATURES, "text_bytes": TEXTS})
+FRAME_LAYOUT = Record(
+    "frame",
+    FRAME,
+    {features_of(entity): entity.features for entity in _EARLIER} | {"text_bytes": TEXTS},
+)
 """`text_bytes` is set when it is encoded. A message has one head for all of its rows."""
 
 MESSAGE_BYTES = 64 * 1024

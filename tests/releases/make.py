@@ -19,7 +19,7 @@ from agents.stages.tasks import TaskStages, new_task
 from schemas.snapshot import encode_snapshot
 from streams.events.rows import EVENT
 from streams.features.card_record import CARD, LATEST_CHARGES
-from streams.features.entities import CARD_FEATURES, FEATURES
+from streams.features.entities import CARDS, FEATURES
 from streams.features.merchant_record import MERCHANT
 from streams.features.windows import WINDOWS
 from streams.labels.join import PENDING
@@ -144,7 +144,7 @@ def layout() -> dict[str, Any]:
         "records": {name: fields_of(dtype) for name, dtype in records.items()},
         "windows": [window._asdict() for window in WINDOWS],
         "features": [feature.name for feature in FEATURES],
-        "card_features": [feature.name for feature in CARD_FEATURES],
+        "card_features": [feature.name for feature in CARDS.features],
         "signals": [signal.name for signal in SIGNALS],
     }
 

@@ -19,7 +19,7 @@ from streams.engine.task import Task
 from streams.events.batch import Batch
 from streams.events.origin import decode_dispute_tail
 from streams.events.rows import CHARGE
-from streams.features.entities import CARD_FEATURES
+from streams.features.entities import CARDS
 from streams.kafka.transactional_producer import OutputProducer
 from streams.state.tables import TaskState
 from streams.wire.frames import FRAME
@@ -85,8 +85,8 @@ class CountingStages:
     """Both stages of one task."""
 
     def __init__(self, state: TaskState) -> None:
-        self.cards = Tallies(state.cards, chained)
-        self.merchants = Tallies(state.merchants, summed)
+        self.cards = Tallies(state.entities["card"], chained)
+        self.merchants = Tallies(state.entities["merchant"], summed)
 
     def flush(self) -> None:
         self.cards.flush()
@@ -159,7 +159,7 @@ class CountingPipeline:
                     events.batch.cards, _kinds(events), _names(events), strict=True
                 )
             ]
-            features = np.zeros((len(events), len(CARD_FEATURES)), np.float32)
+            features = np.zeros((len(events), len(CARDS.features)), np.float32)
             features[:, 0] = counts
             rows = np.empty(len(events), FRAME)
             rows["event"], rows["card_features"] = events.batch.rows, features

@@ -19,14 +19,12 @@ from streams.events.decoding import Decoded, decode_charges, decode_disputes
 from streams.events.origin import Origin
 from streams.events.rejected import Input
 from streams.features.card_record import CARD
-from streams.features.entities import FEATURES
+from streams.features.entities import CARDS, FEATURES, MERCHANTS
 from streams.state.store import MemoryStore
 from streams.state.tables import (
-    CARDS,
     CHARGES,
     DRIFT,
     DUE,
-    MERCHANTS,
     PENDING,
     SEEN,
     WAITING,
@@ -49,7 +47,7 @@ if TYPE_CHECKING:
 
     Decode = Callable[[list[Input], float], Decoded]
 
-_TABLES = (CARDS, CHARGES, SEEN, MERCHANTS, PENDING, DUE, WAITING, DRIFT)
+_TABLES = (CARDS.prefix, CHARGES, SEEN, MERCHANTS.prefix, PENDING, DUE, WAITING, DRIFT)
 _LATEST = 4e9
 
 MODELS = {DEFAULT, *SETTINGS.challengers}
@@ -226,7 +224,7 @@ def _kept(key: bytes, state: Mapping[bytes, bytes]) -> object:
     value = state.get(key)
     if value is None or key[:1] == WAITING:  # since when
         return value is None
-    if key[:1] == CARDS:
+    if key[:1] == CARDS.prefix:
         record = np.frombuffer(value, CARD).copy()
         order = np.lexsort((record["dispute_kinds"][0], record["disputed_at"][0]))
         for name in ("disputed_at", "dispute_kinds"):

@@ -10,7 +10,7 @@ import pytest
 
 from agents.stages.card import CardStage
 from streams.features.card_record import CARD, LATEST_CHARGES
-from streams.features.entities import CARD_FEATURES
+from streams.features.entities import CARDS
 from streams.state.store import KeyRange, MemoryStore
 from streams.state.tables import DISPUTED, SEEN, TaskState
 from tests.agents.stages.stages import DAY, HOUR, START, charge, decode, dispute
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from streams.events.batch import Batch
     from tests.agents.stages.stages import Message
 
-NAMES = [feature.name for feature in CARD_FEATURES]
+NAMES = [feature.name for feature in CARDS.features]
 EVERYTHING = KeyRange(b"", b"\xff")
 
 

@@ -21,7 +21,7 @@ class Counting:
     """A stage that counts keys, in a cache too small for all of them."""
 
     def __init__(self, state: TaskState) -> None:
-        self.cache = RecordCache(state.cards, Reader(COUNT, {}), capacity=3)
+        self.cache = RecordCache(state.entities["card"], Reader(COUNT, {}), capacity=3)
 
     def count(self, key: bytes) -> None:
         slots = self.cache.slots([key])
@@ -49,7 +49,7 @@ def fetch(task: Task, source: str, messages: int) -> None:
 
 def counts(store: MemoryStore) -> dict[bytes, int]:
     state = TaskState(store)
-    found = state.cards.scan(b"", b"\xff")
+    found = state.entities["card"].scan(b"", b"\xff")
     return {key: int(np.frombuffer(value, COUNT.dtype)["count"][0]) for key, value in found}
 
 
