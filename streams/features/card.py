@@ -89,7 +89,7 @@ _DISPUTES = (
 
 CARD_FEATURES = (*_VELOCITY, *_HISTORY, *_AMOUNT, *PLACE_FEATURES, *_DISPUTES)
 
-WINDOW_TOTALS = first_column(CARD_FEATURES, total_names("card"))
+assert first_column(CARD_FEATURES, total_names("card")) == 0  # where `count_in_windows` writes
 COUNT_24H = column(CARD_FEATURES, "card_count_24h")
 COUNT_30D = column(CARD_FEATURES, "card_count_30d")
 PACE_24H = column(CARD_FEATURES, "card_pace_24h")
@@ -203,8 +203,9 @@ def count_charge(record: Any, event: Any, row: Vector) -> None:
 @compiled
 def velocity(record: Any, event: Any, clock: float, row: Vector) -> None:
     """Count in the windows; write counts and sums, itself included, and the pace of the day."""
-    created, amount, totals = event.created, event.amount, row[WINDOW_TOTALS:]
-    count_in_windows(record.counts, record.sums, record.clock_s, clock, created, amount, totals)
+    count_in_windows(
+        record.counts, record.sums, record.clock_s, clock, event.created, event.amount, row
+    )
     row[PACE_24H] = 30.0 * row[COUNT_24H] / max(row[COUNT_30D], 1.0)
 
 

@@ -75,7 +75,9 @@ _HISTORY = (
 
 MERCHANT_FEATURES = (*_VELOCITY, *_CARDS, *_HISTORY, *LABEL_FEATURES)
 
-WINDOW_TOTALS = first_column(MERCHANT_FEATURES, total_names("merchant"))
+assert (
+    first_column(MERCHANT_FEATURES, total_names("merchant")) == 0
+)  # where `count_in_windows` writes
 COUNT_1H = column(MERCHANT_FEATURES, "merchant_count_1h")
 COUNT_7D = column(MERCHANT_FEATURES, "merchant_count_7d")
 PACE_1H = column(MERCHANT_FEATURES, "merchant_pace_1h")
@@ -176,8 +178,9 @@ def count_cards(record: Any, event: Any, clock: float) -> None:
 @compiled
 def velocity(record: Any, event: Any, clock: float, row: Vector) -> None:
     """Count in the windows; write counts and sums, itself included, and the pace of the hour."""
-    created, amount, totals = event.created, event.amount, row[WINDOW_TOTALS:]
-    count_in_windows(record.counts, record.sums, record.clock_s, clock, created, amount, totals)
+    count_in_windows(
+        record.counts, record.sums, record.clock_s, clock, event.created, event.amount, row
+    )
     row[PACE_1H] = 168.0 * row[COUNT_1H] / max(row[COUNT_7D], 1.0)
 
 
