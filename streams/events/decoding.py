@@ -14,7 +14,7 @@ from schemas.charge import Charge
 from schemas.dispute import Dispute
 from schemas.input_rules import DEFAULT_RULES, InputRules
 from schemas.rejected import InvalidEvent
-from schemas.scored import Scored
+from schemas.scored import begin_scored
 from schemas.validation import parse_charge, parse_dispute
 from streams.events.batch import Batch
 from streams.events.headers import put_behind
@@ -29,7 +29,6 @@ masked, or one that was left in an identifier."""
 OTHER_FIELD = "other"
 """Stands for a field that is not the event's own: its name may be anything."""
 
-_SCORED_FIELDS = frozenset(Scored.__struct_fields__)
 _FIELDS = frozenset({*Charge.__struct_fields__, *Dispute.__struct_fields__})
 
 
@@ -97,7 +96,7 @@ def decode_charges(
         charges.append(charge)
         decoded.batch.cards.append(charge.card.encode())
         decoded.batch.merchants.append(charge.merchant.encode())
-        decoded.batch.tails.append(put_behind(_scored_head(charge, aside), received.origin.headers))
+        decoded.batch.tails.append(put_behind(begin_scored(charge, aside), received.origin.headers))
         _count(decoded.findings, aside)
         decoded.index.append(i)
     decoded.batch.rows = charge_rows(charges, rules.rates)
@@ -159,23 +158,3 @@ def _count(findings: Counter[tuple[Finding, str]], aside: Aside) -> None:
     findings.update(("ignored", name) for name in aside.ignored)
     findings.update(("masked", name if name in _FIELDS else OTHER_FIELD) for name in aside.masked)
     findings.update(("card_number", name) for name in aside.left)
-
-
-def _scored_head(charge: Charge, aside: Aside) -> bytes:
-    """Encode the part of the scored event that is known before the score, open for the rest."""
-    known: dict[str, object] = {
-        "charge": charge.id,
-        "card": charge.card,
-        "merchant": charge.merchant,
-        "amount": charge.amount,
-        "currency": charge.currency,
-        "created": charge.created,
-    }
-    if aside is not NOTHING:
-        unknown = aside.unknown
-        known |= {name: value for name, value in unknown.items() if name not in _SCORED_FIELDS}
-        if aside.ignored:
-            known["ignored"] = aside.ignored
-        if aside.masked:
-            known["masked"] = aside.masked
-    return orjson.dumps(known)[:-1]
