@@ -11,13 +11,12 @@ import numpy as np
 from xxhash import xxh3_64_digest, xxh3_64_hexdigest
 
 from agents.inspection.tables import (
-    CARDS,
     CHARGES,
     DISPUTED,
     DUE,
     KINDS,
-    MERCHANTS,
     META,
+    OF_ENTITIES,
     PENDING,
     SEEN,
     WAITING,
@@ -25,12 +24,12 @@ from agents.inspection.tables import (
 )
 from schemas.printable import printable
 from streams.engine.task import POSITIONS
+from streams.events.origin import decode_dispute_tail
 from streams.labels.charge_index import decode_known
 from streams.labels.timers import time_in
 from streams.labels.waiting import decode_waiting
 from streams.layouts.layout import Layout, LayoutError, number_in
 from streams.layouts.reader import Conversion, Reader
-from streams.wire.frames import decode_dispute_tail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -178,11 +177,11 @@ class Checks:
 
 
 def _shown(kind: Kind, key: bytes) -> str:
-    """Return a key as it may be shown: of a card, which is private, its hash."""
-    if kind == CARDS:
-        return f"a key with the XXH3 hash {xxh3_64_hexdigest(key)}"
-    if kind in {MERCHANTS, META}:
+    """Return a key as it may be shown: of a card, or whatever may be private, its hash."""
+    if kind.name == "merchants" or kind == META:
         return printable(key.decode(errors="backslashreplace"))
+    if kind in OF_ENTITIES:
+        return f"a key with the XXH3 hash {xxh3_64_hexdigest(key)}"
     return key.hex()
 
 

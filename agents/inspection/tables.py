@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from agents.drift.daily_blocks import BLOCK_LAYOUT
-from streams.features.card_record import CARD_LAYOUT
-from streams.features.merchant_record import MERCHANT_LAYOUT
+from streams.features.entities import ENTITIES
 from streams.labels.join import PENDING_LAYOUT
 from streams.state import tables as state
 from streams.state.store import KeyRange
@@ -43,8 +42,7 @@ class Kind(NamedTuple):
         return KeyRange(self.prefix, bytes([self.prefix[0] + 1]))
 
 
-CARDS = Kind("cards", state.CARDS, CARD_LAYOUT)
-MERCHANTS = Kind("merchants", state.MERCHANTS, MERCHANT_LAYOUT)
+OF_ENTITIES = tuple(Kind(f"{each.name}s", each.prefix, each.record) for each in ENTITIES)
 SEEN = Kind("seen", state.SEEN, None, _PERIOD + _HASH)
 PENDING = Kind("pending", state.PENDING, PENDING_LAYOUT, _PERIOD + _HASH)
 DUE = Kind("due", state.DUE, None, _TIME + _HASH)
@@ -54,4 +52,4 @@ DRIFT = Kind("drift", state.DRIFT, BLOCK_LAYOUT, _PERIOD)
 DISPUTED = Kind("disputed", state.DISPUTED, None, _PERIOD + _KIND + _HASH)
 CHARGES = Kind("charges", state.CHARGES, None, _PERIOD + _HASH)
 
-KINDS = (CARDS, MERCHANTS, SEEN, PENDING, DUE, WAITING, META, DRIFT, DISPUTED, CHARGES)
+KINDS = (*OF_ENTITIES, SEEN, PENDING, DUE, WAITING, META, DRIFT, DISPUTED, CHARGES)

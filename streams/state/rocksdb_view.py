@@ -1,9 +1,9 @@
 """A task's database as its files have it: for looking at it, also while a worker runs above it.
 
 RocksDB opens it to read, which changes none of its files. What a worker has in memory alone is not
-in them (see `streams.state.rocksdb`), so that the newest commits may be missing; what is there is a state
-that a commit has left. The worker may replace files meanwhile: all are opened at once, and what is
-open can be read to its end.
+in them (see `streams.state.rocksdb`), so that the newest commits may be missing; what is there is a
+state that a commit has left. The worker may replace files meanwhile: all are opened at once, and
+what is open can be read to its end.
 """
 
 import stat

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from agents.commands import chargewatch
 from agents.stages.tasks import STATE_FORMS
-from streams.state import tables as state
+from streams.features.entities import MERCHANTS
 from streams.state.rocksdb import RocksStore
 from tests.agents.inspection.states import TOLD, mixed, present
 
@@ -36,7 +36,7 @@ def invoke(tasks: Path, *arguments: str) -> Result:
 
 def break_one(path: Path) -> None:
     store = RocksStore(path, *STATE_FORMS)
-    store.write({state.MERCHANTS + b"shop\x1b[2J": b"torn"}, [], 10**6)
+    store.write({MERCHANTS.prefix + b"shop\x1b[2J": b"torn"}, [], 10**6)
     store.close()
 
 

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from agents.inspection.contents import check_task
 from agents.stages.tasks import STATE_FORMS
 from streams.features.card_record import CARD_LAYOUT
+from streams.features.entities import CARDS, MERCHANTS
 from streams.features.merchant_record import MERCHANT_LAYOUT
 from streams.labels.join import PENDING_LAYOUT
 from streams.layouts.layout import FIRST, head_of
@@ -63,15 +64,15 @@ def not_finite(key: bytes, _: bytes) -> Changes:
 
 
 FAULTS = [
-    Fault(state.CARDS, lambda k, v: {k: v[:-1]}, "not of the size that its layout says"),
-    Fault(state.CARDS, lambda k, v: {k: v + b"\0"}, "not of the size that its layout says", 20),
-    Fault(state.CARDS, lambda k, v: {k: head_of(7) + v[8:]}, "no layout 00000007"),
-    Fault(state.CARDS, lambda k, _: {k: MERCHANT_LAYOUT.empty}, "no layout"),
-    Fault(state.CARDS, not_finite, "a number that is none"),
-    Fault(state.CARDS, lambda k, _: {k: b""}, "not of the size that its layout says"),
+    Fault(CARDS.prefix, lambda k, v: {k: v[:-1]}, "not of the size that its layout says"),
+    Fault(CARDS.prefix, lambda k, v: {k: v + b"\0"}, "not of the size that its layout says", 20),
+    Fault(CARDS.prefix, lambda k, v: {k: head_of(7) + v[8:]}, "no layout 00000007"),
+    Fault(CARDS.prefix, lambda k, _: {k: MERCHANT_LAYOUT.empty}, "no layout"),
+    Fault(CARDS.prefix, not_finite, "a number that is none"),
+    Fault(CARDS.prefix, lambda k, _: {k: b""}, "not of the size that its layout says"),
     Fault(state.PENDING, lambda k, v: {k: v[:9]}, "not of the size that its layout says"),
     Fault(state.PENDING, lambda _, v: {state.PENDING + b"12": v}, "the key is not of the size"),
-    Fault(state.MERCHANTS, lambda k, v: {k: v[:8]}, "not of the size that its layout says"),
+    Fault(MERCHANTS.prefix, lambda k, v: {k: v[:8]}, "not of the size that its layout says"),
     Fault(state.DRIFT, lambda k, v: {k: v[1:]}, "not of the size that its layout says"),
     Fault(state.SEEN, lambda k, v: {k: v[:-1]}, "torn"),
     Fault(state.SEEN, lambda k, _: {k: struct.pack("<dd", 1.0, np.inf)}, "a number that is none"),
@@ -113,7 +114,7 @@ def test_the_same_fault_is_told_once_with_its_first_key(copy: Copy) -> None:
 
 def test_the_key_of_a_card_is_private(copy: Copy) -> None:
     path = copy("present")
-    findings = changed(path, lambda _: {state.CARDS + b"card_secret": b"torn"})
+    findings = changed(path, lambda _: {CARDS.prefix + b"card_secret": b"torn"})
     assert "secret" not in str(findings)
 
 
@@ -176,7 +177,7 @@ def test_a_layout_that_cannot_be_converted_is_told_with_its_records(copy: Copy) 
         record = head_of(wide.number) + CARD_LAYOUT.empty[8:]
         return {
             state.META + b"layout/%08x" % wide.number: wide.encoded(),
-            state.CARDS + b"card": record,
+            CARDS.prefix + b"card": record,
         }
 
     findings = changed(path, change)

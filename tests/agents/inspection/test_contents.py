@@ -12,6 +12,7 @@ import pytest
 
 from agents.inspection.contents import check_task, read_task, tasks_in
 from agents.stages.tasks import STATE_FORMS
+from streams.features.entities import CARDS
 from streams.layouts.layout import FIRST, head_of
 from streams.state import tables as state
 from streams.state.rocksdb import DAMAGE_NOTE, RocksStore, StateError
@@ -102,7 +103,7 @@ def test_layouts_are_told_by_number_and_by_whom(copy: Copy) -> None:
 def test_a_layout_without_a_document_is_shown_all_the_same(copy: Copy) -> None:
     path = copy("present")
     store = RocksStore(path, *STATE_FORMS)
-    store.write({state.CARDS + b"card": head_of(7) + bytes(9)}, [], 10**6)
+    store.write({CARDS.prefix + b"card": head_of(7) + bytes(9)}, [], 10**6)
     store.close()
     _, unknown = read_task(0, path).tables["cards"].layouts
     assert (unknown.number, unknown.fields, unknown.records) == ("00000007", None, 1)
@@ -112,7 +113,7 @@ def test_what_a_worker_has_not_written_to_files_yet_is_not_shown(copy: Copy) -> 
     path = copy("present")
     shown = read_task(0, path)
     store = RocksStore(path, *STATE_FORMS)
-    store.write({state.CARDS + b"new": b""}, [], 10**6)
+    store.write({CARDS.prefix + b"new": b""}, [], 10**6)
     before = digest(path)
     while_it_runs = read_task(0, path)
     assert digest(path) == before
