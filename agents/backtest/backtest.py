@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from agents.backtest.card_pass import Cards, Counted
+from agents.backtest.card_pass import Cards
 from agents.backtest.model_spans import Spans, interval_ends
 from agents.learning.learner import LearnerStage
 from agents.models.kinds import scorer
 from agents.stages.tasks import TaskStages
 from streams.durations import DAY_S
 from streams.events.rows import CHARGE, Rows
-from streams.features.entities import CARD_FEATURES, FEATURES
+from streams.features.entities import CARDS, FEATURES
 from streams.state.store import MemoryStore
 from streams.state.tables import TaskState
 
@@ -33,15 +33,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agents.settings.schema import Settings
+    from agents.stages.card import CardOutput
     from agents.stages.merchant import MerchantOutput
     from schemas.snapshot import Snapshot
-    from streams.events.batch import Events
+    from streams.events.batch import TimedBatch
 
 MODEL_INTERVAL_S = 600.0
 """Event time between two changes of the model; measured: an hour loses 0.001 of the average
 precision, a minute costs a third of the speed and gains nothing."""
 
-_CHARGES_BEFORE = [feature.name for feature in CARD_FEATURES].index("card_charges_before")
+_CHARGES_BEFORE = [feature.name for feature in CARDS.features].index("card_charges_before")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Backtest:
         self._scorer = scorer(None, FEATURES)
         self._interval = 0.0
 
-    def run(self, events: Events) -> Iterator[Step]:
+    def run(self, events: TimedBatch) -> Iterator[Step]:
         """Score and learn, a step for each interval; no event may be older than earlier ones."""
         yield from self._run(self._cards.count(events))
 
@@ -100,7 +101,7 @@ class Backtest:
         """Have the disputes count that wait for a time that no charge has reached."""
         yield from self._run([self._cards.end()])
 
-    def _run(self, counted_batches: Iterable[Counted]) -> Iterator[Step]:
+    def _run(self, counted_batches: Iterable[CardOutput]) -> Iterator[Step]:
         for counted in counted_batches:
             if not len(counted.times):
                 continue
@@ -110,7 +111,7 @@ class Backtest:
                 yield self._step(counted.part(start, end))
             self._state.commit(0)
 
-    def score(self, counted: Counted) -> Iterator[Step]:
+    def score(self, counted: CardOutput) -> Iterator[Step]:
         """Do as `run` with what the card stage has counted, in as few steps as one model allows."""
         if not len(counted.times):
             return
@@ -131,7 +132,7 @@ class Backtest:
         """Return all that is learned by now, `None` when no label has come."""
         return self._learner.snapshot() if self._learner.offset > 0 else None
 
-    def _step(self, batch: Counted) -> Step:
+    def _step(self, batch: CardOutput) -> Step:
         output = self._stage.process(batch.frames, self._scorer, self._clock)
         self._learn(output.examples)
         frames = batch.frames.rows

@@ -7,14 +7,11 @@ it imports neither, as the process that it runs in is waited for.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple, Self
-
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple
 
 from agents.process import peak_rss_mb
 from agents.stages.card import CardOutput, card_stage
-from streams.events.card_batch import CardBatch
-from streams.events.rows import EVENT
+from streams.events.batch import Batch
 from streams.state.store import MemoryStore
 from streams.state.tables import TaskState
 
@@ -23,32 +20,9 @@ if TYPE_CHECKING:
 
     from agents.backtest.replay import Replay
     from agents.settings.schema import Settings
-    from streams.events.batch import Events, Times
+    from streams.events.batch import TimedBatch
     from streams.events.decoding import Finding
     from streams.events.rejected import Rejected
-    from streams.wire.frames import Frames
-
-
-class Counted(NamedTuple):
-    """What the card stage makes of a batch, for the merchant stage.
-
-    Attributes
-    ----------
-    times
-        f8[N], stream time at each of them, Unix seconds, never decreasing.
-    frames
-        N frames.
-    rejected
-        Disputes whose charge did not come.
-    """
-
-    times: Times
-    frames: Frames
-    rejected: list[Rejected]
-
-    def part(self, start: int, stop: int) -> Self:
-        """Return the events from `start` up to `stop`."""
-        return type(self)(self.times[start:stop], self.frames.part(start, stop), [])
 
 
 class Cards:
@@ -70,20 +44,19 @@ class Cards:
         """How many disputes wait for their charge."""
         return self._stage.waiting.for_charge
 
-    def count(self, events: Events) -> Iterator[Counted]:
+    def count(self, events: TimedBatch) -> Iterator[CardOutput]:
         """Count batch by batch; no event may be older than those of an earlier call."""
         for start in range(0, len(events), self._max_batch):
             batch = events.part(start, start + self._max_batch)
-            yield self._counted(self._stage.process(CardBatch(batch.rows, *batch.lists)))
+            yield self._counted(self._stage.process(batch.batch))
 
-    def end(self) -> Counted:
+    def end(self) -> CardOutput:
         """Count the disputes that wait for a time that no charge has reached."""
-        none = CardBatch(np.empty(0, EVENT), [], [], [])
-        return self._counted(self._stage.process(none, is_paused=True))
+        return self._counted(self._stage.process(Batch(), is_paused=True))
 
-    def _counted(self, output: CardOutput) -> Counted:
+    def _counted(self, output: CardOutput) -> CardOutput:
         self._state.commit(0)
-        return Counted(output.times, output.frames, output.rejected)
+        return output
 
 
 class Read(NamedTuple):
@@ -103,7 +76,7 @@ class Read(NamedTuple):
         Most memory that the process which reads has had by now, MB.
     """
 
-    counted: list[Counted]
+    counted: list[CardOutput]
     rejected: list[Rejected]
     inputs: int
     findings: Counter[tuple[Finding, str]]

@@ -23,7 +23,7 @@ from streams.labels.timers import due_before
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from agents.backtest.card_pass import Counted
+    from agents.stages.card import CardOutput
     from streams.events.batch import Times
     from streams.state.tables import Table
 
@@ -55,7 +55,7 @@ class Spans:
     """
 
     def __init__(
-        self, counted: Counted, ends: NDArray[np.int64], due: Table, horizon_s: float
+        self, counted: CardOutput, ends: NDArray[np.int64], due: Table, horizon_s: float
     ) -> None:
         events, matured_until = counted.frames.rows["event"], counted.times[ends - 1] - horizon_s
         frauds = np.cumsum(events["kind"] == FRAUD_DISPUTE)[ends - 1]

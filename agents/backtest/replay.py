@@ -20,15 +20,14 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from schemas.input_rules import DEFAULT_RULES, InputRules
-from streams.events.batch import Events
+from streams.events.batch import TimedBatch
 from streams.events.decoding import Decoded, Finding, card_in, decode_charges, decode_disputes
 from streams.events.files import read_events, read_times
 from streams.events.origin import Origin
 from streams.events.rejected import Input, Rejected
-from streams.events.rows import EVENT
 
 CHUNK = 10_000
-"""Events that are read at a time."""
+"""TimedBatch that are read at a time."""
 
 T = TypeVar("T")
 
@@ -41,7 +40,7 @@ class Part(NamedTuple):
     Attributes
     ----------
     events
-        Events in the order of their time, none older than any before.
+        TimedBatch in the order of their time, none older than any before.
     rejected
         Inputs that are no events; their `topic` is the file and their `offset` counts its events.
     inputs
@@ -50,7 +49,7 @@ class Part(NamedTuple):
         As for `streams.events.decoding.Decoded`.
     """
 
-    events: Events
+    events: TimedBatch
     rejected: list[Rejected]
     inputs: int
     findings: Counter[tuple[Finding, str]]
@@ -117,7 +116,7 @@ class Replay:
             until = min(file.oldest_to_come for file in self._files)
             ready = [events for file in self._files for events in file.take(until)]
             yield Part(
-                Events.merged(ready or [_NO_EVENTS]),
+                TimedBatch.merged(ready or [TimedBatch()]),
                 decoded.rejected,
                 sum(file.read for file in self._files),
                 decoded.findings,
@@ -134,7 +133,7 @@ class _File:
         self._rules = rules
         self._oldest: list[float] = []
         self._chunks: Iterator[list[bytes]] = iter(())
-        self._waiting: list[Events] = []
+        self._waiting: list[TimedBatch] = []
         self.inputs = 0
         self.read = 0
 
@@ -173,7 +172,7 @@ class _File:
         self._waiting.append(_in_order(decoded))
         return decoded
 
-    def take(self, until: float) -> list[Events]:
+    def take(self, until: float) -> list[TimedBatch]:
         """Take what waits and is older than `until`."""
         taken, waiting = [], []
         for events in self._waiting:
@@ -192,12 +191,7 @@ def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
         yield chunk
 
 
-def _in_order(decoded: Decoded) -> Events:
-    order = np.argsort(decoded.rows["created"], kind="stable")
-    positions = order.tolist()
-    columns = (decoded.cards, decoded.merchants, decoded.tails)
-    lists = tuple([column[i] for i in positions] for column in columns)
-    return Events(decoded.rows["created"][order], decoded.rows[order], lists)
-
-
-_NO_EVENTS = Events(np.empty(0), np.empty(0, EVENT), ([], [], []))
+def _in_order(decoded: Decoded) -> TimedBatch:
+    created = decoded.batch.rows["created"]
+    order = np.argsort(created, kind="stable")
+    return TimedBatch(created[order], decoded.batch.at(order))

@@ -15,11 +15,12 @@ from agents.terminal.model_files import read_model, write_model
 from agents.terminal.options import with_settings
 from schemas.control import CHAMPION_KEY, Champion, Loaded, encode_control, loaded_key
 from schemas.printable import printable
+from schemas.topics import MODELS_BYTES_MAX
 from streams.kafka.clients import Clients
 from streams.kafka.config import Config
 from streams.kafka.partition_reader import Follower
 from streams.kafka.publisher import Publisher
-from streams.kafka.topics import MODELS_BYTES_MAX, Topics
+from streams.kafka.topics import Topics
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _with_settings = with_settings("bootstrap_servers", "topic_prefix")

@@ -4,6 +4,7 @@ import uuid
 
 from agents.learning.model_registry import ModelBook
 from agents.models.kinds import KINDS, restored_learner
+from agents.models.protocols import SnapshotMismatchError
 from schemas.control import Champion, Former, Loaded
 from schemas.snapshot import Snapshot
 from streams.errors import OperationalError
@@ -114,7 +115,7 @@ def _former(book: ModelBook) -> Former:
 def _check(snapshot: Snapshot) -> None:
     try:
         restored_learner(snapshot, FEATURES)
-    except (KeyError, TypeError, ValueError) as error:
+    except SnapshotMismatchError as error:
         raise DecisionError(
             f"{snapshot.version}: does not fit this version ({error}); learn it again with "
             "`chargewatch backtest --save-model`"

@@ -1,8 +1,12 @@
 """What all models that are learned have in common: a calibration on top, and their snapshots.
 
 A kind of model brings how it learns and the log-odds it gives, uncalibrated. Around it are here:
-the transform of the columns, the experience that calibrates and judges it, and what every snapshot
-holds of these.
+the choice of the columns and their transform, the experience that calibrates and judges it, and
+what every snapshot holds of these.
+
+A model goes on from a snapshot of other features, too. A new feature adds nothing until something
+is learned of it. What one that is gone added is left out, in the way that its kind says; the
+experience stays, so the calibration follows with the next labels.
 """
 
 from __future__ import annotations
@@ -14,8 +18,9 @@ import numpy as np
 
 from agents.models import kernels
 from agents.models.calibration import calibrated
+from agents.models.columns import Columns, columns_of
 from agents.models.track_record import Experience
-from agents.models.transforms import check_fits, transform_codes
+from agents.models.transforms import transform_codes
 from schemas.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -41,6 +46,7 @@ class CalibratedLearner(ABC):
 
     def __init__(self, features: Sequence[Feature], name: str | None = None) -> None:
         self.name = name or self.kind
+        self._columns = Columns(features)
         self._names = tuple(feature.name for feature in features)
         self._codes = transform_codes(features)
         self._experience = Experience()
@@ -70,18 +76,19 @@ class CalibratedLearner(ABC):
         Raises
         ------
         SnapshotMismatchError
-            When the snapshot is of another kind or was learned on other features.
+            When the snapshot is of another kind.
         """
-        check_fits(snapshot, cls.kind, features)
-        learner = cls(features, snapshot.name)
-        learner._codes = np.array(snapshot.state["transforms"], np.uint8)
+        columns = columns_of(snapshot, cls.kind, features)
+        learner = cls(columns.features, snapshot.name)
+        learner._columns = columns
         learner._experience = Experience.from_snapshot(snapshot)
         learner._restore(snapshot.state)
         return learner
 
     def _transformed(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         # Columns of examples lie apart, unless there is but one: a kernel is compiled for either.
-        rows: NDArray[np.float64] = kernels.transform(np.ascontiguousarray(vectors), self._codes)
+        columns = np.ascontiguousarray(self._columns.of_vectors(vectors))
+        rows: NDArray[np.float64] = kernels.transform(columns, self._codes)
         # One number that is not finite would stay in the model for good.
         assert np.isfinite(rows).all(), "feature vectors must be finite"
         return rows
@@ -92,7 +99,7 @@ class CalibratedLearner(ABC):
 
     @abstractmethod
     def _restore(self, state: dict[str, Any]) -> None:
-        """Take over what another has learned, whose `_state` is in `state`."""
+        """Take over what another has learned, whose `_state` over known columns is in `state`."""
 
 
 class CalibratedScorer(ABC):
@@ -108,15 +115,15 @@ class CalibratedScorer(ABC):
     Raises
     ------
     SnapshotMismatchError
-        When the snapshot is of another kind or was learned on other features.
+        When the snapshot is of another kind.
     """
 
     kind: ClassVar[str]
 
     def __init__(self, snapshot: Snapshot, features: Sequence[Feature]) -> None:
-        check_fits(snapshot, self.kind, features)
+        self._columns = columns_of(snapshot, self.kind, features)
         self.version = snapshot.version
-        self._codes = np.array(snapshot.state["transforms"], np.uint8)
+        self._codes = transform_codes(self._columns.features)
         experience = Experience.from_snapshot(snapshot)
         self._curve = experience.curve()
         self._reference = experience.reference(self._curve)
@@ -131,6 +138,12 @@ class CalibratedScorer(ABC):
     def risks(self, scores: NDArray[np.float64]) -> NDArray[np.uint8]:
         """Return the risk of each score, 0 to 99."""
         return self._reference.risks(scores)
+
+    def _transformed(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        rows: NDArray[np.float64] = kernels.transform(
+            self._columns.of_vectors(vectors), self._codes
+        )
+        return rows
 
     @abstractmethod
     def log_odds(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:

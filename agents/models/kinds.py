@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,7 @@ from agents.models.stack import StackLearner, StackScorer
 from agents.models.track_record import is_ready
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from agents.models.protocols import Learner, Scorer
     from schemas.snapshot import Snapshot
@@ -41,6 +43,12 @@ KINDS: Mapping[str, Kind] = {
 DEFAULT = additive.KIND
 """Name of the model that scores."""
 
+_MALFORMED = (
+    *(AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError),
+    zlib.error,
+)
+"""What reading a state may raise that is not of its kind."""
+
 
 def new_learner(features: Sequence[Feature], kind: str = DEFAULT) -> Learner:
     """Return a learner of a kind that has learned nothing yet."""
@@ -53,9 +61,10 @@ def restored_learner(snapshot: Snapshot, features: Sequence[Feature]) -> Learner
     Raises
     ------
     SnapshotMismatchError
-        When its kind is unknown or its features are not `features`.
+        When its kind is unknown, or its state is not of that kind.
     """
-    return _kind(snapshot).learner.from_snapshot(snapshot, features)
+    with _reading(snapshot):
+        return _kind(snapshot).learner.from_snapshot(snapshot, features)
 
 
 def scorer(snapshot: Snapshot | None, features: Sequence[Feature]) -> Scorer:
@@ -64,15 +73,26 @@ def scorer(snapshot: Snapshot | None, features: Sequence[Feature]) -> Scorer:
     Raises
     ------
     SnapshotMismatchError
-        When the snapshot's kind is unknown or its features are not `features`.
+        When the snapshot's kind is unknown, or its state is not of that kind.
     """
     if snapshot is None:
         return PriorScorer(features)
-    kind = _kind(snapshot)
-    return kind.scorer(snapshot, features) if is_ready(snapshot) else PriorScorer(features)
+    with _reading(snapshot):
+        kind = _kind(snapshot)
+        return kind.scorer(snapshot, features) if is_ready(snapshot) else PriorScorer(features)
 
 
 def _kind(snapshot: Snapshot) -> Kind:
     if snapshot.kind not in KINDS:
         raise SnapshotMismatchError(f"{snapshot.version}: unknown kind {snapshot.kind}")
     return KINDS[snapshot.kind]
+
+
+@contextmanager
+def _reading(snapshot: Snapshot) -> Iterator[None]:
+    try:
+        yield
+    except SnapshotMismatchError:
+        raise
+    except _MALFORMED as error:
+        raise SnapshotMismatchError(f"{snapshot.version}: malformed state: {error!r}") from error

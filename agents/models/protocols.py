@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SnapshotMismatchError(ValueError):
-    """The snapshot is of another kind, or was learned on other features, than the code at hand."""
+    """The snapshot is of another kind than the code at hand, or its state is not of that kind."""
 
 
 class Scorer(Protocol):
@@ -78,8 +78,10 @@ class Learner(Protocol):
     def from_snapshot(cls, snapshot: Snapshot, features: Sequence[Feature]) -> Self:
         """Return the learner that goes on from `snapshot`, bit for bit.
 
+        Its state is read by the names of its features, see `agents.models.columns`.
+
         Raises
         ------
         SnapshotMismatchError
-            When the snapshot does not fit `features` or this kind of learner.
+            When the snapshot is of another kind.
         """

@@ -6,7 +6,8 @@ example before they learned it, so that it never sees a label through a part tha
 It is river's own, by plain gradient descent, one example after another.
 
 The parts learn what they would alone: the additive model all examples, the forest not all controls.
-The second level learns all, for which the forest is asked for its log-odds of each.
+The second level learns all, for which the forest is asked for its log-odds of each. Each part deals
+in its own way with a feature that is gone or new; the second level knows nothing of features.
 
 References
 ----------
@@ -23,7 +24,7 @@ from river.linear_model import LogisticRegression
 from river.optim import SGD
 from river.utils import VectorDict
 
-from agents.models import additive, kernels
+from agents.models import additive
 from agents.models.additive import AdditivePart, cell_widths
 from agents.models.base import CalibratedLearner, CalibratedScorer
 from agents.models.forest import model as forest
@@ -103,8 +104,8 @@ class StackLearner(CalibratedLearner):
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self._additive = AdditivePart.from_state(state["additive"])
-        self._forest = ForestPart.from_state(state["forest"], self._names)
+        self._additive = AdditivePart.from_state(state["additive"], self._columns)
+        self._forest = ForestPart.from_state(state["forest"], self._columns)
         self._second = second_level(state["weights"], state["intercept"])
 
 
@@ -116,14 +117,14 @@ class StackScorer(CalibratedScorer):
     def __init__(self, snapshot: Snapshot, features: Sequence[Feature]) -> None:
         super().__init__(snapshot, features)
         state = snapshot.state
-        self._additive = AdditivePart.from_state(state["additive"])
-        self._votes = ForestVotes(state["forest"])
+        self._additive = AdditivePart.from_state(state["additive"], self._columns)
+        self._votes = ForestVotes(state["forest"], self._columns)
         self._weights: dict[str, float] = state["weights"]
         self._intercept = float(state["intercept"])
 
     def log_odds(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the log-odds before calibration: those of river's `predict_proba_one`."""
-        rows = kernels.transform(vectors, self._codes)
+        rows = self._transformed(vectors)
         return self._intercept + self._weighted(
             self._additive.log_odds(rows), self._votes.log_odds(rows)
         )
@@ -136,8 +137,9 @@ class StackScorer(CalibratedScorer):
         Shape (N, features). A row adds up to its `log_odds` less those where the additive part is
         at the vector of means and the forest at the roots' mean share.
         """
-        rows = kernels.transform(vectors, self._codes)
-        return self._weighted(self._additive.contributions(rows), self._votes.contributions(rows))
+        rows = self._transformed(vectors)
+        added = self._weighted(self._additive.contributions(rows), self._votes.contributions(rows))
+        return self._columns.to_vectors(added)
 
     def _weighted(
         self, by_additive: NDArray[np.float64], by_forest: NDArray[np.float64]

@@ -5,32 +5,32 @@ Here disputes are put in order with the charges, see `streams.labels.dispute_ord
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 
+from agents.stages.entity import EntityRecords
 from schemas.rejected import InvalidEvent
 from streams.durations import DAY_S, HOUR_S, MINUTE_S
+from streams.events.batch import Batch
 from streams.events.origin import decode_dispute_tail
 from streams.events.rejected import Input, Rejected, reject
 from streams.events.rows import CHARGE, Rows
-from streams.features.card import EVICTED, update_cards
-from streams.features.card_record import CARD_LAYOUT
-from streams.features.entities import CARD_FEATURES
+from streams.features.deduplication import EVICTED
+from streams.features.entities import CARDS
 from streams.features.windows import AHEAD_S
 from streams.labels.charge_index import ChargeIndex
 from streams.labels.dispute_order import DisputeOrder
 from streams.labels.waiting import WaitingDisputes
-from streams.state.record_cache import RecordCache, Slots
 from streams.state.seen_ids import SeenIds
-from streams.wire.frames import FRAME, Frames
+from streams.wire.frames import FRAME, features_of
 
 if TYPE_CHECKING:
     from agents.settings.schema import Settings
-    from streams.events.card_batch import CardBatch
     from streams.labels.waiting import Waiting
+    from streams.state.record_cache import Slots
     from streams.state.tables import TaskState
 
 SEEN = np.dtype([("created", "f8"), ("came", "f8")])
@@ -52,9 +52,13 @@ class CardOutput(NamedTuple):
         Disputes whose charge did not come.
     """
 
-    frames: Frames
+    frames: Batch
     times: npt.NDArray[np.float64]
     rejected: list[Rejected]
+
+    def part(self, start: int, stop: int) -> Self:
+        """Return the frames from `start` up to `stop`."""
+        return type(self)(self.frames.part(start, stop), self.times[start:stop], [])
 
 
 class CardStage:
@@ -90,7 +94,7 @@ class CardStage:
         future_allowance_s: float,
         capacity: int,
     ) -> None:
-        self.cache = RecordCache(state.cards, state.reader(CARD_LAYOUT), capacity)
+        self._cards = EntityRecords(state, CARDS, capacity)
         self._charged = SeenIds(state.seen, dedup_window_s)
         self._disputed = SeenIds(state.disputed, dispute_retention_s)
         self._dedup_window_s = dedup_window_s
@@ -104,7 +108,7 @@ class CardStage:
         self._clock_s = self._dispute_clock_s = 0.0
         self._load_clocks()
 
-    def process(self, batch: CardBatch, *, is_paused: bool = False) -> CardOutput:
+    def process(self, batch: Batch, *, is_paused: bool = False) -> CardOutput:
         """Count a batch.
 
         Parameters
@@ -122,20 +126,13 @@ class CardStage:
         rejected = [self._rejected(dispute) for dispute in ordered.given_up]
         return CardOutput(self._count(ordered.batch), ordered.times, rejected)
 
-    def _count(self, batch: CardBatch) -> Frames:
+    def _count(self, batch: Batch) -> Batch:
         """Count events that are in order; return their frames."""
-        slots = self.cache.slots(batch.cards)
+        slots = self._cards.slots(batch)
         seen_until = self._seen_until(batch.rows, slots)
-        features = np.zeros((len(batch.rows), len(CARD_FEATURES)), np.float32)
         evicted = np.zeros(len(batch.rows), EVICTED)
-        count = update_cards(
-            self.cache.records,
-            slots,
-            batch.rows,
-            seen_until,
-            self._dedup_window_s,
-            features,
-            evicted,
+        features, count = self._cards.count(
+            slots, batch.rows, seen_until, self._dedup_window_s, evicted
         )
         if count:
             self._remember(evicted[:count])
@@ -143,19 +140,19 @@ class CardStage:
         self._forget()
         rows = np.empty(len(batch.rows), FRAME)
         rows["event"] = batch.rows
-        rows["card_features"] = features
-        return Frames(rows, batch.merchants, batch.cards, batch.tails)
+        rows[features_of(CARDS)] = features
+        return Batch(rows, batch.cards, batch.merchants, batch.tails)
 
     def flush(self) -> None:
         """Put everything changed into the tables."""
-        self.cache.flush()
+        self._cards.flush()
         clocks = orjson.dumps([self._clock_s, self._dispute_clock_s])
         if clocks != self._meta.get(_CLOCKS):
             self._meta.put(_CLOCKS, clocks)
 
     def reload(self) -> None:
         """Forget everything changed since the last commit."""
-        self.cache.clear()
+        self._cards.reload()
         self._charged.reload()
         self._disputed.reload()
         self._index.reload()
@@ -168,7 +165,7 @@ class CardStage:
             (0.0, 0.0) if stored is None else orjson.loads(stored)
         )
 
-    def _index_new(self, batch: CardBatch) -> None:
+    def _index_new(self, batch: Batch) -> None:
         """Keep which charges have come, for their disputes."""
         rows = batch.rows
         new = np.flatnonzero((rows["kind"] == CHARGE) & (rows["duplicate"] == 0))
@@ -192,8 +189,8 @@ class CardStage:
         """
         until = np.full(len(events), -np.inf)
         window_s = self._dedup_window_s
-        clocks = self.cache.records["clock_s"][slots]
-        overflow_until = self.cache.records["overflow_until"][slots]
+        clocks = self._cards.rows["clock_s"][slots]
+        overflow_until = self._cards.rows["overflow_until"][slots]
         overflowed = overflow_until >= np.maximum(clocks, events["created"])
         asked = np.flatnonzero((events["kind"] == CHARGE) & overflowed)
         if len(asked):

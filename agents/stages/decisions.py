@@ -75,6 +75,7 @@ def expected_costs(
 
     Examples
     --------
+    >>> from agents.settings.costs import Costs
     >>> expected_costs(np.array([0.5]), np.array([100.0]), Costs()).round(2)[:, 0].tolist()
     [57.5, 9.98, 7.5, 12.5]
     """

@@ -15,21 +15,21 @@ from agents.models.prior import VERSION as PRIOR
 from agents.models.protocols import Scorer
 from agents.settings.costs import Costs
 from agents.stages.decisions import ReviewBudget, choose
+from agents.stages.entity import EntityRecords
 from agents.stages.reasons import Reasons
 from agents.stages.scored_events import encode_scored, shadow_scores
+from streams.events.batch import Batch
 from streams.events.headers import Headers, taken_off
 from streams.events.rejected import Rejected
 from streams.events.rows import CHARGE, Rows
 from streams.features.charge import charge_features
-from streams.features.entities import CHARGE_FEATURES, FEATURES, MERCHANT_FEATURES
-from streams.features.merchant import update_merchants
-from streams.features.merchant_record import MERCHANT_LAYOUT
+from streams.features.entities import CHARGE_FEATURES, ENTITIES, FEATURES, MERCHANTS
 from streams.labels.disputes import join_disputes
 from streams.labels.join import PENDING_LAYOUT, LabelJoin, LabelRules
 from streams.labels.lookup import Times, find_referred
-from streams.state.record_cache import RecordCache, Slots
+from streams.state.record_cache import Slots
 from streams.state.tables import TaskState
-from streams.wire.frames import Frames
+from streams.wire.frames import features_of
 
 NO_SHADOW: Mapping[str, Scorer] = MappingProxyType({})
 
@@ -103,7 +103,7 @@ class MerchantStage:
         costs: Costs,
         capacity: int,
     ) -> None:
-        self.cache = RecordCache(state.merchants, state.reader(MERCHANT_LAYOUT), capacity)
+        self._merchants = EntityRecords(state, MERCHANTS, capacity)
         self._meta = state.meta
         self._labels = LabelJoin(state, rules)
         self._rules = rules
@@ -116,7 +116,7 @@ class MerchantStage:
 
     def process(
         self,
-        frames: Frames,
+        frames: Batch,
         scorer: Scorer,
         clock: Callable[[], float],
         shadow: Mapping[str, Scorer] = NO_SHADOW,
@@ -139,11 +139,12 @@ class MerchantStage:
         times = np.maximum.accumulate(np.maximum(of_charges, self.stream_time))
         before, now = self.stream_time, float(times[-1])
         self.stream_time = now
-        features = self._count(frames.merchants, events)
+        features = self._count(frames, events)
 
         charges = np.flatnonzero(events["kind"] == CHARGE)
         rows = _of(charges, events)
-        vectors = _vectors(rows, _of(charges, frames.rows["card_features"]), _of(charges, features))
+        earlier = [_of(charges, frames.rows[features_of(entity)]) for entity in ENTITIES[:-1]]
+        vectors = _vectors(rows, [*earlier, _of(charges, features)])
         answers = self._answer(rows, vectors, scorer, times[charges])
 
         joined = join_disputes(self._labels, events, times, frames.tails)
@@ -178,32 +179,28 @@ class MerchantStage:
 
     def flush(self) -> None:
         """Put everything changed into the tables."""
-        self.cache.flush()
+        self._merchants.flush()
         self._drift.flush()
         progress = [self.stream_time, self._budget.tokens, self._matured_until]
         self._meta.put(_PROGRESS, orjson.dumps(progress))
 
     def reload(self) -> None:
         """Forget everything changed since the last commit, and ask the tables again."""
-        self.cache.clear()
+        self._merchants.reload()
         self._labels.reload()
         self._drift.reload()
         stored = self._meta.get(_PROGRESS)
         progress = _Progress(0.0, 0) if stored is None else _Progress(*orjson.loads(stored))
         self.stream_time, self._budget.tokens, self._matured_until = progress
 
-    def _count(self, merchants: Sequence[bytes], events: Rows) -> npt.NDArray[np.float32]:
+    def _count(self, frames: Batch, events: Rows) -> npt.NDArray[np.float32]:
         """Update the merchants' records and return the features of every event."""
-        features = np.zeros((len(events), len(MERCHANT_FEATURES)), np.float32)
-        slots = self.cache.slots(merchants)  # first: the records may move
-        update_merchants(
-            self.cache.records,
-            slots,
+        features, _ = self._merchants.count(
+            self._merchants.slots(frames),
             events,
             np.ascontiguousarray(events["charged_at"]),
             events["duplicate"] == 0,
             self._rules.horizon_s,
-            features,
         )
         return features
 
@@ -276,10 +273,9 @@ def _in_order(joined: Rows, matured: Rows) -> Rows:
 
 
 def _vectors(
-    charges: Rows,
-    card_features: npt.NDArray[np.float32],
-    merchant_features: npt.NDArray[np.float32],
+    charges: Rows, of_entities: Sequence[npt.NDArray[np.float32]]
 ) -> npt.NDArray[np.float32]:
+    """Return f4[N, FEATURES] of N charges, given those of their entities in their order."""
     own = np.zeros((len(charges), len(CHARGE_FEATURES)), np.float32)
     charge_features(charges, own)
-    return np.hstack((own, card_features, merchant_features))
+    return np.hstack((own, *of_entities))

@@ -1,6 +1,7 @@
-"""The second half of a scored event: what the merchant stage adds to what the card stage began."""
+"""Scored events of a batch: what the merchant stage adds to what the card stage began."""
 
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -9,13 +10,14 @@ import orjson
 from agents.models.protocols import Scorer
 from agents.stages.decisions import ACTIONS
 from agents.stages.reasons import Reasons
+from schemas.scored import DUPLICATE, end_scored, shadow_json
 from streams.events.rows import Rows
 
-_DUPLICATE = b',"duplicate":true'
+_ACTIONS = [orjson.dumps(action) for action in ACTIONS]
 
 
 def encode_scored(
-    heads: Sequence[bytes],
+    begun: Sequence[bytes],
     answers: Rows,
     reasons: Reasons,
     duplicates: npt.NDArray[np.bool_],
@@ -26,38 +28,35 @@ def encode_scored(
 
     Parameters
     ----------
-    heads
-        N first halves, JSON objects that are still open.
+    begun
+        What `schemas.scored.begin_scored` returned for N charges.
     answers
         PENDING[N].
     reasons
         Puts reasons into words.
     duplicates
-        bool[N], whether the charge is a producer's retry.
+        bool[N], whether the charge is a duplicate.
     scored_at
         Unix seconds, wall clock.
     shadows
-        N scores of the challengers, where there are any; a retry does without.
+        N scores of the challengers, where there are any; a duplicate does without.
     """
-    ends = [b""] * len(heads) if shadows is None else shadows
-    whys = reasons.encode(answers["vector"], answers["reasons"], answers["reason_count"])
-    actions = [_ACTIONS[code] for code in answers["action"].tolist()]
-    at = b',"scored_at":%.6f' % scored_at
-    return [
-        b'%b,"score":%.9g,"risk":%d,"action":%b,"reasons":%b,"model":"%b"%b%b}'
-        % (head, score, risk, action, why, model, at, _DUPLICATE if duplicate else end)
-        for head, score, risk, action, why, model, duplicate, end in zip(
-            heads,
+    rest = list(shadows) if shadows is not None else [b""] * len(begun)
+    for place in np.flatnonzero(duplicates).tolist():
+        rest[place] = DUPLICATE
+    return list(
+        map(
+            end_scored,
+            begun,
             answers["score"].tolist(),
             answers["risk"].tolist(),
-            actions,
-            whys,
+            [_ACTIONS[code] for code in answers["action"].tolist()],
+            reasons.encode(answers["vector"], answers["reasons"], answers["reason_count"]),
             answers["model"].tolist(),
-            duplicates.tolist(),
-            ends,
-            strict=True,
+            repeat(scored_at),
+            rest,
         )
-    ]
+    )
 
 
 def shadow_scores(
@@ -68,7 +67,4 @@ def shadow_scores(
         return None
     form = b",".join(b'"%b":%%.9g' % name.encode() for name in shadow)
     scores = [model.predict(vectors).tolist() for model in shadow.values()]
-    return [b',"shadow":{%b}' % (form % row) for row in zip(*scores, strict=True)]
-
-
-_ACTIONS = [orjson.dumps(action) for action in ACTIONS]
+    return [shadow_json(form % row) for row in zip(*scores, strict=True)]

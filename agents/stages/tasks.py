@@ -8,8 +8,7 @@ from agents.stages.card import card_stage
 from agents.stages.merchant import MerchantStage
 from streams.durations import DAY_S, HOUR_S
 from streams.engine.task import Task
-from streams.features.card_record import CARD_LAYOUT
-from streams.features.merchant_record import MERCHANT_LAYOUT
+from streams.features.entities import ENTITIES
 from streams.labels.join import PENDING_LAYOUT, LabelRules
 from streams.state.rocksdb import RocksStore
 from streams.state.store import Store
@@ -63,8 +62,7 @@ def new_task(number: int, store: Store, settings: Settings) -> Task:
 
 
 LAYOUTS = (
-    CARD_LAYOUT,
-    MERCHANT_LAYOUT,
+    *(entity.record for entity in ENTITIES),
     PENDING_LAYOUT,
     BLOCK_LAYOUT,
     FRAME_LAYOUT,

@@ -19,7 +19,7 @@ from schemas.drift import encode_drift
 from streams.engine.engine import Engine
 from streams.engine.membership import TaskFactory
 from streams.engine.settings import EngineSettings
-from streams.events.card_batch import CardBatch
+from streams.events.batch import Batch
 from streams.events.rows import CHARGE
 from streams.kafka.clients import Clients
 from streams.kafka.config import client_config
@@ -27,7 +27,6 @@ from streams.kafka.installation import KeptLayouts
 from streams.kafka.topics import Topics
 from streams.kafka.transactional_producer import OutputProducer
 from streams.wire.examples import encode_examples
-from streams.wire.frames import Frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,11 +35,11 @@ if TYPE_CHECKING:
     from schemas.drift import Drift
     from streams.engine.inputs import Work
     from streams.engine.task import Task
-    from streams.events.batch import Events
+    from streams.events.batch import TimedBatch
     from streams.events.headers import Headers
     from streams.events.rejected import Rejected
 
-    TaskEvents = list[tuple[Task, Events]]
+    TaskEvents = list[tuple[Task, TimedBatch]]
 
 logger = logging.getLogger(__name__)
 
@@ -118,14 +117,12 @@ class Pipeline:
     def count_cards(self, inputs: TaskEvents) -> None:
         """Run the card stage of each task; send the frames on in the order of event time."""
         counted = [
-            _stages(task).card.process(
-                CardBatch(events.rows, *events.lists), is_paused=task.is_paused
-            )
+            _stages(task).card.process(events.batch, is_paused=task.is_paused)
             for task, events in inputs
         ]
         times = np.concatenate([output.times for output in counted])
         if len(times):
-            self.engine.send_frames(Frames.joined([output.frames for output in counted]), times)
+            self.engine.send_frames(Batch.joined([output.frames for output in counted]), times)
         for output in counted:
             self._give_up(output.rejected)
 
@@ -140,7 +137,7 @@ class Pipeline:
         offsets = []
         for task, events in frames:
             output = _stages(task).merchant.process(
-                Frames(events.rows, *events.lists), self.model.scorer, time, self.model.shadow
+                events.batch, self.model.scorer, time, self.model.shadow
             )
             scored.extend(zip(output.keys, output.scored, strict=True))
             headers.extend(output.headers or [()] * len(output.scored))
@@ -150,7 +147,7 @@ class Pipeline:
             self._give_up(output.rejected)
             self._send_drifts(shift.event(task.number) for shift in output.shifts)
             metrics.count_output(output)
-            rows = events.rows["event"]
+            rows = events.batch.rows["event"]
             charges = np.flatnonzero(rows["kind"] == CHARGE)
             self._latencies.add(rows["published"][charges])
             offsets.append(rows["offset"][charges])

@@ -16,7 +16,7 @@ from agents.backtest.backtest import Backtest
 from agents.learning.learner import LearnerStage
 from agents.models.kinds import DEFAULT, KINDS
 from streams.durations import DAY_S
-from streams.events.batch import Events
+from streams.events.batch import TimedBatch
 from streams.events.decoding import decode_charges, decode_disputes
 from streams.events.origin import Origin
 from streams.events.rejected import Input
@@ -69,9 +69,10 @@ def _event(event_id: str, created: float) -> dict[str, object]:
     return {"id": event_id, "created": created, "card": _CARD.decode(), "merchant": "merchant"}
 
 
-def _events(decode: Callable[[list[Input], float], Decoded], *events: dict[str, object]) -> Events:
+def _events(
+    decode: Callable[[list[Input], float], Decoded], *events: dict[str, object]
+) -> TimedBatch:
     origin = Origin("rehearsal", 0, 0)
     decoded = decode([Input(_CARD, orjson.dumps(event), origin) for event in events], inf)
     assert not decoded.rejected
-    lists = (decoded.cards, decoded.merchants, decoded.tails)
-    return Events(decoded.rows["created"], decoded.rows, lists)
+    return TimedBatch(decoded.batch.rows["created"], decoded.batch)

@@ -17,9 +17,8 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from streams.events.batch import Events, Times
+from streams.events.batch import Batch, TimedBatch, Times
 from streams.events.rejected import Rejected
-from streams.events.rows import Rows
 
 
 class PartitionBuffer:
@@ -47,7 +46,7 @@ class PartitionBuffer:
         self.end = position
         self.is_behind = True
         self.is_paused = False
-        self._chunks: deque[tuple[Events, npt.NDArray[np.int64]]] = deque()
+        self._chunks: deque[tuple[TimedBatch, npt.NDArray[np.int64]]] = deque()
         self._rejected: deque[tuple[int, Rejected]] = deque()
         self._newest = -np.inf
 
@@ -76,8 +75,7 @@ class PartitionBuffer:
     def add(
         self,
         created: Times,
-        rows: Rows,
-        lists: tuple[list[bytes], ...],
+        batch: Batch,
         offsets: npt.NDArray[np.int64],
         rejected: Iterable[tuple[int, Rejected]],
         fetched: int,
@@ -88,8 +86,8 @@ class PartitionBuffer:
         ----------
         created
             f8[N] event times, Unix seconds; events of one message have the same.
-        rows, lists
-            N events, as in `Events`.
+        batch
+            The N events.
         offsets
             i8[N] offsets of the events' messages.
         rejected
@@ -98,15 +96,15 @@ class PartitionBuffer:
             Offset after the last message of the batch.
         """
         assert fetched >= self.fetched
-        assert len(created) == len(rows) == len(offsets)
+        assert len(created) == len(batch) == len(offsets)
         if len(created):
             times = np.maximum(np.maximum.accumulate(created), self._newest)
             self._newest = float(times[-1])
-            self._chunks.append((Events(times, rows, lists), offsets))
+            self._chunks.append((TimedBatch(times, batch), offsets))
         self._rejected.extend(rejected)
         self.fetched = fetched
 
-    def take(self, until: float) -> list[Events]:
+    def take(self, until: float) -> list[TimedBatch]:
         """Take the events whose turn has come at a time."""
         taken = []
         while self._chunks:

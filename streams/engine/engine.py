@@ -20,7 +20,7 @@ from streams.engine.standby import Standbys
 from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES, Task
 from streams.engine.unassigned_tasks import UnassignedTasks
 from streams.errors import OperationalError
-from streams.events.batch import Times
+from streams.events.batch import Batch, Times
 from streams.kafka.clients import Attempt, Clients
 from streams.kafka.partition_watch import PartitionWatch
 from streams.kafka.partitioner import partitions_of
@@ -29,7 +29,7 @@ from streams.kafka.topics import Topics
 from streams.kafka.transactional_producer import OutputProducer
 from streams.layouts.layout import Layout
 from streams.layouts.reader import Reader
-from streams.wire.frames import FRAME_LAYOUT, Frames, encode_frames
+from streams.wire.frames import FRAME_LAYOUT, encode_frames
 
 logger = logging.getLogger(__name__)
 
@@ -196,7 +196,7 @@ class Engine:
             logger.info("task %d: running", task.number)
         return self._inputs.take(list(self.tasks.values()), self._commits.frames_reach)
 
-    def send_frames(self, frames: Frames, times: Times) -> None:
+    def send_frames(self, frames: Batch, times: Times) -> None:
         """Send frames on to the merchant stage, and remember how far its partitions then reach.
 
         Parameters

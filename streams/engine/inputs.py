@@ -12,12 +12,12 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from schemas.input_rules import InputRules
 from streams.engine.buffers import PartitionBuffer, turn
 from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES, Task
-from streams.events.batch import Events
+from streams.events.batch import TimedBatch
 from streams.events.decoding import Finding, decode_charges, decode_disputes
 from streams.events.headers import carried
 from streams.events.origin import Origin
 from streams.events.rejected import Input, Rejected
-from streams.events.rows import CHARGE, EVENT
+from streams.events.rows import CHARGE
 from streams.layouts.reader import Reader
 from streams.wire.frames import decode_frames
 
@@ -48,8 +48,8 @@ class Work:
         As for `streams.events.decoding.Decoded`, of what was decoded since the last turn.
     """
 
-    inputs: list[tuple[Task, Events]] = field(default_factory=list)
-    frames: list[tuple[Task, Events]] = field(default_factory=list)
+    inputs: list[tuple[Task, TimedBatch]] = field(default_factory=list)
+    frames: list[tuple[Task, TimedBatch]] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     findings: Counter[tuple[Finding, str]] = field(default_factory=Counter)
 
@@ -139,7 +139,7 @@ class Inputs:
         until = self._turn("frames", frames)
         for task in tasks:
             if parts := task.buffers[BY_MERCHANT].take(until):
-                work.frames.append((task, Events.merged(parts)))
+                work.frames.append((task, TimedBatch.merged(parts)))
         if not any(buffer.is_behind for buffer in frames):
             self._take_inputs(tasks, work)
         for task, _ in (*work.inputs, *work.frames):
@@ -152,9 +152,9 @@ class Inputs:
             charges, disputes = task.buffers[CHARGES], task.buffers[DISPUTES]
             has_paused = self._note_pause(task)
             if parts := charges.take(until) + disputes.take(until):
-                work.inputs.append((task, Events.merged(parts)))
+                work.inputs.append((task, TimedBatch.merged(parts)))
             elif has_paused:
-                work.inputs.append((task, _NO_EVENTS))
+                work.inputs.append((task, TimedBatch()))
             for buffer in (charges, disputes):
                 if rejected := buffer.take_rejected():
                     task.is_dirty = True
@@ -182,9 +182,8 @@ class Inputs:
             events = frames.rows["event"]
             created = np.where(events["kind"] == CHARGE, events["created"], -np.inf)
             newest = np.maximum.reduceat(created, np.cumsum(counts) - counts)
-            lists = (frames.merchants, frames.cards, frames.tails)
             times, places = np.repeat(newest, counts), np.repeat(offsets, counts)
-            buffer.add(times, frames.rows, lists, places, [], fetched)
+            buffer.add(times, frames, places, [], fetched)
             return
         topic = self._topic_of[source]
         headers = [carried(cast("Any", message.headers())) for message in messages]
@@ -198,12 +197,12 @@ class Inputs:
         decoded = decode(inputs, time() + self._future_allowance_s, self._input_rules)
         self._findings += decoded.findings
         timestamps_ms = np.array([message.timestamp()[1] for message in messages])
-        decoded.rows["published"] = timestamps_ms[decoded.index] / 1e3
-        decoded.rows["offset"] = offsets[decoded.index]
+        rows = decoded.batch.rows
+        rows["published"] = timestamps_ms[decoded.index] / 1e3
+        rows["offset"] = offsets[decoded.index]
         buffer.add(
-            decoded.rows["created"],
-            decoded.rows,
-            (decoded.cards, decoded.merchants, decoded.tails),
+            rows["created"],
+            decoded.batch,
             offsets[decoded.index],
             [(int(dict(copy.headers)["offset"]), copy) for copy in decoded.rejected],
             fetched,
@@ -248,9 +247,6 @@ class Inputs:
             if now - self._waiting_since.setdefault(stage, now) >= _PATIENCE_S:
                 return turn([buffer for buffer in buffers if len(buffer)], self._max_batch)
         return until
-
-
-_NO_EVENTS = Events(np.empty(0), np.empty(0, EVENT), ([], [], []))
 
 
 def _inputs_of(tasks: Iterable[Task]) -> list[PartitionBuffer]:

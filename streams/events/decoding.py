@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
-import numpy as np
 import orjson
 
 from schemas.aside import NOTHING, Aside
@@ -15,12 +14,13 @@ from schemas.charge import Charge
 from schemas.dispute import Dispute
 from schemas.input_rules import DEFAULT_RULES, InputRules
 from schemas.rejected import InvalidEvent
-from schemas.scored import Scored
+from schemas.scored import begin_scored
 from schemas.validation import parse_charge, parse_dispute
+from streams.events.batch import Batch
 from streams.events.headers import put_behind
 from streams.events.origin import encode_dispute_tail
 from streams.events.rejected import Input, Rejected, reject
-from streams.events.rows import EVENT, Rows, charge_rows, dispute_rows
+from streams.events.rows import charge_rows, dispute_rows
 
 Finding = Literal["ignored", "masked", "card_number"]
 """What was found in a field of a valid input: a value that it cannot have, a card number that was
@@ -29,7 +29,6 @@ masked, or one that was left in an identifier."""
 OTHER_FIELD = "other"
 """Stands for a field that is not the event's own: its name may be anything."""
 
-_SCORED_FIELDS = frozenset(Scored.__struct_fields__)
 _FIELDS = frozenset({*Charge.__struct_fields__, *Dispute.__struct_fields__})
 
 
@@ -44,17 +43,12 @@ _decode_card = msgspec.json.Decoder(_Carded).decode
 
 @dataclass(slots=True)
 class Decoded:
-    """A decoded batch: columns of the valid events, and the inputs that were not.
+    """Decoded inputs: the valid events, and the inputs that were not.
 
     Attributes
     ----------
-    rows
-        EVENT[N], in the order of the inputs.
-    cards, merchants
-        N keys, UTF-8.
-    tails
-        N byte strings that travel with the event: for a charge the first half of its scored
-        event, for a dispute what a rejected copy needs.
+    batch
+        N events in the order of the inputs.
     index
         N positions: the input each event came from.
     rejected
@@ -63,10 +57,7 @@ class Decoded:
         How many valid inputs had which finding in which field.
     """
 
-    rows: Rows
-    cards: list[bytes] = field(default_factory=list)
-    merchants: list[bytes] = field(default_factory=list)
-    tails: list[bytes] = field(default_factory=list)
+    batch: Batch = field(default_factory=Batch)
     index: list[int] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     findings: Counter[tuple[Finding, str]] = field(default_factory=Counter)
@@ -88,12 +79,13 @@ def decode_charges(
 
     Examples
     --------
+    >>> from streams.events.origin import Origin
     >>> charge = b'{"id":"c1","created":1,"amount":5,"currency":"usd","card":"k","merchant":"m"}'
     >>> decoded = decode_charges([Input(b"k", charge, Origin("charges", 0, 0))], 2.0)
-    >>> decoded.tails
+    >>> decoded.batch.tails
     [b'{"charge":"c1","card":"k","merchant":"m","amount":5,"currency":"usd","created":1.0']
     """
-    decoded = Decoded(np.empty(0, EVENT))
+    decoded = Decoded()
     charges: list[Charge] = []
     for i, received in enumerate(inputs):
         try:
@@ -102,12 +94,12 @@ def decode_charges(
             decoded.rejected.append(reject(received, error))
             continue
         charges.append(charge)
-        decoded.cards.append(charge.card.encode())
-        decoded.merchants.append(charge.merchant.encode())
-        decoded.tails.append(put_behind(_scored_head(charge, aside), received.origin.headers))
+        decoded.batch.cards.append(charge.card.encode())
+        decoded.batch.merchants.append(charge.merchant.encode())
+        decoded.batch.tails.append(put_behind(begin_scored(charge, aside), received.origin.headers))
         _count(decoded.findings, aside)
         decoded.index.append(i)
-    decoded.rows = charge_rows(charges, rules.rates)
+    decoded.batch.rows = charge_rows(charges, rules.rates)
     return decoded
 
 
@@ -115,7 +107,7 @@ def decode_disputes(
     inputs: Sequence[Input], max_created: float, rules: InputRules = DEFAULT_RULES
 ) -> Decoded:
     """Decode a batch of disputes; see `decode_charges`."""
-    decoded = Decoded(np.empty(0, EVENT))
+    decoded = Decoded()
     disputes: list[Dispute] = []
     for i, received in enumerate(inputs):
         try:
@@ -127,12 +119,12 @@ def decode_disputes(
         assert key is not None
         assert value is not None
         disputes.append(dispute)
-        decoded.cards.append(dispute.card.encode())
-        decoded.merchants.append(dispute.merchant.encode())
-        decoded.tails.append(encode_dispute_tail(received.origin, key, value))
+        decoded.batch.cards.append(dispute.card.encode())
+        decoded.batch.merchants.append(dispute.merchant.encode())
+        decoded.batch.tails.append(encode_dispute_tail(received.origin, key, value))
         decoded.index.append(i)
         _count(decoded.findings, aside)
-    decoded.rows = dispute_rows(disputes)
+    decoded.batch.rows = dispute_rows(disputes)
     return decoded
 
 
@@ -166,23 +158,3 @@ def _count(findings: Counter[tuple[Finding, str]], aside: Aside) -> None:
     findings.update(("ignored", name) for name in aside.ignored)
     findings.update(("masked", name if name in _FIELDS else OTHER_FIELD) for name in aside.masked)
     findings.update(("card_number", name) for name in aside.left)
-
-
-def _scored_head(charge: Charge, aside: Aside) -> bytes:
-    """Encode the part of the scored event that is known before the score, open for the rest."""
-    known: dict[str, object] = {
-        "charge": charge.id,
-        "card": charge.card,
-        "merchant": charge.merchant,
-        "amount": charge.amount,
-        "currency": charge.currency,
-        "created": charge.created,
-    }
-    if aside is not NOTHING:
-        unknown = aside.unknown
-        known |= {name: value for name, value in unknown.items() if name not in _SCORED_FIELDS}
-        if aside.ignored:
-            known["ignored"] = aside.ignored
-        if aside.masked:
-            known["masked"] = aside.masked
-    return orjson.dumps(known)[:-1]

@@ -89,7 +89,7 @@ _DISPUTES = (
 
 CARD_FEATURES = (*_VELOCITY, *_HISTORY, *_AMOUNT, *PLACE_FEATURES, *_DISPUTES)
 
-WINDOW_TOTALS = first_column(CARD_FEATURES, total_names("card"))
+assert first_column(CARD_FEATURES, total_names("card")) == 0  # where `count_in_windows` writes
 COUNT_24H = column(CARD_FEATURES, "card_count_24h")
 COUNT_30D = column(CARD_FEATURES, "card_count_30d")
 PACE_24H = column(CARD_FEATURES, "card_pace_24h")
@@ -117,9 +117,9 @@ def update_cards(
     records: Rows,
     slots: Any,
     events: Rows,
+    out: Any,
     seen_until: Any,
     dedup_window_s: float,
-    out: Any,
     evicted: Rows,
 ) -> int:
     """Walk a batch in order: update each event's card and write its features.
@@ -132,15 +132,15 @@ def update_cards(
         i8[N], the record of each event.
     events
         EVENT[N]. `duplicate` is set on every event that has come before: these change no record.
+    out
+        f4[N, len(CARD_FEATURES)], written. A repeat gets what it would have had as a new charge; a
+        dispute gets zeros.
     seen_until
         f8[N], up to which clock of its card an event is a repeat by what the caller knows, Unix
         seconds, infinite for a repeated dispute; -inf for what is new to it.
     dedup_window_s
         How far apart the times of two charges of one id may be for the second to be a repeat, and,
         but for `AHEAD_S` more, how far the card's clock may have moved since the first came.
-    out
-        f4[N, len(CARD_FEATURES)], written. A repeat gets what it would have had as a new charge; a
-        dispute gets zeros.
     evicted
         EVICTED[N], written from its start.
 
@@ -203,8 +203,9 @@ def count_charge(record: Any, event: Any, row: Vector) -> None:
 @compiled
 def velocity(record: Any, event: Any, clock: float, row: Vector) -> None:
     """Count in the windows; write counts and sums, itself included, and the pace of the day."""
-    created, amount, totals = event.created, event.amount, row[WINDOW_TOTALS:]
-    count_in_windows(record.counts, record.sums, record.clock_s, clock, created, amount, totals)
+    count_in_windows(
+        record.counts, record.sums, record.clock_s, clock, event.created, event.amount, row
+    )
     row[PACE_24H] = 30.0 * row[COUNT_24H] / max(row[COUNT_30D], 1.0)
 
 

@@ -75,7 +75,9 @@ _HISTORY = (
 
 MERCHANT_FEATURES = (*_VELOCITY, *_CARDS, *_HISTORY, *LABEL_FEATURES)
 
-WINDOW_TOTALS = first_column(MERCHANT_FEATURES, total_names("merchant"))
+assert (
+    first_column(MERCHANT_FEATURES, total_names("merchant")) == 0
+)  # where `count_in_windows` writes
 COUNT_1H = column(MERCHANT_FEATURES, "merchant_count_1h")
 COUNT_7D = column(MERCHANT_FEATURES, "merchant_count_7d")
 PACE_1H = column(MERCHANT_FEATURES, "merchant_pace_1h")
@@ -95,10 +97,10 @@ def update_merchants(
     records: Rows,
     slots: Any,
     events: Rows,
+    out: Any,
     charge_created: Any,
     counted: Any,
     horizon_s: float,
-    out: Any,
 ) -> None:
     """Walk a batch in order: update each event's merchant and write its features.
 
@@ -110,15 +112,15 @@ def update_merchants(
         i8[N], the record of each event.
     events
         EVENT[N].
+    out
+        f4[N, len(MERCHANT_FEATURES)], written. A repeated charge gets what it would have had as a
+        new one; a dispute gets zeros.
     charge_created
         f8[N], for a dispute the time of the charge it is about, NaN if unknown; else unused.
     counted
         bool[N], false for a repeat, which changes no record.
     horizon_s
         Age at which an undisputed charge counts as labelled good, seconds.
-    out
-        f4[N, len(MERCHANT_FEATURES)], written. A repeated charge gets what it would have had as a
-        new one; a dispute gets zeros.
     """
     scratch = np.zeros(1, MERCHANT)
     for i in range(len(slots)):
@@ -176,8 +178,9 @@ def count_cards(record: Any, event: Any, clock: float) -> None:
 @compiled
 def velocity(record: Any, event: Any, clock: float, row: Vector) -> None:
     """Count in the windows; write counts and sums, itself included, and the pace of the hour."""
-    created, amount, totals = event.created, event.amount, row[WINDOW_TOTALS:]
-    count_in_windows(record.counts, record.sums, record.clock_s, clock, created, amount, totals)
+    count_in_windows(
+        record.counts, record.sums, record.clock_s, clock, event.created, event.amount, row
+    )
     row[PACE_1H] = 168.0 * row[COUNT_1H] / max(row[COUNT_7D], 1.0)
 
 

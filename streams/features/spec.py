@@ -33,7 +33,7 @@ class Feature:
         Sentence for a merchant, a `str.format` template of ``value``.
     default
         The value in a vector that a version without the feature kept: what `missing` says, as a
-        number. A model that learned without it takes this as the usual value.
+        number. A model that learned without it knows nothing of the feature, whatever its value.
     """
 
     name: str

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import ConfigResource, NewTopic, ResourceType
 
+from schemas import topics as table
+from schemas.topics import MODELS_BYTES_MAX, REJECTED_BYTES_MAX, Kept, Topic
 from streams.errors import OperationalError
 from streams.kafka.config import Admin
 from streams.kafka.retention import DAY_MS, LABEL_HORIZON_DAYS, horizon_ms, loss
@@ -20,14 +22,6 @@ DEFAULT_PARTITIONS = 4
 CLUSTER_DEFAULT = -1  # as a replication factor: whatever the cluster's own default is
 TIMEOUT_S = 30.0
 
-INPUT_BYTES_MAX = 1024 * 1024
-# A rejected copy is its input, byte for byte, and headers: room for both, whatever the headers are.
-REJECTED_BYTES_MAX = 2 * INPUT_BYTES_MAX
-
-# Which model scores is told with the model as it was before, and as it is if it is frozen. The
-# largest have a forest in them, with some 1 MB when measured.
-MODELS_BYTES_MAX = 8 * INPUT_BYTES_MAX
-
 # What a worker has not yet read survives an outage of a week, whatever the cluster's default is.
 INTERNAL_RETENTION_MS = 7 * DAY_MS
 # The changelog holds records that are never written again, such as the pending vector of a charge
@@ -38,11 +32,6 @@ CHANGELOG_RETENTION_MS = 200 * DAY_MS
 # Retention counts from when an event was written. A producer may stamp its messages with the time
 # of the event, and those of an old file would be dropped before any worker had read them.
 WRITTEN = {"message.timestamp.type": "LogAppendTime"}
-# A segment that is still written to is never compacted: smaller ones keep short what is read at a
-# start. But of 32 MB those of the changelog keep the broker's cleaner busy at full load: the broker
-# took more than half as much CPU again as with 128 MB, where a restore takes a second longer.
-MODELS_SEGMENT = {"segment.bytes": str(32 * 1024 * 1024)}
-CHANGELOG_SEGMENT = {"segment.bytes": str(128 * 1024 * 1024)}
 
 
 class TopicsError(OperationalError):
@@ -58,6 +47,16 @@ def partitions_changed(name: str, found: str, kept: int) -> str:
         "publish the history there; or, of charges or disputes alone, make the topic anew with "
         f"{kept} and publish again what it held"
     )
+
+
+class _Named:
+    """The name of a topic in an installation: its row's, behind the prefix."""
+
+    def __init__(self, row: Topic) -> None:
+        self._name = row.name
+
+    def __get__(self, installation: "Topics | None", owner: type) -> str:
+        return self._name if installation is None else f"{installation.prefix}{self._name}"
 
 
 @dataclass(frozen=True)
@@ -89,91 +88,60 @@ class Topics:
                 f"underscores, got {self.prefix!r}"
             )
 
-    @property
-    def charges(self) -> str:
-        """Charge attempts, by card."""
-        return f"{self.prefix}charges"
+    charges = _Named(table.CHARGES)
+    disputes = _Named(table.DISPUTES)
+    scored = _Named(table.SCORED)
+    rejected = _Named(table.REJECTED)
+    models = _Named(table.MODELS)
+    drift = _Named(table.DRIFT)
+    by_merchant = _Named(table.BY_MERCHANT)
+    changelog = _Named(table.CHANGELOG)
+    examples = _Named(table.EXAMPLES)
+    installation = _Named(table.INSTALLATION)
 
-    @property
-    def disputes(self) -> str:
-        """Disputes and early fraud warnings, by card."""
-        return f"{self.prefix}disputes"
-
-    @property
-    def scored(self) -> str:
-        """One scored event for every valid charge, by card."""
-        return f"{self.prefix}scored"
-
-    @property
-    def rejected(self) -> str:
-        """Input that could not be used, by the input's key."""
-        return f"{self.prefix}charges.rejected"
-
-    @property
-    def models(self) -> str:
-        """Snapshots of the model, by its name."""
-        return f"{self.prefix}models"
-
-    @property
-    def drift(self) -> str:
-        """Lasting changes of what is watched, by signal."""
-        return f"{self.prefix}drift"
-
-    @property
-    def by_merchant(self) -> str:
-        """Events and card features on their way to the merchant stage, by merchant."""
-        return f"{self.prefix}chargewatch.by-merchant"
-
-    @property
-    def changelog(self) -> str:
-        """Changed records of each task, on the task's partition."""
-        return f"{self.prefix}chargewatch.changelog"
-
-    @property
-    def examples(self) -> str:
-        """Labelled examples on their way to the learner."""
-        return f"{self.prefix}chargewatch.examples"
-
-    @property
-    def installation(self) -> str:
-        """What the installation keeps about itself."""
-        return f"{self.prefix}chargewatch.installation"
+    def named(self, row: Topic) -> str:
+        """Return the name of a topic of the table."""
+        return f"{self.prefix}{row.name}"
 
     @property
     def of_a_task(self) -> tuple[str, ...]:
         """Topics of which task p owns partition p: their partitions are equal in number."""
-        return (self.charges, self.disputes, self.by_merchant, self.changelog)
+        return tuple(self.named(row) for row in table.TOPICS if row.partitions == "tasks")
 
     @property
-    def of_the_learner(self) -> tuple[str, ...]:
+    def of_one_partition(self) -> tuple[str, ...]:
         """Topics of one partition: a snapshot stands for one offset of the examples."""
-        return (self.models, self.examples)
+        return tuple(self.named(row) for row in table.TOPICS if row.partitions == "one")
 
     def configs(self, label_horizon_days: float = LABEL_HORIZON_DAYS) -> dict[str, dict[str, str]]:
         """Return every topic with the settings it is made with."""
-        of_input = {
-            "max.message.bytes": str(INPUT_BYTES_MAX),
-            "retention.ms": str(horizon_ms(label_horizon_days)),
-        }
-        internal = {"retention.ms": str(INTERNAL_RETENTION_MS)}
-        expiring = {"cleanup.policy": "compact,delete", "retention.ms": str(CHANGELOG_RETENTION_MS)}
-        own: dict[str, dict[str, str]] = {
-            self.charges: of_input,
-            self.disputes: of_input,
-            self.scored: {},
-            self.rejected: {"max.message.bytes": str(REJECTED_BYTES_MAX)},
-            self.models: {
-                "cleanup.policy": "compact",
-                "max.message.bytes": str(MODELS_BYTES_MAX),
-                **MODELS_SEGMENT,
-            },
-            self.drift: {},
-            self.by_merchant: internal,
-            self.changelog: CHANGELOG_SEGMENT | expiring,
-            self.examples: internal,
-            self.installation: {"cleanup.policy": "compact"},
-        }
-        return {name: WRITTEN | config for name, config in own.items()}
+        return {self.named(row): _config(row, label_horizon_days) for row in table.TOPICS}
+
+
+def _config(row: Topic, label_horizon_days: float) -> dict[str, str]:
+    """Return the settings that a topic is made with."""
+    config = WRITTEN | _kept(row.kept, label_horizon_days)
+    if row.bytes_max is not None:
+        config["max.message.bytes"] = str(row.bytes_max)
+    if row.segment_bytes is not None:
+        config["segment.bytes"] = str(row.segment_bytes)
+    return config
+
+
+def _kept(kept: Kept, label_horizon_days: float) -> dict[str, str]:
+    """Return the settings by which a topic keeps what is on it."""
+    match kept:
+        case "cluster":
+            return {}
+        case "horizon":
+            return {"retention.ms": str(horizon_ms(label_horizon_days))}
+        case "week":
+            return {"retention.ms": str(INTERNAL_RETENTION_MS)}
+        case "changelog":
+            expiring = {"retention.ms": str(CHANGELOG_RETENTION_MS)}
+            return {"cleanup.policy": "compact,delete"} | expiring
+        case "latest":
+            return {"cleanup.policy": "compact"}
 
 
 @dataclass(frozen=True)
@@ -250,14 +218,14 @@ def _agree(topics: Topics, found: Mapping[str, int], partitions: int | None) -> 
             "made with the others, or make all of them under another topic_prefix and publish the "
             "history there"
         )
-    for name in topics.of_the_learner:
+    for name in topics.of_one_partition:
         if found.get(name, 1) != 1:
             raise TopicsError(f"topic {name} has {found[name]} partitions: it must have 1")
     for name, count in tasks.items():
         if partitions not in {None, count}:
             raise TopicsError(f"topic {name} has {count} partitions, not {partitions}")
     common = next(iter(tasks.values()), partitions or DEFAULT_PARTITIONS)
-    single = {*topics.of_the_learner, topics.installation}
+    single = topics.of_one_partition
     return {name: 1 if name in single else common for name in topics.configs()}
 
 

@@ -14,11 +14,11 @@ from confluent_kafka import (
     TopicPartition,
 )
 
+from schemas.topics import MODELS_BYTES_MAX
 from streams.errors import OperationalError
 from streams.events.headers import Headers
 from streams.events.rejected import Rejected
 from streams.kafka.clients import Attempt, Clients
-from streams.kafka.topics import MODELS_BYTES_MAX
 
 logger = logging.getLogger(__name__)
 

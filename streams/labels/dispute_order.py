@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from streams.events.card_batch import CardBatch
+from streams.events.batch import Batch
 from streams.events.rows import CHARGE, EVENT, charge_hashes, hash_of
 from streams.labels.charge_index import ChargeIndex, KnownCharge
 from streams.labels.waiting import Waiting, WaitingDisputes
@@ -51,7 +51,7 @@ class Ordered(NamedTuple):
         The disputes that have waited in vain.
     """
 
-    batch: CardBatch
+    batch: Batch
     times: npt.NDArray[np.float64]
     given_up: list[Waiting]
 
@@ -76,7 +76,7 @@ class DisputeOrder:
 
     def arrange(
         self,
-        batch: CardBatch,
+        batch: Batch,
         clocks: npt.NDArray[np.float64],
         dispute_clocks: npt.NDArray[np.float64],
         *,
@@ -165,9 +165,7 @@ class _Turn:
     An event of the batch is at its number; what is put in between is at half numbers.
     """
 
-    def __init__(
-        self, batch: CardBatch, clocks: npt.NDArray[np.float64], *, is_paused: bool
-    ) -> None:
+    def __init__(self, batch: Batch, clocks: npt.NDArray[np.float64], *, is_paused: bool) -> None:
         self.batch = batch
         self.clocks = clocks
         self._is_paused = is_paused
@@ -199,16 +197,16 @@ class _Turn:
         stays = np.flatnonzero(self._stays)
         order = np.argsort(np.concatenate([stays, at]), kind="stable")
         own = self.batch.at(stays)
-        batch = own.followed_by(_as_batch([dispute for _, dispute in put])).at(order)
+        batch = Batch.joined([own, _as_batch([dispute for _, dispute in put])]).at(order)
         of_put = self.clocks[np.ceil(at).astype(np.intp)]
         clocks = np.concatenate([self.clocks[1 + stays], of_put])
         return Ordered(batch, clocks[order], given_up)
 
 
-def _as_batch(disputes: Sequence[Waiting]) -> CardBatch:
+def _as_batch(disputes: Sequence[Waiting]) -> Batch:
     """Return disputes whose charges are known as events at the merchants of these."""
     rows = np.zeros(len(disputes), EVENT)
-    batch = CardBatch(rows, [], [], [])
+    batch = Batch(rows)
     for row, dispute in zip(rows, disputes, strict=True):
         assert dispute.known is not None
         row["kind"] = dispute.kind

@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 from heapq import merge
 from itertools import islice
 
+from streams.features.entities import ENTITIES
 from streams.layouts.layout import Layout, Record, decode_layout
 from streams.layouts.reader import Reader
 from streams.state.store import Changes, KeyRange, Store
 
-CARDS, MERCHANTS, SEEN, PENDING, DUE, WAITING, META, DRIFT, DISPUTED, CHARGES = (
-    bytes([n]) for n in range(1, 11)
-)
-"""The first byte of a key tells its table; the changelog and the store hold them all."""
+SEEN, PENDING, DUE, WAITING, META, DRIFT, DISPUTED, CHARGES = (bytes([n]) for n in range(3, 11))
+"""The first byte of a key tells its table; the changelog and the store hold them all. Those of the
+entities are in their declarations."""
 
 _LAYOUTS, _LAYOUTS_END = b"layout/", b"layout0"
 """Between these are the keys of the table META that the layouts of the records are under."""
@@ -141,8 +141,7 @@ class TaskState:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.cards = Table(store, CARDS)
-        self.merchants = Table(store, MERCHANTS)
+        self.entities = {entity.name: Table(store, entity.prefix) for entity in ENTITIES}
         self.seen = Table(store, SEEN)
         self.pending = Table(store, PENDING)
         self.due = Table(store, DUE)
@@ -152,8 +151,7 @@ class TaskState:
         self.disputed = Table(store, DISPUTED)
         self.charges = Table(store, CHARGES)
         self._tables = (
-            self.cards,
-            self.merchants,
+            *self.entities.values(),
             self.seen,
             self.pending,
             self.due,

@@ -12,30 +12,41 @@ The merchant stage passes it on without looking inside.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain, pairwise
 from struct import Struct
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from streams.events.rows import EVENT, Rows
-from streams.features.entities import CARD_FEATURES
+from streams.events.batch import Batch
+from streams.events.rows import EVENT
+from streams.features.entities import ENTITIES, Entity
 from streams.layouts.layout import FIRST, LayoutError, Record, head_of, number_in
 from streams.layouts.reader import Reader
 
 TEXTS = ("merchant", "card", "tail")
 """The strings of a frame, in their order behind the rows of a message."""
 
+_EARLIER = ENTITIES[:-1]  # those that a charge has come by when it comes to the last
+
+
+def features_of(entity: Entity) -> str:
+    """Return the field of a frame with the features of an entity."""
+    return f"{entity.name}_features"
+
+
 FRAME = np.dtype(
     [
         ("event", EVENT),
-        ("card_features", "f4", (len(CARD_FEATURES),)),
+        *((features_of(entity), "f4", (len(entity.features),)) for entity in _EARLIER),
         ("text_bytes", "u4", (len(TEXTS),)),
     ]
 )
-FRAME_LAYOUT = Record("frame", FRAME, {"card_features": CARD_FEATURES, "text_bytes": TEXTS})
+FRAME_LAYOUT = Record(
+    "frame",
+    FRAME,
+    {features_of(entity): entity.features for entity in _EARLIER} | {"text_bytes": TEXTS},
+)
 """`text_bytes` is set when it is encoded. A message has one head for all of its rows."""
 
 MESSAGE_BYTES = 64 * 1024
@@ -48,54 +59,8 @@ _FIRST_FRAME = 29405
 """How the first release named its layout."""
 
 
-@dataclass(slots=True)
-class Frames:
-    """N frames.
-
-    Attributes
-    ----------
-    rows
-        FRAME[N].
-    merchants, cards
-        N keys each, UTF-8.
-    tails
-        N tails.
-    """
-
-    rows: Rows
-    merchants: list[bytes]
-    cards: list[bytes]
-    tails: list[bytes]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def part(self, start: int, stop: int) -> Self:
-        """Return the frames from `start` up to `stop`."""
-        columns = (self.merchants, self.cards, self.tails)
-        return type(self)(self.rows[start:stop], *(column[start:stop] for column in columns))
-
-    def at(self, places: npt.NDArray[np.intp]) -> Self:
-        """Return the frames at i8[M] places, in their order."""
-        chosen = places.tolist()
-        columns = (self.merchants, self.cards, self.tails)
-        return type(self)(self.rows[places], *([column[i] for i in chosen] for column in columns))
-
-    @classmethod
-    def joined(cls, parts: Sequence[Self]) -> Self:
-        """Join frames one after the other."""
-        if len(parts) == 1:
-            return parts[0]
-        return cls(
-            np.concatenate([part.rows for part in parts]),
-            [key for part in parts for key in part.merchants],
-            [key for part in parts for key in part.cards],
-            [tail for part in parts for tail in part.tails],
-        )
-
-
-def encode_frames(frames: Frames) -> list[bytes]:
-    """Encode frames to as few messages as their size allows, in the same order."""
+def encode_frames(frames: Batch) -> list[bytes]:
+    """Encode frames, rows of FRAME, to as few messages as their size allows, in the same order."""
     rows, columns = frames.rows, (frames.merchants, frames.cards, frames.tails)
     rows["text_bytes"] = np.array([[len(text) for text in texts] for texts in columns], "u4").T
     texts = list(zip(*columns, strict=True))
@@ -112,7 +77,7 @@ _OWN_FRAMES = Reader(FRAME_LAYOUT, {})
 
 def decode_frames(
     values: Sequence[bytes], reader: Reader = _OWN_FRAMES
-) -> tuple[Frames, npt.NDArray[np.int64]]:
+) -> tuple[Batch, npt.NDArray[np.int64]]:
     """Decode messages to their frames, which may be changed, and how many each has: i8[messages].
 
     Parameters
@@ -145,7 +110,8 @@ def decode_frames(
         raise _torn()
     joined = b"".join(texts)
     parts = [joined[start:end] for start, end in pairwise([0, *ends.tolist()])]
-    return Frames(changeable, parts[0::3], parts[1::3], parts[2::3]), per_message
+    merchants, cards, tails = (parts[n :: len(TEXTS)] for n in range(len(TEXTS)))
+    return Batch(changeable, cards, merchants, tails), per_message
 
 
 _PRESENT = head_of(FRAME_LAYOUT.layout.number)

@@ -77,7 +77,7 @@ def test_every_card_is_filled_and_the_offset_stays() -> None:
     records["charges"] = [3, 4]
     fill(store, [record.tobytes() for record in records], cards=25_000)
     assert store.offset == 7
-    assert [key for key, _ in TaskState(store).cards.scan(b"", b"\xff")] == [
+    assert [key for key, _ in TaskState(store).entities["card"].scan(b"", b"\xff")] == [
         card_key(number) for number in range(25_000)
     ]
     assert set(sample(store)) == {record.tobytes() for record in records}

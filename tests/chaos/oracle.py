@@ -18,7 +18,7 @@ import numpy as np
 from xxhash import xxh3_128_digest
 
 from schemas.charge import Charge
-from streams.features.entities import CARD_FEATURES
+from streams.features.entities import CARDS
 from streams.labels.join import CONTROLS
 from tests.chaos.dispute_places import Places, dispute_places
 from tests.chaos.traffic import DAY_S, HORIZON_DAYS
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 HORIZON_S = HORIZON_DAYS * DAY_S
 
 _OF_DISPUTES = ("card_fraud_disputes", "card_other_disputes", "card_since_fraud_dispute")
-_PLACES = [[f.name for f in CARD_FEATURES].index(name) for name in _OF_DISPUTES]
+_PLACES = [[f.name for f in CARDS.features].index(name) for name in _OF_DISPUTES]
 
 
 class Input(NamedTuple):

@@ -21,7 +21,7 @@ from agents.models.kinds import scorer
 from schemas.charge import Charge
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
 from streams.events.origin import decode_dispute_tail
-from streams.features.entities import CARD_FEATURES, FEATURE_NAMES, FEATURES
+from streams.features.entities import CARDS, FEATURE_NAMES, FEATURES
 from streams.labels.join import PENDING_LAYOUT
 from streams.labels.waiting import decode_waiting
 from streams.layouts.reader import Reader
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tests.chaos.logs import Logs, Read
     from tests.chaos.traffic import Sent
 
-_CARD_NAMES = tuple(feature.name for feature in CARD_FEATURES)
+_CARD_NAMES = tuple(feature.name for feature in CARDS.features)
 _CHUNK = 2000
 _SHOWN = 3
 _KEPT = Reader(PENDING_LAYOUT, {})

@@ -26,7 +26,7 @@ TIMEOUT_S = 120.0
 def prepare(kafka: Kafka, prefix: str) -> dict[str, str]:
     topics = Topics(prefix)
     for name, config in topics.configs().items():
-        kafka.create(name, 1 if name in topics.of_the_learner else PARTITIONS, config)
+        kafka.create(name, 1 if name in topics.of_one_partition else PARTITIONS, config)
     return {
         "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
         "CHARGEWATCH_TOPIC_PREFIX": prefix,

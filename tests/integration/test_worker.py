@@ -28,7 +28,7 @@ FIELDS = set(Scored.__struct_fields__) - {"duplicate", "shadow", "ignored", "mas
 def env(kafka: Kafka, prefix: str) -> dict[str, str]:
     topics = Topics(prefix)
     for name, config in topics.configs().items():
-        count = 1 if name in topics.of_the_learner else 3
+        count = 1 if name in topics.of_one_partition else 3
         kafka.create(name, count, config)
     return {
         "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,

@@ -80,7 +80,7 @@ def record(charges: Path, disputes: Path, label_horizon_days: float) -> Recordin
         pass
     recorder = _Recorder(Settings(label_horizon_days=label_horizon_days))
     for part in replay.parts():
-        recorder.gathering.add_events(part.events.rows)
+        recorder.gathering.add_events(part.events.batch.rows)
         for step in recorder.run(part.events):
             recorder.keep(step)
     for step in recorder.end():

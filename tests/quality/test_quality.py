@@ -69,7 +69,7 @@ def test_the_scores_are_those_of_the_backtest(
     backtest = Backtest(Settings(label_horizon_days=HORIZON_DAYS), clock=lambda: 0.0)
     gathering = Gathering()
     for part in replay.parts():
-        gathering.add_events(part.events.rows)
+        gathering.add_events(part.events.batch.rows)
         for step in backtest.run(part.events):
             output = step.output
             gathering.add_scored(step.charges, step.first_of_card, output.actions, output.scored)

@@ -19,7 +19,7 @@ from agents.stages.tasks import TaskStages, new_task
 from schemas.snapshot import encode_snapshot
 from streams.events.rows import EVENT
 from streams.features.card_record import CARD, LATEST_CHARGES
-from streams.features.entities import CARD_FEATURES, FEATURES
+from streams.features.entities import CARDS, FEATURES
 from streams.features.merchant_record import MERCHANT
 from streams.features.windows import WINDOWS
 from streams.labels.join import PENDING
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from agents.stages.merchant import MerchantOutput
-    from streams.events.card_batch import CardBatch
+    from streams.events.batch import Batch
 
 SETTINGS: dict[str, Any] = {
     "label_horizon_days": 4.0, "negative_rate": 0.5, "cache_records": 1000,
@@ -104,12 +104,12 @@ def stream() -> list[Message]:
     return [message for _, message in sorted(events, key=lambda event: event[0])]
 
 
-def batches(messages: Sequence[Message]) -> Iterator[CardBatch]:
+def batches(messages: Sequence[Message]) -> Iterator[Batch]:
     for start in range(0, len(messages), AT_A_TIME):
         yield decode(messages[start : start + AT_A_TIME])
 
 
-def count(stages: TaskStages, batch: CardBatch) -> Any:
+def count(stages: TaskStages, batch: Batch) -> Any:
     return stages.card.process(batch).frames
 
 
@@ -144,7 +144,7 @@ def layout() -> dict[str, Any]:
         "records": {name: fields_of(dtype) for name, dtype in records.items()},
         "windows": [window._asdict() for window in WINDOWS],
         "features": [feature.name for feature in FEATURES],
-        "card_features": [feature.name for feature in CARD_FEATURES],
+        "card_features": [feature.name for feature in CARDS.features],
         "signals": [signal.name for signal in SIGNALS],
     }
 

@@ -12,7 +12,7 @@ from agents.models.kinds import restored_learner, scorer
 from agents.settings.schema import Settings
 from agents.stages.tasks import TaskStages, new_task
 from schemas.snapshot import decode_snapshot
-from streams.features.entities import FEATURE_NAMES, FEATURES
+from streams.features.entities import CARDS, FEATURE_NAMES, FEATURES, MERCHANTS
 from streams.layouts.layout import FIRST
 from streams.state import tables as state
 from streams.state.store import MemoryStore
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from schemas.snapshot import Snapshot
 
 TABLES = {
-    state.CARDS, state.MERCHANTS, state.SEEN, state.PENDING, state.DUE, state.WAITING, state.META,
+    CARDS.prefix, MERCHANTS.prefix, state.SEEN, state.PENDING, state.DUE, state.WAITING, state.META,
     state.DRIFT, state.DISPUTED, state.CHARGES,
 }  # fmt: skip
 

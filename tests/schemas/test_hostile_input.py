@@ -55,7 +55,7 @@ def check(received: Input) -> list[str]:
     card = None if received.value is None else card_in(received.value)
     for decode in (decode_charges, decode_disputes):
         decoded = decode([received], MAX_CREATED)
-        assert len(decoded.rows) + len(decoded.rejected) == 1, received
+        assert len(decoded.batch.rows) + len(decoded.rejected) == 1, received
         if not decoded.rejected:
             outcomes.append("valid")
             assert card == received.key
@@ -73,13 +73,13 @@ def check(received: Input) -> list[str]:
 
 def written(decoded: Decoded, *, is_dispute: bool) -> list[str]:
     """Return what goes on of a valid input, save the identifiers of a charge: these are left."""
-    (tail,) = decoded.tails
+    (tail,) = decoded.batch.tails
     if is_dispute:
         _, key, value = decode_dispute_tail(tail)
         return [*readings(key), *readings(value)]
     head = orjson.loads(tail + b"}")
-    assert head.pop("merchant").encode() == decoded.merchants[0]
-    assert head["card"].encode() == decoded.cards[0]
+    assert head.pop("merchant").encode() == decoded.batch.merchants[0]
+    assert head["card"].encode() == decoded.batch.cards[0]
     del head["charge"]
     text = orjson.dumps(head).decode()
     assert not reference.holds_card_number(text), text

@@ -6,6 +6,7 @@ events of a card and sends them on, the merchant stage counts those of a merchan
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -15,19 +16,20 @@ from xxhash import xxh3_64_intdigest
 from streams.engine.engine import Engine
 from streams.engine.membership import TaskFactory
 from streams.engine.task import Task
+from streams.events.batch import Batch
 from streams.events.origin import decode_dispute_tail
 from streams.events.rows import CHARGE
-from streams.features.entities import CARD_FEATURES
+from streams.features.entities import CARDS
 from streams.kafka.transactional_producer import OutputProducer
 from streams.state.tables import TaskState
-from streams.wire.frames import FRAME, Frames
+from streams.wire.frames import FRAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streams.engine.inputs import Work
     from streams.engine.settings import EngineSettings
-    from streams.events.batch import Events
+    from streams.events.batch import TimedBatch
     from streams.kafka.clients import Clients
     from streams.kafka.topics import Topics
     from streams.state.store import Store
@@ -83,8 +85,8 @@ class CountingStages:
     """Both stages of one task."""
 
     def __init__(self, state: TaskState) -> None:
-        self.cards = Tallies(state.cards, chained)
-        self.merchants = Tallies(state.merchants, summed)
+        self.cards = Tallies(state.entities["card"], chained)
+        self.merchants = Tallies(state.entities["merchant"], summed)
 
     def flush(self) -> None:
         self.cards.flush()
@@ -149,26 +151,27 @@ class CountingPipeline:
         self.engine.close()
 
     def _card_stage(self, work: Work) -> None:
-        frames: list[Frames] = []
+        frames: list[Batch] = []
         for task, events in work.inputs:
-            cards, shops, tails = events.lists
             counts = [
                 _stages(task).cards.count(card, kind, name)
-                for card, kind, name in zip(cards, _kinds(events), _names(events), strict=True)
+                for card, kind, name in zip(
+                    events.batch.cards, _kinds(events), _names(events), strict=True
+                )
             ]
-            features = np.zeros((len(events), len(CARD_FEATURES)), np.float32)
+            features = np.zeros((len(events), len(CARDS.features)), np.float32)
             features[:, 0] = counts
             rows = np.empty(len(events), FRAME)
-            rows["event"], rows["card_features"] = events.rows, features
-            frames.append(Frames(rows, shops, cards, tails))
+            rows["event"], rows["card_features"] = events.batch.rows, features
+            frames.append(replace(events.batch, rows=rows))
         times = np.concatenate([events.times for _, events in work.inputs] or [np.empty(0)])
         if len(times):
-            self.engine.send_frames(Frames.joined(frames), times)
+            self.engine.send_frames(Batch.joined(frames), times)
 
     def _merchant_stage(self, work: Work) -> None:
         for task, events in work.frames:
-            shops, cards, _ = events.lists
-            counts = events.rows["card_features"][:, 0].astype(int).tolist()
+            shops, cards = events.batch.merchants, events.batch.cards
+            counts = events.batch.rows["card_features"][:, 0].astype(int).tolist()
             scored: list[tuple[bytes | None, bytes | None]] = []
             examples: list[tuple[bytes | None, bytes | None]] = []
             for shop, card, kind, name, of_card in zip(
@@ -209,20 +212,21 @@ def _stages(task: Task) -> CountingStages:
     return cast("CountingStages", task.stages)
 
 
-def _rows(events: Events) -> Any:
-    return events.rows if "kind" in (events.rows.dtype.names or ()) else events.rows["event"]
+def _rows(events: TimedBatch) -> Any:
+    rows = events.batch.rows
+    return rows if "kind" in (rows.dtype.names or ()) else rows["event"]
 
 
-def _kinds(events: Events) -> list[int]:
+def _kinds(events: TimedBatch) -> list[int]:
     kinds: list[int] = _rows(events)["kind"].tolist()
     return kinds
 
 
-def _names(events: Events) -> list[str]:
+def _names(events: TimedBatch) -> list[str]:
     """Return the id of each charge or dispute, out of the tails."""
     return [
         orjson.loads(tail + b"}")["charge"]
         if kind == CHARGE
         else orjson.loads(decode_dispute_tail(tail)[2])["id"]
-        for kind, tail in zip(_kinds(events), events.lists[2], strict=True)
+        for kind, tail in zip(_kinds(events), events.batch.tails, strict=True)
     ]

@@ -15,19 +15,16 @@ from agents.models.prior import PriorScorer
 from agents.stages.tasks import TaskStages
 from schemas.control import Loaded, decode_loaded, loaded_key
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
-from streams.events.card_batch import CardBatch
 from streams.events.decoding import Decoded, decode_charges, decode_disputes
 from streams.events.origin import Origin
 from streams.events.rejected import Input
 from streams.features.card_record import CARD
-from streams.features.entities import FEATURES
+from streams.features.entities import CARDS, FEATURES, MERCHANTS
 from streams.state.store import MemoryStore
 from streams.state.tables import (
-    CARDS,
     CHARGES,
     DRIFT,
     DUE,
-    MERCHANTS,
     PENDING,
     SEEN,
     WAITING,
@@ -50,7 +47,7 @@ if TYPE_CHECKING:
 
     Decode = Callable[[list[Input], float], Decoded]
 
-_TABLES = (CARDS, CHARGES, SEEN, MERCHANTS, PENDING, DUE, WAITING, DRIFT)
+_TABLES = (CARDS.prefix, CHARGES, SEEN, MERCHANTS.prefix, PENDING, DUE, WAITING, DRIFT)
 _LATEST = 4e9
 
 MODELS = {DEFAULT, *SETTINGS.challengers}
@@ -87,10 +84,12 @@ class RealChecks(Checks):
             charges = _decoded(decode_charges, self.topics.charges, number, log)
             records = self._log(self.topics.disputes, number)
             disputes = _decoded(decode_disputes, self.topics.disputes, number, records)
-            for dispute, index in zip(disputes.rows, disputes.index, strict=True):
+            for dispute, index in zip(disputes.batch.rows, disputes.index, strict=True):
                 place = records[index].offset
-                same = np.flatnonzero((charges.rows["charge"] == dispute["charge"]).all(axis=1))
-                before = charges.rows["created"][: same[0] if len(same) else None]
+                same = np.flatnonzero(
+                    (charges.batch.rows["charge"] == dispute["charge"]).all(axis=1)
+                )
+                before = charges.batch.rows["created"][: same[0] if len(same) else None]
                 has_passed = (before > dispute["created"] + ORPHAN_WAIT_S).any()
                 name = tuple(dispute["charge"].tolist())
                 if (self.topics.disputes, str(number), str(place)) in given_up:
@@ -115,7 +114,7 @@ class RealChecks(Checks):
             (decode_disputes, self.topics.disputes, counted),
             (decode_charges, self.topics.charges, []),
         ):
-            batch = _batch(_decoded(decode, topic, number, records))
+            batch = _decoded(decode, topic, number, records).batch
             stages.card.process(batch, is_paused=not records)
         messages = self._log(self.topics.by_merchant, number)
         if messages:
@@ -220,16 +219,12 @@ def _decoded(decode: Decode, topic: str, number: int, records: list[Record]) -> 
     return decode(inputs, _LATEST)
 
 
-def _batch(decoded: Decoded) -> CardBatch:
-    return CardBatch(decoded.rows, decoded.cards, decoded.merchants, decoded.tails)
-
-
 def _kept(key: bytes, state: Mapping[bytes, bytes]) -> object:
     """Return what a state has under a key, without what depends on which topic is read first."""
     value = state.get(key)
     if value is None or key[:1] == WAITING:  # since when
         return value is None
-    if key[:1] == CARDS:
+    if key[:1] == CARDS.prefix:
         record = np.frombuffer(value, CARD).copy()
         order = np.lexsort((record["dispute_kinds"][0], record["disputed_at"][0]))
         for name in ("disputed_at", "dispute_kinds"):

@@ -102,7 +102,7 @@ class Simulation:
         self._coverage = coverage
         self._topics = topics = Topics()
         partitions = dict.fromkeys(topics.configs(), random.randint(1, 4))
-        partitions |= dict.fromkeys(topics.of_the_learner, 1)
+        partitions |= dict.fromkeys(topics.of_one_partition, 1)
         self.scheduler = Scheduler(random, random.choice(_SWITCHING))
         self.broker = Broker(self.scheduler, partitions, topics.charges)
         self._faults = Faults(random, topics, self.broker, variant.faults, coverage)

@@ -74,7 +74,7 @@ def columns_of(module: ModuleType) -> list[Column]:
 def places_in_rows(module: ModuleType) -> Iterator[ast.expr]:
     """What the rows of a module are indexed with, and the bounds where it is a slice."""
     for node in ast.walk(source_of(module)):
-        if isinstance(node, ast.Subscript) and ast.unparse(node.value) in {"row", "totals"}:
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "row":
             if isinstance(node.slice, ast.Slice):
                 assert node.slice.lower, "from the first column, whichever that is"
                 yield node.slice.lower

@@ -8,6 +8,10 @@ Learning is river's own, one example after another. It costs some hundred times 
 model takes, so of a fraud's controls only every fourth is learned. Scoring walks whole batches
 through the trees of a snapshot; the score is that of river's `predict_proba_one`.
 
+A branch that looked at a feature that is gone is replaced by that below it which had learned more:
+there river, too, sends a vector without the feature. Leaves look at a new one when they begin anew
+to look for a split, see `agents.models.forest.columns`.
+
 References
 ----------
 Gomes et al. 2017, "Adaptive random forests for evolving data stream classification"; Domingos and
@@ -24,9 +28,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from river.forest import ARFClassifier
 
-from agents.models import kernels
 from agents.models.base import CalibratedLearner, CalibratedScorer
 from agents.models.forest import state as tree_state
+from agents.models.forest.columns import over_columns
 from agents.models.forest.kernels import mean_shares, share_contributions
 from agents.models.forest.state import arrays_of, decoded, encoded
 
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from agents.models.columns import Columns
     from schemas.snapshot import Snapshot
     from streams.features.spec import Feature
 
@@ -137,15 +142,15 @@ class ForestPart:
         }
 
     @classmethod
-    def from_state(cls, state: dict[str, Any], names: Sequence[str]) -> Self:
-        """Return the part whose `state` this is."""
-        part = cls(names)
+    def from_state(cls, state: dict[str, Any], columns: Columns) -> Self:
+        """Return the part that goes on from `state`, which is over the known columns."""
+        part = cls([feature.name for feature in columns.features])
         part._controls = state["controls"]
         forest = part._forest
         forest._rng.setstate((3, tuple(state["random"]), None))
-        forest.data = [part._tree(tree) for tree in state["trees"]]
+        forest.data = [part._tree(tree, columns) for tree in state["trees"]]
         forest._background = [
-            None if tree is None else part._tree(tree) for tree in state["background"]
+            None if tree is None else part._tree(tree, columns) for tree in state["background"]
         ]
         for detectors, states in (
             (forest._warning_detectors, state["warnings"]),
@@ -176,10 +181,10 @@ class ForestPart:
         arrays = arrays_of(tree, self._names)
         return {} if arrays is None else encoded(arrays)
 
-    def _tree(self, state: dict[str, Any]) -> Any:
+    def _tree(self, state: dict[str, Any], columns: Columns) -> Any:
         tree = self._forest._new_base_model()  # type: ignore[no-untyped-call]
         if state:
-            tree_state.fill(tree, decoded(state), self._names)
+            tree_state.fill(tree, over_columns(decoded(state), columns), self._names)
         return tree
 
 
@@ -227,7 +232,7 @@ class ForestLearner(CalibratedLearner):
         return self._part.state()
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self._part = ForestPart.from_state(state, self._names)
+        self._part = ForestPart.from_state(state, self._columns)
 
 
 class ForestVotes:
@@ -236,11 +241,14 @@ class ForestVotes:
     Parameters
     ----------
     state
-        Of the part.
+        Of the part, over the known columns.
+    columns
+        Of the rows.
     """
 
-    def __init__(self, state: dict[str, Any]) -> None:
-        trees = [decoded(tree) for tree in state["trees"] if tree]
+    def __init__(self, state: dict[str, Any], columns: Columns) -> None:
+        kept = [decoded(tree) for tree in state["trees"] if tree]
+        trees = [over_columns(tree, columns) for tree in kept]
         sizes = [len(tree.columns) for tree in trees]
         roots = np.cumsum([0, *sizes], dtype=np.int64)[:-1]
         shares = [tree.shares() for tree in trees]
@@ -275,11 +283,11 @@ class ForestScorer(CalibratedScorer):
 
     def __init__(self, snapshot: Snapshot, features: Sequence[Feature]) -> None:
         super().__init__(snapshot, features)
-        self._votes = ForestVotes(snapshot.state)
+        self._votes = ForestVotes(snapshot.state, self._columns)
 
     def log_odds(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the log-odds before calibration: those of river's `predict_proba_one`."""
-        return self._votes.log_odds(kernels.transform(vectors, self._codes))
+        return self._votes.log_odds(self._transformed(vectors))
 
     def contributions(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the log-odds, before calibration, that each feature adds against the roots' share.
@@ -288,4 +296,4 @@ class ForestScorer(CalibratedScorer):
         -------
         Shape (N, features). A row adds up to its `log_odds` less those of the roots' mean share.
         """
-        return self._votes.contributions(kernels.transform(vectors, self._codes))
+        return self._columns.to_vectors(self._votes.contributions(self._transformed(vectors)))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from agents.backtest.backtest import Step
     from agents.evaluation.outcomes import Outcomes
-    from streams.events.batch import Events
+    from streams.events.batch import TimedBatch
 
 DAY_S = 86_400.0
 HORIZON_DAYS = 2.0
@@ -65,7 +65,7 @@ def whole(lines: Lines, tmp_path_factory: pytest.TempPathFactory) -> list[bytes]
     return scored(lines, tmp_path_factory.mktemp("whole"))
 
 
-def events_of(lines: Lines, directory: Path) -> list[Events]:
+def events_of(lines: Lines, directory: Path) -> list[TimedBatch]:
     """Write files and replay them."""
     for topic, events in lines.items():
         write_events(directory / f"{topic}.jsonl", events)
@@ -226,7 +226,7 @@ def test_every_score_is_of_the_model_that_knew_all_labels_of_its_time(
     assert len(versions) > 10
 
 
-def controls(parts: list[Events]) -> list[tuple[float, int]]:
+def controls(parts: list[TimedBatch]) -> list[tuple[float, int]]:
     """Count the charges that each fraud can be compared with when it is disputed.
 
     They are in the order of their days, and of their hashes within a day; up to 40 of those from
@@ -235,7 +235,7 @@ def controls(parts: list[Events]) -> list[tuple[float, int]]:
     charges: dict[tuple[int, int], tuple[int, int, int]] = {}
     disputed: set[tuple[int, int]] = set()
     counts = []
-    for row in (row for part in parts for row in part.rows):
+    for row in (row for part in parts for row in part.batch.rows):
         charge = (int(row["charge"][0]), int(row["charge"][1]))
         if row["kind"] == CHARGE:
             charges.setdefault(charge, (int(row["created"] // DAY_S), *charge))
@@ -290,7 +290,7 @@ def gathered(lines: Lines, directory: Path, start: float, end: float) -> Outcome
     backtest = Backtest(settings(negative_rate=0.01), lambda: 0.0)
     gathering = Gathering(start, end)
     for events in events_of(lines, directory):
-        gathering.add_events(events.rows)
+        gathering.add_events(events.batch.rows)
         for step in backtest.run(events):
             output = step.output
             gathering.add_scored(step.charges, step.first_of_card, output.actions, output.scored)

@@ -77,10 +77,10 @@ def test_all_events_come_in_the_order_of_their_time(
         Replay(tmp_path / f"charges{suffix}", tmp_path / f"disputes{suffix}", max_created=inf)
     )
 
-    created = np.concatenate([part.events.rows["created"] for part in parts] or [np.empty(0)])
+    created = np.concatenate([part.events.batch.rows["created"] for part in parts] or [np.empty(0)])
     assert (np.diff(created) >= 0).all()
     assert [part.events.times.tolist() for part in parts] == [
-        part.events.rows["created"].tolist() for part in parts
+        part.events.batch.rows["created"].tolist() for part in parts
     ]
     expected = sorted(  # a stable sort: charges first, then as in the file
         [(orjson.loads(line)["created"], b"charge", line) for line in charges]
@@ -88,7 +88,7 @@ def test_all_events_come_in_the_order_of_their_time(
         key=lambda event: event[0],
     )
     assert len(created) == len(expected)
-    tails = [tail for part in parts for tail in part.events.lists[2]]
+    tails = [tail for part in parts for tail in part.events.batch.tails]
     for tail, (_, kind, line) in zip(tails, expected, strict=True):
         if kind == b"charge":
             assert orjson.loads(tail + b"}")["charge"] == orjson.loads(line)["id"]

@@ -89,7 +89,7 @@ def test_a_worker_reads_amounts_by_another_file(tmp_path: Path) -> None:
         for number, currency in enumerate(CURRENCIES)
     ]
     decoded = decode_charges(inputs, 2e9, settings.input_rules)
-    assert decoded.rows["amount"] == pytest.approx([19.99, 99.95, 19.99, 99.95])
+    assert decoded.batch.rows["amount"] == pytest.approx([19.99, 99.95, 19.99, 99.95])
     assert [copy.reason for copy in decoded.rejected] == ["range"]
 
 

@@ -7,6 +7,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from agents.learning.learner import LearnerStage
 from agents.learning.model_follower import ModelFollower
@@ -105,6 +106,24 @@ def test_a_loaded_model_scores_at_once(log: Log, models: ModelFollower) -> None:
     models.refresh()
     assert scores(models) == expected(champion=SECOND)
     assert models.scorer.version == f"{DEFAULT}-0000000a-{SECOND.examples:010d}"
+
+
+def test_models_of_other_features_score(log: Log, models: ModelFollower) -> None:
+    """They were published by a version that had another feature in place of the first."""
+    others = [
+        replace(snapshot, features=("gone_by_now", *snapshot.features[1:]))
+        for snapshot in (FIRST, CHALLENGER)
+    ]
+    publish(log, *others)
+    models.refresh()
+    before = scores(models)
+    assert before.keys() == {"champion", OTHER}
+    assert before != expected(champion=FIRST, **{OTHER: CHALLENGER})
+    changed = VECTORS.copy()
+    changed[:, 0] = np.linspace(-1e6, 1e6, len(changed))
+    for name, model in {"champion": models.scorer, **models.shadow}.items():
+        assert model.version != "prior"
+        assert model.predict(changed).tolist() == before[name]
 
 
 def test_a_champion_that_is_no_challenger_is_learned_all_the_same(log: Log) -> None:

@@ -116,13 +116,20 @@ def test_what_cannot_be_decided(book: ModelBook) -> None:
     [
         ({"name": "oracle"}, "is none of the models there are: additive, forest, linear, stack"),
         ({"kind": "oracle"}, "does not fit this version .*unknown kind oracle.* learn it again"),
-        ({"features": ("amount",)}, "does not fit this version .*learned on other features"),
-        ({"state": {}}, "does not fit this version"),
+        ({"features": ("amount",)}, "does not fit this version .*malformed state.* learn it again"),
+        ({"state": {}}, "does not fit this version .*malformed state"),
     ],
 )
 def test_a_model_that_does_not_fit_is_not_loaded(change: dict[str, object], message: str) -> None:
     with pytest.raises(DecisionError, match=message):
         championship.load(replace(DEFAULT_1, **change))
+
+
+def test_a_model_of_other_features_is_loaded_and_promoted(book: ModelBook) -> None:
+    other = replace(OTHER_1, features=("gone_by_now", *OTHER_1.features[1:]))
+    assert championship.load(other).snapshot == other
+    publish(book, other)
+    assert championship.promote(book, OTHER).name == OTHER
 
 
 def test_a_version_that_cannot_score_with_a_model_does_not_promote_it(book: ModelBook) -> None:

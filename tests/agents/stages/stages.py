@@ -12,7 +12,7 @@ from agents.models.prior import PriorScorer
 from agents.settings.schema import Settings
 from agents.stages.tasks import TaskStages, new_task
 from schemas.charge import Charge
-from streams.events.card_batch import CardBatch
+from streams.events.batch import Batch
 from streams.events.decoding import Decoded, decode_charges, decode_disputes
 from streams.events.origin import Origin
 from streams.events.rejected import Input, Rejected
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from schemas.dispute import Dispute
     from streams.events.headers import Headers
     from streams.simulator import Simulation
-    from streams.wire.frames import Frames
 
 START = 1_767_225_600.0
 HOUR, DAY = 3600.0, 86_400.0
@@ -67,7 +66,7 @@ def message(event: Charge | Dispute) -> Message:
     return Message(topic, event.card.encode(), msgspec.json.encode(event))
 
 
-def decode(messages: Sequence[Message]) -> CardBatch:
+def decode(messages: Sequence[Message]) -> Batch:
     """Decode messages in their order; the offset of each is its place."""
     rows = np.empty(len(messages), EVENT)
     columns: list[list[bytes]] = [[b""] * len(messages) for _ in range(3)]
@@ -77,19 +76,21 @@ def decode(messages: Sequence[Message]) -> CardBatch:
             [Input(messages[i].key, messages[i].value, Origin(topic, 0, i)) for i in places], 4e9
         )
         assert not decoded.rejected
-        rows[places] = decoded.rows
+        rows[places] = decoded.batch.rows
         for column, part in zip(
-            columns, (decoded.cards, decoded.merchants, decoded.tails), strict=True
+            columns,
+            (decoded.batch.cards, decoded.batch.merchants, decoded.batch.tails),
+            strict=True,
         ):
             for place, item in zip(places, part, strict=True):
                 column[place] = item
-    return CardBatch(rows, *columns)
+    return Batch(rows, *columns)
 
 
-def part(batch: CardBatch, start: int, stop: int) -> CardBatch:
+def part(batch: Batch, start: int, stop: int) -> Batch:
     """Return the events from `start` up to `stop`."""
     lists = (batch.cards, batch.merchants, batch.tails)
-    return CardBatch(batch.rows[start:stop].copy(), *(items[start:stop] for items in lists))
+    return Batch(batch.rows[start:stop].copy(), *(items[start:stop] for items in lists))
 
 
 class Recording:
@@ -168,7 +169,7 @@ class Run:
         self.process(decode(messages))
         return self.outputs.events()[before:]
 
-    def process(self, batch: CardBatch, *, is_paused: bool = False) -> None:
+    def process(self, batch: Batch, *, is_paused: bool = False) -> None:
         """Process a decoded batch."""
         frames = self.count(batch, is_paused=is_paused)
         if len(frames):
@@ -178,13 +179,13 @@ class Run:
         """Let no charge come for a while."""
         self.process(decode([]), is_paused=True)
 
-    def count(self, batch: CardBatch, *, is_paused: bool = False) -> Frames:
+    def count(self, batch: Batch, *, is_paused: bool = False) -> Batch:
         """Run the card stage alone."""
         output = self._stages.card.process(batch, is_paused=is_paused)
         self.outputs.rejected.extend(output.rejected)
         return output.frames
 
-    def answer(self, frames: Frames) -> None:
+    def answer(self, frames: Batch) -> None:
         """Run the merchant stage alone."""
         scorer = Recording(self.scorer)
         output = self._stages.merchant.process(frames, scorer, lambda: SCORED_AT)

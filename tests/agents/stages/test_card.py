@@ -10,16 +10,16 @@ import pytest
 
 from agents.stages.card import CardStage
 from streams.features.card_record import CARD, LATEST_CHARGES
-from streams.features.entities import CARD_FEATURES
+from streams.features.entities import CARDS
 from streams.state.store import KeyRange, MemoryStore
 from streams.state.tables import DISPUTED, SEEN, TaskState
 from tests.agents.stages.stages import DAY, HOUR, START, charge, decode, dispute
 
 if TYPE_CHECKING:
-    from streams.wire.frames import Frames
+    from streams.events.batch import Batch
     from tests.agents.stages.stages import Message
 
-NAMES = [feature.name for feature in CARD_FEATURES]
+NAMES = [feature.name for feature in CARDS.features]
 EVERYTHING = KeyRange(b"", b"\xff")
 
 
@@ -42,7 +42,7 @@ class Cards:
         self._state = TaskState(self.store)
         self._stage = CardStage(self._state, *self._settings)
 
-    def feed(self, *messages: Message) -> Frames:
+    def feed(self, *messages: Message) -> Batch:
         return self._stage.process(decode(messages), is_paused=True).frames
 
     def repeats(self, *messages: Message) -> list[bool]:
@@ -54,7 +54,7 @@ class Cards:
         return dict(self.store.scan(EVERYTHING))
 
 
-def value(frames: Frames, name: str) -> list[float]:
+def value(frames: Batch, name: str) -> list[float]:
     features: list[float] = frames.rows["card_features"][:, NAMES.index(name)].tolist()
     return features
 

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from schemas.input_rules import InputRules
-from streams.events.card_batch import CardBatch
+from streams.events.batch import Batch
 from streams.events.decoding import decode_charges, decode_disputes
 from streams.events.origin import Origin
 from streams.events.rejected import Input
@@ -103,8 +103,8 @@ def test_the_dispute_of_a_hashed_card_waits_and_finds_its_charge() -> None:
     ):
         received = Input(sent.key, sent.value, Origin(sent.topic, 0, 0))
         decoded = decoder([received], 4e9, rules)
-        columns = (decoded.cards, decoded.merchants, decoded.tails)
-        run.process(CardBatch(decoded.rows, *columns))
+        columns = (decoded.batch.cards, decoded.batch.merchants, decoded.batch.tails)
+        run.process(Batch(decoded.batch.rows, *columns))
         assert not any(number.encode() in key + value for key, value in run.state().items())
         run.restore()
     run.pause()

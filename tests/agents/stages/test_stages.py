@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from schemas.dispute import Dispute
-    from streams.events.card_batch import CardBatch
+    from streams.events.batch import Batch
     from tests.streams.features.brute_past import Event
 
 RETENTION_DAYS = 60.0
@@ -59,7 +59,7 @@ def assert_same(run: Run, other: Run) -> None:
     assert kept_tables(run) == kept_tables(other)
 
 
-def run_through_trouble(batch: CardBatch, seed: int, **settings: object) -> Run:
+def run_through_trouble(batch: Batch, seed: int, **settings: object) -> Run:
     """Cut a stream at random; commit, abort, crash and lose the disk now and then."""
     random = Random(seed)
     run = Run(**settings)
@@ -134,7 +134,7 @@ def with_ascending_ids(events: Sequence[Event]) -> list[Event]:
 
 
 @cache
-def stream(kind: str, seed: int) -> CardBatch:
+def stream(kind: str, seed: int) -> Batch:
     if kind == "simulated":
         simulation = Simulation(
             seed=seed, cards=60, merchants=12, days=2, charges_per_day=600, fraud_rate=0.05,

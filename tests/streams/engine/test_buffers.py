@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from streams.engine.buffers import PartitionBuffer, turn
-from streams.events.batch import Events
+from streams.events.batch import Batch, TimedBatch
 from streams.events.rejected import Rejected
+
+if TYPE_CHECKING:
+    from streams.events.rows import Rows
 
 ROW = np.dtype([("partition", "i8"), ("offset", "i8"), ("created", "f8")])
 
@@ -39,8 +43,7 @@ class Partition:
         bad = offsets[self.is_bad[start:stop]].tolist()
         self.buffer.add(
             self.created[good],
-            rows,
-            ([b"%d" % offset for offset in good],),
+            named(rows, [b"%d" % offset for offset in good]),
             good,
             [(offset, Rejected(None, None, [], str(offset))) for offset in bad],
             stop,
@@ -59,9 +62,9 @@ def partitions(rng: np.random.Generator) -> list[Partition]:
     return made
 
 
-def run(rng: np.random.Generator, some: list[Partition], limit: int) -> list[Events]:
+def run(rng: np.random.Generator, some: list[Partition], limit: int) -> list[TimedBatch]:
     """Fetch and take at random until everything is taken; check every step."""
-    batches: list[Events] = []
+    batches: list[TimedBatch] = []
     rejected: dict[int, list[int]] = {partition.number: [] for partition in some}
     while not all(p.is_at_end and not len(p.buffer) for p in some):
         some[int(rng.integers(len(some)))].fetch(int(rng.integers(0, 40)))
@@ -73,14 +76,17 @@ def run(rng: np.random.Generator, some: list[Partition], limit: int) -> list[Eve
             for copy in partition.buffer.take_rejected():
                 rejected[partition.number].append(int(copy.reason))
         if taken:
-            batch = Events.merged(taken)
+            batch = TimedBatch.merged(taken)
             assert len(batch) <= limit or ties(batch) >= len(batch) - limit
             batches.append(batch)
         elif waiting:
             assert any(p.buffer.is_behind for p in some), "nothing is waited for"
         for partition in some:
             done = [
-                r["offset"] for b in batches for r in b.rows if r["partition"] == partition.number
+                r["offset"]
+                for b in batches
+                for r in b.batch.rows
+                if r["partition"] == partition.number
             ]
             done += rejected[partition.number]
             # Committed, the position passes what is done and nothing else.
@@ -90,7 +96,12 @@ def run(rng: np.random.Generator, some: list[Partition], limit: int) -> list[Eve
     return batches
 
 
-def ties(batch: Events) -> int:
+def named(rows: Rows, names: list[bytes]) -> Batch:
+    """Return a batch of which only the tails matter."""
+    return Batch(rows, names, names, names)
+
+
+def ties(batch: TimedBatch) -> int:
     return int((batch.times == batch.times[-1]).sum()) - 1
 
 
@@ -100,8 +111,8 @@ def test_partitions_are_merged_by_time(seed: int, limit: int) -> None:
     rng = np.random.default_rng(seed)
     some = partitions(rng)
     batches = run(rng, some, limit)
-    rows = [row for batch in batches for row in batch.rows]
-    lists = [item for batch in batches for item in batch.lists[0]]
+    rows = [row for batch in batches for row in batch.batch.rows]
+    lists = [item for batch in batches for item in batch.batch.tails]
     times = [time for batch in batches for time in batch.times]
 
     assert times == sorted(times)
@@ -141,14 +152,15 @@ def test_behind_and_emptied_holds_everything_back() -> None:
 
 
 def test_merged_keeps_the_given_order_of_equals() -> None:
-    def events(name: str, times: list[float]) -> Events:
+    def events(name: str, times: list[float]) -> TimedBatch:
         rows = np.array([(ord(name), n, t) for n, t in enumerate(times)], ROW)
-        return Events(
-            np.array(times), rows, ([b"%s%d" % (name.encode(), n) for n in range(len(times))],)
-        )
+        tails = [b"%s%d" % (name.encode(), n) for n in range(len(times))]
+        return TimedBatch(np.array(times), named(rows, tails))
 
-    merged = Events.merged([events("b", [1.0, 2.0, 2.0]), events("a", [2.0, 3.0]), events("c", [])])
-    assert merged.lists == ([b"b0", b"b1", b"b2", b"a0", b"a1"],)
-    assert merged.rows["partition"].tolist() == [ord(c) for c in "bbbaa"]
+    merged = TimedBatch.merged(
+        [events("b", [1.0, 2.0, 2.0]), events("a", [2.0, 3.0]), events("c", [])]
+    )
+    assert merged.batch.tails == [b"b0", b"b1", b"b2", b"a0", b"a1"]
+    assert merged.batch.rows["partition"].tolist() == [ord(c) for c in "bbbaa"]
     assert merged.times.tolist() == [1.0, 2.0, 2.0, 2.0, 3.0]
-    assert merged.part(1, 3).lists == ([b"b1", b"b2"],)
+    assert merged.part(1, 3).batch.tails == [b"b1", b"b2"]

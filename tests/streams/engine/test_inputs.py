@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from schemas.input_rules import DEFAULT_RULES
 from streams.engine.inputs import Inputs
 from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES, Task
+from streams.events.batch import Batch
 from streams.events.rows import CHARGE
 from streams.layouts.reader import Reader
 from streams.state.store import MemoryStore
 from streams.state.tables import TaskState
-from streams.wire.frames import FRAME, FRAME_LAYOUT, Frames, encode_frames
+from streams.wire.frames import FRAME, FRAME_LAYOUT, encode_frames
 from tests.simulation.fetching import Message
 from tests.simulation.partition_log import Record, State
 
@@ -84,7 +85,7 @@ class Broker:
     def take(self) -> tuple[int, int]:
         """Take what is next; return how many charges and disputes."""
         taken = self.inputs.take([self.task], {}).inputs
-        kinds = [events.rows["kind"] for _, events in taken]
+        kinds = [events.batch.rows["kind"] for _, events in taken]
         charges = sum(int((kind == CHARGE).sum()) for kind in kinds)
         return charges, sum(map(len, kinds)) - charges
 
@@ -94,7 +95,9 @@ class Broker:
     def take_frames(self) -> list[float]:
         """Take what is next; return the times of its frames."""
         taken = self.inputs.take([self.task], {}).frames
-        return [float(time) for _, events in taken for time in events.rows["event"]["created"]]
+        return [
+            float(time) for _, events in taken for time in events.batch.rows["event"]["created"]
+        ]
 
     def _message(self, source: str, offset: int) -> Message:
         made = self.logs[source][offset]
@@ -118,7 +121,7 @@ def frames_at(times: Sequence[float]) -> bytes:
     rows = np.zeros(len(times), FRAME)
     rows["event"]["created"] = [START + time for time in times]
     texts = [b""] * len(times)
-    (message,) = encode_frames(Frames(rows, texts, texts, texts))
+    (message,) = encode_frames(Batch(rows, texts, texts, texts))
     return message
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES, Task
-from streams.events.rows import EVENT
+from streams.events.batch import Batch
 from streams.layouts.layout import HEAD, Record
 from streams.layouts.reader import Reader
 from streams.state.record_cache import RecordCache
@@ -21,7 +21,7 @@ class Counting:
     """A stage that counts keys, in a cache too small for all of them."""
 
     def __init__(self, state: TaskState) -> None:
-        self.cache = RecordCache(state.cards, Reader(COUNT, {}), capacity=3)
+        self.cache = RecordCache(state.entities["card"], Reader(COUNT, {}), capacity=3)
 
     def count(self, key: bytes) -> None:
         slots = self.cache.slots([key])
@@ -44,12 +44,12 @@ def fetch(task: Task, source: str, messages: int) -> None:
     """Fetch messages that are no events, so that they are done as soon as they are fetched."""
     buffer = task.buffers[source]
     none = np.empty(0, np.int64)
-    buffer.add(np.empty(0), np.empty(0, EVENT), (), none, [], buffer.fetched + messages)
+    buffer.add(np.empty(0), Batch(), none, [], buffer.fetched + messages)
 
 
 def counts(store: MemoryStore) -> dict[bytes, int]:
     state = TaskState(store)
-    found = state.cards.scan(b"", b"\xff")
+    found = state.entities["card"].scan(b"", b"\xff")
     return {key: int(np.frombuffer(value, COUNT.dtype)["count"][0]) for key, value in found}
 
 

@@ -90,12 +90,12 @@ def test_bad_charges_between_good_ones(batch: list[str | None]) -> None:
     )
     good = [i for i, reason in enumerate(batch) if reason is None]
     assert decoded.index == good
-    assert decoded.cards == [f"tök_{i}".encode() for i in good]
-    assert decoded.merchants == [f"m_{i}".encode() for i in good]
-    assert decoded.rows["created"].tolist() == [events.NOW + i for i in good]
-    assert decoded.rows["amount"].tolist() == [i + 1.0 for i in good]
-    assert decoded.rows["kind"].tolist() == [CHARGE] * len(good)
-    assert [json.loads(tail + b"}")["order"] for tail in decoded.tails] == good
+    assert decoded.batch.cards == [f"tök_{i}".encode() for i in good]
+    assert decoded.batch.merchants == [f"m_{i}".encode() for i in good]
+    assert decoded.batch.rows["created"].tolist() == [events.NOW + i for i in good]
+    assert decoded.batch.rows["amount"].tolist() == [i + 1.0 for i in good]
+    assert decoded.batch.rows["kind"].tolist() == [CHARGE] * len(good)
+    assert [json.loads(tail + b"}")["order"] for tail in decoded.batch.tails] == good
     assert offsets_and_reasons(decoded.rejected) == [
         (100 + i, reason) for i, reason in enumerate(batch) if reason is not None
     ]
@@ -112,14 +112,14 @@ def test_bad_disputes_between_good_ones(batch: list[str | None]) -> None:
     decoded = decode_disputes(inputs, events.MAX_CREATED)
     good = [i for i, reason in enumerate(batch) if reason is None]
     assert decoded.index == good
-    assert decoded.cards == [f"tök_{i}".encode() for i in good]
-    assert decoded.merchants == [f"m_{i}".encode() for i in good]
-    assert decoded.rows["created"].tolist() == [events.NOW + i for i in good]
-    assert decoded.rows["kind"].tolist() == [
+    assert decoded.batch.cards == [f"tök_{i}".encode() for i in good]
+    assert decoded.batch.merchants == [f"m_{i}".encode() for i in good]
+    assert decoded.batch.rows["created"].tolist() == [events.NOW + i for i in good]
+    assert decoded.batch.rows["kind"].tolist() == [
         FRAUD_DISPUTE if i % 2 else OTHER_DISPUTE for i in good
     ]
     # A dispute may still be rejected later on, as it came.
-    assert [decode_dispute_tail(tail) for tail in decoded.tails] == [
+    assert [decode_dispute_tail(tail) for tail in decoded.batch.tails] == [
         (inputs[i].origin, inputs[i].key, inputs[i].value) for i in good
     ]
     assert offsets_and_reasons(decoded.rejected) == [
@@ -173,7 +173,7 @@ def test_rejected_copy_of_a_tombstone() -> None:
 
 
 def scored_head(event: dict[str, Any]) -> dict[str, Any]:
-    (tail,) = decode_charges([received(event, "charges", 0)], events.MAX_CREATED).tails
+    (tail,) = decode_charges([received(event, "charges", 0)], events.MAX_CREATED).batch.tails
     head: dict[str, Any] = json.loads(tail + b"}", object_pairs_hook=_without_repeats)
     return head
 
@@ -235,12 +235,12 @@ def test_a_hashed_card_is_the_same_everywhere(written: str) -> None:
     )
     charges = decode_charges([Input(key, charge_value, ORIGIN)], events.MAX_CREATED, HASHING)
     disputes = decode_disputes([Input(key, dispute_value, ORIGIN)], events.MAX_CREATED, HASHING)
-    assert charges.cards == disputes.cards == [token.encode()]
-    assert charges.rows["card"][0] == disputes.rows["card"][0] == hash_of(token)
-    assert charges.rows["charge"].tolist() == disputes.rows["charge"].tolist()
-    assert json.loads(charges.tails[0] + b"}") == {**KNOWN, "card": token}
+    assert charges.batch.cards == disputes.batch.cards == [token.encode()]
+    assert charges.batch.rows["card"][0] == disputes.batch.rows["card"][0] == hash_of(token)
+    assert charges.batch.rows["charge"].tolist() == disputes.batch.rows["charge"].tolist()
+    assert json.loads(charges.batch.tails[0] + b"}") == {**KNOWN, "card": token}
     masked = re.sub("[0-9]", "*", written).encode()
-    assert decode_dispute_tail(disputes.tails[0]) == (
+    assert decode_dispute_tail(disputes.batch.tails[0]) == (
         ORIGIN, masked, dispute_value.replace(key, masked)
     )  # fmt: skip
 
@@ -249,7 +249,7 @@ def test_a_dispute_goes_on_without_card_numbers() -> None:
     written = {"note": VISA, "paid": int(VISA), "id": VISA, "reason": f"stolen {VISA}"}
     value = events.encoded({**events.DISPUTE, **written})
     decoded = decode_disputes([Input(b"tok_1", value, ORIGIN)], events.MAX_CREATED)
-    (tail,) = decoded.tails
+    (tail,) = decoded.batch.tails
     assert decode_dispute_tail(tail) == (
         ORIGIN, b"tok_1", value.replace(VISA.encode(), b"*" * 16)
     )  # fmt: skip

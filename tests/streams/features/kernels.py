@@ -13,7 +13,7 @@ from streams.events.rows import EVENT, Rows, charge_rows, dispute_rows
 from streams.features.card import EVICTED, update_cards
 from streams.features.card_record import CARD
 from streams.features.charge import charge_features
-from streams.features.entities import CARD_FEATURES, CHARGE_FEATURES, MERCHANT_FEATURES
+from streams.features.entities import CARDS, CHARGE_FEATURES, MERCHANTS
 from streams.features.merchant import update_merchants
 from streams.features.merchant_record import MERCHANT
 from streams.features.windows import AHEAD_S
@@ -62,30 +62,30 @@ class Kernels:
     def count(self, events: Sequence[Event], charged_at: Sequence[float | None]) -> Result:
         """Count a batch; `charged_at` is when the charge of each dispute was made, if known."""
         rows = event_rows(events)
-        of_card = np.zeros((len(rows), len(CARD_FEATURES)), np.float32)
+        of_card = np.zeros((len(rows), len(CARDS.features)), np.float32)
         evicted = np.zeros(len(rows), EVICTED)
         evictions = update_cards(
             self.cards,
             self._slots_of(0, [event.card for event in events]),
             rows,
+            of_card,
             self._seen_until(rows),
             self._dedup_window_s,
-            of_card,
             evicted,
         )
         for entry in evicted[:evictions]:
             times = (entry["created"], entry["came"])
             self._evicted.setdefault(entry["charge"].tobytes(), []).append(times)
 
-        of_merchant = np.zeros((len(rows), len(MERCHANT_FEATURES)), np.float32)
+        of_merchant = np.zeros((len(rows), len(MERCHANTS.features)), np.float32)
         update_merchants(
             self.merchants,
             self._slots_of(1, [event.merchant for event in events]),
             rows,
+            of_merchant,
             np.array([np.nan if time is None else time for time in charged_at], np.float64),
             rows["duplicate"] == 0,
             self._horizon_s,
-            of_merchant,
         )
         own = np.zeros((len(rows), len(CHARGE_FEATURES)), np.float32)
         charge_features(rows, own)

@@ -13,7 +13,7 @@ import pytest
 from schemas.charge import Charge
 from schemas.dispute import Dispute
 from streams.features.card_record import CARD
-from streams.features.entities import CARD_FEATURES, CHARGE_FEATURES, FEATURES, MERCHANT_FEATURES
+from streams.features.entities import CARDS, CHARGE_FEATURES, FEATURES, MERCHANTS
 from streams.features.merchant_record import MERCHANT
 from tests.streams.events.random_events import DAY, RandomEvents, cut
 from tests.streams.features.brute_force import BruteForce
@@ -91,9 +91,9 @@ def test_is_named_and_documented(column: int, feature: Feature) -> None:
 
 
 def test_come_in_the_order_of_their_scopes() -> None:
-    assert (*CHARGE_FEATURES, *CARD_FEATURES, *MERCHANT_FEATURES) == FEATURES
+    assert (*CHARGE_FEATURES, *CARDS.features, *MERCHANTS.features) == FEATURES
     for features, scope in (
-        (CHARGE_FEATURES, "charge"), (CARD_FEATURES, "card"), (MERCHANT_FEATURES, "merchant"),
+        (CHARGE_FEATURES, "charge"), (CARDS.features, "card"), (MERCHANTS.features, "merchant"),
     ):  # fmt: skip
         assert {feature.scope for feature in features} == {scope}
 

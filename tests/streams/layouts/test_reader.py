@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from streams.events.batch import Batch
 from streams.features.spec import Feature
 from streams.layouts.layout import (
     FIRST,
@@ -30,7 +31,6 @@ from streams.state.tables import META, TaskState, layouts_in
 from streams.wire.frames import (
     FRAME_LAYOUT,
     TEXTS,
-    Frames,
     decode_frames,
     encode_frames,
 )
@@ -219,17 +219,18 @@ def test_every_head_is_told_from_what_the_first_release_wrote() -> None:
     assert number_in(head_of(0xFFFFFFFF)) == 0xFFFFFFFF
 
 
-def frames_of(count: int, seed: int) -> Frames:
+def frames_of(count: int, seed: int) -> Batch:
     rng = np.random.default_rng(seed)
     rows = np.frombuffer(bytearray(FRAME_LAYOUT.empty * count), FRAME_LAYOUT.dtype)
     rows["event"]["amount"] = rng.random(count)
     rows["event"]["kind"] = rng.integers(0, 3, count)
     rows["card_features"] = rng.random(rows["card_features"].shape)
     texts = [[b"%s-%d" % (name.encode() * n, seed) for n in range(count)] for name in TEXTS]
-    return Frames(rows, *texts)
+    merchants, cards, tails = texts
+    return Batch(rows, cards, merchants, tails)
 
 
-def as_a_later_version(frames: Frames) -> tuple[Layout, bytes]:
+def as_a_later_version(frames: Batch) -> tuple[Layout, bytes]:
     """Encode frames with fields in another place, a feature more and a text more, one gone."""
     names = FRAME_LAYOUT.layout.fields["card_features"].columns or ()
     moved = ("new", *names[::-1][:-1])

@@ -58,7 +58,7 @@ def use(cache: RecordCache, keys: list[bytes], value: int) -> None:
 
 def stored(state: TaskState) -> dict[bytes, tuple[int, int]]:
     found = {}
-    for key, value in state.cards.scan(b"", b"\xff"):
+    for key, value in state.entities["card"].scan(b"", b"\xff"):
         record = np.frombuffer(value, RECORD.dtype)[0]
         found[key] = int(record["count"]), int(record["sum"])
     return found
@@ -70,7 +70,7 @@ def test_records_equal_those_of_an_unbounded_dictionary(capacity: int, seed: int
     """Batches of many keys, commits, and roll backs to the last of them."""
     rng = np.random.default_rng(seed)
     state, model = TaskState(MemoryStore()), Unbounded()
-    cache = RecordCache(state.cards, Reader(RECORD, {}), capacity)
+    cache = RecordCache(state.entities["card"], Reader(RECORD, {}), capacity)
     largest = capacity
     for turn in range(300):
         keys = [b"%d" % key for key in rng.zipf(1.3, rng.integers(1, 40)) % 400]
@@ -103,7 +103,7 @@ def test_slots_are_one_a_key_and_what_they_hold_lasts(
     capacity: int, batches: list[list[int]]
 ) -> None:
     state = TaskState(MemoryStore())
-    cache = RecordCache(state.cards, Reader(RECORD, {}), capacity)
+    cache = RecordCache(state.entities["card"], Reader(RECORD, {}), capacity)
     model = Unbounded()
     for number, batch in enumerate(batches):
         keys = [b"%d" % key for key in batch]
@@ -131,7 +131,7 @@ def test_the_least_recently_used_leave() -> None:
 
 def test_memory_does_not_grow_with_the_keys() -> None:
     state = TaskState(MemoryStore())
-    cache = RecordCache(state.cards, Reader(RECORD, {}), capacity=100)
+    cache = RecordCache(state.entities["card"], Reader(RECORD, {}), capacity=100)
     for number in range(500):
         use(cache, [b"%d" % key for key in range(10 * number, 10 * number + 10)], 1)
     assert cache.records.nbytes == 100 * RECORD.dtype.itemsize
@@ -142,7 +142,7 @@ def test_memory_does_not_grow_with_the_keys() -> None:
 def test_unchanged_records_are_not_put_again() -> None:
     """A commit carries what changed since the last one, not what the cache happens to hold."""
     state = TaskState(MemoryStore())
-    cache = RecordCache(state.cards, Reader(RECORD, {}), capacity=100)
+    cache = RecordCache(state.entities["card"], Reader(RECORD, {}), capacity=100)
     use(cache, [b"a", b"b"], 1)
     cache.flush()
     state.commit(1)

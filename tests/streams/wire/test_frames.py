@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.events.batch import Batch
 from streams.events.origin import Origin, decode_dispute_tail, encode_dispute_tail
 from streams.events.rows import EVENT
 from streams.layouts.layout import HEAD, LayoutError
 from streams.wire.examples import EXAMPLE, EXAMPLE_LAYOUT, decode_examples, encode_examples
-from streams.wire.frames import _HEAD, FRAME, MESSAGE_BYTES, Frames, decode_frames, encode_frames
+from streams.wire.frames import _HEAD, FRAME, MESSAGE_BYTES, decode_frames, encode_frames
 
 binary = st.binary(max_size=40)
 
@@ -23,12 +24,12 @@ def random_rows(dtype: np.dtype[np.void], count: int, seed: int) -> np.ndarray:
     return rows
 
 
-def random_frames(texts: list[tuple[bytes, bytes, bytes]], seed: int) -> Frames:
+def random_frames(texts: list[tuple[bytes, bytes, bytes]], seed: int) -> Batch:
     columns = ([text[i] for text in texts] for i in range(3))
-    return Frames(random_rows(FRAME, len(texts), seed), *columns)
+    return Batch(random_rows(FRAME, len(texts), seed), *columns)
 
 
-def assert_same(found: Frames, wanted: Frames) -> None:
+def assert_same(found: Batch, wanted: Batch) -> None:
     assert (found.merchants, found.cards, found.tails) == (
         wanted.merchants, wanted.cards, wanted.tails,
     )  # fmt: skip
@@ -49,7 +50,7 @@ def test_frames_come_back(batches: list[list[tuple[bytes, bytes, bytes]]], seed:
     assert [len(encoded) for encoded in messages] == [int(len(frames) > 0) for frames in sent]
     frames, counts = decode_frames([message for encoded in messages for message in encoded])
     assert counts.tolist() == [len(part) for part in sent if len(part)]
-    assert_same(frames, Frames.joined([random_frames([], 0), *sent]))
+    assert_same(frames, Batch.joined([random_frames([], 0), *sent]))
 
 
 @given(sizes=st.lists(st.sampled_from([0, 10, 500, 20_000, 70_000]), min_size=1, max_size=60))
