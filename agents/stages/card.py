@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 SEEN = np.dtype([("created", "f8"), ("came", "f8")])
 """When a charge was made, and what its card's clock was when it came; Unix seconds."""
 
-_CLOCKS = b"clocks"
+CLOCKS = b"clocks"
+"""Under it the table META has the newest time of a charge and of a dispute, Unix seconds."""
 
 
 class CardOutput(NamedTuple):
@@ -147,8 +148,8 @@ class CardStage:
         """Put everything changed into the tables."""
         self._cards.flush()
         clocks = orjson.dumps([self._clock_s, self._dispute_clock_s])
-        if clocks != self._meta.get(_CLOCKS):
-            self._meta.put(_CLOCKS, clocks)
+        if clocks != self._meta.get(CLOCKS):
+            self._meta.put(CLOCKS, clocks)
 
     def reload(self) -> None:
         """Forget everything changed since the last commit."""
@@ -160,7 +161,7 @@ class CardStage:
         self._load_clocks()
 
     def _load_clocks(self) -> None:
-        stored = self._meta.get(_CLOCKS)
+        stored = self._meta.get(CLOCKS)
         self._clock_s, self._dispute_clock_s = (
             (0.0, 0.0) if stored is None else orjson.loads(stored)
         )

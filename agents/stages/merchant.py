@@ -33,12 +33,13 @@ from streams.wire.frames import features_of
 
 NO_SHADOW: Mapping[str, Scorer] = MappingProxyType({})
 
-_PROGRESS = b"progress"
+PROGRESS = b"progress"
+"""Under it the table META has `Progress`."""
 
 Chosen = npt.NDArray[np.bool_] | Slots
 
 
-class _Progress(NamedTuple):
+class Progress(NamedTuple):
     """How far a task has come.
 
     `matured_until` is the time of creation up to which charges have matured, whatever the horizon
@@ -182,15 +183,15 @@ class MerchantStage:
         self._merchants.flush()
         self._drift.flush()
         progress = [self.stream_time, self._budget.tokens, self._matured_until]
-        self._meta.put(_PROGRESS, orjson.dumps(progress))
+        self._meta.put(PROGRESS, orjson.dumps(progress))
 
     def reload(self) -> None:
         """Forget everything changed since the last commit, and ask the tables again."""
         self._merchants.reload()
         self._labels.reload()
         self._drift.reload()
-        stored = self._meta.get(_PROGRESS)
-        progress = _Progress(0.0, 0) if stored is None else _Progress(*orjson.loads(stored))
+        stored = self._meta.get(PROGRESS)
+        progress = Progress(0.0, 0) if stored is None else Progress(*orjson.loads(stored))
         self.stream_time, self._budget.tokens, self._matured_until = progress
 
     def _count(self, frames: Batch, events: Rows) -> npt.NDArray[np.float32]:

@@ -51,8 +51,12 @@ class TaskStages:
 
 def open_store(number: int, settings: Settings) -> Store:
     """Open the local store of a task, which may have to be restored."""
-    name = f"{settings.topic_prefix}{settings.application_id}"
-    return RocksStore(Path(settings.state_dir) / name / str(number), *STATE_FORMS)
+    return RocksStore(state_directory(settings) / str(number), *STATE_FORMS)
+
+
+def state_directory(settings: Settings) -> Path:
+    """Return where the local stores of all tasks are, each under its number."""
+    return Path(settings.state_dir) / f"{settings.topic_prefix}{settings.application_id}"
 
 
 def new_task(number: int, store: Store, settings: Settings) -> Task:

@@ -8,7 +8,8 @@ from streams.engine.buffers import PartitionBuffer
 from streams.state.store import Changes
 from streams.state.tables import TaskState
 
-_POSITIONS = b"positions"
+POSITIONS = b"positions"
+"""Under it the table META has the offset of the first input of each source that does not count."""
 
 CHARGES, DISPUTES, BY_MERCHANT = "charges", "disputes", "by_merchant"
 SOURCES = (CHARGES, DISPUTES, BY_MERCHANT)
@@ -87,7 +88,7 @@ class Task:
         """
         self.stages.flush()
         self._sealed = self.positions()
-        self.state.meta.put(_POSITIONS, orjson.dumps(self._sealed))
+        self.state.meta.put(POSITIONS, orjson.dumps(self._sealed))
         self.is_dirty, self.is_sealed = False, True
         return self.state.seal()
 
@@ -117,5 +118,5 @@ class Task:
 
 def positions_of(state: TaskState) -> dict[str, int] | None:
     """Return the positions that a state stands for, `None` when it is empty."""
-    stored = state.meta.get(_POSITIONS)
+    stored = state.meta.get(POSITIONS)
     return None if stored is None else orjson.loads(stored)

@@ -83,7 +83,7 @@ class ChargeIndex:
         found: list[KnownCharge | None] = []
         for start in range(0, len(values), len(periods)):
             value = next(filter(None, values[start : start + len(periods)]), None)
-            found.append(None if value is None else _decoded(value))
+            found.append(None if value is None else decode_known(value))
         return found
 
     def is_remembered(self, created: float, now: float) -> bool:
@@ -106,7 +106,8 @@ def _period(time: float) -> int:
     return max(int(time // _PERIOD_S), 0)
 
 
-def _decoded(value: bytes) -> KnownCharge:
+def decode_known(value: bytes) -> KnownCharge:
+    """Return a charge, as the table has it."""
     return KnownCharge(_CREATED.unpack_from(value)[0], value[_CREATED.size :])
 
 

@@ -62,7 +62,7 @@ class Due:
         while self._ahead and self._ahead[0][0] < end:
             due_key, key = self._ahead.popleft()
             self._table.delete(due_key)
-            yield _time_in(due_key), key
+            yield time_in(due_key), key
 
 
 def due_before(table: Table, until: float) -> npt.NDArray[np.float64]:
@@ -76,6 +76,7 @@ def _time_key(seconds: float) -> bytes:
     return _TIME.pack(max(seconds, 0.0))
 
 
-def _time_in(due_key: bytes) -> float:
+def time_in(due_key: bytes) -> float:
+    """Return the time in a key, Unix seconds."""
     seconds: float = _TIME.unpack_from(due_key)[0]
     return seconds

@@ -25,7 +25,12 @@ from streams.state.store import Changes, KeyRange
 
 logger = logging.getLogger(__name__)
 
-_STAMP_KEY = b"\x00stamp"
+STAMP_KEY = b"\x00stamp"
+"""Under it are the form of the records, and the changelog offset that they stand for."""
+
+DAMAGE_NOTE = "DAMAGED"
+"""The file that says what was found damaged."""
+
 _LOCKED = ("lock hold by", "Resource temporarily unavailable")
 _SCANNED_AT_ONCE = 100
 _BLOOM_BITS_PER_KEY = 10  # one false positive in a hundred look-ups of an unknown key
@@ -67,7 +72,7 @@ class RocksStore:
     def __init__(self, path: Path, *forms: str) -> None:
         self._path = path
         self._forms = [form.encode() for form in forms]
-        self._damage_note = path / "DAMAGED"
+        self._damage_note = path / DAMAGE_NOTE
         self._db = self._open_sound()
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
@@ -110,14 +115,14 @@ class RocksStore:
                 batch.delete(key)
             else:
                 batch.put(key, value)
-        batch.put(_STAMP_KEY, b"%b %d" % (self._forms[0], offset))
+        batch.put(STAMP_KEY, b"%b %d" % (self._forms[0], offset))
         with self._failures_named():
             self._db.write(batch)
 
     @property
     def offset(self) -> int | None:
         """See `Store.offset`."""
-        [stamp] = self.get_many([_STAMP_KEY])
+        [stamp] = self.get_many([STAMP_KEY])
         return None if stamp is None else int(stamp.rpartition(b" ")[2])
 
     @property
@@ -143,9 +148,9 @@ class RocksStore:
             if cause is None:
                 try:
                     db = self._open()
-                    stamp: bytes = db.get(_STAMP_KEY) or b""
+                    stamp: bytes = db.get(STAMP_KEY) or b""
                 except Exception as error:
-                    if not _is_damage(error):
+                    if not is_damage(error):
                         raise
                     cause = str(error)
             if cause is not None:
@@ -162,7 +167,7 @@ class RocksStore:
 
     def _open(self) -> Rdict:
         self._path.mkdir(parents=True, exist_ok=True)
-        options = _options()
+        options = database_options()
         # Named once more for the column family that holds everything: of a database that is there
         # already, this one's would otherwise be those it was made with, and its cache 8 MB.
         db = Rdict(str(self._path), options, {"default": options})
@@ -183,7 +188,7 @@ class RocksStore:
         except Exception as error:
             if any(sign in str(error) for sign in _LOCKED):
                 raise StateInUseError(f"{self._path} is in use by another worker") from error
-            if _is_damage(error):
+            if is_damage(error):
                 with suppress(OSError):
                     self._damage_note.write_text(str(error))
                 raise StateError(
@@ -196,7 +201,7 @@ class RocksStore:
         return self._damage_note.read_text() if self._damage_note.exists() else None
 
 
-def _is_damage(error: Exception) -> bool:
+def is_damage(error: Exception) -> bool:
     """Whether files are torn or missing, as opposed to a disk that refuses."""
     text = str(error)
     if isinstance(error, OSError):
@@ -214,7 +219,7 @@ def _without_log() -> WriteOptions:
     return options
 
 
-def _options() -> Options:
+def database_options() -> Options:
     """Bound the memory: indexes and filters are in the cache, in parts, not whole beside it."""
     tables = BlockBasedOptions()
     tables.set_bloom_filter(_BLOOM_BITS_PER_KEY, block_based=False)

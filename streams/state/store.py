@@ -17,8 +17,8 @@ class KeyRange(NamedTuple):
     end: bytes
 
 
-class Store(Protocol):
-    """An ordered key-value store that changes only by whole commits."""
+class Readable(Protocol):
+    """An ordered key-value store as it is read."""
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return the value of each key, `None` where there is none."""
@@ -28,6 +28,10 @@ class Store(Protocol):
 
         What is left of it when the store is written to is not to be taken.
         """
+
+
+class Store(Readable, Protocol):
+    """An ordered key-value store that changes only by whole commits."""
 
     def write(self, changes: Changes, dropped: Iterable[KeyRange], offset: int) -> None:
         """Drop the ranges, then make the changes, all or nothing.

@@ -8,7 +8,7 @@ from itertools import islice
 from streams.features.entities import ENTITIES
 from streams.layouts.layout import Layout, Record, decode_layout
 from streams.layouts.reader import Reader
-from streams.state.store import Changes, KeyRange, Store
+from streams.state.store import Changes, KeyRange, Readable, Store
 
 SEEN, PENDING, DUE, WAITING, META, DRIFT, DISPUTED, CHARGES = (bytes([n]) for n in range(3, 11))
 """The first byte of a key tells its table; the changelog and the store hold them all. Those of the
@@ -36,7 +36,7 @@ class Table:
     True
     """
 
-    def __init__(self, store: Store, prefix: bytes) -> None:
+    def __init__(self, store: Readable, prefix: bytes) -> None:
         assert len(prefix) == 1
         self._store = store
         self._prefix = prefix
