@@ -1,4 +1,4 @@
-"""Write the table of settings into README.md; run it when a setting changes."""
+"""Write the table of settings into the README of this package; run it when a setting changes."""
 
 import inspect
 import re
@@ -11,7 +11,7 @@ from agents.settings.costs import Costs
 from agents.settings.schema import COST_FIELDS, FIELDS
 from agents.settings.sources import describe, variable
 
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- settings -->\n", "<!-- end of settings -->\n"
 
 

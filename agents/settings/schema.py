@@ -18,7 +18,7 @@ COSTS = "costs"
 """Name of the table of costs among the settings."""
 
 _EXACTLY_ONCE_MS, _AT_LEAST_ONCE_MS = 20, 100
-"""Between two commits, where it is not set; measured, see ARCHITECTURE.md."""
+"""Between two commits, where it is not set; measured, see tests/bench/RESULTS.md."""
 
 _NAME = "[A-Za-z0-9._-]"
 _NAME_TEXT = "ASCII letters, digits, dots, hyphens or underscores"

@@ -1,10 +1,10 @@
-"""Write the table of features into ARCHITECTURE.md; run it when a feature changes."""
+"""Write the table of features into the README of this package; run it when a feature changes."""
 
 from pathlib import Path
 
 from streams.features.entities import FEATURES
 
-ARCHITECTURE = Path(__file__).parents[2] / "ARCHITECTURE.md"
+README = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- features -->\n", "<!-- end of features -->\n"
 
 
@@ -41,4 +41,4 @@ def _words(template: str) -> str:
 
 
 if __name__ == "__main__":
-    ARCHITECTURE.write_text(with_table(ARCHITECTURE.read_text(encoding="utf-8")), encoding="utf-8")
+    README.write_text(with_table(README.read_text(encoding="utf-8")), encoding="utf-8")
