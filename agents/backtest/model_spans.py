@@ -23,7 +23,7 @@ from streams.labels.timers import due_before
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from agents.backtest.card_pass import Counted
+    from agents.stages.card_in_memory import Counted
     from streams.events.batch import Times
     from streams.state.tables import Table
 
