@@ -15,16 +15,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from agents.backtest.card_pass import Cards
 from agents.backtest.model_spans import Spans, interval_ends
 from agents.learning.learner import LearnerStage
 from agents.models.kinds import scorer
-from agents.stages.tasks import TaskStages
+from agents.stages.in_memory import TaskInMemory
 from streams.durations import DAY_S
 from streams.events.rows import CHARGE, Rows
 from streams.features.entities import CARDS, FEATURES
-from streams.state.store import MemoryStore
-from streams.state.tables import TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -82,10 +79,7 @@ class Backtest:
 
     def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
         self.snapshot: Snapshot | None = None
-        self._clock = clock
-        self._cards = Cards(settings)
-        self._state = TaskState(MemoryStore())
-        self._stage = TaskStages(self._state, settings).merchant
+        self._task = TaskInMemory(settings, clock)
         self._learner = LearnerStage(None, settings.snapshot_every_examples)
         self._snapshot_every = settings.snapshot_every_examples
         self._horizon_s = settings.label_horizon_days * DAY_S
@@ -95,28 +89,26 @@ class Backtest:
 
     def run(self, events: TimedBatch) -> Iterator[Step]:
         """Score and learn, a step for each interval; no event may be older than earlier ones."""
-        yield from self._run(self._cards.count(events))
+        yield from self._run(self._task.count(events))
 
     def end(self) -> Iterator[Step]:
         """Have the disputes count that wait for a time that no charge has reached."""
-        yield from self._run([self._cards.end()])
+        yield from self._run(self._task.end())
 
     def _run(self, counted_batches: Iterable[CardOutput]) -> Iterator[Step]:
         for counted in counted_batches:
-            if not len(counted.times):
-                continue
             ends = interval_ends(counted.times, MODEL_INTERVAL_S).tolist()
             for start, end in pairwise([0, *ends]):
                 self._settle_model(float(counted.times[start]))
                 yield self._step(counted.part(start, end))
-            self._state.commit(0)
+            self._task.commit()
 
     def score(self, counted: CardOutput) -> Iterator[Step]:
         """Do as `run` with what the card stage has counted, in as few steps as one model allows."""
         if not len(counted.times):
             return
         ends = interval_ends(counted.times, MODEL_INTERVAL_S)
-        spans = Spans(counted, ends, self._state.due, self._horizon_s)
+        spans = Spans(counted, ends, self._task.due, self._horizon_s)
         start = 0
         while start < len(counted.times):
             self._settle_model(float(counted.times[start]))
@@ -126,14 +118,14 @@ class Backtest:
             yield self._step(counted.part(start, end))
             self._interval = counted.times[end - 1] // MODEL_INTERVAL_S
             start = end
-        self._state.commit(0)
+        self._task.commit()
 
     def learned(self) -> Snapshot | None:
         """Return all that is learned by now, `None` when no label has come."""
         return self._learner.snapshot() if self._learner.offset > 0 else None
 
     def _step(self, batch: CardOutput) -> Step:
-        output = self._stage.process(batch.frames, self._scorer, self._clock)
+        output = self._task.score(batch, self._scorer)
         self._learn(output.examples)
         frames = batch.frames.rows
         rows = frames[frames["event"]["kind"] == CHARGE]

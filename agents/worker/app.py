@@ -1,7 +1,7 @@
 """The Faust application: three agents, the service that feeds them, and the worker's web pages.
 
 Faust runs the worker: agents, services, web server, signals. Its own consumer and producer are
-off: `agents.worker.service` takes turns with the stream engine in their place.
+off: `agents.worker.service` drives turns of the stream engine in their place.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import faust
 from faust.app import BootStrategy
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from agents.worker.pipeline import Pipeline
-from agents.worker.service import Turns
+from agents.worker.service import TurnService
 
 if TYPE_CHECKING:
     from faust.web import Request, Response, View
@@ -52,38 +51,31 @@ def create_app(settings: Settings, partitions: int | None = None) -> faust.App:
         web_port=settings.web_port,
         datadir=settings.state_dir,
     )
-    turns = Turns(app, settings, partitions)
-    app.service(turns)  # type: ignore[arg-type] # Faust starts an instance as well as a class
-    _add_agents(app, turns)
-    _add_pages(app, turns)
+    service = TurnService(app, settings, partitions)
+    app.service(service)  # type: ignore[arg-type] # Faust starts an instance as well as a class
+    _add_agents(app, service)
+    _add_pages(app, service)
     return app
 
 
-def _add_agents(app: faust.App, turns: Turns) -> None:
-    @app.agent(turns.to_count, name="card")
-    async def card(batches: Any) -> None:
-        async for handed in batches:
-            handed.answer(Pipeline.count_cards)
-
-    @app.agent(turns.to_score, name="merchant")
-    async def merchant(batches: Any) -> None:
-        async for handed in batches:
-            handed.answer(Pipeline.score)
-
-    @app.agent(turns.to_learn, name="learner")
-    async def learner(batches: Any) -> None:
-        async for handed in batches:
-            handed.answer(Pipeline.learn)
+def _add_agents(app: faust.App, service: TurnService) -> None:
+    for name, channel in service.channels.items():
+        app.agent(channel, name=name)(_answer)
 
 
-def _add_pages(app: faust.App, turns: Turns) -> None:
+async def _answer(batches: Any) -> None:
+    async for handed in batches:
+        handed.answer()
+
+
+def _add_pages(app: faust.App, service: TurnService) -> None:
     @app.page("/healthz")
     async def healthz(view: View, _: Request) -> Response:
         return view.text("ok\n")
 
     @app.page("/readyz")
     async def readyz(view: View, _: Request) -> Response:
-        return view.text("ready\n") if turns.is_ready else view.text("restoring\n", status=503)
+        return view.text("ready\n") if service.is_ready else view.text("restoring\n", status=503)
 
     @app.page("/metrics")
     async def metrics(view: View, _: Request) -> Response:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import orjson
 
-from agents.backtest.backtest import Backtest
 from agents.learning.learner import LearnerStage
 from agents.models.kinds import DEFAULT, KINDS
+from agents.models.prior import PriorScorer
+from agents.stages.in_memory import TaskInMemory
 from streams.durations import DAY_S
 from streams.events.batch import TimedBatch
 from streams.events.decoding import decode_charges, decode_disputes
@@ -35,17 +36,19 @@ _CARD = b"card"
 def rehearse(settings: Settings) -> None:
     """Take charges and a dispute through both stages, the learners and scorers, in memory."""
     horizon_s = settings.label_horizon_days * DAY_S
-    backtest = Backtest(settings, lambda: 0.0)
-    steps = [
-        step
+    task = TaskInMemory(settings, lambda: 0.0)
+    prior = PriorScorer(FEATURES)
+    outputs = [
+        task.score(counted, prior)
         for events in (
             _events(decode_charges, _charge("disputed", 1.0), _charge("honest", 2.0)),
             _events(decode_disputes, _dispute("disputed", 3.0)),
             _events(decode_charges, _charge("after the horizon", 4.0 + horizon_s)),
         )
-        for step in backtest.run(events)
+        for counted in task.count(events)
     ]
-    examples = np.concatenate([step.output.examples for step in steps])
+    task.commit()
+    examples = np.concatenate([output.examples for output in outputs])
     assert len(examples) > 0, "the dispute makes an example"
     vectors = np.ascontiguousarray(examples["vector"])
     for kind in (DEFAULT, *settings.challengers):

@@ -1,7 +1,8 @@
 """Stages that only count, so that an oracle knows their outcome without running them.
 
-They are wired as `agents.worker.pipeline.Pipeline` wires the real ones: the card stage counts the
-events of a card and sends them on, the merchant stage counts those of a merchant and puts out both.
+They are the parts of a turn in place of `agents.worker.pipeline.Pipeline`: the card stage counts
+the events of a card and sends them on, the merchant stage counts those of a merchant and puts out
+both.
 """
 
 from __future__ import annotations
@@ -25,15 +26,18 @@ from streams.state.tables import TaskState
 from streams.wire.frames import FRAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from streams.engine.inputs import Work
     from streams.engine.settings import EngineSettings
     from streams.events.batch import TimedBatch
+    from streams.events.rejected import Rejected
     from streams.kafka.clients import Clients
     from streams.kafka.topics import Topics
     from streams.state.store import Store
     from streams.state.tables import Table
+
+    TaskEvents = list[tuple[Task, TimedBatch]]
 
 _MASK = 2**64 - 1
 
@@ -130,29 +134,12 @@ class CountingPipeline:
         self.engine = Engine(settings, topics, clients, self._producer, factory, _Deaf(), {})
         self.engine.start()
 
-    def turn(self, patience_s: float) -> bool:
-        """Take a turn, and return whether there was anything."""
-        work = self.engine.fetch(patience_s)
-        self._merchant_stage(work)
-        self._card_stage(work)
-        self._producer.send_rejected(self._topics.rejected, work.rejected)
-        return bool(work)
+    def fetch(self, timeout_s: float) -> tuple[Work, None]:
+        return self.engine.fetch(timeout_s), None
 
-    def commit(self) -> None:
-        """Begin to make the turns since the last commit count."""
-        self.engine.commit()
-
-    def abort(self) -> None:
-        """Undo them."""
-        self.engine.abort()
-
-    def close(self) -> None:
-        """Commit and leave."""
-        self.engine.close()
-
-    def _card_stage(self, work: Work) -> None:
+    def count_cards(self, inputs: TaskEvents) -> None:
         frames: list[Batch] = []
-        for task, events in work.inputs:
+        for task, events in inputs:
             counts = [
                 _stages(task).cards.count(card, kind, name)
                 for card, kind, name in zip(
@@ -164,12 +151,12 @@ class CountingPipeline:
             rows = np.empty(len(events), FRAME)
             rows["event"], rows["card_features"] = events.batch.rows, features
             frames.append(replace(events.batch, rows=rows))
-        times = np.concatenate([events.times for _, events in work.inputs] or [np.empty(0)])
+        times = np.concatenate([events.times for _, events in inputs])
         if len(times):
             self.engine.send_frames(Batch.joined(frames), times)
 
-    def _merchant_stage(self, work: Work) -> None:
-        for task, events in work.frames:
+    def score(self, frames: TaskEvents) -> None:
+        for task, events in frames:
             shops, cards = events.batch.merchants, events.batch.cards
             counts = events.batch.rows["card_features"][:, 0].astype(int).tolist()
             scored: list[tuple[bytes | None, bytes | None]] = []
@@ -188,6 +175,24 @@ class CountingPipeline:
                     examples.append((None, name.encode()))
             self._producer.send(self._topics.scored, scored)
             self._producer.send(self._topics.examples, examples)
+
+    def learn(self, lessons: None) -> None:
+        """Nothing is learned here."""
+
+    def reject(self, rejected: Sequence[Rejected]) -> None:
+        self._producer.send_rejected(self._topics.rejected, rejected)
+
+    def publish_late(self) -> bool:
+        return False
+
+    def commit(self) -> None:
+        self.engine.commit()
+
+    def abort(self) -> None:
+        self.engine.abort()
+
+    def close(self) -> None:
+        self.engine.close()
 
 
 class _Deaf:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
@@ -19,7 +20,6 @@ from streams.engine.membership import TaskFactory
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from streams.engine.engine import Engine
     from streams.engine.task import Task
     from streams.kafka.clients import Clients
     from streams.state.store import Store
@@ -59,8 +59,10 @@ def waits_for_time(task: Task) -> bool:
     return task.stages.card.waiting.for_time > 0
 
 
-class RealPipeline:
-    """`agents.worker.pipeline.Pipeline`, taking turns as `agents.worker.service.Turns` does.
+def real_pipeline(
+    settings: Settings, clients: Clients, open_store: Callable[[int], Store]
+) -> Pipeline:
+    """Return the pipeline of a worker, with the stores of its tasks where the simulation has them.
 
     Parameters
     ----------
@@ -71,31 +73,5 @@ class RealPipeline:
     open_store
         Opens the store of a task.
     """
-
-    def __init__(
-        self, settings: Settings, clients: Clients, open_store: Callable[[int], Store]
-    ) -> None:
-        def open_task(number: int, store: Store) -> Task:
-            return new_task(number, store, settings)
-
-        self._pipeline = Pipeline(settings, clients, TaskFactory(open_store, open_task))
-        self.commit = self._pipeline.commit
-        self.abort = self._pipeline.abort
-        self.close = self._pipeline.close
-
-    @property
-    def engine(self) -> Engine:
-        return self._pipeline.engine
-
-    def turn(self, patience_s: float) -> bool:
-        pipeline = self._pipeline
-        work, examples = pipeline.fetch(patience_s)
-        if work.frames:
-            pipeline.score(work.frames)
-        if work.inputs:
-            pipeline.count_cards(work.inputs)
-        if examples:
-            pipeline.learn(examples)
-        pipeline.reject(work.rejected)
-        published = pipeline.publish_late()
-        return bool(work or examples or published)
+    factory = TaskFactory(open_store, partial(new_task, settings=settings))
+    return Pipeline(settings, clients, factory)

@@ -20,7 +20,7 @@ from tests.simulation.events import Inputs
 from tests.simulation.faults import Coverage, Fault, Faults
 from tests.simulation.operator import Operator
 from tests.simulation.real_checks import RealChecks, has_learned_all
-from tests.simulation.real_stages import SETTINGS, RealPipeline, waits_for_time
+from tests.simulation.real_stages import SETTINGS, real_pipeline, waits_for_time
 from tests.simulation.scheduling import Scheduler
 from tests.simulation.troubles import Troubles
 from tests.simulation.workers import Worker
@@ -243,6 +243,6 @@ class Simulation:
                 instance_id=instance_id,
                 max_batch=self._settings.max_batch,
             )
-            return RealPipeline(settings, clients, open_store)
+            return real_pipeline(settings, clients, open_store)
         own = replace(self._settings, instance_id=instance_id)
         return CountingPipeline(own, self._topics, clients, open_store, name)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from agents.stages import card
+from agents.worker.turn import Turns
 from streams.engine import restore
 from streams.engine.commits import Commits
 from streams.engine.engine import Engine
@@ -226,6 +227,15 @@ def an_abort_leaves_disputes_waiting_though_charges_have_paused() -> list[Any]:
     return [patch.object(Task, "start", still_paused)]
 
 
+def a_turn_commits_before_its_work_is_handed_on() -> list[Any]:
+    async def commit_first(turns: Turns, *fetched: Any) -> None:
+        await turns._commit_if_due()
+        await hand_on(turns, *fetched)
+
+    hand_on = Turns._hand_on
+    return [patch.object(Turns, "_hand_on", commit_first)]
+
+
 class _NeverRaised(Exception):  # noqa: N818
     pass
 
@@ -250,6 +260,8 @@ PLANTS = (
     Plant(the_clock_is_moved_by_disputes, 50, is_real=True),
     Plant(an_abort_leaves_disputes_waiting_though_charges_have_paused, 300, is_real=True),
     Plant(a_member_that_was_forgotten_goes_on_with_its_tasks, 400, (FORGOTTEN,), is_static=True),
+    Plant(a_turn_commits_before_its_work_is_handed_on, 50),
+    Plant(a_turn_commits_before_its_work_is_handed_on, 50, is_real=True),
 )
 
 

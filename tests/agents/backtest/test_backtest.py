@@ -13,12 +13,12 @@ import orjson
 import pytest
 
 from agents.backtest.backtest import MODEL_INTERVAL_S, Backtest
-from agents.backtest.card_pass import Cards
 from agents.backtest.replay import Replay
 from agents.evaluation.outcome_collector import Gathering
 from agents.models.kinds import DEFAULT
 from agents.models.prior import VERSION
 from agents.settings.schema import Settings
+from agents.stages.card_in_memory import Cards
 from streams.events.files import write_events
 from streams.events.rows import CHARGE, FRAUD_DISPUTE
 from streams.simulator import Simulation
