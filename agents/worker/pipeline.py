@@ -16,8 +16,8 @@ from agents.learning.model_follower import ModelFollower
 from agents.stages.tasks import TaskStages, new_task, open_store
 from agents.worker import metrics
 from schemas.drift import encode_drift
+from streams.engine.application import Application, TaskFactory
 from streams.engine.engine import Engine
-from streams.engine.membership import TaskFactory
 from streams.engine.settings import EngineSettings
 from streams.events.card_batch import CardBatch
 from streams.events.rows import CHARGE
@@ -81,6 +81,9 @@ class Pipeline:
         self._latencies = metrics.Latencies(is_seen_at_once=not settings.is_exactly_once)
         self.producer = OutputProducer(clients, transactional_id, settings.session_timeout_ms)
         layouts = KeptLayouts(clients, self.topics.installation)
+        factory = factory or TaskFactory(
+            partial(open_store, settings=settings), partial(new_task, settings=settings)
+        )
         self.engine = Engine(
             EngineSettings(
                 application_id=application_id,
@@ -95,12 +98,7 @@ class Pipeline:
             self.topics,
             clients,
             self.producer,
-            factory
-            or TaskFactory(
-                partial(open_store, settings=settings), partial(new_task, settings=settings)
-            ),
-            metrics.CommitObserver(self._latencies),
-            layouts,
+            Application(factory, metrics.CommitObserver(self._latencies), layouts),
         )
         self.model = ModelFollower(self.topics, clients, settings.challengers)
         self.model.catch_up()

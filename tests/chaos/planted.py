@@ -12,8 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from confluent_kafka import TopicPartition
-
 from agents.__main__ import main
 from streams.engine.engine import Engine
 from streams.kafka.topics import Topics
@@ -23,7 +21,7 @@ from streams.state.rocksdb import RocksStore
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from confluent_kafka import Consumer
+    from confluent_kafka import Consumer, TopicPartition
 
     from streams.engine.task import Task
     from streams.kafka.clients import Clients
@@ -103,9 +101,9 @@ def positions_first(engine: Engine) -> None:
             task.unseal()
             first.send(engine._topics.changelog, positions, task.number)
     offsets = [
-        TopicPartition(engine._topic_of[source], task.number, position)
+        partition
         for task in engine.tasks.values()
-        for source, position in task.positions().items()
+        for partition in engine._member.topics.at(task.number, task.positions())
     ]
     first.prepare([], offsets, None)
     first.commit(offsets, engine._consumer)

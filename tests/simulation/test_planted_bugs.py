@@ -118,7 +118,7 @@ def a_failed_commit_leaves_the_work_done_since() -> list[Any]:
     abort = Commits.abort
 
     def only_what_was_sealed(commits: Commits) -> None:
-        tasks = commits._tasks.values()
+        tasks = commits._tasks.running.values()
         if any(task.is_sealed for task in tasks):
             for task in tasks:
                 task.is_dirty = False
@@ -143,7 +143,7 @@ def an_abort_leaves_what_the_stages_hold() -> list[Any]:
 
 def an_abort_does_not_seek_back() -> list[Any]:
     def stay(engine: Engine) -> None:
-        engine._commits.undone.clear()
+        engine._tasks.forget_undone()
         go_back(engine)
 
     go_back = Engine._go_back
