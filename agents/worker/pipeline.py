@@ -72,7 +72,7 @@ class Pipeline:
         partitions: int | None = None,
     ) -> None:
         clients = clients or Clients(client_config(settings.bootstrap_servers, os.environ))
-        self.patience = clients.patience
+        self.retry = clients.retry
         application_id = f"{settings.topic_prefix}{settings.application_id}"
         transactional_id = (
             f"{application_id}-{settings.worker_id}" if settings.is_exactly_once else None

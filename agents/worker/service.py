@@ -107,7 +107,7 @@ class Turns(Service):
         self.pipeline = await self._blocking(
             partial(Pipeline, self._settings, partitions=self._partitions)
         )
-        self.pipeline.patience.on_wait = self._watchdog.alive
+        self.pipeline.retry.on_wait = self._watchdog.alive
         self._watchdog.start()
         self._app.flow_control.resume()  # streams wait for it, and nobody else does it
 
@@ -116,7 +116,7 @@ class Turns(Service):
         pipeline = self.pipeline
         if pipeline is not None:
             give_up = asyncio.get_running_loop().call_later(
-                _STOP_PATIENCE_S, pipeline.patience.stopping.set
+                _STOP_PATIENCE_S, pipeline.retry.stopping.set
             )
             async with self._turn_lock:
                 if self.crashed:

@@ -62,20 +62,20 @@ class GroupOffsets:
             When it was stopped.
         """
         has_failed = False
-        waiting = self._clients.patience.waiting()
+        waiting = self._clients.retry.waiting()
         try:
             while True:
                 try:
                     return self._ask("read_committed", partitions)
                 except KafkaException as exception:
                     has_failed = True
-                    waiting.bear(exception)
+                    waiting.wait_out(exception)
                 if stop.is_set():
                     raise RestoreStoppedError(f"offsets of {_names(partitions)}")
                 try:
                     offsets = self._ask("read_uncommitted", partitions)
                 except KafkaException as exception:  # the group does not answer at all
-                    waiting.bear(exception)
+                    waiting.wait_out(exception)
                     self._answered_at = -math.inf
                     continue
                 answered_s = self._answered_at - max(since, self._answers_since)
@@ -92,7 +92,7 @@ class GroupOffsets:
     def beginnings(self, partitions: Sequence[TopicPartition]) -> list[int]:
         """Return the first offset that there is of each partition."""
         asker = self._asker("read_committed")
-        ask = self._clients.patience.ask
+        ask = self._clients.retry.ask
         return [
             ask(lambda p=partition: asker.get_watermark_offsets(p, timeout=_ANSWER_S))[0]  # type: ignore[misc]
             for partition in partitions

@@ -179,7 +179,7 @@ class Engine:
             f8[N], by which they are sorted, Unix seconds.
         """
         if not self._partitions:
-            described = self._clients.patience.ask(
+            described = self._clients.retry.ask(
                 lambda: self._consumer.list_topics(self._topics.by_merchant, timeout=_ANSWER_S)
             )
             self._partitions = len(described.topics[self._topics.by_merchant].partitions)

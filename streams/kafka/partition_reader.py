@@ -54,7 +54,7 @@ class Follower:
                 "fetch.wait.max.ms": _FETCH_WAIT_MS,
             }
         )
-        self._patience = clients.patience
+        self._retry = clients.retry
         self._partition = TopicPartition(topic, partition)
         self.reached = -1
         self.seek(OFFSET_BEGINNING if offset is None else offset)
@@ -87,7 +87,7 @@ class Follower:
 
     def watermarks(self) -> tuple[int, int]:
         """Ask for the first offset there is, and the one after the last committed message."""
-        low, high = self._patience.ask(
+        low, high = self._retry.ask(
             lambda: self._consumer.get_watermark_offsets(self._partition, timeout=_ANSWER_S)
         )
         return low, high

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from streams.engine.committed_offsets import GroupOffsets
 from streams.engine.restore import RestoreStoppedError
 from streams.kafka.clients import Clients
-from streams.kafka.retry import Patience
+from streams.kafka.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ class Broker(Clients):
     def __init__(self, away: Sequence[tuple[float, float]] = (), held_until: float = 0.0) -> None:
         super().__init__({})
         self.now = 100.0
-        self.patience = Patience(self.clock, self.rest)
+        self.retry = RetryPolicy(self.clock, self.rest)
         self.stop = Event()
         self.stop_at = float("inf")
         self._away, self._held_until = away, held_until
