@@ -17,7 +17,7 @@ from schemas.control import CHAMPION_KEY, Champion, Loaded, encode_control, load
 from schemas.printable import printable
 from streams.kafka.clients import Clients
 from streams.kafka.config import Config
-from streams.kafka.partition_reader import Follower
+from streams.kafka.partition_reader import PartitionReader
 from streams.kafka.publisher import Publisher
 from streams.kafka.topics import MODELS_BYTES_MAX, Topics
 
@@ -134,10 +134,10 @@ class _Topic:
 
 def _read(config: Config, topic: str) -> ModelBook:
     book = ModelBook()
-    follower = Follower(Clients(config), topic, 0)
-    for messages in follower.read_to_end():
+    reader = PartitionReader(Clients(config), topic, 0)
+    for messages in reader.read_to_end():
         book.take((message.key(), message.value()) for message in messages)
-    follower.close()
+    reader.close()
     return book
 
 

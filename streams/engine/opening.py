@@ -14,7 +14,7 @@ from streams.engine.task import Task
 from streams.engine.task_topics import TaskTopics
 from streams.engine.worker_tasks import Positions, RestoringTask
 from streams.kafka.clients import Clients
-from streams.kafka.partition_reader import Follower
+from streams.kafka.partition_reader import PartitionReader
 
 
 class TaskOpener:
@@ -80,13 +80,13 @@ class TaskOpener:
         store = self._factory.open_store(number)
         try:
             offsets = self._offsets(number, since, progress)
-            follower = Follower(self._clients, self._topics.changelog, number)
+            reader = PartitionReader(self._clients, self._topics.changelog, number)
             try:
-                restore(store, follower, number, progress, offsets)
+                restore(store, reader, number, progress, offsets)
                 task = self._factory.new_task(number, store)
                 return task, task.stored_positions() or self._beginnings(number)
             finally:
-                follower.close()
+                reader.close()
         except BaseException:
             store.close()
             raise

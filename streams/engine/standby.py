@@ -18,7 +18,7 @@ from confluent_kafka import KafkaException
 from streams.engine.restore import apply, seek_to_store
 from streams.engine.settings import EngineSettings
 from streams.kafka.clients import Clients
-from streams.kafka.partition_reader import Follower
+from streams.kafka.partition_reader import PartitionReader
 from streams.state.store import Store
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ _MESSAGES = 20_000
 @dataclass(frozen=True, slots=True)
 class _Copy:
     store: Store
-    follower: Follower
+    reader: PartitionReader
 
 
 class Standbys:
@@ -127,18 +127,18 @@ class Standbys:
                 self._drop(number)
             for number in numbers - set(self._copies) - self._held:
                 store = self._open_store(number)
-                follower = Follower(self._clients, self._changelog, number)
-                seek_to_store(store, follower, number)
-                self._copies[number] = _Copy(store, follower)
+                reader = PartitionReader(self._clients, self._changelog, number)
+                seek_to_store(store, reader, number)
+                self._copies[number] = _Copy(store, reader)
                 logger.info("task %d: is copied here", number)
 
     def _catch_up(self, copy: _Copy) -> None:
-        if messages := copy.follower.take(_MESSAGES):
+        if messages := copy.reader.take(_MESSAGES):
             apply(copy.store, messages)
 
     def _drop(self, number: int) -> None:
         copy = self._copies.pop(number)
-        copy.follower.close()
+        copy.reader.close()
         copy.store.close()
 
 

@@ -1,4 +1,4 @@
-"""Reading one partition of our own from an offset on, outside the consumer group."""
+"""Reader of one partition of our own from an offset on, outside the consumer group."""
 
 import logging
 from collections.abc import Iterator
@@ -21,8 +21,8 @@ _BULK_MESSAGES = 20_000
 _ANSWER_S = 2.0  # after which it is asked again
 
 
-class Follower:
-    """Follows one partition: first in bulk to its end, then as it grows.
+class PartitionReader:
+    """Reader of one partition: first in bulk to its end, then as it grows.
 
     Only committed messages are seen.
 
@@ -31,7 +31,7 @@ class Follower:
     clients
         Makes its consumer.
     topic, partition
-        What to follow.
+        What to read.
     offset
         Where to begin; the partition's beginning when `None`.
     """
@@ -45,7 +45,7 @@ class Follower:
     ) -> None:
         self._consumer = clients.consumer(
             {
-                "group.id": "chargewatch.follower",  # required, and never joined
+                "group.id": "chargewatch.partition-reader",  # required, and never joined
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "isolation.level": "read_committed",

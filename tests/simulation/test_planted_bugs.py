@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from streams.events.rows import Rows
-    from streams.kafka.partition_reader import Follower
+    from streams.kafka.partition_reader import PartitionReader
     from streams.state.store import Changes, Store
 
 ZOMBIE = Fault(AFTER_CHANGELOG, PAUSE, 8.0)
@@ -179,18 +179,20 @@ def offsets_are_asked_for_while_a_commit_is_under_way() -> list[Any]:
 
 
 def a_store_ahead_of_its_changelog_is_trusted() -> list[Any]:
-    def trust(store: Store, follower: Follower, _: int) -> tuple[int, int]:
-        low, end = follower.watermarks()
+    def trust(store: Store, reader: PartitionReader, _: int) -> tuple[int, int]:
+        low, end = reader.watermarks()
         position = low if store.offset is None else min(store.offset, end)
-        follower.seek(position)
+        reader.seek(position)
         return position, end
 
     return [patch.object(restore, "seek_to_store", trust)]
 
 
 def a_restore_ends_at_what_is_visible() -> list[Any]:
-    def up_to_now(_: object, __: Store, follower: Follower, ___: int) -> Iterator[Sequence[Any]]:
-        yield from follower.read_to_end()
+    def up_to_now(
+        _: object, __: Store, reader: PartitionReader, ___: int
+    ) -> Iterator[Sequence[Any]]:
+        yield from reader.read_to_end()
 
     return [patch.object(restore, "_up_to", up_to_now)]
 
