@@ -20,7 +20,7 @@ from schemas.snapshot import Snapshot, encode_snapshot
 from streams.kafka.clients import Clients
 from streams.kafka.partition_reader import PartitionReader
 from streams.kafka.topics import Topics
-from streams.kafka.transactional_producer import OutputProducer
+from streams.kafka.transactional_producer import TransactionalProducer
 from streams.layouts.layout import Layout
 from streams.layouts.reader import Reader
 from streams.wire.examples import EXAMPLE_LAYOUT, decode_examples
@@ -54,7 +54,7 @@ class LearnerFeed:
         settings: Settings,
         topics: Topics,
         clients: Clients,
-        producer: OutputProducer,
+        producer: TransactionalProducer,
         reader: Reader,
     ) -> None:
         self._name = name
@@ -174,7 +174,7 @@ class Learners:
         settings: Settings,
         topics: Topics,
         clients: Clients,
-        producer: OutputProducer,
+        producer: TransactionalProducer,
         layouts: Mapping[int, Layout],
     ) -> None:
         self._reader = Reader(EXAMPLE_LAYOUT, layouts)

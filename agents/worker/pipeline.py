@@ -25,7 +25,7 @@ from streams.kafka.clients import Clients
 from streams.kafka.config import client_config
 from streams.kafka.installation import KeptLayouts
 from streams.kafka.topics import Topics
-from streams.kafka.transactional_producer import OutputProducer
+from streams.kafka.transactional_producer import TransactionalProducer
 from streams.wire.examples import encode_examples
 from streams.wire.frames import Frames
 
@@ -79,7 +79,9 @@ class Pipeline:
         )
         self.topics = Topics(settings.topic_prefix)
         self._latencies = metrics.Latencies(is_seen_at_once=not settings.is_exactly_once)
-        self.producer = OutputProducer(clients, transactional_id, settings.session_timeout_ms)
+        self.producer = TransactionalProducer(
+            clients, transactional_id, settings.session_timeout_ms
+        )
         layouts = KeptLayouts(clients, self.topics.installation)
         factory = factory or TaskFactory(
             partial(open_store, settings=settings), partial(new_task, settings=settings)

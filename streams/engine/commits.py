@@ -18,8 +18,8 @@ from streams.kafka.clients import Clients
 from streams.kafka.retry import StoppedError
 from streams.kafka.transactional_producer import (
     AbortableError,
-    OutputProducer,
     Outputs,
+    TransactionalProducer,
     UnknownOutcomeError,
 )
 
@@ -57,7 +57,7 @@ class Commits:
         self,
         clients: Clients,
         member: GroupMember,
-        producer: OutputProducer,
+        producer: TransactionalProducer,
         tasks: WorkerTasks,
         observer: Observer,
     ) -> None:

@@ -32,7 +32,7 @@ from streams.kafka.partition_watch import PartitionWatch
 from streams.kafka.partitioner import partitions_of
 from streams.kafka.retry import Outage
 from streams.kafka.topics import Topics
-from streams.kafka.transactional_producer import OutputProducer
+from streams.kafka.transactional_producer import TransactionalProducer
 from streams.layouts.reader import Reader
 from streams.wire.frames import FRAME_LAYOUT, Frames, encode_frames
 
@@ -73,7 +73,7 @@ class Engine:
         settings: EngineSettings,
         topics: Topics,
         clients: Clients,
-        producer: OutputProducer,
+        producer: TransactionalProducer,
         application: Application,
     ) -> None:
         self._topics = topics

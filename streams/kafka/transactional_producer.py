@@ -40,7 +40,7 @@ class UnknownOutcomeError(AbortableError):
 
 
 class Outputs(NamedTuple):
-    """Keys and values for a topic; see `OutputProducer.send`."""
+    """Keys and values for a topic; see `TransactionalProducer.send`."""
 
     topic: str
     messages: Sequence[tuple[bytes | None, bytes | None]]
@@ -49,7 +49,7 @@ class Outputs(NamedTuple):
     headers: Sequence[Headers] | None = None
 
 
-class OutputProducer:
+class TransactionalProducer:
     """Writes the outputs of a worker.
 
     A commit may end in another thread. What is sent meanwhile is held back if it may not be in the

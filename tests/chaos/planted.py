@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from agents.__main__ import main
 from streams.engine.engine import Engine
 from streams.kafka.topics import Topics
-from streams.kafka.transactional_producer import OutputProducer, Outputs
+from streams.kafka.transactional_producer import Outputs, TransactionalProducer
 from streams.state.rocksdb import RocksStore
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from streams.kafka.clients import Clients
 
 _committed = Engine.commit
-_sent = OutputProducer._send
+_sent = TransactionalProducer._send
 
 
 class Crash:
@@ -63,7 +63,7 @@ def crash() -> Crash:
     return Crash()
 
 
-def send(producer: OutputProducer, outputs: Outputs) -> None:
+def send(producer: TransactionalProducer, outputs: Outputs) -> None:
     """Send, and note where to."""
     if outputs.messages:
         crash().note(outputs.topic)
@@ -112,8 +112,8 @@ def positions_first(engine: Engine) -> None:
 
 
 @cache
-def _another_producer(clients: Clients) -> OutputProducer:
-    return OutputProducer(clients, None, 0)
+def _another_producer(clients: Clients) -> TransactionalProducer:
+    return TransactionalProducer(clients, None, 0)
 
 
 def no_bug(engine: Engine) -> None:
@@ -136,7 +136,7 @@ def _commit_after(act: Callable[[], None], engine: Engine) -> None:
 
     def commit(offsets: list[TopicPartition], consumer: Consumer) -> None:
         act()
-        OutputProducer.commit(producer, offsets, consumer)
+        TransactionalProducer.commit(producer, offsets, consumer)
 
     producer.commit = commit  # type: ignore[method-assign, assignment]
     _committed(engine)
@@ -150,6 +150,6 @@ BUGS = {
 }
 
 if __name__ == "__main__":
-    setattr(OutputProducer, "_send", send)  # noqa: B010 - mypy knows better
+    setattr(TransactionalProducer, "_send", send)  # noqa: B010 - mypy knows better
     setattr(Engine, "commit", BUGS[os.environ["CHAOS_BUG"]])  # noqa: B010 - mypy knows better
     main()

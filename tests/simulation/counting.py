@@ -18,7 +18,7 @@ from streams.engine.task import Task
 from streams.events.origin import decode_dispute_tail
 from streams.events.rows import CHARGE
 from streams.features.entities import CARD_FEATURES
-from streams.kafka.transactional_producer import OutputProducer
+from streams.kafka.transactional_producer import TransactionalProducer
 from streams.state.tables import TaskState
 from streams.wire.frames import FRAME, Frames
 
@@ -121,7 +121,7 @@ class CountingPipeline:
         name: str,
     ) -> None:
         self._topics = topics
-        self._producer = OutputProducer(
+        self._producer = TransactionalProducer(
             clients, name if settings.exactly_once else None, settings.session_timeout_ms
         )
         application = Application(TaskFactory(open_store, _new_task), _Deaf(), {})

@@ -17,7 +17,7 @@ from streams.engine.engine import Engine
 from streams.engine.inputs import Inputs
 from streams.engine.membership import Membership
 from streams.engine.task import Task
-from streams.kafka.transactional_producer import OutputProducer
+from streams.kafka.transactional_producer import TransactionalProducer
 from streams.state.tables import Table
 from tests.simulation.consumer import SimulatedConsumer
 from tests.simulation.counting import CountingStages
@@ -73,19 +73,19 @@ def state_is_stored_before_the_commit() -> list[Any]:
 
 
 def offsets_are_committed_before_the_outputs() -> list[Any]:
-    send, commit = OutputProducer.send, OutputProducer.commit
-    prepare, abort = OutputProducer.prepare, OutputProducer.abort
-    kept: dict[OutputProducer, list[Callable[[], None]]] = {}
-    late: dict[OutputProducer, list[Callable[[], None]]] = {}
+    send, commit = TransactionalProducer.send, TransactionalProducer.commit
+    prepare, abort = TransactionalProducer.prepare, TransactionalProducer.abort
+    kept: dict[TransactionalProducer, list[Callable[[], None]]] = {}
+    late: dict[TransactionalProducer, list[Callable[[], None]]] = {}
 
-    def keep(producer: OutputProducer, *output: Any, **named: Any) -> None:
+    def keep(producer: TransactionalProducer, *output: Any, **named: Any) -> None:
         kept.setdefault(producer, []).append(partial(send, producer, *output, **named))
 
-    def hold(producer: OutputProducer) -> None:
+    def hold(producer: TransactionalProducer) -> None:
         late[producer] = kept.pop(producer, [])
 
     def commit_first(
-        producer: OutputProducer, offsets: Sequence[TopicPartition], consumer: Consumer
+        producer: TransactionalProducer, offsets: Sequence[TopicPartition], consumer: Consumer
     ) -> None:
         commit(producer, offsets, consumer)
         for send_late in late.pop(producer, []):
@@ -93,21 +93,21 @@ def offsets_are_committed_before_the_outputs() -> list[Any]:
         prepare(producer, [], [], consumer.consumer_group_metadata())
         commit(producer, [], consumer)
 
-    def drop(producer: OutputProducer) -> None:
+    def drop(producer: TransactionalProducer) -> None:
         kept.pop(producer, None)
         late.pop(producer, None)
         abort(producer)
 
     return [
-        patch.object(OutputProducer, "send", keep),
-        patch.object(OutputProducer, "hold", hold),
-        patch.object(OutputProducer, "commit", commit_first),
-        patch.object(OutputProducer, "abort", drop),
+        patch.object(TransactionalProducer, "send", keep),
+        patch.object(TransactionalProducer, "hold", hold),
+        patch.object(TransactionalProducer, "commit", commit_first),
+        patch.object(TransactionalProducer, "abort", drop),
     ]
 
 
 def outputs_are_not_held_back_during_a_commit() -> list[Any]:
-    return [patch.object(OutputProducer, "hold", lambda _: None)]
+    return [patch.object(TransactionalProducer, "hold", lambda _: None)]
 
 
 def what_changes_during_a_commit_counts_as_written() -> list[Any]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from streams.events.rows import Rows
     from streams.kafka.clients import Clients
-    from streams.kafka.transactional_producer import OutputProducer
+    from streams.kafka.transactional_producer import TransactionalProducer
 
 Record = tuple[bytes | None, bytes | None]
 
@@ -94,8 +94,8 @@ class Producer:
     def lose(self) -> None:
         self.sent = []
 
-    def as_producer(self) -> OutputProducer:
-        return cast("OutputProducer", self)
+    def as_producer(self) -> TransactionalProducer:
+        return cast("TransactionalProducer", self)
 
 
 class Clock:
