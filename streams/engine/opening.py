@@ -94,7 +94,7 @@ class TaskOpener:
     def _offsets(self, number: int, since: float, progress: Progress) -> Positions:
         """Ask for the group's offset of each source; it must come before the restore."""
         partitions = self._topics.partitions(number)
-        offsets = self._group_offsets.decided(partitions, since, progress.stop)
+        offsets = self._group_offsets.committed_offsets(partitions, since, progress.stop)
         return dict(zip(self._topics.inputs, offsets, strict=True))
 
     def _beginnings(self, number: int) -> Positions:
