@@ -9,7 +9,7 @@ from streams.layouts.layout import Layout, Record, decode_layout
 from streams.layouts.reader import Reader
 from streams.state.store import Changes, KeyRange, Store
 
-CARDS, MERCHANTS, SEEN, PENDING, DUE, WAITING, META, DRIFT, DISPUTED, CHARGES = (
+CARDS, MERCHANTS, SEEN, PENDING, TIMERS, WAITING, META, DRIFT, DISPUTED, CHARGES = (
     bytes([n]) for n in range(1, 11)
 )
 """The first byte of a key tells its table; the changelog and the store hold them all."""
@@ -145,7 +145,7 @@ class TaskState:
         self.merchants = Table(store, MERCHANTS)
         self.seen = Table(store, SEEN)
         self.pending = Table(store, PENDING)
-        self.due = Table(store, DUE)
+        self.timers = Table(store, TIMERS)
         self.waiting = Table(store, WAITING)
         self.meta = Table(store, META)
         self.drift = Table(store, DRIFT)
@@ -156,7 +156,7 @@ class TaskState:
             self.merchants,
             self.seen,
             self.pending,
-            self.due,
+            self.timers,
             self.waiting,
             self.meta,
             self.drift,

@@ -236,7 +236,7 @@ class Labels:
         self._kept: dict[tuple[str, str], tuple[int, float]] = {}
         self._places: list[tuple[float, bytes, int]] = []
         """Day, hash and number of each charge, in that order."""
-        self._due: dict[int, float] = {}
+        self._timers: dict[int, float] = {}
         self._cancelled: set[int] = set()
 
     def move_on(self, created: float) -> None:
@@ -246,7 +246,7 @@ class Labels:
         """Keep a charge."""
         name = charge.card, charge.id
         self._kept[name] = sent.number, charge.created
-        self._due[sent.number] = max(charge.created, self._now - HORIZON_S)
+        self._timers[sent.number] = max(charge.created, self._now - HORIZON_S)
         insort(self._places, (*_place(charge.card, charge.id, charge.created), sent.number))
 
     def dispute(self, dispute: Dispute) -> None:
@@ -255,7 +255,7 @@ class Labels:
 
     def end(self) -> None:
         """Do what stream time has brought about by the end."""
-        for number, due_at in self._due.items():
+        for number, due_at in self._timers.items():
             if number not in self._cancelled and due_at < self._now - HORIZON_S:
                 self._expected.examples[number, 0] = due_at + HORIZON_S
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from schemas.snapshot import Snapshot
 
 TABLES = {
-    state.CARDS, state.MERCHANTS, state.SEEN, state.PENDING, state.DUE, state.WAITING, state.META,
-    state.DRIFT, state.DISPUTED, state.CHARGES,
+    state.CARDS, state.MERCHANTS, state.SEEN, state.PENDING, state.TIMERS, state.WAITING,
+    state.META, state.DRIFT, state.DISPUTED, state.CHARGES,
 }  # fmt: skip
 
 

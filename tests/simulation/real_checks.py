@@ -26,10 +26,10 @@ from streams.state.tables import (
     CARDS,
     CHARGES,
     DRIFT,
-    DUE,
     MERCHANTS,
     PENDING,
     SEEN,
+    TIMERS,
     WAITING,
     TaskState,
 )
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
     Decode = Callable[[list[Input], float], Decoded]
 
-_TABLES = (CARDS, CHARGES, SEEN, MERCHANTS, PENDING, DUE, WAITING, DRIFT)
+_TABLES = (CARDS, CHARGES, SEEN, MERCHANTS, PENDING, TIMERS, WAITING, DRIFT)
 _LATEST = 4e9
 
 MODELS = {DEFAULT, *SETTINGS.challengers}
