@@ -154,7 +154,7 @@ class LearnerFeed:
         self._published_at = self._clients.clock()
 
 
-Lessons = list[tuple[LearnerFeed, list[Message]]]
+FetchedExamples = list[tuple[LearnerFeed, list[Message]]]
 """Examples for each of the learners that has any."""
 
 
@@ -215,17 +215,17 @@ class Learners:
             feed.close()
         self._feeds.clear()
 
-    def fetch(self) -> Lessons:
+    def fetch(self) -> FetchedExamples:
         """Return the examples that are here; the same again until they are learned."""
-        lessons = [
+        examples = [
             (feed, feed.fetch(self._limits.get(name, _OF_A_CHALLENGER_AT_A_TIME)))
             for name, feed in self._feeds.items()
         ]
-        return [(feed, messages) for feed, messages in lessons if messages]
+        return [(feed, messages) for feed, messages in examples if messages]
 
-    def learn(self, lessons: Lessons) -> None:
+    def learn(self, examples: FetchedExamples) -> None:
         """Learn examples, and send the snapshots that are due."""
-        for feed, messages in lessons:
+        for feed, messages in examples:
             feed.learn(messages)
 
     def publish_late(self, book: ModelBook) -> bool:

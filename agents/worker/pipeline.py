@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from agents.learning.learners import Learners, Lessons
+from agents.learning.learners import FetchedExamples, Learners
 from agents.learning.model_follower import ModelFollower
 from agents.stages.tasks import TaskStages, new_task, open_store
 from agents.worker import metrics
@@ -108,7 +108,7 @@ class Pipeline:
         self._shown_at = 0.0
         self.engine.start(partitions)
 
-    def fetch(self, timeout_s: float) -> tuple[Work, Lessons]:
+    def fetch(self, timeout_s: float) -> tuple[Work, FetchedExamples]:
         """Wait for input and take what is next, and what there is to learn; see `Engine.fetch`."""
         work = self.engine.fetch(timeout_s)
         metrics.count_findings(work.findings)
@@ -161,12 +161,12 @@ class Pipeline:
             headers=[headers[i] for i in order] if any(headers) else None,
         )
 
-    def learn(self, lessons: Lessons) -> None:
-        """Learn; send a snapshot when one is due.
+    def learn(self, examples: FetchedExamples) -> None:
+        """Learn examples; send a snapshot when one is due.
 
         Task 0 counts as changed, so that the commit proves that it and its learners are still here.
         """
-        self.learners.learn(lessons)
+        self.learners.learn(examples)
         self.engine.tasks[0].is_dirty = True
 
     def publish_late(self) -> bool:
