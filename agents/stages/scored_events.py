@@ -17,7 +17,7 @@ _DUPLICATE = b',"duplicate":true'
 def encode_scored(
     heads: Sequence[bytes],
     answers: Rows,
-    reasons: Reasons,
+    picker: Reasons,
     duplicates: npt.NDArray[np.bool_],
     scored_at: float,
     shadows: Sequence[bytes] | None = None,
@@ -30,7 +30,7 @@ def encode_scored(
         N first halves, JSON objects that are still open.
     answers
         PENDING[N].
-    reasons
+    picker
         Puts reasons into words.
     duplicates
         bool[N], whether the charge is a producer's retry.
@@ -40,18 +40,18 @@ def encode_scored(
         N scores of the challengers, where there are any; a retry does without.
     """
     ends = [b""] * len(heads) if shadows is None else shadows
-    whys = reasons.encode(answers["vector"], answers["reasons"], answers["reason_count"])
+    reasons = picker.encode(answers["vector"], answers["reasons"], answers["reason_count"])
     actions = [_ACTIONS[code] for code in answers["action"].tolist()]
     at = b',"scored_at":%.6f' % scored_at
     return [
         b'%b,"score":%.9g,"risk":%d,"action":%b,"reasons":%b,"model":"%b"%b%b}'
-        % (head, score, risk, action, why, model, at, _DUPLICATE if duplicate else end)
-        for head, score, risk, action, why, model, duplicate, end in zip(
+        % (head, score, risk, action, texts, model, at, _DUPLICATE if duplicate else end)
+        for head, score, risk, action, texts, model, duplicate, end in zip(
             heads,
             answers["score"].tolist(),
             answers["risk"].tolist(),
             actions,
-            whys,
+            reasons,
             answers["model"].tolist(),
             duplicates.tolist(),
             ends,

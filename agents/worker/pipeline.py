@@ -185,8 +185,8 @@ class Pipeline:
         """Reject disputes whose charge is not known, and say so."""
         if disputes:
             self.reject(disputes)
-            why = dict(disputes[0].headers)["error"].decode()
-            logger.warning("given up: %d disputes, such as one for which %s", len(disputes), why)
+            reason = dict(disputes[0].headers)["error"].decode()
+            logger.warning("given up: %d disputes, such as one for which %s", len(disputes), reason)
 
     def _send_drifts(self, drifts: Iterable[Drift]) -> None:
         """Send drift events, and log them."""
