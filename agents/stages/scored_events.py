@@ -33,11 +33,11 @@ def encode_scored(
     picker
         Puts reasons into words.
     duplicates
-        bool[N], whether the charge is a producer's retry.
+        bool[N], whether the charge is a duplicate.
     scored_at
         Unix seconds, wall clock.
     shadows
-        N scores of the challengers, where there are any; a retry does without.
+        N scores of the challengers, where there are any; a duplicate does without.
     """
     ends = [b""] * len(heads) if shadows is None else shadows
     reasons = picker.encode(answers["vector"], answers["reasons"], answers["reason_count"])

@@ -55,7 +55,7 @@ PENDING = np.dtype(
         ("vector", "f4", (len(FEATURES),)),
     ]
 )
-"""What is kept of a scored charge: its vector, and the answer it got, for a producer's retry.
+"""What is kept of a scored charge: its vector, and the answer it got, for a duplicate.
 
 `stands_for` is how many charges it stands for as a negative, by the rate at which it was drawn; 0
 if it was not, or the first release kept it.

@@ -241,7 +241,7 @@ def test_a_charge_that_comes_after_its_horizon_is_learned_when_time_moves_on() -
     assert labels(run) == [(0.0, 0)]
 
 
-def test_a_repeated_charge_is_learned_once() -> None:
+def test_a_duplicate_charge_is_learned_once() -> None:
     run = Run(**RULES)
     for _ in range(3):
         run.feed(charge("a", START), charge("a", START))
