@@ -57,7 +57,7 @@ class Scored(Struct, frozen=True, omit_defaults=True):
     scored_at: Annotated[float, Meta(description="Unix seconds, wall clock")]
     duplicate: Annotated[
         bool,
-        Meta(description="a producer's retry of a charge already scored; changes no aggregate"),
+        Meta(description="a duplicate of a charge already scored; changes no aggregate"),
     ] = False
     ignored: Annotated[
         tuple[str, ...],
@@ -69,7 +69,7 @@ class Scored(Struct, frozen=True, omit_defaults=True):
     ] = ()
     shadow: Annotated[
         dict[str, Annotated[float, Meta(ge=0, le=1)]],
-        Meta(description="scores of the challengers, by their names; not of a producer's retry"),
+        Meta(description="scores of the challengers, by their names; not of a duplicate"),
     ] = {}
 
 

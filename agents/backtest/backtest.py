@@ -108,7 +108,7 @@ class Backtest:
         if not len(counted.times):
             return
         ends = interval_ends(counted.times, MODEL_INTERVAL_S)
-        spans = Spans(counted, ends, self._task.due, self._horizon_s)
+        spans = Spans(counted, ends, self._task.timers, self._horizon_s)
         start = 0
         while start < len(counted.times):
             self._settle_model(float(counted.times[start]))

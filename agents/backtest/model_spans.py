@@ -18,7 +18,7 @@ import numpy as np
 
 from streams.events.rows import CHARGE, FRAUD_DISPUTE
 from streams.labels.join import CONTROLS
-from streams.labels.timers import due_before
+from streams.labels.timers import timers_before
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,21 +48,21 @@ class Spans:
         Events, at least one, none of which is scored yet.
     ends
         Where the model may change; the last is the end of the events.
-    due
-        Table of what is due of all that came before the events.
+    timers
+        Table of the timers that were set before the events.
     horizon_s
         Seconds after which an undisputed charge makes an example.
     """
 
     def __init__(
-        self, counted: CardOutput, ends: NDArray[np.int64], due: Table, horizon_s: float
+        self, counted: CardOutput, ends: NDArray[np.int64], timers: Table, horizon_s: float
     ) -> None:
         events, matured_until = counted.frames.rows["event"], counted.times[ends - 1] - horizon_s
         frauds = np.cumsum(events["kind"] == FRAUD_DISPUTE)[ends - 1]
         of_silence = sum(
             np.searchsorted(created, matured_until)
             for created in (
-                due_before(due, float(matured_until[-1])),
+                timers_before(timers, float(matured_until[-1])),
                 counted.times[events["kind"] == CHARGE],
             )
         )

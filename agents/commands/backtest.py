@@ -290,7 +290,7 @@ def _show(metrics: dict[str, Any], rejections: Rejections, report: Path | None) 
     click.echo(
         f"{metrics['charges_scored']:,} charges scored in {metrics['seconds']:.1f} s "
         f"({metrics['charges_per_second']:,.0f} a second), {metrics['duplicates']:,} of them "
-        f"repeated; peak memory {metrics['peak_rss_mb']:,.0f} MB"
+        f"duplicates; peak memory {metrics['peak_rss_mb']:,.0f} MB"
     )
     if young := metrics["still_disputable"]:
         click.echo(f"{young:,} of the charges may still be disputed: they count as genuine.")

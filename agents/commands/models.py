@@ -18,7 +18,7 @@ from schemas.printable import printable
 from schemas.topics import MODELS_BYTES_MAX
 from streams.kafka.clients import Clients
 from streams.kafka.config import Config
-from streams.kafka.partition_reader import Follower
+from streams.kafka.partition_reader import PartitionReader
 from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics
 
@@ -135,10 +135,10 @@ class _Topic:
 
 def _read(config: Config, topic: str) -> ModelBook:
     book = ModelBook()
-    follower = Follower(Clients(config), topic, 0)
-    for messages in follower.read_to_end():
+    reader = PartitionReader(Clients(config), topic, 0)
+    for messages in reader.read_to_end():
         book.take((message.key(), message.value()) for message in messages)
-    follower.close()
+    reader.close()
     return book
 
 

@@ -68,12 +68,12 @@ def line(event: dict[str, Any], rates: Rates) -> str:
     """
     created = datetime.fromtimestamp(event["created"], UTC)
     action = click.style(f"{event['action']:9}", fg=COLOURS[event["action"]], bold=True)
-    reasons = ", ".join(reason["text"] for reason in event["reasons"])
-    why = click.style(printable(reasons), dim=True)
+    texts = ", ".join(reason["text"] for reason in event["reasons"])
+    reasons = click.style(printable(texts), dim=True)
     again = " (duplicate)" if event.get("duplicate") else ""
     return (
         f"{created:%Y-%m-%d %H:%M:%S} {action} {event['score']:.3f} {money(event, rates)} "
-        f"{printable(event['card'])} {printable(event['merchant'])}{again} {why}"
+        f"{printable(event['card'])} {printable(event['merchant'])}{again} {reasons}"
     )
 
 

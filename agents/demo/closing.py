@@ -32,7 +32,7 @@ def _counts(report: Report) -> Table:
     facts.add_row(
         "scored",
         f"{counts.scored:,} charges, {report.answered_once:,} of {counts.charges:,} published "
-        f"exactly once; {counts.retries_answered:,} retries got their first answer again",
+        f"exactly once; {counts.duplicates_answered:,} duplicates got their first answer again",
     )
     facts.add_row("rejected", f"{counts.rejected:,} of {counts.damaged:,} damaged inputs, such as")
     for reason, count in report.reasons:

@@ -57,8 +57,8 @@ class Watched(NamedTuple):
         f8[N], stream time at each charge, Unix seconds.
     vectors, scores
         f4[N, features] and f8[N] of the charges.
-    repeats
-        u1[N], not 0 for a producer's retries, which do not count.
+    duplicates
+        u1[N], not 0 for duplicates, which do not count.
     frauds_at
         f8[M], stream time at which a charge was found to be a fraud, Unix seconds.
     fraud_scores
@@ -70,7 +70,7 @@ class Watched(NamedTuple):
     times: NDArray[np.float64]
     vectors: NDArray[np.float32]
     scores: NDArray[np.float64]
-    repeats: NDArray[np.uint8]
+    duplicates: NDArray[np.uint8]
     frauds_at: NDArray[np.float64]
     fraud_scores: NDArray[np.float64]
     is_learned: bool
@@ -94,7 +94,7 @@ class Watched(NamedTuple):
             self.times[charges],
             self.vectors[charges],
             self.scores[charges],
-            self.repeats[charges],
+            self.duplicates[charges],
             self.frauds_at[frauds],
             self.fraud_scores[frauds],
             self.is_learned,
@@ -130,7 +130,7 @@ def watched_in(
         times=times,
         vectors=answers["vector"],
         scores=answers["score"],
-        repeats=charges["duplicate"],
+        duplicates=charges["duplicate"],
         frauds_at=frauds["labelled_at"],
         fraud_scores=np.array([_learned_score(charge) for charge in kept], np.float64),
         is_learned=is_learned,
@@ -148,7 +148,7 @@ def add_to_block(block: np.void, watched: Watched) -> None:
     """Add what belongs to a block."""
     sums, counts = block["sums"], block["counts"]
     score_before = int(sums[SCORE])
-    added = add_charges(sums, watched.vectors, watched.scores, watched.repeats)
+    added = add_charges(sums, watched.vectors, watched.scores, watched.duplicates)
     counts[DISPUTE_RATE:] += added
     if watched.is_learned:
         counts[SCORE] += added

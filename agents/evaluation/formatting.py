@@ -57,7 +57,7 @@ def headlines(metrics: Mapping[str, Any]) -> list[Headline]:
     limit = saved["amount_limit"]
     share = metrics["frauds"] / metrics["charges"] if metrics["charges"] else None
     return [
-        Headline("Charges", f"{metrics['charges']:,}", "scored in the period, repeats left out"),
+        Headline("Charges", f"{metrics['charges']:,}", "scored in the period, duplicates left out"),
         Headline("Frauds", f"{metrics['frauds']:,}", f"disputed as fraud, {percent(share, 2)}"),
         Headline(
             "Saved, against allowing all",

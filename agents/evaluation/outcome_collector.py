@@ -46,7 +46,7 @@ _decode = msgspec.json.Decoder(_Score).decode
 class Gathering:
     """Keeps of the scored charges what an evaluation needs.
 
-    A charge counts once: a producer's retry of it does not. It is a fraud when any dispute says so,
+    A charge counts once: a duplicate of it does not. It is a fraud when any dispute says so,
     however late.
 
     Parameters
@@ -59,7 +59,7 @@ class Gathering:
     newest
         Newest event time seen, Unix seconds; minus infinity before any.
     charges, duplicates
-        Scored charges seen, whenever they were made, and how many of them were retries.
+        Scored charges seen, whenever they were made, and how many of them were duplicates.
     """
 
     def __init__(self, start: float = -np.inf, end: float = np.inf) -> None:
@@ -96,11 +96,11 @@ class Gathering:
         scored
             N scored events as they are written; it is their scores that count.
         """
-        retry = charges["duplicate"] != 0
+        is_duplicate = charges["duplicate"] != 0
         self.charges += len(charges)
-        self.duplicates += int(np.count_nonzero(retry))
+        self.duplicates += int(np.count_nonzero(is_duplicate))
         created = charges["created"]
-        rows = np.flatnonzero(~retry & (created >= self._start) & (created < self._end))
+        rows = np.flatnonzero(~is_duplicate & (created >= self._start) & (created < self._end))
         part = np.empty(len(rows), _COLUMNS)
         for name in ("created", "amount", "charge", "card", "merchant", "channel"):
             part[name] = charges[name][rows]

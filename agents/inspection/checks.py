@@ -13,12 +13,12 @@ from xxhash import xxh3_64_digest, xxh3_64_hexdigest
 from agents.inspection.tables import (
     CHARGES,
     DISPUTED,
-    DUE,
     KINDS,
     META,
     OF_ENTITIES,
     PENDING,
     SEEN,
+    TIMERS,
     WAITING,
     Kind,
 )
@@ -106,7 +106,7 @@ class Checks:
             is_readable = _IS_READABLE[kind.name]
             unreadable = [key for key, value in chunk if not is_readable(key[1:], value)]
             self._note(kind, _VALUE, unreadable)
-        if kind == DUE and self._meta.positions is not None:
+        if kind == TIMERS and self._meta.positions is not None:
             self._find_due(chunk)
 
     def findings(self, *, is_empty: bool) -> Iterator[Finding]:
@@ -146,7 +146,7 @@ class Checks:
         ]
         kept = self._store.get_many([charge for _, charge in asked])
         missing = [key for (key, _), value in zip(asked, kept, strict=True) if value is None]
-        self._note(DUE, _NOT_KEPT, missing)
+        self._note(TIMERS, _NOT_KEPT, missing)
 
     def _reader(self, kind: Kind) -> Reader:
         """Return what reads a table, and note the layouts that it refuses."""
@@ -200,7 +200,7 @@ def _are_times(value: bytes, each_bytes: int) -> bool:
 
 
 def _is_due(key: bytes, charge: bytes) -> bool:
-    is_whole = len(key) == DUE.key_bytes and len(charge) == PENDING.key_bytes
+    is_whole = len(key) == TIMERS.key_bytes and len(charge) == PENDING.key_bytes
     return is_whole and math.isfinite(time_in(key))
 
 
@@ -228,6 +228,6 @@ _IS_READABLE: dict[str, Callable[[bytes, bytes], bool]] = {
     SEEN.name: lambda _, value: _are_times(value, 2 * _TIME_BYTES),
     DISPUTED.name: lambda _, value: _are_times(value, _TIME_BYTES),
     CHARGES.name: _is_known_charge,
-    DUE.name: _is_due,
+    TIMERS.name: _is_due,
     WAITING.name: _is_waiting,
 }

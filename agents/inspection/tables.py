@@ -45,11 +45,11 @@ class Kind(NamedTuple):
 OF_ENTITIES = tuple(Kind(f"{each.name}s", each.prefix, each.record) for each in ENTITIES)
 SEEN = Kind("seen", state.SEEN, None, _PERIOD + _HASH)
 PENDING = Kind("pending", state.PENDING, PENDING_LAYOUT, _PERIOD + _HASH)
-DUE = Kind("due", state.DUE, None, _TIME + _HASH)
+TIMERS = Kind("timers", state.TIMERS, None, _TIME + _HASH)
 WAITING = Kind("waiting", state.WAITING, None, _HASH + _TAIL_HASH)
 META = Kind("meta", state.META)
 DRIFT = Kind("drift", state.DRIFT, BLOCK_LAYOUT, _PERIOD)
 DISPUTED = Kind("disputed", state.DISPUTED, None, _PERIOD + _KIND + _HASH)
 CHARGES = Kind("charges", state.CHARGES, None, _PERIOD + _HASH)
 
-KINDS = (*OF_ENTITIES, SEEN, PENDING, DUE, WAITING, META, DRIFT, DISPUTED, CHARGES)
+KINDS = (*OF_ENTITIES, SEEN, PENDING, TIMERS, WAITING, META, DRIFT, DISPUTED, CHARGES)

@@ -18,9 +18,9 @@ from agents.settings.schema import Settings
 from schemas.control import CHAMPION_KEY, encode_control
 from schemas.snapshot import Snapshot, encode_snapshot
 from streams.kafka.clients import Clients
-from streams.kafka.partition_reader import Follower
+from streams.kafka.partition_reader import PartitionReader
 from streams.kafka.topics import Topics
-from streams.kafka.transactional_producer import OutputProducer
+from streams.kafka.transactional_producer import TransactionalProducer
 from streams.layouts.layout import Layout
 from streams.layouts.reader import Reader
 from streams.wire.examples import EXAMPLE_LAYOUT, decode_examples
@@ -54,7 +54,7 @@ class LearnerFeed:
         settings: Settings,
         topics: Topics,
         clients: Clients,
-        producer: OutputProducer,
+        producer: TransactionalProducer,
         reader: Reader,
     ) -> None:
         self._name = name
@@ -65,7 +65,7 @@ class LearnerFeed:
         self._producer = producer
         self._fetched: list[Message] = []
         self._learner = LearnerStage(newest, settings.snapshot_every_examples, name)
-        self._follower = Follower(clients, topics.examples, 0)
+        self._partition_reader = PartitionReader(clients, topics.examples, 0)
         self._seek()
         self._published_at = clients.clock()
         logger.info(
@@ -74,13 +74,13 @@ class LearnerFeed:
 
     def close(self) -> None:
         """Leave the learner to another worker."""
-        self._follower.close()
+        self._partition_reader.close()
         logger.info("learner of %s: stopped", self._name)
 
     def fetch(self, limit: int) -> list[Message]:
         """Return at most `limit` examples that are here; the same again until they are learned."""
         if not self._fetched:
-            self._fetched = self._follower.take(limit)
+            self._fetched = self._partition_reader.take(limit)
         return self._fetched
 
     def learn(self, messages: Sequence[Message]) -> None:
@@ -118,7 +118,7 @@ class LearnerFeed:
 
     def _seek(self) -> None:
         """Go to the next example, or the oldest there is when that was deleted meanwhile."""
-        oldest, _ = self._follower.watermarks()
+        oldest, _ = self._partition_reader.watermarks()
         if 0 < self._learner.offset < oldest:
             logger.warning(
                 "learner of %s: goes on at example %d: those from %d on have been deleted",
@@ -126,7 +126,7 @@ class LearnerFeed:
                 oldest,
                 self._learner.offset,
             )
-        self._follower.seek(max(self._learner.offset, oldest))
+        self._partition_reader.seek(max(self._learner.offset, oldest))
 
     def _loads(self, book: ModelBook) -> bool:
         """Go on from what was loaded, at the next example; return whether anything was."""
@@ -154,7 +154,7 @@ class LearnerFeed:
         self._published_at = self._clients.clock()
 
 
-Lessons = list[tuple[LearnerFeed, list[Message]]]
+FetchedExamples = list[tuple[LearnerFeed, list[Message]]]
 """Examples for each of the learners that has any."""
 
 
@@ -174,7 +174,7 @@ class Learners:
         settings: Settings,
         topics: Topics,
         clients: Clients,
-        producer: OutputProducer,
+        producer: TransactionalProducer,
         layouts: Mapping[int, Layout],
     ) -> None:
         self._reader = Reader(EXAMPLE_LAYOUT, layouts)
@@ -215,17 +215,17 @@ class Learners:
             feed.close()
         self._feeds.clear()
 
-    def fetch(self) -> Lessons:
+    def fetch(self) -> FetchedExamples:
         """Return the examples that are here; the same again until they are learned."""
-        lessons = [
+        examples = [
             (feed, feed.fetch(self._limits.get(name, _OF_A_CHALLENGER_AT_A_TIME)))
             for name, feed in self._feeds.items()
         ]
-        return [(feed, messages) for feed, messages in lessons if messages]
+        return [(feed, messages) for feed, messages in examples if messages]
 
-    def learn(self, lessons: Lessons) -> None:
+    def learn(self, examples: FetchedExamples) -> None:
         """Learn examples, and send the snapshots that are due."""
-        for feed, messages in lessons:
+        for feed, messages in examples:
             feed.learn(messages)
 
     def publish_late(self, book: ModelBook) -> bool:

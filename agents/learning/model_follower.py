@@ -10,7 +10,7 @@ from agents.models.kinds import DEFAULT, scorer
 from agents.models.prior import VERSION as PRIOR
 from streams.features.entities import FEATURES
 from streams.kafka.clients import Clients
-from streams.kafka.partition_reader import Follower
+from streams.kafka.partition_reader import PartitionReader
 from streams.kafka.topics import Topics
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class ModelFollower:
     """
 
     def __init__(self, topics: Topics, clients: Clients, challengers: Sequence[str]) -> None:
-        self._follower = Follower(clients, topics.models, 0)
+        self._partition_reader = PartitionReader(clients, topics.models, 0)
         self._clock = clients.clock
         self._standing = (DEFAULT, *challengers)
         self._came_at = self._clock()
@@ -64,16 +64,16 @@ class ModelFollower:
 
     def catch_up(self) -> None:
         """Read all that is there: no charge is scored by an older model than need be."""
-        for messages in self._follower.read_to_end():
+        for messages in self._partition_reader.read_to_end():
             self._take(messages)
 
     def refresh(self) -> None:
         """Use newer snapshots, and another champion, if they have come."""
-        self._take(self._follower.take(_SNAPSHOTS_AT_A_TIME))
+        self._take(self._partition_reader.take(_SNAPSHOTS_AT_A_TIME))
 
     def close(self) -> None:
         """Disconnect."""
-        self._follower.close()
+        self._partition_reader.close()
 
     def _take(self, messages: Sequence[Message]) -> None:
         changed = self.book.take((message.key(), message.value()) for message in messages)

@@ -72,7 +72,7 @@ class CardStage:
     dedup_window_s
         For how long a charge id is remembered, seconds of event time.
     dispute_retention_s
-        How far apart disputes of one charge may be made for the second to be a repeat, seconds.
+        How far apart disputes of one charge may be made for the second to be a duplicate, seconds.
     orphan_wait_s
         By how long charges have to pass a dispute whose charge has not come, seconds.
     future_allowance_s
@@ -184,9 +184,9 @@ class CardStage:
         return reject(Input(key, value, origin), error)
 
     def _seen_until(self, events: Rows, slots: Slots) -> npt.NDArray[np.float64]:
-        """Tell up to which clock of its card each event is a repeat, by what the tables know.
+        """Tell up to which clock of its card each event is a duplicate, by what the tables know.
 
-        These are repeated disputes, and charges that their card's own short memory has lost.
+        These are duplicate disputes, and charges that their card's own short memory has lost.
         """
         until = np.full(len(events), -np.inf)
         window_s = self._dedup_window_s
@@ -205,11 +205,11 @@ class CardStage:
                 same = np.abs(seen["created"] - events["created"][place]) <= window_s
                 until[place] = seen["came"][same].max(initial=-np.inf) + window_s + AHEAD_S
         for i in np.flatnonzero(events["kind"] != CHARGE):
-            if self._is_repeated_dispute(events[i]):
+            if self._is_duplicate_dispute(events[i]):
                 until[i] = np.inf
         return until
 
-    def _is_repeated_dispute(self, event: np.void) -> bool:
+    def _is_duplicate_dispute(self, event: np.void) -> bool:
         """Tell whether a charge has had a dispute of this kind before; remember it if not."""
         created, retention_s = float(event["created"]), self._dispute_retention_s
         dispute = bytes([event["kind"]]) + event["charge"].tobytes()

@@ -31,7 +31,7 @@ class TaskInMemory:
 
     Attributes
     ----------
-    due
+    timers
         The table of when charges are due to be learned from.
     """
 
@@ -40,7 +40,7 @@ class TaskInMemory:
         self._cards = Cards(settings)
         self._state = TaskState(MemoryStore())
         self._merchant = TaskStages(self._state, settings).merchant
-        self.due = self._state.due
+        self.timers = self._state.timers
 
     def count(self, events: TimedBatch) -> Iterator[CardOutput]:
         """Run the card stage batch by batch, and give what there is to score.

@@ -82,7 +82,7 @@ class MerchantStage:
     rules
         When labels come.
     dedup_window_s
-        For how long a repeated charge gets the answer of the first, seconds of event time.
+        For how long a duplicate charge gets the answer of the first, seconds of event time.
     costs
         What each outcome costs.
     capacity
@@ -212,12 +212,12 @@ class MerchantStage:
         scorer: Scorer,
         times: Times,
     ) -> Rows:
-        """Return PENDING[N] of the charges and keep it; a retry gets what its original got."""
+        """Return PENDING[N] of the charges and keep it; a duplicate gets what its original got."""
         is_first = charges["duplicate"] == 0
         answers = self._score(charges, vectors, scorer)
         self._decide(charges, answers, is_first, self._budget)
         if not is_first.all():
-            self._repeat(charges, answers, np.flatnonzero(~is_first))
+            self._answer_duplicates(charges, answers, np.flatnonzero(~is_first))
         first = np.flatnonzero(is_first)
         matured_until = np.maximum(_of(first, times) - self._rules.horizon_s, self._matured_until)
         self._labels.keep(_of(first, charges), _of(first, answers), matured_until)
@@ -242,14 +242,14 @@ class MerchantStage:
             answers["score"][chosen], charges["amount"][chosen], self._costs, budget
         )
 
-    def _repeat(self, charges: Rows, answers: Rows, retries: Slots) -> None:
-        """Answer a producer's retries as their originals were; anew if those went elsewhere."""
-        self._decide(charges, answers, retries, ReviewBudget())
+    def _answer_duplicates(self, charges: Rows, answers: Rows, duplicates: Slots) -> None:
+        """Answer duplicates as their originals were; anew if those went elsewhere."""
+        self._decide(charges, answers, duplicates, ReviewBudget())
         window_s = self._dedup_window_s
-        around = charges["created"][retries]
-        originals = find_referred(self._labels, charges, retries, around, window_s, window_s)
-        for retry, original in originals.items():
-            answers[retry] = answers[original] if isinstance(original, int) else original.charge
+        around = charges["created"][duplicates]
+        originals = find_referred(self._labels, charges, duplicates, around, window_s, window_s)
+        for duplicate, original in originals.items():
+            answers[duplicate] = answers[original] if isinstance(original, int) else original.charge
 
     def _mature(self, before: float, now: float) -> Rows:
         """Return EXAMPLE[N] of the charges whose silence now says something; forget the oldest."""

@@ -19,7 +19,7 @@ _ACTIONS = [orjson.dumps(action) for action in ACTIONS]
 def encode_scored(
     begun: Sequence[bytes],
     answers: Rows,
-    reasons: Reasons,
+    picker: Reasons,
     duplicates: npt.NDArray[np.bool_],
     scored_at: float,
     shadows: Sequence[bytes] | None = None,
@@ -32,7 +32,7 @@ def encode_scored(
         What `schemas.scored.begin_scored` returned for N charges.
     answers
         PENDING[N].
-    reasons
+    picker
         Puts reasons into words.
     duplicates
         bool[N], whether the charge is a duplicate.
@@ -51,7 +51,7 @@ def encode_scored(
             answers["score"].tolist(),
             answers["risk"].tolist(),
             [_ACTIONS[code] for code in answers["action"].tolist()],
-            reasons.encode(answers["vector"], answers["reasons"], answers["reason_count"]),
+            picker.encode(answers["vector"], answers["reasons"], answers["reason_count"]),
             answers["model"].tolist(),
             repeat(scored_at),
             rest,

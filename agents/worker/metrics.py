@@ -135,7 +135,7 @@ class Latencies(Collector):
 
 
 class CommitObserver:
-    """Shows what becomes of commits; see `streams.engine.commits.Observer`.
+    """Shows what becomes of commits; see `streams.engine.application.Observer`.
 
     Parameters
     ----------
@@ -148,18 +148,18 @@ class CommitObserver:
         self._began_at = 0.0
 
     def sealed(self) -> None:
-        """See `streams.engine.commits.Observer.sealed`."""
+        """See `streams.engine.application.Observer.sealed`."""
         self._latencies.seal()
         self._began_at = monotonic()
 
     def committed(self) -> None:
-        """See `streams.engine.commits.Observer.committed`."""
+        """See `streams.engine.application.Observer.committed`."""
         self._latencies.count(time())
         COMMITS.inc()
         COMMIT_SECONDS.observe(monotonic() - self._began_at)
 
     def undone(self) -> None:
-        """See `streams.engine.commits.Observer.undone`."""
+        """See `streams.engine.application.Observer.undone`."""
         self._latencies.forget()
         ABORTS.inc()
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from agents.learning.learners import Learners, Lessons
+from agents.learning.learners import FetchedExamples, Learners
 from agents.learning.model_follower import ModelFollower
 from agents.stages.tasks import TaskStages, new_task, open_store
 from agents.worker import metrics
 from schemas.drift import encode_drift
+from streams.engine.application import Application, TaskFactory
 from streams.engine.engine import Engine
-from streams.engine.membership import TaskFactory
 from streams.engine.settings import EngineSettings
 from streams.events.batch import Batch
 from streams.events.rows import CHARGE
@@ -25,7 +25,7 @@ from streams.kafka.clients import Clients
 from streams.kafka.config import client_config
 from streams.kafka.installation import KeptLayouts
 from streams.kafka.topics import Topics
-from streams.kafka.transactional_producer import OutputProducer
+from streams.kafka.transactional_producer import TransactionalProducer
 from streams.wire.examples import encode_examples
 
 if TYPE_CHECKING:
@@ -71,15 +71,20 @@ class Pipeline:
         partitions: int | None = None,
     ) -> None:
         clients = clients or Clients(client_config(settings.bootstrap_servers, os.environ))
-        self.patience = clients.patience
+        self.retry = clients.retry
         application_id = f"{settings.topic_prefix}{settings.application_id}"
         transactional_id = (
             f"{application_id}-{settings.worker_id}" if settings.is_exactly_once else None
         )
         self.topics = Topics(settings.topic_prefix)
         self._latencies = metrics.Latencies(is_seen_at_once=not settings.is_exactly_once)
-        self.producer = OutputProducer(clients, transactional_id, settings.session_timeout_ms)
+        self.producer = TransactionalProducer(
+            clients, transactional_id, settings.session_timeout_ms
+        )
         layouts = KeptLayouts(clients, self.topics.installation)
+        factory = factory or TaskFactory(
+            partial(open_store, settings=settings), partial(new_task, settings=settings)
+        )
         self.engine = Engine(
             EngineSettings(
                 application_id=application_id,
@@ -94,12 +99,7 @@ class Pipeline:
             self.topics,
             clients,
             self.producer,
-            factory
-            or TaskFactory(
-                partial(open_store, settings=settings), partial(new_task, settings=settings)
-            ),
-            metrics.CommitObserver(self._latencies),
-            layouts,
+            Application(factory, metrics.CommitObserver(self._latencies), layouts),
         )
         self.model = ModelFollower(self.topics, clients, settings.challengers)
         self.model.catch_up()
@@ -107,7 +107,7 @@ class Pipeline:
         self._shown_at = 0.0
         self.engine.start(partitions)
 
-    def fetch(self, timeout_s: float) -> tuple[Work, Lessons]:
+    def fetch(self, timeout_s: float) -> tuple[Work, FetchedExamples]:
         """Wait for input and take what is next, and what there is to learn; see `Engine.fetch`."""
         work = self.engine.fetch(timeout_s)
         metrics.count_findings(work.findings)
@@ -158,12 +158,12 @@ class Pipeline:
             headers=[headers[i] for i in order] if any(headers) else None,
         )
 
-    def learn(self, lessons: Lessons) -> None:
-        """Learn; send a snapshot when one is due.
+    def learn(self, examples: FetchedExamples) -> None:
+        """Learn examples; send a snapshot when one is due.
 
         Task 0 counts as changed, so that the commit proves that it and its learners are still here.
         """
-        self.learners.learn(lessons)
+        self.learners.learn(examples)
         self.engine.tasks[0].is_dirty = True
 
     def publish_late(self) -> bool:
@@ -182,8 +182,8 @@ class Pipeline:
         """Reject disputes whose charge is not known, and say so."""
         if disputes:
             self.reject(disputes)
-            why = dict(disputes[0].headers)["error"].decode()
-            logger.warning("given up: %d disputes, such as one for which %s", len(disputes), why)
+            reason = dict(disputes[0].headers)["error"].decode()
+            logger.warning("given up: %d disputes, such as one for which %s", len(disputes), reason)
 
     def _send_drifts(self, drifts: Iterable[Drift]) -> None:
         """Send drift events, and log them."""

@@ -98,7 +98,7 @@ class TurnService(Service):
         self.pipeline = await self.block(
             partial(Pipeline, self._settings, partitions=self._partitions)
         )
-        self.pipeline.patience.on_wait = self._watchdog.alive
+        self.pipeline.retry.on_wait = self._watchdog.alive
         self._turns = Turns(self.pipeline, self, self._settings.commit_interval_s)
         self._watchdog.start()
         self._app.flow_control.resume()  # streams wait for it, and nobody else does it
@@ -107,7 +107,7 @@ class TurnService(Service):
         """Commit what is done and give the tasks back; a turn that has begun is finished first."""
         if self.pipeline is not None and self._turns is not None:
             give_up = asyncio.get_running_loop().call_later(
-                _STOP_PATIENCE_S, self.pipeline.patience.stopping.set
+                _STOP_PATIENCE_S, self.pipeline.retry.stopping.set
             )
             async with self._turn_lock:
                 await self._turns.end(has_failed=self.crashed)

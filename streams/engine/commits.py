@@ -7,17 +7,19 @@
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from confluent_kafka import Consumer, TopicPartition
-
+from streams.engine.application import Observer
+from streams.engine.group_member import GroupMember
 from streams.engine.task import Task
+from streams.engine.worker_tasks import WorkerTasks
 from streams.kafka.clients import Clients
+from streams.kafka.retry import StoppedError
 from streams.kafka.transactional_producer import (
     AbortableError,
-    OutputProducer,
     Outputs,
+    TransactionalProducer,
     UnknownOutcomeError,
 )
 
@@ -27,19 +29,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class Observer(Protocol):
-    """Hears what becomes of the work."""
-
-    def sealed(self) -> None:
-        """Note that all work not in a commit yet is in the one that begins."""
-
-    def committed(self) -> None:
-        """Note that what was sealed counts; called in the thread of the commit."""
-
-    def undone(self) -> None:
-        """Note that all work that did not count, sealed or not, has been undone."""
-
-
 class Commits:
     """Commits the work of the running tasks, one commit after the other.
 
@@ -47,16 +36,12 @@ class Commits:
     ----------
     clients
         Runs what goes on beside the turns.
-    consumer
+    member
         The group's member.
     producer
         Has the outputs, and writes the changelogs.
     tasks
-        The running tasks, by number.
-    changelog
-        Topic of the changelogs.
-    topic_of
-        Topic of each source of a task.
+        The tasks of this worker, which are told what becomes of their work.
     observer
         Hears of it.
 
@@ -66,32 +51,22 @@ class Commits:
         Offsets that partitions of the merchant stage reach with what was sent on.
     frames_reach
         Those that can be seen, or are about to.
-    undone
-        Where to go on fetching for the tasks whose work was undone, by number.
-    in_doubt
-        Numbers of those of which only the changelogs know whether it counts.
     """
 
     def __init__(
         self,
         clients: Clients,
-        consumer: Consumer,
-        producer: OutputProducer,
-        tasks: Mapping[int, Task],
-        changelog: str,
-        topic_of: Mapping[str, str],
+        member: GroupMember,
+        producer: TransactionalProducer,
+        tasks: WorkerTasks,
         observer: Observer,
     ) -> None:
         self.frames_sent: dict[int, int] = {}
         self.frames_reach: dict[int, int] = {}
-        self.undone: dict[int, dict[str, int]] = {}
-        self.in_doubt: set[int] = set()
         self._clients = clients
-        self._consumer = consumer
+        self._member = member
         self._producer = producer
         self._tasks = tasks
-        self._changelog = changelog
-        self._topic_of = topic_of
         self._observer = observer
         self._executor = clients.executor("commit")
         self._ending: Future[None] | None = None
@@ -112,23 +87,23 @@ class Commits:
         """
         self.settle()
         self._producer.release()  # if the one before was given up half way
-        dirty = [task for task in self._tasks.values() if task.is_dirty]
+        dirty = self._tasks.dirty
         if not dirty:
             return
-        group = self._consumer.consumer_group_metadata()
+        group = self._member.consumer.consumer_group_metadata()
         if former := self._given_to_a_former_member(dirty):
-            logger.warning("tasks %s may have been elsewhere and are opened anew", former)
-            self.in_doubt.update(former)
+            numbers = [task.number for task in former]
+            logger.warning("tasks %s may have been elsewhere and are opened anew", numbers)
+            self._tasks.doubt(former)
             self.abort()
             return
         reached: dict[int, int] = {}
+        topics = self._member.topics
         offsets = [
-            TopicPartition(self._topic_of[source], task.number, position)
-            for task in dirty
-            for source, position in task.positions().items()
+            partition for task in dirty for partition in topics.at(task.number, task.positions())
         ]
         changelogs = [
-            Outputs(self._changelog, list(task.seal().items()), task.number, reached)
+            Outputs(topics.changelog, list(task.seal().items()), task.number, reached)
             for task in dirty
         ]
         self._observer.sealed()
@@ -137,7 +112,7 @@ class Commits:
         def end() -> None:
             self._producer.prepare(changelogs, offsets, group)
             self.frames_reach |= self.frames_sent  # before anybody can see them
-            self._producer.commit(offsets, self._consumer)
+            self._producer.commit(offsets, self._member.consumer)
             for task in dirty:
                 task.write(reached[task.number])
             self._observer.committed()
@@ -167,12 +142,12 @@ class Commits:
         if self._ending is None:
             return
         ending, self._ending = self._ending, None
-        sealed = [task for task in self._tasks.values() if task.is_sealed]
+        sealed = self._tasks.sealed
         try:
             self._clients.outcome(ending)
         except UnknownOutcomeError as error:
             logger.warning("the commit may have failed, its tasks are opened anew: %s", error)
-            self.in_doubt.update(task.number for task in sealed)
+            self._tasks.doubt(sealed)
             self.abort()
         except AbortableError as error:
             logger.warning("the commit failed, its work is done again: %s", error)
@@ -198,22 +173,31 @@ class Commits:
         """
         self.settle()
         self.frames_sent.clear()
-        for task in self._tasks.values():
-            if task.is_dirty or task.is_sealed:
-                self.undone[task.number] = task.roll_back()
+        self._tasks.roll_back()
         self._observer.undone()
         self._producer.abort()
 
-    def _given_to_a_former_member(self, tasks: Sequence[Task]) -> list[int]:
-        """Return the numbers of the tasks that others may have had since they were given to us.
+    def conclude(self, *, is_lost: bool) -> None:
+        """Settle before tasks leave: a lost task must not be written for any more."""
+        if is_lost:
+            self.abort()
+            return
+        try:
+            self.begin()
+            self.settle()
+        except StoppedError as error:
+            logger.warning("the last commit is missing, its work will be done again: %s", error)
+
+    def close(self) -> None:
+        """Wait for the thread."""
+        self._executor.shutdown()
+
+    def _given_to_a_former_member(self, tasks: Sequence[Task]) -> list[Task]:
+        """Return the tasks that others may have had since they were given to us.
 
         A static member that the group has forgotten joins as a new one, and is not always told to
         give up what it had (librdkafka 2.16: not if it hears of it when it joins again). The broker
         takes its offsets from then on. Without an id it is no member, and they are refused.
         """
-        member_id = self._consumer.memberid()  # of later than the metadata that are committed with
-        return [task.number for task in tasks if member_id and task.member_id != member_id]
-
-    def close(self) -> None:
-        """Wait for the thread."""
-        self._executor.shutdown()
+        member_id = self._member.id()  # of later than the metadata that are committed with
+        return [task for task in tasks if member_id and task.member_id != member_id]

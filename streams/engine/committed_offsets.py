@@ -1,4 +1,4 @@
-"""The group's offsets, once every transaction that carries them is decided."""
+"""The committed offsets of a group, once every transaction that carries them has ended."""
 
 import logging
 import math
@@ -18,7 +18,7 @@ _UNSEEN_S = 10.0
 
 
 class GroupOffsets:
-    """Asks for offsets, of a group without joining it.
+    """Client for the offsets of a group, which it does not join.
 
     Parameters
     ----------
@@ -26,25 +26,27 @@ class GroupOffsets:
         Makes the clients that ask.
     group
         The consumer group.
-    decided_after_s
+    transactions_end_after_s
         Seconds after which every transaction has ended.
     """
 
-    def __init__(self, clients: Clients, group: str, decided_after_s: float) -> None:
+    def __init__(self, clients: Clients, group: str, transactions_end_after_s: float) -> None:
         self._clients = clients
         self._group = group
-        self._decided_after_s = decided_after_s
+        self._transactions_end_after_s = transactions_end_after_s
         self._askers: dict[str, Consumer] = {}
         self._answers_since = self._answered_at = -math.inf
 
-    def decided(self, partitions: Sequence[TopicPartition], since: float, stop: Event) -> list[int]:
-        """Return the group's offset of each partition, negative where it has none.
+    def committed_offsets(
+        self, partitions: Sequence[TopicPartition], since: float, stop: Event
+    ) -> list[int]:
+        """Return the committed offset of the group in each partition, negative where it has none.
 
         Waits for transactions that carry offsets of these partitions, so that what an earlier owner
         has committed is in its changelog when this returns. A broker may lose sight of such a
         transaction's end when it is restarted (seen with Kafka 4.4.0), and hold the offsets back
         for good. They are taken as they are once it has done so for longer than any transaction
-        lasts: then all are decided, and the changelog has their markers or awaits them. Tasks that
+        lasts: then all have ended, and the changelog has their markers or awaits them. Tasks that
         come together wait together: what holds their offsets was begun by their earlier owners.
 
         Parameters
@@ -62,24 +64,24 @@ class GroupOffsets:
             When it was stopped.
         """
         has_failed = False
-        waiting = self._clients.patience.waiting()
+        waiting = self._clients.retry.waiting()
         try:
             while True:
                 try:
                     return self._ask("read_committed", partitions)
                 except KafkaException as exception:
                     has_failed = True
-                    waiting.bear(exception)
+                    waiting.wait_out(exception)
                 if stop.is_set():
                     raise RestoreStoppedError(f"offsets of {_names(partitions)}")
                 try:
                     offsets = self._ask("read_uncommitted", partitions)
                 except KafkaException as exception:  # the group does not answer at all
-                    waiting.bear(exception)
+                    waiting.wait_out(exception)
                     self._answered_at = -math.inf
                     continue
                 answered_s = self._answered_at - max(since, self._answers_since)
-                if answered_s > self._decided_after_s:
+                if answered_s > self._transactions_end_after_s:
                     logger.warning(
                         "the broker holds the offsets of %s back, though all transactions ended",
                         _names(partitions),
@@ -92,7 +94,7 @@ class GroupOffsets:
     def beginnings(self, partitions: Sequence[TopicPartition]) -> list[int]:
         """Return the first offset that there is of each partition."""
         asker = self._asker("read_committed")
-        ask = self._clients.patience.ask
+        ask = self._clients.retry.ask
         return [
             ask(lambda p=partition: asker.get_watermark_offsets(p, timeout=_ANSWER_S))[0]  # type: ignore[misc]
             for partition in partitions

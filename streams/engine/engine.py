@@ -9,25 +9,30 @@ import logging
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from confluent_kafka import KafkaError, Message, TopicPartition
+from confluent_kafka import KafkaError, Message
 
-from streams.engine.commits import Commits, Observer
+from streams.engine.application import Application
+from streams.engine.commits import Commits
+from streams.engine.committed_offsets import GroupOffsets
+from streams.engine.group_member import GroupMember
 from streams.engine.inputs import Inputs, Work
-from streams.engine.membership import Membership, TaskFactory
+from streams.engine.membership import Membership
+from streams.engine.opening import TaskOpener
 from streams.engine.restore import Progress
 from streams.engine.settings import EngineSettings
 from streams.engine.standby import Standbys
-from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES, Task
+from streams.engine.task import Task
+from streams.engine.task_topics import TaskTopics
 from streams.engine.unassigned_tasks import UnassignedTasks
+from streams.engine.worker_tasks import WorkerTasks
 from streams.errors import OperationalError
 from streams.events.batch import Batch, Times
 from streams.kafka.clients import Attempt, Clients
 from streams.kafka.partition_watch import PartitionWatch
 from streams.kafka.partitioner import partitions_of
-from streams.kafka.retry import Outage, StoppedError
+from streams.kafka.retry import Outage
 from streams.kafka.topics import Topics
-from streams.kafka.transactional_producer import OutputProducer
-from streams.layouts.layout import Layout
+from streams.kafka.transactional_producer import TransactionalProducer
 from streams.layouts.reader import Reader
 from streams.wire.frames import FRAME_LAYOUT, encode_frames
 
@@ -59,12 +64,8 @@ class Engine:
         Makes its Kafka clients.
     producer
         Writes everything.
-    factory
-        Makes the tasks.
-    observer
-        Hears of commits.
-    layouts
-        Those in which frames may be, by number.
+    application
+        What runs on it.
     """
 
     def __init__(
@@ -72,75 +73,46 @@ class Engine:
         settings: EngineSettings,
         topics: Topics,
         clients: Clients,
-        producer: OutputProducer,
-        factory: TaskFactory,
-        observer: Observer,
-        layouts: Mapping[int, Layout],
+        producer: TransactionalProducer,
+        application: Application,
     ) -> None:
         self._topics = topics
         self._clients = clients
         self._producer = producer
         self._settings = settings
-        self._topic_of = {
-            CHARGES: topics.charges,
-            DISPUTES: topics.disputes,
-            BY_MERCHANT: topics.by_merchant,
-        }
-        member = settings.member()
         self._outage = Outage(clients.clock)
-        self._consumer = clients.consumer(member, self._outage.hear)
-        self._unassigned = UnassignedTasks(clients, member, topics.charges, self._member_id)
+        self._consumer = clients.consumer(settings.member(), self._outage.hear)
+        task_topics = TaskTopics(topics)
+        self._member = GroupMember(self._consumer, task_topics)
+        self._unassigned = UnassignedTasks(
+            clients, settings.member(), topics.charges, self._member.id
+        )
+        factory = application.factory
         self._standbys = Standbys(
-            clients,
-            settings.application_id,
-            topics.changelog,
-            settings.standby_replicas,
-            factory.open_store,
-            self._member_id,
+            clients, settings, topics.changelog, factory.open_store, self._member.id
         )
         self._watch = PartitionWatch(clients, topics.of_a_task)
-        self._membership = Membership(
-            self._consumer,
-            settings.application_id,
-            settings.session_timeout_ms / 1e3 + _ABORTED_WITHIN_S,
-            self._topic_of,
-            clients,
-            topics.changelog,
-            factory,
-            self._let_go,
-            self._standbys,
-            self._watch,
+        group_offsets = GroupOffsets(
+            clients, settings.application_id, settings.session_timeout_ms / 1e3 + _ABORTED_WITHIN_S
         )
-        self._commits = Commits(
-            clients,
-            self._consumer,
-            producer,
-            self._membership.tasks,
-            topics.changelog,
-            self._topic_of,
-            observer,
-        )
+        opener = TaskOpener(clients, task_topics, group_offsets, factory, self._standbys)
+        self._tasks = WorkerTasks()
+        self._commits = Commits(clients, self._member, producer, self._tasks, application.observer)
+        self._membership = Membership(self._member, self._tasks, self._commits, opener, self._watch)
         self._inputs = Inputs(
-            self._consumer,
-            self._topic_of,
-            settings.max_batch,
-            settings.max_buffered,
-            settings.future_allowance_s,
-            settings.input_rules,
-            clients.clock,
-            Reader(FRAME_LAYOUT, layouts),
+            self._member, settings, clients.clock, Reader(FRAME_LAYOUT, application.layouts)
         )
         self._partitions = 0
 
     @property
     def tasks(self) -> Mapping[int, Task]:
         """The running tasks of this worker, by number."""
-        return self._membership.tasks
+        return self._tasks.running
 
     @property
     def restoring(self) -> Mapping[int, Progress]:
         """How far the tasks are that do not run yet."""
-        return self._membership.restoring
+        return self._tasks.progress
 
     @property
     def copied(self) -> list[int]:
@@ -207,7 +179,7 @@ class Engine:
             f8[N], by which they are sorted, Unix seconds.
         """
         if not self._partitions:
-            described = self._clients.patience.ask(
+            described = self._clients.retry.ask(
                 lambda: self._consumer.list_topics(self._topics.by_merchant, timeout=_ANSWER_S)
             )
             self._partitions = len(described.topics[self._topics.by_merchant].partitions)
@@ -243,7 +215,7 @@ class Engine:
         """
         self._unassigned.close()
         self._watch.close()
-        self._let_go(is_lost=False)
+        self._commits.conclude(is_lost=False)
         self._membership.close_tasks()
         if not Attempt(self._clients, self._consumer.close).has_ended(_LEAVE_S):
             logger.warning("Kafka does not answer: the group hears by its own means that we left")
@@ -252,31 +224,13 @@ class Engine:
         if self._settings.standby_replicas:
             self._standbys.close()
 
-    def _member_id(self) -> str:
-        """Return this worker's id in the group, if it has one; threads may ask at its very end."""
-        try:
-            return self._consumer.memberid() or ""
-        except RuntimeError:  # the consumer has just been closed
-            return ""
-
-    def _let_go(self, *, is_lost: bool) -> None:
-        """Settle before tasks leave: a lost task must not be written for any more."""
-        if is_lost:
-            self.abort()
-            return
-        try:
-            self._commits.begin()
-            self._commits.settle()
-        except StoppedError as error:
-            logger.warning("the last commit is missing, its work will be done again: %s", error)
-
     def _sort_in(self, messages: Sequence[Message]) -> None:
         """Put messages into the buffers of the tasks they are for.
 
         A rebalance during the fetch may have undone the work of tasks. What was fetched for them
         comes again, as their positions are only set back afterwards.
         """
-        tasks = {n: task for n, task in self.tasks.items() if n not in self._commits.undone}
+        tasks = self._tasks.in_step
         self._inputs.add(tasks, (message for message in messages if message.error() is None))
         for message in messages:
             error = message.error()
@@ -308,16 +262,11 @@ class Engine:
 
     def _go_back(self) -> None:
         """Fetch again what was undone, and open anew what is in doubt, where it is still here."""
-        if self._commits.in_doubt:
-            self._membership.reopen([n for n in self._commits.in_doubt if n in self.tasks])
-            self._commits.in_doubt.clear()
-        for number, positions in self._commits.undone.items():
-            if number in self.tasks:
-                for source, position in positions.items():
-                    partition = TopicPartition(self._topic_of[source], number, position)
-                    self._consumer.seek(partition)
-                    self._consumer.resume([partition])
-        self._commits.undone.clear()
+        if in_doubt := self._tasks.in_doubt:
+            self._membership.reopen(in_doubt)
+        for number, positions in self._tasks.undone.items():
+            self._member.seek(number, positions)
+        self._tasks.forget_undone()
 
 
 _LOST = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)

@@ -7,10 +7,11 @@ from time import time
 from typing import Any, Literal, cast
 
 import numpy as np
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Message, TopicPartition
 
-from schemas.input_rules import InputRules
 from streams.engine.buffers import PartitionBuffer, turn
+from streams.engine.group_member import GroupMember
+from streams.engine.settings import EngineSettings
 from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES, Task
 from streams.events.batch import TimedBatch
 from streams.events.decoding import Finding, decode_charges, decode_disputes
@@ -62,18 +63,10 @@ class Inputs:
 
     Parameters
     ----------
-    consumer
+    member
         Fetches; is paused where enough is waiting.
-    topic_of
-        Topic of each source of a task.
-    max_batch
-        Events taken at about the most at a time.
-    max_buffered
-        Events of a partition that wait at the most, before it is paused.
-    future_allowance_s
-        Seconds by which an event's time may lie ahead of the clock.
-    input_rules
-        How inputs are read.
+    settings
+        Of the engine: how much is taken at a time, and how inputs are read.
     clock
         Gives seconds of a clock that never goes back.
     frame_reader
@@ -82,22 +75,15 @@ class Inputs:
 
     def __init__(
         self,
-        consumer: Consumer,
-        topic_of: Mapping[str, str],
-        max_batch: int,
-        max_buffered: int,
-        future_allowance_s: float,
-        input_rules: InputRules,
+        member: GroupMember,
+        settings: EngineSettings,
         clock: Callable[[], float],
         frame_reader: Reader,
     ) -> None:
-        self._consumer = consumer
-        self._topic_of = topic_of
-        self._source_of = {topic: source for source, topic in topic_of.items()}
-        self._max_batch = max_batch
-        self._max_buffered = max_buffered
-        self._future_allowance_s = future_allowance_s
-        self._input_rules = input_rules
+        self._consumer = member.consumer
+        self._topic_of = member.topics.inputs
+        self._source_of = {topic: source for source, topic in self._topic_of.items()}
+        self._settings = settings
         self._clock = clock
         self._frame_reader = frame_reader
         self._waiting_since: dict[_Stage, float] = {}
@@ -194,7 +180,9 @@ class Inputs:
             )
         ]
         decode = decode_charges if source == CHARGES else decode_disputes
-        decoded = decode(inputs, time() + self._future_allowance_s, self._input_rules)
+        decoded = decode(
+            inputs, time() + self._settings.future_allowance_s, self._settings.input_rules
+        )
         self._findings += decoded.findings
         timestamps_ms = np.array([message.timestamp()[1] for message in messages])
         rows = decoded.batch.rows
@@ -230,22 +218,22 @@ class Inputs:
                 buffer.is_behind |= buffer.fetched < buffer.end
 
     def _pause_or_resume(self, partition: TopicPartition, buffer: PartitionBuffer) -> None:
-        if not buffer.is_paused and len(buffer) > self._max_buffered:
+        if not buffer.is_paused and len(buffer) > self._settings.max_buffered:
             self._consumer.pause([partition])
             buffer.is_paused = True
-        elif buffer.is_paused and len(buffer) < self._max_buffered // 2:
+        elif buffer.is_paused and len(buffer) < self._settings.max_buffered // 2:
             self._consumer.resume([partition])
             buffer.is_paused = False
 
     def _turn(self, stage: _Stage, buffers: Sequence[PartitionBuffer]) -> float:
         """Tell up to when to take, without waiting for ever for a partition that is behind."""
-        until = turn(buffers, self._max_batch)
+        until = turn(buffers, self._settings.max_batch)
         if until > -np.inf:
             self._waiting_since.pop(stage, None)
         elif any(len(buffer) for buffer in buffers):
             now = self._clock()
             if now - self._waiting_since.setdefault(stage, now) >= _PATIENCE_S:
-                return turn([buffer for buffer in buffers if len(buffer)], self._max_batch)
+                return turn([buffer for buffer in buffers if len(buffer)], self._settings.max_batch)
         return until
 
 

@@ -6,56 +6,18 @@ opened and restored beside the running ones; nothing of it is fetched before it 
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterator, Sequence
 
 from confluent_kafka import Consumer, TopicPartition
 
-from streams.engine.committed_offsets import GroupOffsets
-from streams.engine.restore import Progress, RestoreStoppedError, restore
-from streams.engine.standby import Standbys
+from streams.engine.commits import Commits
+from streams.engine.group_member import GroupMember
+from streams.engine.opening import TaskOpener
 from streams.engine.task import Task
-from streams.kafka.clients import Clients
-from streams.kafka.partition_reader import Follower
+from streams.engine.worker_tasks import WorkerTasks
 from streams.kafka.partition_watch import PartitionWatch
-from streams.state.store import Store
 
 logger = logging.getLogger(__name__)
-
-Positions = dict[str, int]
-
-
-class LetGo(Protocol):
-    """Settles the work in hand before tasks leave."""
-
-    def __call__(self, *, is_lost: bool) -> None:
-        """Commit the work, or undo it when the tasks are lost already."""
-
-
-@dataclass(frozen=True, slots=True)
-class TaskFactory:
-    """How the tasks of an application are made.
-
-    Attributes
-    ----------
-    open_store
-        Opens the local store of a task by its number.
-    new_task
-        Puts a task together above its restored store.
-    """
-
-    open_store: Callable[[int], Store]
-    new_task: Callable[[int, Store], Task]
-
-
-@dataclass(frozen=True, slots=True)
-class _Opening:
-    member_id: str
-    progress: Progress
-    done: Future[tuple[Task, Positions]]
 
 
 class Membership:
@@ -63,70 +25,41 @@ class Membership:
 
     Parameters
     ----------
-    consumer
+    member
         The group's member.
-    group
-        The group's name.
-    decided_after_s
-        Seconds after which every transaction has ended.
-    topic_of
-        Topic of each source of a task, `charges` being one.
-    clients
-        Makes the clients that restore.
-    changelog
-        Topic of the changelog.
-    factory
-        Makes tasks.
-    let_go
-        Called before tasks leave.
-    standbys
-        The copies of other tasks that are kept here.
+    tasks
+        The tasks of this worker.
+    commits
+        Settles the work in hand before tasks leave.
+    opener
+        Opens and closes tasks.
     watch
         Knows which partitions are there for good.
 
     Attributes
     ----------
-    tasks
-        The running tasks by number.
     has_joined
         Whether the group has given this worker its tasks, if only none.
     """
 
     def __init__(
         self,
-        consumer: Consumer,
-        group: str,
-        decided_after_s: float,
-        topic_of: Mapping[str, str],
-        clients: Clients,
-        changelog: str,
-        factory: TaskFactory,
-        let_go: LetGo,
-        standbys: Standbys,
+        member: GroupMember,
+        tasks: WorkerTasks,
+        commits: Commits,
+        opener: TaskOpener,
         watch: PartitionWatch,
     ) -> None:
-        self.tasks: dict[int, Task] = {}
         self.has_joined = False
-        self._consumer = consumer
-        self._group_offsets = GroupOffsets(clients, group, decided_after_s)
-        self._topic_of = topic_of
-        self._clients = clients
-        self._changelog = changelog
-        self._factory = factory
-        self._let_go = let_go
-        self._standbys = standbys
+        self._member = member
+        self._tasks = tasks
+        self._commits = commits
+        self._opener = opener
         self._watch = watch
-        self._opening: dict[int, _Opening] = {}
-        self._opener = clients.executor("restore")
-
-    @property
-    def restoring(self) -> dict[int, Progress]:
-        """Return the progress of the tasks that are not running yet."""
-        return {number: opening.progress for number, opening in list(self._opening.items())}
 
     def join(self, topic: str) -> None:
         """Join the group; what follows happens inside the consumer's polls."""
-        self._consumer.subscribe(
+        self._member.consumer.subscribe(
             [topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
 
@@ -141,18 +74,14 @@ class Membership:
         StateLostError
             When a task has offsets but no state.
         """
-        if not self.tasks and not all(o.done.done() for o in self._opening.values()):
+        restoring = list(self._tasks.restoring.items())
+        if not self._tasks.running and not all(task.opened.done() for _, task in restoring):
             return
-        for number, opening in list(self._opening.items()):
-            if opening.done.done():
-                task, positions = opening.done.result()
-                task.member_id = opening.member_id
-                del self._opening[number]
-                self._consumer.incremental_assign(
-                    [self._partition(source, number, at) for source, at in positions.items()]
-                )
-                task.start(positions)
-                self.tasks[number] = task
+        for number, opening in restoring:
+            if opening.opened.done():
+                task, positions = opening.opened.result()
+                self._member.assign(number, positions)
+                self._tasks.start(task, positions, opening.member_id)
                 yield task
 
     def reopen(self, numbers: Sequence[int]) -> None:
@@ -162,13 +91,12 @@ class Membership:
 
     def close_tasks(self) -> None:
         """Close all tasks; their partitions are left to the consumer, which is closed next."""
-        self._close_stores([*self.tasks, *self._opening])
+        self._close_stores([*self._tasks.running, *self._tasks.restoring])
 
     def close(self) -> None:
         """Close what the consumer may have been given in its last moments, and wait for it."""
         self.close_tasks()
-        self._opener.shutdown()
-        self._group_offsets.close()
+        self._opener.close()
 
     def _on_assign(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         consumer.incremental_assign([])  # each task's partitions follow when it is restored
@@ -179,41 +107,7 @@ class Membership:
         self.has_joined = True  # last: by then it shows that they are being restored
 
     def _open_tasks(self, numbers: Sequence[int]) -> None:
-        now, member_id = self._clients.clock(), self._consumer.memberid() or ""
-        for number in numbers:
-            progress = Progress()
-            done = self._opener.submit(self._open, number, now, progress)
-            self._opening[number] = _Opening(member_id, progress, done)
-
-    def _open(self, number: int, since: float, progress: Progress) -> tuple[Task, Positions]:
-        """Open and restore a task that was assigned at a time; return it and where to go on."""
-        self._standbys.take_over(number)
-        store = self._factory.open_store(number)
-        try:
-            offsets = self._offsets(number, since, progress)
-            follower = Follower(self._clients, self._changelog, number)
-            try:
-                restore(store, follower, number, progress, offsets)
-                task = self._factory.new_task(number, store)
-                return task, task.stored_positions() or self._beginnings(number)
-            finally:
-                follower.close()
-        except BaseException:
-            store.close()
-            raise
-
-    def _offsets(self, number: int, since: float, progress: Progress) -> Positions:
-        """Ask for the group's offset of each source; it must come before the restore."""
-        offsets = self._group_offsets.decided(self._sources(number), since, progress.stop)
-        return dict(zip(self._topic_of, offsets, strict=True))
-
-    def _beginnings(self, number: int) -> Positions:
-        """Return where a task begins that has never run: at the first messages there are."""
-        beginnings = self._group_offsets.beginnings(self._sources(number))
-        return dict(zip(self._topic_of, beginnings, strict=True))
-
-    def _sources(self, number: int) -> list[TopicPartition]:
-        return [self._partition(source, number) for source in self._topic_of]
+        self._tasks.restore(self._opener.open(numbers, self._member.id()))
 
     def _on_revoke(self, _: Consumer, partitions: Sequence[TopicPartition]) -> None:
         self._give_back(partitions, is_lost=False)
@@ -225,37 +119,21 @@ class Membership:
         numbers = [partition.partition for partition in partitions]
         logger.info("tasks %s: %s", "lost" if is_lost else "revoked", numbers)
         try:
-            if any(number in self.tasks for number in numbers):
-                self._let_go(is_lost=is_lost)
+            if any(number in self._tasks.running for number in numbers):
+                self._commits.conclude(is_lost=is_lost)
         finally:  # a task that has left does not run here any more, whatever becomes of its work
             self._close_tasks(numbers)
 
     def _close_tasks(self, numbers: Sequence[int]) -> None:
         """Close tasks that run or are being opened, and fetch nothing for them any more."""
-        running = [number for number in numbers if number in self.tasks]
+        running = [number for number in numbers if number in self._tasks.running]
         self._close_stores(numbers)
-        self._consumer.incremental_unassign(
-            [self._partition(source, number) for number in running for source in self._topic_of]
-        )
+        self._member.unassign(running)
 
     def _close_stores(self, numbers: Sequence[int]) -> None:
         for number in numbers:
-            task = self.tasks.pop(number, None)
+            task, restoring = self._tasks.remove(number)
             if task is not None:
-                task.state.store.close()
-                self._standbys.let_go(number)
-            opening = self._opening.pop(number, None)
-            if opening is not None:
-                opening.progress.stop.set()
-                # Before any later opening of the same number.
-                self._opener.submit(self._discard, number, opening)
-
-    def _discard(self, number: int, opening: _Opening) -> None:
-        """Close the store of a task that was taken away while it was opened."""
-        with suppress(RestoreStoppedError):
-            task, _ = opening.done.result()
-            task.state.store.close()
-        self._standbys.let_go(number)
-
-    def _partition(self, source: str, number: int, offset: int = -1001) -> TopicPartition:
-        return TopicPartition(self._topic_of[source], number, offset)
+                self._opener.close_task(task)
+            if restoring is not None:
+                self._opener.give_up(number, restoring)

@@ -11,7 +11,7 @@ from confluent_kafka import Message
 
 from streams.engine.task import positions_of
 from streams.errors import OperationalError
-from streams.kafka.partition_reader import Follower
+from streams.kafka.partition_reader import PartitionReader
 from streams.state.store import Store
 from streams.state.tables import TaskState
 
@@ -50,7 +50,11 @@ class Progress:
 
 
 def restore(
-    store: Store, follower: Follower, number: int, progress: Progress, offsets: Mapping[str, int]
+    store: Store,
+    reader: PartitionReader,
+    number: int,
+    progress: Progress,
+    offsets: Mapping[str, int],
 ) -> None:
     """Read the changelog from where the store stands to the end, in bulk.
 
@@ -62,7 +66,7 @@ def restore(
     ----------
     store
         The task's store; it changes by whole batches, so it is sound whenever this ends.
-    follower
+    reader
         Of the task's partition of the changelog.
     number
         The task, for the log.
@@ -79,8 +83,8 @@ def restore(
         When there are offsets but no state.
     """
     began = shown = came = monotonic()
-    progress.position, progress.end = seek_to_store(store, follower, number)
-    for messages in _up_to(offsets, store, follower, number):
+    progress.position, progress.end = seek_to_store(store, reader, number)
+    for messages in _up_to(offsets, store, reader, number):
         if messages:
             apply(store, messages)
             progress.position = cast("int", messages[-1].offset()) + 1
@@ -109,8 +113,8 @@ def apply(store: Store, messages: Sequence[Message]) -> None:
     store.write(changes, [], cast("int", messages[-1].offset()) + 1)
 
 
-def seek_to_store(store: Store, follower: Follower, number: int) -> tuple[int, int]:
-    """Set a follower of the changelog to where the store stands.
+def seek_to_store(store: Store, reader: PartitionReader, number: int) -> tuple[int, int]:
+    """Set a reader of the changelog to where the store stands.
 
     A store that stands for more than the changelog holds is not trusted and emptied first, and so
     is one that stands for less than what the changelog still remembers.
@@ -120,7 +124,7 @@ def seek_to_store(store: Store, follower: Follower, number: int) -> tuple[int, i
     tuple
         The offset to go on from, and the end of the changelog.
     """
-    low, end = follower.watermarks()
+    low, end = reader.watermarks()
     if store.offset is not None and not low <= store.offset <= end:
         logger.warning(
             "task %d: the local state stands at %d, the changelog holds %d to %d: emptied",
@@ -128,17 +132,17 @@ def seek_to_store(store: Store, follower: Follower, number: int) -> tuple[int, i
         )  # fmt: skip
         store.clear()
     position = low if store.offset is None else store.offset
-    follower.seek(position)
+    reader.seek(position)
     return position, end
 
 
 def _up_to(
-    offsets: Mapping[str, int], store: Store, follower: Follower, number: int
+    offsets: Mapping[str, int], store: Store, reader: PartitionReader, number: int
 ) -> Iterator[Sequence[Message]]:
     """Yield the changelog up to an end at which all is decided; perhaps nothing for a while."""
-    yield from follower.read_to_end()
-    while not follower.is_at_end:  # what follows waits for its transaction to be decided
-        yield follower.read()
+    yield from reader.read_to_end()
+    while not reader.is_at_end:  # what follows waits for its transaction to be decided
+        yield reader.read()
     positions = positions_of(TaskState(store))
     if not _is_behind(positions, offsets):
         return

@@ -16,8 +16,9 @@ from time import monotonic
 from confluent_kafka import KafkaException
 
 from streams.engine.restore import apply, seek_to_store
+from streams.engine.settings import EngineSettings
 from streams.kafka.clients import Clients
-from streams.kafka.partition_reader import Follower
+from streams.kafka.partition_reader import PartitionReader
 from streams.state.store import Store
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ _MESSAGES = 20_000
 @dataclass(frozen=True, slots=True)
 class _Copy:
     store: Store
-    follower: Follower
+    reader: PartitionReader
 
 
 class Standbys:
@@ -40,12 +41,10 @@ class Standbys:
     ----------
     clients
         Makes the clients that follow.
-    group
-        The consumer group.
+    settings
+        Of the engine.
     changelog
         Topic of the changelog.
-    replicas
-        Copies of each task.
     open_store
         Opens the local store of a task by its number.
     member_id
@@ -55,16 +54,14 @@ class Standbys:
     def __init__(
         self,
         clients: Clients,
-        group: str,
+        settings: EngineSettings,
         changelog: str,
-        replicas: int,
         open_store: Callable[[int], Store],
         member_id: Callable[[], str],
     ) -> None:
         self._clients = clients
-        self._group = group
+        self._settings = settings
         self._changelog = changelog
-        self._replicas = replicas
         self._open_store = open_store
         self._member_id = member_id
         self._copies: dict[int, _Copy] = {}
@@ -116,11 +113,13 @@ class Standbys:
     def _plan(self) -> set[int]:
         """Return the tasks to copy; those copied now while the group does not say."""
         try:
-            tasks = self._clients.stable_assignment(self._group)
+            tasks = self._clients.stable_assignment(self._settings.application_id)
         except KafkaException as error:
             logger.warning("standby copies: %s", error.args[0].str())
             tasks = {}
-        return copies_of(self._member_id(), tasks, self._replicas) if tasks else set(self._copies)
+        if not tasks:
+            return set(self._copies)
+        return copies_of(self._member_id(), tasks, self._settings.standby_replicas)
 
     def _follow(self, numbers: set[int]) -> None:
         with self._lock:
@@ -128,18 +127,18 @@ class Standbys:
                 self._drop(number)
             for number in numbers - set(self._copies) - self._held:
                 store = self._open_store(number)
-                follower = Follower(self._clients, self._changelog, number)
-                seek_to_store(store, follower, number)
-                self._copies[number] = _Copy(store, follower)
+                reader = PartitionReader(self._clients, self._changelog, number)
+                seek_to_store(store, reader, number)
+                self._copies[number] = _Copy(store, reader)
                 logger.info("task %d: is copied here", number)
 
     def _catch_up(self, copy: _Copy) -> None:
-        if messages := copy.follower.take(_MESSAGES):
+        if messages := copy.reader.take(_MESSAGES):
             apply(copy.store, messages)
 
     def _drop(self, number: int) -> None:
         copy = self._copies.pop(number)
-        copy.follower.close()
+        copy.reader.close()
         copy.store.close()
 
 

@@ -59,7 +59,7 @@ class UnassignedTasks:
     def _run(self) -> None:
         before = set[int]()
         while not self._stop.is_set():
-            self._clients.patience.rest(_LOOK_EVERY_S)
+            self._clients.retry.rest(_LOOK_EVERY_S)
             found = self._found()
             if found and found == before:
                 logger.warning("nobody has tasks %s: the group shares them out anew", sorted(found))

@@ -11,7 +11,7 @@ from streams.compiled import compiled
 from streams.events.rows import CHARGE, FRAUD_DISPUTE, Rows
 from streams.features.card_places import NEVER_S, PLACE_FEATURES, places
 from streams.features.card_record import CARD, LATEST_CHARGES, SEVEN_DAYS
-from streams.features.deduplication import EVICTED, is_repeat, remember_id, was_evicted
+from streams.features.deduplication import EVICTED, is_duplicate, remember_id, was_evicted
 from streams.features.recent_keys import whole_seconds
 from streams.features.spec import Feature, column, first_column
 from streams.features.windows import (
@@ -133,14 +133,14 @@ def update_cards(
     events
         EVENT[N]. `duplicate` is set on every event that has come before: these change no record.
     out
-        f4[N, len(CARD_FEATURES)], written. A repeat gets what it would have had as a new charge; a
-        dispute gets zeros.
+        f4[N, len(CARD_FEATURES)], written. A duplicate gets what it would have had as a new charge;
+        a dispute gets zeros.
     seen_until
-        f8[N], up to which clock of its card an event is a repeat by what the caller knows, Unix
-        seconds, infinite for a repeated dispute; -inf for what is new to it.
+        f8[N], up to which clock of its card an event is a duplicate by what the caller knows, Unix
+        seconds, infinite for a duplicate dispute; -inf for what is new to it.
     dedup_window_s
-        How far apart the times of two charges of one id may be for the second to be a repeat, and,
-        but for `AHEAD_S` more, how far the card's clock may have moved since the first came.
+        How far apart the times of two charges of one id may be for the second to be a duplicate,
+        and, but for `AHEAD_S` more, how far the card's clock may have moved since the first came.
     evicted
         EVICTED[N], written from its start.
 
@@ -161,7 +161,7 @@ def update_cards(
                 remember_dispute(record, event)
         elif (
             seen_until[i] >= max(record.clock_s, event.created)
-            or is_repeat(record, event, dedup_window_s)
+            or is_duplicate(record, event, dedup_window_s)
             or was_evicted(record, evicted, evictions, slots[i], event, dedup_window_s)
         ):
             event.duplicate = 1

@@ -61,7 +61,7 @@ recent_mean
 largest
     Largest amount so far.
 overflow_until
-    Up to which clock a charge id may be repeated that is not among `charge_ids` any more, Unix
+    Up to which clock duplicates may come of a charge id that is not in `charge_ids` any more, Unix
     seconds.
 charge_ids, charge_created, charge_clock
     Ids and times of the charges that arrived last, and the clock at which they did: a ring written

@@ -1,12 +1,12 @@
-"""A producer's retries: charge ids that the card's record has lately counted.
+"""Duplicates: charges that a producer has sent again, known by ids that their card has counted.
 
-The record remembers the ids of its latest charges. An id that is pushed out while it may still be
-repeated is handed to the caller, which keeps it elsewhere: so no retry is ever counted, and
-the record stays small.
+The record remembers the ids of its latest charges. An id that is pushed out while duplicates of it
+may still come is handed to the caller, which keeps it elsewhere: so no duplicate is ever counted,
+and the record stays small.
 
-A retry is one if both are made at most a window apart, and if the card's clock has moved no more
-than a window and `AHEAD_S` since the first came: as much as a clock that is ahead may move it too
-early.
+A charge of a known id is a duplicate if both are made at most a window apart, and if the card's
+clock has moved no more than a window and `AHEAD_S` since the first came: as much as a clock that is
+ahead may move it too early.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from streams.features.windows import AHEAD_S
 EVICTED = np.dtype(
     [("slot", "i8"), ("charge", "u8", (2,)), ("created", "f8"), ("came", "f8")], align=True
 )
-"""A charge id that a record's short memory had to give up although it may still be repeated.
+"""A charge id that a record's short memory had to give up although duplicates may still come.
 
 It came when the card's clock stood at `came`.
 """
@@ -30,12 +30,12 @@ It came when the card's clock stood at `came`.
 
 @compiled
 def last_clock(came_s: float, window_s: float) -> float:
-    """Give up to which clock an id that came at one may be repeated."""
+    """Give up to which clock duplicates of an id that came at one may come."""
     return came_s + window_s + AHEAD_S
 
 
 @compiled
-def is_repeat(record: Any, event: Any, window_s: float) -> bool:
+def is_duplicate(record: Any, event: Any, window_s: float) -> bool:
     """Whether the card's latest charges have this one's id."""
     now = max(record.clock_s, event.created)
     for place in range(min(record.charges, LATEST_CHARGES)):
@@ -74,8 +74,8 @@ def remember_id(
 ) -> int:
     """Remember a charge's id in place of the oldest; tell whether that one had to be evicted.
 
-    It may be repeated for a time that begins when it came, which for a late charge is later than
-    its own time.
+    Its duplicates may come for a time that begins when it came, which for a late charge is later
+    than its own time.
     """
     now = max(record.clock_s, event.created)
     place = record.charges % LATEST_CHARGES

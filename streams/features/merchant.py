@@ -113,12 +113,12 @@ def update_merchants(
     events
         EVENT[N].
     out
-        f4[N, len(MERCHANT_FEATURES)], written. A repeated charge gets what it would have had as a
+        f4[N, len(MERCHANT_FEATURES)], written. A duplicate charge gets what it would have had as a
         new one; a dispute gets zeros.
     charge_created
         f8[N], for a dispute the time of the charge it is about, NaN if unknown; else unused.
     counted
-        bool[N], false for a repeat, which changes no record.
+        bool[N], false for a duplicate, which changes no record.
     horizon_s
         Age at which an undisputed charge counts as labelled good, seconds.
     """

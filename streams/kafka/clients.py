@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
 from streams.kafka.assignment import partitions_in
 from streams.kafka.config import CONSUMER_SETTINGS, Admin, Config
-from streams.kafka.retry import Patience
+from streams.kafka.retry import RetryPolicy
 
 Answer = TypeVar("Answer")
 
@@ -39,13 +39,13 @@ class Clients:
 
     Attributes
     ----------
-    patience
-        For a broker that is away.
+    retry
+        Retry policy for an unreachable broker.
     """
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.patience = Patience()
+        self.retry = RetryPolicy()
 
     def consumer(
         self, settings: Mapping[str, object], on_error: Callable[[KafkaError], None] | None = None

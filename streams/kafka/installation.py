@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 
 from streams.kafka.clients import Clients
 from streams.kafka.config import Config
-from streams.kafka.partition_reader import Follower
+from streams.kafka.partition_reader import PartitionReader
 from streams.kafka.topics import TIMEOUT_S, Topics, TopicsError, partitions_changed
 from streams.layouts.layout import Layout, Record, decode_layout
 from streams.layouts.reader import Reader
@@ -126,13 +126,13 @@ def _layouts_in(kept: Mapping[bytes, bytes]) -> dict[int, Layout]:
 
 def _read(clients: Clients, topic: str) -> dict[bytes, bytes]:
     kept: dict[bytes, bytes] = {}
-    follower = Follower(clients, topic, _PARTITION)
+    reader = PartitionReader(clients, topic, _PARTITION)
     try:
-        for messages in follower.read_to_end():
+        for messages in reader.read_to_end():
             for message in messages:
                 key, value = message.key(), message.value()
                 if key is not None and value is not None:
                     kept[key] = value
     finally:
-        follower.close()
+        reader.close()
     return kept

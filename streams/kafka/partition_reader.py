@@ -1,4 +1,4 @@
-"""Reading one partition of our own from an offset on, outside the consumer group."""
+"""Reader of one partition of our own from an offset on, outside the consumer group."""
 
 import logging
 from collections.abc import Iterator
@@ -21,8 +21,8 @@ _BULK_MESSAGES = 20_000
 _ANSWER_S = 2.0  # after which it is asked again
 
 
-class Follower:
-    """Follows one partition: first in bulk to its end, then as it grows.
+class PartitionReader:
+    """Reader of one partition: first in bulk to its end, then as it grows.
 
     Only committed messages are seen.
 
@@ -31,7 +31,7 @@ class Follower:
     clients
         Makes its consumer.
     topic, partition
-        What to follow.
+        What to read.
     offset
         Where to begin; the partition's beginning when `None`.
     """
@@ -45,7 +45,7 @@ class Follower:
     ) -> None:
         self._consumer = clients.consumer(
             {
-                "group.id": "chargewatch.follower",  # required, and never joined
+                "group.id": "chargewatch.partition-reader",  # required, and never joined
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "isolation.level": "read_committed",
@@ -54,7 +54,7 @@ class Follower:
                 "fetch.wait.max.ms": _FETCH_WAIT_MS,
             }
         )
-        self._patience = clients.patience
+        self._retry = clients.retry
         self._partition = TopicPartition(topic, partition)
         self.reached = -1
         self.seek(OFFSET_BEGINNING if offset is None else offset)
@@ -87,7 +87,7 @@ class Follower:
 
     def watermarks(self) -> tuple[int, int]:
         """Ask for the first offset there is, and the one after the last committed message."""
-        low, high = self._patience.ask(
+        low, high = self._retry.ask(
             lambda: self._consumer.get_watermark_offsets(self._partition, timeout=_ANSWER_S)
         )
         return low, high

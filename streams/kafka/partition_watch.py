@@ -82,7 +82,7 @@ this installation is of 2: ...
 
     def _run(self) -> None:
         while not self._stop.is_set() and not self._problem:
-            self._clients.patience.rest(_LOOK_EVERY_S)
+            self._clients.retry.rest(_LOOK_EVERY_S)
             self._look()
 
     def _look(self) -> None:

@@ -1,4 +1,4 @@
-"""Waiting for a broker that is away: as long as it takes, unless the worker stops."""
+"""Retries while no broker can be reached: as long as it takes, unless the worker stops."""
 
 import logging
 from collections.abc import Callable
@@ -23,8 +23,8 @@ class StoppedError(OperationalError):
     """The worker stops while the broker does not answer; what was not committed is done again."""
 
 
-class Patience:
-    """What all of a worker has in common that waits for its broker.
+class RetryPolicy:
+    """Retry policy for an unreachable broker, shared by all that waits for it in a worker.
 
     Attributes
     ----------
@@ -45,11 +45,11 @@ class Patience:
         self.rest = rest
 
     def waiting(self) -> "Waiting":
-        """Begin to wait."""
+        """Return a wait that begins now."""
         return Waiting(self, self._clock)
 
     def ask(self, question: Callable[[], Answer]) -> Answer:
-        """Ask a broker something, again while it is away or has only just come back.
+        """Return a broker's answer, asked for again while it is away or has only just come back.
 
         Raises
         ------
@@ -63,36 +63,36 @@ class Patience:
             try:
                 return question()
             except KafkaException as exception:
-                waiting.bear(exception)
+                waiting.wait_out(exception)
 
 
 class Waiting:
-    """Says now and then what is waited for."""
+    """A wait for a broker, logged now and then."""
 
-    def __init__(self, patience: Patience, clock: Callable[[], float]) -> None:
-        self._patience = patience
+    def __init__(self, retry: RetryPolicy, clock: Callable[[], float]) -> None:
+        self._retry = retry
         self._clock = clock
         self._said_at = clock()
 
-    def bear(self, exception: KafkaException) -> None:
-        """Rest after an error that passes by itself; raise any other."""
+    def wait_out(self, exception: KafkaException) -> None:
+        """Rest after a transient error; raise any other."""
         error: KafkaError = exception.args[0]
-        if error.code() not in _PASSING:
+        if error.code() not in _TRANSIENT:
             raise exception
         self.say(error.str())
-        self._patience.rest(_ASKED_EVERY_S)
+        self._retry.rest(_ASKED_EVERY_S)
 
     def say(self, what: str) -> None:
-        """Say it, if it was not said lately.
+        """Log what is waited for, unless that was done lately.
 
         Raises
         ------
         StoppedError
             When the worker stops.
         """
-        if self._patience.stopping.is_set():
+        if self._retry.stopping.is_set():
             raise StoppedError(f"stopped while waiting for Kafka: {what}")
-        self._patience.on_wait()
+        self._retry.on_wait()
         if self._clock() - self._said_at > _SAID_EVERY_S:
             logger.warning("waiting for Kafka: %s", what)
             self._said_at = self._clock()
@@ -127,7 +127,7 @@ def _nothing() -> None:
     """Do nothing."""
 
 
-_PASSING = {
+_TRANSIENT = {
     KafkaError._TIMED_OUT,
     KafkaError._TRANSPORT,
     KafkaError._ALL_BROKERS_DOWN,

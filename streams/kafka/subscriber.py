@@ -91,9 +91,9 @@ def _has_event(message: Message) -> bool:
     if error is None:
         return True
     # Brokers that are away for a while come back, and reading goes on where it was.
-    if error.code() in _PASSING or error.retriable():
+    if error.code() in _TRANSIENT or error.retriable():
         return False
     raise KafkaException(error)
 
 
-_PASSING = (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT)
+_TRANSIENT = (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT)

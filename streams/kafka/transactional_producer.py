@@ -40,7 +40,7 @@ class UnknownOutcomeError(AbortableError):
 
 
 class Outputs(NamedTuple):
-    """Keys and values for a topic; see `OutputProducer.send`."""
+    """Keys and values for a topic; see `TransactionalProducer.send`."""
 
     topic: str
     messages: Sequence[tuple[bytes | None, bytes | None]]
@@ -49,7 +49,7 @@ class Outputs(NamedTuple):
     headers: Sequence[Headers] | None = None
 
 
-class OutputProducer:
+class TransactionalProducer:
     """Writes the outputs of a worker.
 
     A commit may end in another thread. What is sent meanwhile is held back if it may not be in the
@@ -76,7 +76,7 @@ class OutputProducer:
         transaction_timeout_ms: int,
     ) -> None:
         self._clients = clients
-        self._patience = clients.patience
+        self._retry = clients.retry
         self._settings: dict[str, object] = {
             "enable.idempotence": True,
             "compression.type": "lz4",
@@ -232,7 +232,7 @@ class OutputProducer:
                 self._call(self._producer.abort_transaction)
             except AbortableError:
                 self._is_broken = True
-        if self._is_broken and not self._patience.stopping.is_set():
+        if self._is_broken and not self._retry.stopping.is_set():
             # One that may not write any more can only be replaced. The broker has aborted its
             # transaction, or does so before the new one may begin its first.
             logger.warning("the producer was fenced off, timed out or hangs, and is replaced")
@@ -253,7 +253,7 @@ class OutputProducer:
                 message["callback"] = self._on_delivery
         if reached is not None:
             queued[-1]["callback"] = partial(self._on_last, reached)
-        waiting = self._patience.waiting()
+        waiting = self._retry.waiting()
         while queued:
             self._producer.produce_batch(topic, queued, partition=partition)
             queued = [message for message in queued if self._must_wait(message)]
@@ -269,7 +269,7 @@ class OutputProducer:
         headers: list[tuple[str, str | bytes | None]],
     ) -> None:
         """Send one message with headers; wait while the queue is full."""
-        waiting = self._patience.waiting()
+        waiting = self._retry.waiting()
         while True:
             try:
                 self._producer.produce(
@@ -336,7 +336,7 @@ class OutputProducer:
         for _ in range(round(_HUNG_S / _CALL_TIMEOUT_S)):
             if sending.has_ended(_CALL_TIMEOUT_S):
                 return
-            if self._patience.stopping.is_set():
+            if self._retry.stopping.is_set():
                 break
         self._is_broken = True
         raise AbortableError("the client hangs on its offsets")
@@ -348,7 +348,7 @@ class OutputProducer:
             raise NotDeliveredError(f"an output was refused: {self._failure.str()}")
 
     def _flush(self) -> None:
-        waiting = self._patience.waiting()
+        waiting = self._retry.waiting()
         while self._serve(self._producer.flush, _CALL_TIMEOUT_S) > 0:
             waiting.say("the broker does not take our output")
 
@@ -361,7 +361,7 @@ class OutputProducer:
 
     def _call(self, operation: Callable[..., object], *arguments: object) -> None:
         """Call a transactional operation, again where the client says that this is right."""
-        waiting = self._patience.waiting()
+        waiting = self._retry.waiting()
         while True:
             try:
                 operation(*arguments, _CALL_TIMEOUT_S)

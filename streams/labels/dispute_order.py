@@ -66,7 +66,7 @@ class DisputeOrder:
     waiting
         The disputes that wait.
     dedup_window_s
-        How far apart two charges of one id are made at the least, seconds: else it is a retry.
+        How far apart two charges of one id are made at the least, seconds: else it is a duplicate.
     """
 
     def __init__(self, index: ChargeIndex, waiting: WaitingDisputes, dedup_window_s: float) -> None:
@@ -117,7 +117,7 @@ class DisputeOrder:
     def _take_charge(
         self, turn: _Turn, known: dict[bytes, KnownCharge], place: int, charge: bytes
     ) -> None:
-        """Note a charge, unless it is a producer's retry, for the disputes that waited for it."""
+        """Note a charge, unless it is a duplicate, for the disputes that waited for it."""
         created, before = float(turn.batch.rows["created"][place]), known.get(charge)
         if before is None or abs(created - before.created) > self._dedup_window_s:
             known[charge] = KnownCharge(created, turn.batch.merchants[place])

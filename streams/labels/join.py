@@ -35,7 +35,7 @@ import numpy.typing as npt
 from streams.durations import DAY_S
 from streams.events.rows import Rows
 from streams.features.entities import FEATURES
-from streams.labels.timers import Due
+from streams.labels.timers import Timers
 from streams.layouts.layout import HEAD, Record
 from streams.state.tables import TaskState
 from streams.wire.examples import EXAMPLE, EXAMPLE_LAYOUT
@@ -55,7 +55,7 @@ PENDING = np.dtype(
         ("vector", "f4", (len(FEATURES),)),
     ]
 )
-"""What is kept of a scored charge: its vector, and the answer it got, for a producer's retry.
+"""What is kept of a scored charge: its vector, and the answer it got, for a duplicate.
 
 `stands_for` is how many charges it stands for as a negative, by the rate at which it was drawn; 0
 if it was not, or the first release kept it.
@@ -136,12 +136,12 @@ class LabelJoin:
     def __init__(self, state: TaskState, rules: LabelRules) -> None:
         self._pending = state.pending
         self._reader = state.reader(PENDING_LAYOUT)
-        self._due = Due(state.due)
+        self._timers = Timers(state.timers)
         self._rules = rules
 
     def reload(self) -> None:
         """Ask the tables again, after their changes were discarded."""
-        self._due.reload()
+        self._timers.reload()
 
     def keep(self, charges: Rows, kept: Rows, matured_until: npt.NDArray[np.float64]) -> None:
         """Keep scored charges.
@@ -164,7 +164,7 @@ class LabelJoin:
         for i, key in enumerate(keys):
             self._pending.put(key, raw[i * size : (i + 1) * size])
             if sampled[i]:
-                self._due.add(due_at[i], key[_DAY_BYTES:], key)
+                self._timers.add(due_at[i], key[_DAY_BYTES:], key)
 
     def find(
         self,
@@ -305,7 +305,7 @@ class LabelJoin:
             In the order of their creation, without the charges disputed as fraud.
         """
         due_at: dict[bytes, float] = {}  # two charges of one id and day are kept as one
-        for time, key in self._due.take(after, until):
+        for time, key in self._timers.take(after, until):
             due_at.setdefault(key, time)
         if not due_at:
             return NO_EXAMPLES

@@ -20,7 +20,7 @@ Referred = Kept | int
 def find_referred(
     labels: LabelJoin, events: Rows, asking: Slots, around: Times, back_s: float, ahead_s: float
 ) -> Mapping[int, Referred]:
-    """Find the charges that disputes or retries of a batch are about, however batches are cut.
+    """Find the charges that disputes or duplicates of a batch are about, however batches are cut.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def find_referred(
     events
         EVENT[N].
     asking
-        i8[M], positions of the disputes or retries.
+        i8[M], positions of the disputes or duplicates.
     around
         f8[M], the time near which each charge is sought, Unix seconds.
     back_s, ahead_s

@@ -43,10 +43,10 @@ NO_PLACE: Final = 255
 class LayoutError(OperationalError):
     """Something was written in a layout that this version cannot read."""
 
-    def __init__(self, what: str, why: str) -> None:
+    def __init__(self, what: str, reason: str) -> None:
         super().__init__(
-            f"{what} was written by another version, in a layout that this one cannot read: {why}. "
-            "Nothing has been changed: run the version that wrote it, or a later one"
+            f"{what} was written by another version, in a layout that this one cannot read: "
+            f"{reason}. Nothing has been changed: run the version that wrote it, or a later one"
         )
 
 

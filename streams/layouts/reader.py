@@ -206,8 +206,8 @@ class Conversion:
             self._refuse(name, f"{old.shape} numbers have become {new.shape}")
         return _same(name)
 
-    def _refuse(self, field: str, why: str) -> None:
-        raise LayoutError(f"a {self._name} record", f"{field}: {why}")
+    def _refuse(self, field: str, reason: str) -> None:
+        raise LayoutError(f"a {self._name} record", f"{field}: {reason}")
 
 
 def _flat(layout: Layout) -> np.dtype[np.void]:

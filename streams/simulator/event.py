@@ -23,7 +23,7 @@ class SimulatedEvent(NamedTuple):
     fraud
         The pattern of fraud that the charge (or the disputed charge) is part of; None if genuine.
     duplicate
-        Whether it repeats an earlier message, as a retry does.
+        Whether it is a duplicate of an earlier message.
     fault
         The reason for which the event is to be rejected; None for a good one.
     """

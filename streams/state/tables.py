@@ -10,7 +10,7 @@ from streams.layouts.layout import Layout, Record, decode_layout
 from streams.layouts.reader import Reader
 from streams.state.store import Changes, KeyRange, Readable, Store
 
-SEEN, PENDING, DUE, WAITING, META, DRIFT, DISPUTED, CHARGES = (bytes([n]) for n in range(3, 11))
+SEEN, PENDING, TIMERS, WAITING, META, DRIFT, DISPUTED, CHARGES = (bytes([n]) for n in range(3, 11))
 """The first byte of a key tells its table; the changelog and the store hold them all. Those of the
 entities are in their declarations."""
 
@@ -144,7 +144,7 @@ class TaskState:
         self.entities = {entity.name: Table(store, entity.prefix) for entity in ENTITIES}
         self.seen = Table(store, SEEN)
         self.pending = Table(store, PENDING)
-        self.due = Table(store, DUE)
+        self.timers = Table(store, TIMERS)
         self.waiting = Table(store, WAITING)
         self.meta = Table(store, META)
         self.drift = Table(store, DRIFT)
@@ -154,7 +154,7 @@ class TaskState:
             *self.entities.values(),
             self.seen,
             self.pending,
-            self.due,
+            self.timers,
             self.waiting,
             self.meta,
             self.drift,

@@ -60,7 +60,7 @@ class Frame(NamedTuple):
     partition: int
     place: tuple[int, int]
     number: int
-    is_repeat: bool
+    is_duplicate: bool
     card_features: Vector
 
 
@@ -70,10 +70,10 @@ class Expected:
 
     Attributes
     ----------
-    repeats
+    duplicates
         Numbers of the inputs that count nowhere.
     features
-        Of every charge by its number, repeats without those of the merchant.
+        Of every charge by its number, duplicates without those of the merchant.
     examples
         Of every charge by its number and label: when it was labelled.
     controls
@@ -82,7 +82,7 @@ class Expected:
         Numbers of the disputes whose charge did not come in time.
     """
 
-    repeats: set[int] = field(default_factory=set)
+    duplicates: set[int] = field(default_factory=set)
     features: dict[int, Values] = field(default_factory=dict)
     examples: dict[tuple[int, int], float] = field(default_factory=dict)
     controls: Counter[tuple[int, float]] = field(default_factory=Counter)
@@ -142,8 +142,8 @@ def _expect_card(
             _count_dispute(dispute, oracle, counted, expected)
         observed = oracle.at_card(charge)
         expected.features[sent.number] = of_charge(charge) | observed.features
-        if observed.is_repeat:
-            expected.repeats.add(sent.number)
+        if observed.is_duplicate:
+            expected.duplicates.add(sent.number)
     for dispute in disputes[seen:]:
         _count_dispute(dispute, oracle, counted, expected)
 
@@ -160,8 +160,8 @@ def _count_dispute(
     dispute = sent.event
     assert dispute is not None
     assert not isinstance(dispute, Charge)
-    if oracle.at_card(dispute).is_repeat:
-        expected.repeats.add(sent.number)
+    if oracle.at_card(dispute).is_duplicate:
+        expected.duplicates.add(sent.number)
     else:
         counted.append(dispute)
 
@@ -208,9 +208,9 @@ def _seen_before(
 def _expect_merchants(log: Iterable[Sent], oracle: BruteForce, expected: Expected) -> None:
     for sent in log:
         assert sent.event is not None
-        is_repeat = sent.number in expected.repeats
-        observed = oracle.at_merchant(sent.event, is_repeat=is_repeat)
-        if isinstance(sent.event, Charge) and not is_repeat:
+        is_duplicate = sent.number in expected.duplicates
+        observed = oracle.at_merchant(sent.event, is_duplicate=is_duplicate)
+        if isinstance(sent.event, Charge) and not is_duplicate:
             expected.features[sent.number] |= observed.features
 
 
@@ -222,7 +222,7 @@ def _expect_labels(log: Iterable[Sent], expected: Expected) -> None:
             labels.dispute(sent.event)
             continue
         labels.move_on(sent.event.created)
-        if sent.number not in expected.repeats:
+        if sent.number not in expected.duplicates:
             labels.charge(sent, sent.event)
     labels.end()
 
@@ -236,7 +236,7 @@ class Labels:
         self._kept: dict[tuple[str, str], tuple[int, float]] = {}
         self._places: list[tuple[float, bytes, int]] = []
         """Day, hash and number of each charge, in that order."""
-        self._due: dict[int, float] = {}
+        self._timers: dict[int, float] = {}
         self._cancelled: set[int] = set()
 
     def move_on(self, created: float) -> None:
@@ -246,7 +246,7 @@ class Labels:
         """Keep a charge."""
         name = charge.card, charge.id
         self._kept[name] = sent.number, charge.created
-        self._due[sent.number] = max(charge.created, self._now - HORIZON_S)
+        self._timers[sent.number] = max(charge.created, self._now - HORIZON_S)
         insort(self._places, (*_place(charge.card, charge.id, charge.created), sent.number))
 
     def dispute(self, dispute: Dispute) -> None:
@@ -255,7 +255,7 @@ class Labels:
 
     def end(self) -> None:
         """Do what stream time has brought about by the end."""
-        for number, due_at in self._due.items():
+        for number, due_at in self._timers.items():
             if number not in self._cancelled and due_at < self._now - HORIZON_S:
                 self._expected.examples[number, 0] = due_at + HORIZON_S
 

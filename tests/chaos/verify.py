@@ -159,15 +159,15 @@ class Verifier:
                 else:
                     origin, _, _ = decode_dispute_tail(tail)
                     number = self._inputs[origin.topic, origin.partition, origin.offset].number
-                place, repeat = (read.offset, i), bool(row["event"]["duplicate"])
+                place, duplicate = (read.offset, i), bool(row["event"]["duplicate"])
                 features = row["card_features"].copy()
-                frames.append(Frame(read.partition, place, number, repeat, features))
+                frames.append(Frame(read.partition, place, number, duplicate, features))
         return frames
 
     def _check_frames(self, frames: Iterable[Frame], expected: Expected) -> None:
         for frame in frames:
-            is_repeat = frame.number in expected.repeats
-            self.findings.check("repeat known", frame.is_repeat == is_repeat, frame.number)
+            is_duplicate = frame.number in expected.duplicates
+            self.findings.check("duplicate known", frame.is_duplicate == is_duplicate, frame.number)
             if frame.number in expected.features:
                 self._check_vector("card's features", frame.number, frame.card_features, expected)
 
@@ -209,12 +209,12 @@ class Verifier:
         answers: dict[tuple[str, str], object] = {}
         for event in scored:
             self._check_answer(event)
-            is_repeat = event["number"] in expected.repeats
+            is_duplicate = event["number"] in expected.duplicates
             marked = event.get("duplicate", False)
-            self.findings.check("duplicate marked", marked == is_repeat, event)
+            self.findings.check("duplicate marked", marked == is_duplicate, event)
             name, answer = (event["card"], event["charge"]), (event["score"], event["action"])
             first = answers.setdefault(name, answer)
-            self.findings.check("retry answered as the charge", answer == first, event)
+            self.findings.check("duplicate answered as the charge", answer == first, event)
 
     def _check_order(
         self,
@@ -291,8 +291,8 @@ class Verifier:
         return vectors
 
     def _by_hash(self, expected: Expected) -> dict[bytes, int]:
-        """Return the numbers of the charges that are no repeats by their hash."""
-        charges = [self._sent[number] for number in expected.features.keys() - expected.repeats]
+        """Return the numbers of the charges that are no duplicates by their hash."""
+        charges = [self._sent[number] for number in expected.features.keys() - expected.duplicates]
         return {
             xxh3_128_digest(f"{sent.event.card}\0{sent.event.id}".encode()): sent.number
             for sent in charges
@@ -355,7 +355,7 @@ class Verifier:
             self.findings.check("last snapshot knows all examples", is_last, newest.version)
         by_version: dict[str, list[tuple[int, float]]] = defaultdict(list)
         for event in scored:
-            if event["number"] not in expected.repeats:
+            if event["number"] not in expected.duplicates:
                 by_version[event["model"]].append((event["number"], event["score"]))
         for version, answers in by_version.items():
             model = scorer(models.get(version), FEATURES)

@@ -182,7 +182,7 @@ def test_state_newer_than_the_changelog_is_not_trusted(
         produce(kafka, prefix, range(250, 750))
         events = [orjson.loads(m.value() or b"") for m in kafka.consume(f"{prefix}scored", 1000)]
         assert worker.stop() == 0
-    # Were the state not the same again, retries would count as new charges.
+    # Were the state not the same again, duplicates would count as new charges.
     assert sum(event.get("duplicate", False) for event in events) == 250
     for path in [path.parent for path in worker.state_dir.rglob("CURRENT")]:
         store = RocksStore(path, *STATE_FORMS)

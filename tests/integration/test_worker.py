@@ -188,7 +188,7 @@ def test_stopped_worker_goes_on_and_a_deleted_state_is_restored(
     restored = databases(worker.state_dir)
     assert restored == stopped, "the changelog must hold the same records, byte for byte"
 
-    # A retry of the first half's last charge is known after all this.
+    # A duplicate of the first half's last charge is known after all this.
     last = next(event for event in reversed(events[:half]) if event.topic == "charges")
     kafka.produce(f"{prefix}charges", [(last.key, orjson.dumps(last.value))])
     expected += 1 + publish(slice(half, None))

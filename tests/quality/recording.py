@@ -101,7 +101,7 @@ class _Recorder(Backtest):
         self._scored_before: list[NDArray[np.int64]] = []
 
     def keep(self, step: Step) -> None:
-        """Keep what the batch just processed gave; a producer's retry does not count."""
+        """Keep what the batch just processed gave; a duplicate does not count."""
         is_first = step.charges["duplicate"] == 0
         output = step.output
         self.gathering.add_scored(step.charges, step.first_of_card, output.actions, output.scored)

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from schemas.snapshot import Snapshot
 
 TABLES = {
-    CARDS.prefix, MERCHANTS.prefix, state.SEEN, state.PENDING, state.DUE, state.WAITING, state.META,
-    state.DRIFT, state.DISPUTED, state.CHARGES,
+    CARDS.prefix, MERCHANTS.prefix, state.SEEN, state.PENDING, state.TIMERS, state.WAITING,
+    state.META, state.DRIFT, state.DISPUTED, state.CHARGES,
 }  # fmt: skip
 
 
@@ -98,7 +98,9 @@ def test_state_and_frames_in_flight_are_gone_on_from(name: str) -> None:
         assert event.pop("score") == pytest.approx(told.pop("score"), rel=1e-6)
         assert abs(event.pop("risk") - told.pop("risk")) <= 1
         reasons, wanted_reasons = event.pop("reasons"), told.pop("reasons")
-        assert {why["feature"] for why in reasons} == {why["feature"] for why in wanted_reasons}
+        assert {reason["feature"] for reason in reasons} == {
+            reason["feature"] for reason in wanted_reasons
+        }
         del event["scored_at"]
         assert event == told
     assert any("duplicate" in event for event, _ in found)

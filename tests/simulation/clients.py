@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from confluent_kafka import KafkaError
 
 from streams.kafka.clients import Clients
-from streams.kafka.retry import Patience
+from streams.kafka.retry import RetryPolicy
 from tests.simulation.consumer import SimulatedConsumer
 from tests.simulation.errors import error
 from tests.simulation.producer import SimulatedProducer
@@ -33,7 +33,7 @@ class SimulatedClients(Clients):
         super().__init__({})
         self._process = process
         self._broker = broker
-        self.patience = Patience(self.clock, lambda seconds: process.wait(lambda: False, seconds))
+        self.retry = RetryPolicy(self.clock, lambda seconds: process.wait(lambda: False, seconds))
 
     def consumer(
         self,

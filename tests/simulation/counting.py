@@ -14,14 +14,14 @@ import numpy as np
 import orjson
 from xxhash import xxh3_64_intdigest
 
+from streams.engine.application import Application, TaskFactory
 from streams.engine.engine import Engine
-from streams.engine.membership import TaskFactory
 from streams.engine.task import Task
 from streams.events.batch import Batch
 from streams.events.origin import decode_dispute_tail
 from streams.events.rows import CHARGE
 from streams.features.entities import CARDS
-from streams.kafka.transactional_producer import OutputProducer
+from streams.kafka.transactional_producer import TransactionalProducer
 from streams.state.tables import TaskState
 from streams.wire.frames import FRAME
 
@@ -127,11 +127,11 @@ class CountingPipeline:
         name: str,
     ) -> None:
         self._topics = topics
-        self._producer = OutputProducer(
+        self._producer = TransactionalProducer(
             clients, name if settings.exactly_once else None, settings.session_timeout_ms
         )
-        factory = TaskFactory(open_store, _new_task)
-        self.engine = Engine(settings, topics, clients, self._producer, factory, _Deaf(), {})
+        application = Application(TaskFactory(open_store, _new_task), _Deaf(), {})
+        self.engine = Engine(settings, topics, clients, self._producer, application)
         self.engine.start()
 
     def fetch(self, timeout_s: float) -> tuple[Work, None]:
@@ -199,13 +199,13 @@ class _Deaf:
     """Hears of commits, and does nothing."""
 
     def sealed(self) -> None:
-        """See `streams.engine.commits.Observer`."""
+        """See `streams.engine.application.Observer`."""
 
     def committed(self) -> None:
-        """See `streams.engine.commits.Observer`."""
+        """See `streams.engine.application.Observer`."""
 
     def undone(self) -> None:
-        """See `streams.engine.commits.Observer`."""
+        """See `streams.engine.application.Observer`."""
 
 
 def _new_task(number: int, store: Store) -> Task:

@@ -24,9 +24,9 @@ from streams.state.store import MemoryStore
 from streams.state.tables import (
     CHARGES,
     DRIFT,
-    DUE,
     PENDING,
     SEEN,
+    TIMERS,
     WAITING,
     TaskState,
 )
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     Decode = Callable[[list[Input], float], Decoded]
 
-_TABLES = (CARDS.prefix, CHARGES, SEEN, MERCHANTS.prefix, PENDING, DUE, WAITING, DRIFT)
+_TABLES = (CARDS.prefix, CHARGES, SEEN, MERCHANTS.prefix, PENDING, TIMERS, WAITING, DRIFT)
 _LATEST = 4e9
 
 MODELS = {DEFAULT, *SETTINGS.challengers}

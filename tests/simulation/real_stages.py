@@ -15,7 +15,7 @@ from agents.stages.tasks import TaskStages, new_task
 from agents.worker import metrics
 from agents.worker.metrics import Latencies
 from agents.worker.pipeline import Pipeline
-from streams.engine.membership import TaskFactory
+from streams.engine.application import TaskFactory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -282,7 +282,7 @@ def _run(metrics: Metrics) -> str:
     rows: list[list[Cell]] = [
         ["Files", Text(", ".join(metrics["files"]))],
         ["Charges scored", Text(f"{metrics['charges_scored']:,}, those outside the period too")],
-        ["Repeated charges", Text(f"{metrics['duplicates']:,}, answered again and not counted")],
+        ["Duplicate charges", Text(f"{metrics['duplicates']:,}, answered again and not counted")],
         [
             "Rejected inputs",
             Text(

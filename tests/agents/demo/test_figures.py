@@ -33,7 +33,8 @@ def test_counts(run: Run) -> None:
     counts = report.counts
     charges = run.charges(run.events)
     assert (counts.charges, counts.scored, report.answered_once) == (len(charges),) * 3
-    assert counts.retries == counts.retries_answered == sum(e.duplicate for e in run.events) > 0
+    assert counts.duplicates == counts.duplicates_answered
+    assert counts.duplicates == sum(e.duplicate for e in run.events) > 0
     faults = [e.fault for e in run.events if e.fault]
     assert counts.damaged == counts.rejected == len(faults) > 0
     assert {text.partition(":")[0]: n for text, n in report.reasons} == {

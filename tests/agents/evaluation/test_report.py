@@ -147,7 +147,7 @@ def test_it_says_what_was_measured(usual: tuple[str, Page, dict[str, Any]]) -> N
     for place, part in enumerate(metrics["calibration"], 1):
         assert page.row(f"{place} of 10")[3] == f"{part['observed']:.3%}"
     assert page.row("Rejected inputs") == ["4: json 3, range 1; see rejected.jsonl"]
-    assert page.row("Repeated charges")[0].startswith("17,")
+    assert page.row("Duplicate charges")[0].startswith("17,")
     assert "Backtest of charges <1>.parquet" in text
     assert re.search(r"12 of these charges \(4\.00%\) are younger than 7 days", text)
 

@@ -81,8 +81,10 @@ FAULTS = [
     Fault(state.CHARGES, lambda k, v: {k: struct.pack("<d", np.nan) + v[8:]}, "a number that"),
     Fault(state.WAITING, lambda k, v: {k: v[:5]}, "torn"),
     Fault(state.WAITING, lambda k, v: {k: v[: len(v) // 2]}, "torn"),
-    Fault(state.DUE, lambda k, v: {k: v[:19]}, "torn"),
-    Fault(state.DUE, lambda k, v: {k: v[:4] + bytes(16)}, "the charge that is due is not kept", -1),
+    Fault(state.TIMERS, lambda k, v: {k: v[:19]}, "torn"),
+    Fault(
+        state.TIMERS, lambda k, v: {k: v[:4] + bytes(16)}, "the charge that is due is not kept", -1
+    ),
 ]
 
 
@@ -124,16 +126,16 @@ def test_a_charge_that_is_due_and_dropped_is_missed(copy: Copy) -> None:
     due: list[bytes] = []
 
     def change(records: Records) -> Changes:
-        due.extend(of_table(records, state.DUE).values())
+        due.extend(of_table(records, state.TIMERS).values())
         return {state.PENDING + key: None for key in due}
 
     [finding] = changed(path, change)
-    assert (finding.table, finding.records) == ("due", len(due))
+    assert (finding.table, finding.records) == ("timers", len(due))
 
 
 def test_charges_that_are_not_asked_for_any_more_may_be_gone(copy: Copy) -> None:
     path = copy("present")
-    leftover = {state.DUE + struct.pack(">d", 1e9) + bytes(16): bytes(20)}
+    leftover = {state.TIMERS + struct.pack(">d", 1e9) + bytes(16): bytes(20)}
     assert changed(path, lambda _: dict(leftover)) == []
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Copy = Callable[..., Path]
 
 NAMES = (
-    "cards", "merchants", "seen", "pending", "due", "waiting", "meta", "drift", "disputed",
+    "cards", "merchants", "seen", "pending", "timers", "waiting", "meta", "drift", "disputed",
     "charges",
 )  # fmt: skip
 RECORDS = {"cards": "card", "merchants": "merchant", "pending": "pending", "drift": "block"}

@@ -1,4 +1,4 @@
-"""Stand-ins for Kafka below the model feeds: a log that is followed, and what was sent to it."""
+"""Stand-ins for Kafka below the model feeds: a log that is read, and what was sent to it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from streams.events.rows import Rows
     from streams.kafka.clients import Clients
-    from streams.kafka.transactional_producer import OutputProducer
+    from streams.kafka.transactional_producer import TransactionalProducer
 
 Record = tuple[bytes | None, bytes | None]
 
@@ -40,18 +40,18 @@ class Read:
 
 
 class Log:
-    """One partition; whoever follows it does so through `follower`."""
+    """One partition, read through `reader`."""
 
     def __init__(self, records: Iterable[Record] = (), oldest: int = 0) -> None:
         self.records = list(records)
         self.oldest = oldest
 
-    def follower(self, *_: object) -> LogFollower:
-        """Stand in for `streams.kafka.partition_reader.Follower`."""
-        return LogFollower(self)
+    def reader(self, *_: object) -> LogReader:
+        """Stand in for `streams.kafka.partition_reader.PartitionReader`."""
+        return LogReader(self)
 
 
-class LogFollower:
+class LogReader:
     """Reads a log from an offset on."""
 
     def __init__(self, log: Log) -> None:
@@ -94,8 +94,8 @@ class Producer:
     def lose(self) -> None:
         self.sent = []
 
-    def as_producer(self) -> OutputProducer:
-        return cast("OutputProducer", self)
+    def as_producer(self) -> TransactionalProducer:
+        return cast("TransactionalProducer", self)
 
 
 class Clock:

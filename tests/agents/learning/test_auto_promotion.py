@@ -123,7 +123,7 @@ def test_the_worker_with_the_learners_publishes_it() -> None:
     producer, log = Producer(models), example_log(20, 5)
     settings = Settings(promote_after_frauds=100)
     learners = Learners(settings, Topics(), Clock().as_clients(), producer.as_producer(), {})
-    with patch("agents.learning.learners.Follower", log.follower):
+    with patch("agents.learning.learners.PartitionReader", log.reader):
         learners.run(NAMES, book())
         assert learners.publish_late(book()), "a promotion needs a commit"
         ((key, value),) = producer.sent

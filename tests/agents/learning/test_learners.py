@@ -61,7 +61,7 @@ class Worker:
 
     @contextmanager
     def following(self) -> Iterator[None]:
-        with patch("agents.learning.learners.Follower", self.log.follower):
+        with patch("agents.learning.learners.PartitionReader", self.log.reader):
             yield
 
     def turn(self, limit: int = 1000, of_a_challenger: int = 1000) -> None:

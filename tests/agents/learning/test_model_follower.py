@@ -44,7 +44,7 @@ def log() -> Log:
 
 @pytest.fixture
 def models(log: Log) -> Iterator[ModelFollower]:
-    with patch("agents.learning.model_follower.Follower", log.follower):
+    with patch("agents.learning.model_follower.PartitionReader", log.reader):
         yield ModelFollower(Topics(), Clock().as_clients(), [OTHER])
 
 
@@ -127,7 +127,7 @@ def test_models_of_other_features_score(log: Log, models: ModelFollower) -> None
 
 
 def test_a_champion_that_is_no_challenger_is_learned_all_the_same(log: Log) -> None:
-    with patch("agents.learning.model_follower.Follower", log.follower):
+    with patch("agents.learning.model_follower.PartitionReader", log.reader):
         alone = ModelFollower(Topics(), Clock().as_clients(), [])
     assert alone.names == [DEFAULT]
     publish(log, FIRST, CHALLENGER)
@@ -141,7 +141,7 @@ def test_a_champion_that_is_no_challenger_is_learned_all_the_same(log: Log) -> N
 
 def test_the_age_is_that_of_the_snapshot_in_use(log: Log) -> None:
     clock = Clock()
-    with patch("agents.learning.model_follower.Follower", log.follower):
+    with patch("agents.learning.model_follower.PartitionReader", log.reader):
         models = ModelFollower(Topics(), clock.as_clients(), [OTHER])
     ages = []
     for record in (None, FIRST, CHALLENGER, None, SECOND, Champion(DEFAULT, SECOND), FIRST):

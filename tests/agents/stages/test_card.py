@@ -1,4 +1,4 @@
-"""The card stage: what counts, what is a repeat, and what goes on to the merchant."""
+"""The card stage: what counts, what is a duplicate, and what goes on to the merchant."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Cards:
     def feed(self, *messages: Message) -> Batch:
         return self._stage.process(decode(messages), is_paused=True).frames
 
-    def repeats(self, *messages: Message) -> list[bool]:
+    def duplicates(self, *messages: Message) -> list[bool]:
         return [bool(flag) for flag in self.feed(*messages).rows["event"]["duplicate"]]
 
     def commit(self) -> dict[bytes, bytes]:
@@ -93,7 +93,7 @@ def test_cards_do_not_see_each_other() -> None:
 
 
 @pytest.mark.parametrize("commits", [False, True])
-def test_a_retry_is_marked_and_changes_nothing(commits: bool) -> None:
+def test_a_duplicate_is_marked_and_changes_nothing(commits: bool) -> None:
     once, twice = Cards(), Cards()
     first, second = charge("a", START), charge("b", START + 60, amount=9000)
     before = [once.feed(first), once.feed(second)][1]
@@ -101,7 +101,7 @@ def test_a_retry_is_marked_and_changes_nothing(commits: bool) -> None:
     if commits:
         twice.commit()
         twice.restart()
-    assert twice.repeats(first, second, first, second) == [True, False, True, True]
+    assert twice.duplicates(first, second, first, second) == [True, False, True, True]
     again = twice.feed(second)
     assert twice.commit() == once.commit()
     # What it would have had as a new charge: the second of its amount.
@@ -111,18 +111,20 @@ def test_a_retry_is_marked_and_changes_nothing(commits: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("apart_s", "is_repeat"),
+    ("apart_s", "is_duplicate"),
     [(0.0, True), (DAY - 0.5, True), (DAY, True), (DAY + 0.5, False), (-DAY, True)],
 )
 @pytest.mark.parametrize("between", [0, LATEST_CHARGES + 3])
-def test_the_window_decides_what_is_a_repeat(apart_s: float, is_repeat: bool, between: int) -> None:
+def test_the_window_decides_what_is_a_duplicate(
+    apart_s: float, is_duplicate: bool, between: int
+) -> None:
     cards = Cards()
     cards.feed(charge("a", START))
     cards.feed(*(charge(f"other_{i}", START + 10 + i) for i in range(between)))
-    assert cards.repeats(charge("a", START + apart_s)) == [is_repeat]
+    assert cards.duplicates(charge("a", START + apart_s)) == [is_duplicate]
 
 
-def test_a_new_charge_under_an_old_id_counts_and_has_retries_of_its_own() -> None:
+def test_a_new_charge_under_an_old_id_counts_and_has_duplicates_of_its_own() -> None:
     cards = Cards()
     cards.feed(charge("a", START))
     later = charge("a", START + 2 * DAY)
@@ -133,7 +135,7 @@ def test_a_new_charge_under_an_old_id_counts_and_has_retries_of_its_own() -> Non
 
 @pytest.mark.parametrize("cut", [1, 7, 1000])
 @pytest.mark.parametrize("restarts", [False, True])
-def test_no_retry_is_forgotten_by_a_card_that_is_busy(cut: int, restarts: bool) -> None:
+def test_no_duplicate_is_forgotten_by_a_card_that_is_busy(cut: int, restarts: bool) -> None:
     """A hundred charges of a card in a day, each sent again at random, some from long ago."""
     random = Random(cut)
     sent: list[Message] = []
@@ -145,26 +147,26 @@ def test_no_retry_is_forgotten_by_a_card_that_is_busy(cut: int, restarts: bool) 
             again = random.randrange(i + 1)
             sent.append(charge(f"charge_{again}", START + again * 600))
             expected.append(True)
-    cards, repeats = Cards(), list[bool]()
+    cards, duplicates = Cards(), list[bool]()
     for start in range(0, len(sent), cut):
-        repeats.extend(cards.repeats(*sent[start : start + cut]))
+        duplicates.extend(cards.duplicates(*sent[start : start + cut]))
         cards.commit()
         if restarts:
             cards.restart()
-    assert repeats == expected
+    assert duplicates == expected
     (record,) = [v for k, v in cards.commit().items() if k.endswith(b"card_1")]
     assert np.frombuffer(record, CARD)["charges"][0] == 100
 
 
 @pytest.mark.parametrize("restarts", [False, True])
-def test_ids_are_forgotten_when_they_cannot_be_repeated_any_more(restarts: bool) -> None:
+def test_ids_are_forgotten_when_they_can_have_no_duplicates_any_more(restarts: bool) -> None:
     """A busy card, of which every second charge is disputed: its ids are those of two windows."""
     cards, kept = Cards(dedup_window_s=HOUR, retention_s=6 * HOUR), list[tuple[int, int]]()
     for hour in range(60):
         charges = [charge(f"{hour}-{i}", START + hour * HOUR + i) for i in range(100)]
         disputes = [dispute(f"{hour}-{i}", START + hour * HOUR + 100 + i) for i in range(50)]
-        assert not any(cards.repeats(*charges, *disputes))
-        assert all(cards.repeats(*charges, *disputes))
+        assert not any(cards.duplicates(*charges, *disputes))
+        assert all(cards.duplicates(*charges, *disputes))
         stored = cards.commit()
         charged, disputed = (sum(key[:1] == t for key in stored) for t in (SEEN, DISPUTED))
         kept.append((charged, disputed))
@@ -175,16 +177,16 @@ def test_ids_are_forgotten_when_they_cannot_be_repeated_any_more(restarts: bool)
 
 
 @pytest.mark.parametrize("ahead_s", [0.0, HOUR])
-def test_a_clock_that_is_ahead_makes_no_retry_forgotten(ahead_s: float) -> None:
-    """Retries up to a whole window later, when another card's producer dates its charges ahead."""
+def test_a_clock_that_is_ahead_makes_no_duplicate_forgotten(ahead_s: float) -> None:
+    """Up to a whole window later, when another card's producer dates its charges ahead."""
     cards = Cards(dedup_window_s=4 * HOUR)
     for hour in range(24):
         now = START + hour * HOUR
         cards.feed(charge(f"ahead {hour}", now + ahead_s, card="card_2"))
         cards.commit()
         for before in range(1, min(hour, 4) + 1):  # the card's clock is still an hour back
-            retry = charge(f"{hour - before}-0", now - before * HOUR)
-            assert cards.repeats(retry) == [True], f"hour {hour}, {before} hours later"
+            duplicate = charge(f"{hour - before}-0", now - before * HOUR)
+            assert cards.duplicates(duplicate) == [True], f"hour {hour}, {before} hours later"
         cards.feed(*(charge(f"{hour}-{i}", now + i) for i in range(LATEST_CHARGES + 2)))
 
 
@@ -199,11 +201,11 @@ def test_a_dispute_counts_once_of_each_kind() -> None:
         dispute("b", START + 5 * HOUR),
     ]
     cards.feed(charge("b", START))
-    assert cards.repeats(charge("a", START), *disputes[:3]) == [False, False, True, True]
+    assert cards.duplicates(charge("a", START), *disputes[:3]) == [False, False, True, True]
     cards.commit()
     cards.restart()
-    assert cards.repeats(*disputes[3:]) == [False, True, False]
-    assert cards.repeats(disputes[0]) == [True]
+    assert cards.duplicates(*disputes[3:]) == [False, True, False]
+    assert cards.duplicates(disputes[0]) == [True]
     frames = cards.feed(charge("c", START + DAY))
     assert value(frames, "card_fraud_disputes") == [2.0]
     assert value(frames, "card_other_disputes") == [1.0]
@@ -238,6 +240,6 @@ def test_what_is_not_committed_can_be_taken_back() -> None:
         stage.commit()
     cards.feed(*seconds_apart(60), dispute("charge_3", START + HOUR))
     cards.restart()
-    assert cards.repeats(*seconds_apart(21)) == [True] * 20 + [False]
+    assert cards.duplicates(*seconds_apart(21)) == [True] * 20 + [False]
     undisturbed.feed(*seconds_apart(21))
     assert cards.commit() == undisturbed.commit()

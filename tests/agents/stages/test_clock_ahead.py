@@ -109,7 +109,7 @@ def test_cards_tried_out_at_a_merchant_are_seen(ahead_s: float, seed: int) -> No
 
 @pytest.mark.parametrize("ahead_s", [0.0, *AHEAD_S_TRIED])
 @pytest.mark.parametrize("busy", [0, 20])
-def test_retry_within_the_window_counts_once(busy: int, ahead_s: float) -> None:
+def test_duplicate_within_the_window_counts_once(busy: int, ahead_s: float) -> None:
     """A day later, and its card's clock is ahead; its id is in the record, or on disk."""
     first = charge("a", START)
     run = Run(dedup_window_hours=24.0)

@@ -9,7 +9,7 @@ import pytest
 
 from streams.features.entities import FEATURE_NAMES
 from streams.labels.join import CONTROLS
-from streams.state.tables import DUE, PENDING, WAITING
+from streams.state.tables import PENDING, TIMERS, WAITING
 from tests.agents.stages.stages import DAY, HOUR, START, Message, Run, charge, dispute
 
 RULES = {"label_horizon_days": 10.0, "negative_rate": 1.0, "orphan_wait_hours": 24.0}
@@ -214,7 +214,7 @@ def test_silence_is_learned_once_when_stream_time_has_passed_the_horizon() -> No
         run.outputs.vectors[row] for row in (0, 2, 1)
     ]
     run.feed(later(30.0))
-    assert len(run.state(DUE)) == 1  # that last charge
+    assert len(run.state(TIMERS)) == 1  # that last charge
 
 
 def test_a_clock_that_runs_ahead_costs_no_label() -> None:
@@ -241,7 +241,7 @@ def test_a_charge_that_comes_after_its_horizon_is_learned_when_time_moves_on() -
     assert labels(run) == [(0.0, 0)]
 
 
-def test_a_repeated_charge_is_learned_once() -> None:
+def test_a_duplicate_charge_is_learned_once() -> None:
     run = Run(**RULES)
     for _ in range(3):
         run.feed(charge("a", START), charge("a", START))

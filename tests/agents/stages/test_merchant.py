@@ -1,4 +1,4 @@
-"""The merchant stage: one scored event a charge, the answer of a retry, the review budget."""
+"""The merchant stage: one scored event a charge, the answer of a duplicate, the review budget."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_reasons_are_features_of_the_charge_that_raised_its_score(run: Run) -> N
     assert reasons > 1000
 
 
-def test_a_retry_gets_the_first_answer_whatever_happened_since() -> None:
+def test_a_duplicate_gets_the_first_answer_whatever_happened_since() -> None:
     run = Run()
     again = charge("a", START, amount=4000)
     (first,) = run.feed(again)
@@ -148,7 +148,7 @@ def test_a_retry_gets_the_first_answer_whatever_happened_since() -> None:
     assert "duplicate" not in new
 
 
-def test_a_retry_in_the_same_batch_gets_the_first_answer() -> None:
+def test_a_duplicate_in_the_same_batch_gets_the_first_answer() -> None:
     run = Run()
     first, again, other = run.feed(
         charge("a", START), charge("a", START, amount=99), charge("b", START + 1)
@@ -159,8 +159,8 @@ def test_a_retry_in_the_same_batch_gets_the_first_answer() -> None:
     assert not same_answer(first, other)
 
 
-def test_retries_change_nothing_at_all(stream: list[Message]) -> None:
-    """A stream with retries leaves every table as the same stream without them."""
+def test_duplicates_change_nothing_at_all(stream: list[Message]) -> None:
+    """A stream with duplicates leaves every table as the same stream without them."""
     sent = set[bytes]()
     once = []
     for event in stream:
@@ -168,29 +168,29 @@ def test_retries_change_nothing_at_all(stream: list[Message]) -> None:
             once.append(event)
         sent.add(event.value)
     assert len(once) < len(stream) - 50
-    with_retries, without = run_all(stream), run_all(once)
-    for run in (with_retries, without):
+    with_duplicates, without = run_all(stream), run_all(once)
+    for run in (with_duplicates, without):
         run.pause()  # what waits knows the offset that it came from
-    assert with_retries.state() == without.state()
-    first = [e for e in with_retries.outputs.events() if "duplicate" not in e]
+    assert with_duplicates.state() == without.state()
+    first = [e for e in with_duplicates.outputs.events() if "duplicate" not in e]
     assert first == without.outputs.events()
-    assert with_retries.outputs.examples == without.outputs.examples
+    assert with_duplicates.outputs.examples == without.outputs.examples
 
 
-def test_every_retry_gets_what_its_first_got(run: Run) -> None:
+def test_every_duplicate_gets_what_its_first_got(run: Run) -> None:
     first: dict[str, dict[str, Any]] = {}
-    retries = 0
+    duplicates = 0
     for event in run.outputs.events():
         if "duplicate" in event:
-            retries += 1
+            duplicates += 1
             assert same_answer(event, first[event["charge"]])
         else:
             assert event["charge"] not in first
             first[event["charge"]] = event
-    assert retries > 50
+    assert duplicates > 50
 
 
-def test_beyond_the_window_a_retry_is_a_new_charge() -> None:
+def test_beyond_the_window_a_duplicate_is_a_new_charge() -> None:
     run = Run(dedup_window_hours=1.0, label_horizon_days=1.0, negative_rate=1.0)
     events = run.feed(
         charge("a", START), charge("a", START + HOUR), charge("a", START + HOUR + 1.0)
@@ -201,7 +201,7 @@ def test_beyond_the_window_a_retry_is_a_new_charge() -> None:
     assert vectors[:, before].tolist() == [0.0, 1.0, 1.0]
 
 
-def test_a_retry_at_another_merchant_is_answered_anew_and_counts_nowhere() -> None:
+def test_a_duplicate_at_another_merchant_is_answered_anew_and_counts_nowhere() -> None:
     """Its original went to the task of another merchant; no review is spent on it."""
     costs = Costs(review_capacity_share=0.5, review_cost_usd=0.0, review_success_share=1.0)
     one, other = Run(), Run(costs=costs)
@@ -210,8 +210,8 @@ def test_a_retry_at_another_merchant_is_answered_anew_and_counts_nowhere() -> No
     assert other.outputs.events()[1]["action"] == "review"
     before = other.state()
     for _ in range(10):
-        retry = decode([charge("a", START, merchant="shop_2")])
-        other.answer(one.count(retry))
+        duplicate = decode([charge("a", START, merchant="shop_2")])
+        other.answer(one.count(duplicate))
     assert other.state() == before
     for event in other.outputs.events()[2:]:
         assert event["duplicate"] is True
@@ -238,7 +238,7 @@ def test_the_review_budget_goes_on_through_restarts(cut: int) -> None:
     assert reviewed == list(range(99, 500, 100))
 
 
-def test_a_retry_takes_no_review() -> None:
+def test_a_duplicate_takes_no_review() -> None:
     costs = Costs(review_capacity_share=0.25, review_cost_usd=0.0, review_success_share=1.0)
     run = Run(costs=costs)
     actions = []
@@ -246,10 +246,10 @@ def test_a_retry_takes_no_review() -> None:
         for _ in range(3):
             (event,) = run.feed(charge(f"c{i}", START + i, card=f"card_{i}"))
             actions.append((event["action"], "duplicate" in event))
-    first = [action for action, is_retry in actions if not is_retry]
+    first = [action for action, is_duplicate in actions if not is_duplicate]
     assert [i for i, action in enumerate(first) if action == "review"] == list(range(3, 40, 4))
-    retried = [action for action, is_retry in actions if is_retry]
-    assert retried == [action for action in first for _ in range(2)]
+    duplicated = [action for action, is_duplicate in actions if is_duplicate]
+    assert duplicated == [action for action in first for _ in range(2)]
 
 
 def test_stream_time_is_the_newest_event_time_and_survives() -> None:

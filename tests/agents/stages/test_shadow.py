@@ -66,7 +66,7 @@ def test_challengers_score_each_charge_beside_the_champion(stream: list[Message]
         scores = event.pop("shadow", None)
         assert event == without
         if event.get("duplicate"):
-            assert scores is None, "a retry gets the answer of the first, and no more"
+            assert scores is None, "a duplicate gets the answer of the first, and no more"
             continue
         if event["currency"] == "usd":
             amount = np.float32(event["amount"] / 100)

@@ -89,7 +89,7 @@ def in_their_order(events: Sequence[Event], retention_days: float) -> CountingOr
 
 
 def without_doubt(events: Sequence[Event]) -> list[Event]:
-    """Leave out events that come too late to be known as the repeats that they may be."""
+    """Leave out events that come too late to be known as the duplicates that they may be."""
     now, known = 0.0, dict[tuple[object, ...], list[float]]()
     clear: list[Event] = []
     for event in events:
@@ -105,7 +105,7 @@ def without_doubt(events: Sequence[Event]) -> list[Event]:
 
 
 def _identity(event: Event) -> tuple[object, ...]:
-    """Give what an event has in common with its repeats."""
+    """Give what an event has in common with its duplicates."""
     if isinstance(event, Charge):
         return event.card, event.id
     return event.card, event.charge, event.is_fraud
@@ -169,7 +169,7 @@ def test_the_vectors_scored_equal_brute_force(seed: int) -> None:
     run = run_through_trouble(decode([message(event) for event in events]), seed, **rules)
     charges = [o for o, event in zip(expected, counted, strict=True) if isinstance(event, Charge)]
     scored = run.outputs.events()
-    assert ["duplicate" in event for event in scored] == [o.is_repeat for o in charges]
+    assert ["duplicate" in event for event in scored] == [o.is_duplicate for o in charges]
     for vector, observed in zip(run.outputs.vectors, charges, strict=True):
         values = [observed.features[name] for name in FEATURE_NAMES]
         np.testing.assert_allclose(np.frombuffer(vector, np.float32), values, rtol=2e-5, atol=1e-6)
@@ -211,13 +211,13 @@ class Labels:
         self._now = 0.0
         self._known: list[Known] = []
 
-    def take(self, event: Event, *, is_repeat: bool) -> None:
+    def take(self, event: Event, *, is_duplicate: bool) -> None:
         if not isinstance(event, Charge):
             self._take_dispute(event)
             return
         self._now = max(self._now, event.created)
         self._let_time_pass()
-        if not is_repeat:
+        if not is_duplicate:
             self._known.append(Known(event, max(event.created + self._horizon_s, self._now)))
 
     def _let_time_pass(self) -> None:
@@ -263,7 +263,7 @@ def test_examples_and_rejects_are_those_of_the_contract(seed: int) -> None:
     order = in_their_order(events, RETENTION_DAYS)
     oracle, expected = BruteForce(), Labels()
     for event in order.counted:
-        expected.take(event, is_repeat=oracle.at_card(event).is_repeat)
+        expected.take(event, is_duplicate=oracle.at_card(event).is_duplicate)
     run = run_through_trouble(decode([message(event) for event in events]), seed, **RULES)
     examples = [
         Label(round(known_at, 3), label, charge.tobytes(), charged_at)

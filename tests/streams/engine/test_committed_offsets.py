@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from streams.engine.committed_offsets import GroupOffsets
 from streams.engine.restore import RestoreStoppedError
 from streams.kafka.clients import Clients
-from streams.kafka.retry import Patience
+from streams.kafka.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer
 
 ANSWER_S = 2.0
-DECIDED_AFTER_S = 30.0
+TRANSACTIONS_END_AFTER_S = 30.0
 PARTITIONS = [TopicPartition("charges", 1), TopicPartition("disputes", 1)]
 
 
@@ -29,7 +29,7 @@ class Broker(Clients):
     def __init__(self, away: Sequence[tuple[float, float]] = (), held_until: float = 0.0) -> None:
         super().__init__({})
         self.now = 100.0
-        self.patience = Patience(self.clock, self.rest)
+        self.retry = RetryPolicy(self.clock, self.rest)
         self.stop = Event()
         self.stop_at = float("inf")
         self._away, self._held_until = away, held_until
@@ -72,8 +72,8 @@ class Asking:
 
 
 def asked(broker: Broker) -> list[int]:
-    offsets = GroupOffsets(broker, "group", DECIDED_AFTER_S)
-    return offsets.decided(PARTITIONS, broker.now, broker.stop)
+    offsets = GroupOffsets(broker, "group", TRANSACTIONS_END_AFTER_S)
+    return offsets.committed_offsets(PARTITIONS, broker.now, broker.stop)
 
 
 def test_an_open_transaction_is_waited_for() -> None:
@@ -90,22 +90,22 @@ def test_offsets_held_back_for_longer_than_any_transaction_are_taken_as_they_are
 
 def test_tasks_that_come_together_wait_together() -> None:
     broker = Broker(held_until=1e9)
-    offsets = GroupOffsets(broker, "group", DECIDED_AFTER_S)
+    offsets = GroupOffsets(broker, "group", TRANSACTIONS_END_AFTER_S)
     since = broker.now
     for _ in range(3):
-        assert offsets.decided(PARTITIONS, since, broker.stop) == [7, 7]
+        assert offsets.committed_offsets(PARTITIONS, since, broker.stop) == [7, 7]
     assert 130.0 < broker.now < 145.0
 
 
 def test_a_broker_that_was_away_unseen_is_waited_for_anew() -> None:
     broker = Broker(held_until=1e9)
-    offsets = GroupOffsets(broker, "group", DECIDED_AFTER_S)
+    offsets = GroupOffsets(broker, "group", TRANSACTIONS_END_AFTER_S)
     since = broker.now
-    assert offsets.decided(PARTITIONS, since, broker.stop) == [7, 7]
+    assert offsets.committed_offsets(PARTITIONS, since, broker.stop) == [7, 7]
     broker.now += 60.0
     asked_at = broker.now
-    assert offsets.decided(PARTITIONS, since, broker.stop) == [7, 7]
-    assert broker.now - asked_at > DECIDED_AFTER_S
+    assert offsets.committed_offsets(PARTITIONS, since, broker.stop) == [7, 7]
+    assert broker.now - asked_at > TRANSACTIONS_END_AFTER_S
 
 
 def test_time_counts_only_while_the_group_answers() -> None:

@@ -10,11 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.input_rules import DEFAULT_RULES
+from streams.engine.group_member import GroupMember
 from streams.engine.inputs import Inputs
-from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES, Task
+from streams.engine.settings import EngineSettings
+from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES, SOURCES, Task
+from streams.engine.task_topics import TaskTopics
 from streams.events.batch import Batch
 from streams.events.rows import CHARGE
+from streams.kafka.topics import Topics
 from streams.layouts.reader import Reader
 from streams.state.store import MemoryStore
 from streams.state.tables import TaskState
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 from streams.engine.task import Stages
 
 START = 1.75e9
-SOURCES = {source: source for source in (CHARGES, DISPUTES, BY_MERCHANT)}
+TOPICS = TaskTopics(Topics())
 MANY, FEW = 300, 5
 
 
@@ -61,21 +64,17 @@ class Broker:
         self.logs: dict[str, Sequence[Any]] = {
             CHARGES: charges, DISPUTES: disputes, BY_MERCHANT: frames,
         }  # fmt: skip
-        consumer = cast("Consumer", self)
         self.inputs = Inputs(
-            consumer,
-            SOURCES,
-            max_batch,
-            20_000,
-            0.0,
-            DEFAULT_RULES,
+            GroupMember(cast("Consumer", self), TOPICS),
+            EngineSettings("test", max_batch=max_batch, future_allowance_s=0.0),
             lambda: self.now,
             Reader(FRAME_LAYOUT, {}),
         )
 
     def get_watermark_offsets(self, partition: TopicPartition, *, cached: bool) -> tuple[int, int]:
         assert cached
-        return 0, len(self.logs[partition.topic])
+        (source,) = (source for source, topic in TOPICS.inputs.items() if topic == partition.topic)
+        return 0, len(self.logs[source])
 
     def fetch(self, source: str, count: int) -> None:
         first = self.task.buffers[source].fetched
@@ -103,7 +102,7 @@ class Broker:
         made = self.logs[source][offset]
         value = frames_at(made) if source == BY_MERCHANT else self._event(source, offset, made)
         record = Record(offset, b"card_1", value, [], 0, State.COMMITTED)
-        return Message((source, 0), offset, record)
+        return Message((TOPICS.inputs[source], 0), offset, record)
 
     def _event(self, source: str, offset: int, time: float) -> bytes:
         event: dict[str, object] = {

@@ -1,4 +1,4 @@
-"""Random streams that do what real ones do seldom, all the time: late, repeated, far apart."""
+"""Random streams that do what real ones do seldom, all the time: late, duplicate, far apart."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class RandomEvents:
         if chance < 0.14 and self._disputes:
             return self._pick(self._disputes)
         if chance < 0.22 and self._charges:
-            return self._retry()
+            return self._duplicate()
         return self._charge()
 
     def _step(self) -> float:
@@ -118,15 +118,15 @@ class RandomEvents:
         self._charges.append(charge)
         return charge
 
-    def _retry(self) -> Charge:
+    def _duplicate(self) -> Charge:
         """Send a charge again: as it was, as if made later, or another one under its id."""
         again = self._pick(self._charges)
         moved = self._random.choice([0.0, 0.0, 0.5, HOUR, DAY, -DAY, 26 * HOUR, 3 * DAY])
         if self._ahead:
             moved = min(moved, 0.0)
-        retry = msgspec.structs.replace(again, created=again.created + moved)
-        self._charges.append(retry)
-        return retry
+        duplicate = msgspec.structs.replace(again, created=again.created + moved)
+        self._charges.append(duplicate)
+        return duplicate
 
     def _dispute(self) -> Dispute:
         """Dispute a charge that was made, seldom one that is to come."""

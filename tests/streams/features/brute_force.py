@@ -35,7 +35,7 @@ class Observed:
 
     Attributes
     ----------
-    is_repeat
+    is_duplicate
         Whether it counts nowhere, having come before.
     charged_at
         When the charge of a dispute was made, if it came to its merchant before.
@@ -43,7 +43,7 @@ class Observed:
         The features of a charge by name, empty for a dispute.
     """
 
-    is_repeat: bool
+    is_duplicate: bool
     charged_at: float | None = None
     features: Values = field(default_factory=dict)
 
@@ -57,7 +57,7 @@ class BruteForce:
     Parameters
     ----------
     dedup_window_s
-        How far apart two charges of one id may be for the second to be a repeat.
+        How far apart two charges of one id may be for the second to be a duplicate.
     horizon_s
         Age at which an undisputed charge is a good one.
     """
@@ -72,43 +72,43 @@ class BruteForce:
     def observe(self, event: Event) -> Observed:
         """Count an event; the features of a charge are all those of the feature table."""
         at_card = self.at_card(event)
-        at_merchant = self.at_merchant(event, is_repeat=at_card.is_repeat)
+        at_merchant = self.at_merchant(event, is_duplicate=at_card.is_duplicate)
         own = of_charge(event) if isinstance(event, Charge) else {}
         features = {**own, **at_card.features, **at_merchant.features}
-        return Observed(at_card.is_repeat, at_merchant.charged_at, features)
+        return Observed(at_card.is_duplicate, at_merchant.charged_at, features)
 
     def at_card(self, event: Event) -> Observed:
         """Count an event at its card."""
         past = self._cards.setdefault(event.card, CardPast())
         if isinstance(event, Dispute):
-            is_repeat = any(
+            is_duplicate = any(
                 (other.charge, other.is_fraud) == (event.charge, event.is_fraud)
                 for other in past.disputes
             )
-            if not is_repeat:
+            if not is_duplicate:
                 past.disputes.append(event)
-            return Observed(is_repeat)
+            return Observed(is_duplicate)
         features = of_card(past, event)
-        is_repeat = self._is_repeat(past, event)
-        if not is_repeat:
+        is_duplicate = self._is_duplicate(past, event)
+        if not is_duplicate:
             past.charges.append(counted(event, past.clock))
-        return Observed(is_repeat, features=features)
+        return Observed(is_duplicate, features=features)
 
-    def at_merchant(self, event: Event, *, is_repeat: bool) -> Observed:
-        """Count an event at its merchant, unless its card knew it for a repeat."""
+    def at_merchant(self, event: Event, *, is_duplicate: bool) -> Observed:
+        """Count an event at its merchant, unless its card knew it for a duplicate."""
         past = self._merchants.setdefault(event.merchant, MerchantPast())
         if isinstance(event, Dispute):
             charged_at = self._charged_at.get((event.card, event.charge))
-            if not is_repeat:
+            if not is_duplicate:
                 past.disputes.append(Labelled(event, charged_at, past.clock))
-            return Observed(is_repeat, charged_at)
+            return Observed(is_duplicate, charged_at)
         features = of_merchant(past, event, self._horizon_s)
-        if not is_repeat:
+        if not is_duplicate:
             past.charges.append(counted(event, past.clock))
             self._charged_at[event.card, event.id] = event.created
-        return Observed(is_repeat, features=features)
+        return Observed(is_duplicate, features=features)
 
-    def _is_repeat(self, past: CardPast, charge: Charge) -> bool:
+    def _is_duplicate(self, past: CardPast, charge: Charge) -> bool:
         """Whether a charge of this id came at most a window and an hour ago by the card's clock.
 
         An hour is by how much it may be ahead. Both have to be made at most a window apart as well.

@@ -33,12 +33,12 @@ class Result(NamedTuple):
     ----------
     vectors
         f4[N, features], zeros beyond the charge's own for a dispute.
-    repeats
+    duplicates
         bool[N].
     """
 
     vectors: npt.NDArray[np.float32]
-    repeats: npt.NDArray[np.bool_]
+    duplicates: npt.NDArray[np.bool_]
 
 
 class Kernels:
@@ -101,7 +101,7 @@ class Kernels:
         return np.array([slots.setdefault(key, len(slots)) for key in keys], np.int64)
 
     def _seen_until(self, rows: Rows) -> npt.NDArray[np.float64]:
-        """Tell the repeats that the records themselves cannot know."""
+        """Tell the duplicates that the records themselves cannot know."""
         until = np.full(len(rows), -np.inf)
         window_s = self._dedup_window_s
         for i, row in enumerate(rows):

@@ -36,13 +36,13 @@ SEEDS = range(3)
 def assert_equal_features(
     batches: Sequence[Sequence[Event]], dedup_window_s: float = DAY
 ) -> list[Observed]:
-    """Compare every feature of every charge, and what is taken for a repeat."""
+    """Compare every feature of every charge, and what is taken for a duplicate."""
     oracle, kernels = BruteForce(dedup_window_s), Kernels(dedup_window_s)
     every: list[Observed] = []
     for batch in batches:
         expected = [oracle.observe(event) for event in batch]
         result = kernels.count(batch, [observed.charged_at for observed in expected])
-        assert result.repeats.tolist() == [observed.is_repeat for observed in expected]
+        assert result.duplicates.tolist() == [observed.is_duplicate for observed in expected]
         for event, observed, vector in zip(batch, expected, result.vectors, strict=True):
             if isinstance(event, Charge):
                 assert_close(vector, observed.features, event)
@@ -87,8 +87,8 @@ def test_random_streams_are_difficult() -> None:
     assert max(values["merchant_small_cards_1h"]) > 5
     assert max(values["card_merchants_7d"]) > 20
     assert max(values["card_fraud_disputes"]) > 6
-    assert sum(o.is_repeat for _, o in charges) > 100
-    assert sum(o.is_repeat for _, o in disputes) > 30
+    assert sum(o.is_duplicate for _, o in charges) > 100
+    assert sum(o.is_duplicate for _, o in disputes) > 30
     assert sum(o.charged_at is None for _, o in disputes) > 5
     for shape in SHAPES:
         created = np.array([e.created for e, _ in observe(shape, 0)])
@@ -100,10 +100,11 @@ def test_random_streams_are_difficult() -> None:
 
 
 @pytest.mark.parametrize("dedup_window_s", [0.0, 600.0, 30 * DAY])
-def test_repeats_equal_brute_force(dedup_window_s: float) -> None:
+def test_duplicates_equal_brute_force(dedup_window_s: float) -> None:
     events = RandomEvents(seed=5).take(500)
     expected = assert_equal_features(cut(events, seed=5), dedup_window_s)
-    assert any(o.is_repeat for e, o in zip(events, expected, strict=True) if isinstance(e, Charge))
+    charges = [o for e, o in zip(events, expected, strict=True) if isinstance(e, Charge)]
+    assert any(o.is_duplicate for o in charges)
 
 
 EDGES = [0.0, 0.25, 1.0, 119.75, 120.0, 600.0, HOUR, 3 * HOUR, DAY, 7 * DAY, 30 * DAY, 90 * DAY]

@@ -72,7 +72,7 @@ def test_merchant_counts_a_dispute_by_its_own_day_and_not_its_charges() -> None:
 
 
 @pytest.mark.parametrize("reason", ["fraudulent", "general"])
-def test_repeated_dispute_counts_once(reason: str) -> None:
+def test_duplicate_dispute_counts_once(reason: str) -> None:
     kernels = Kernels()
     kernels.count([charge("charge_1", START)], [None])
     kernels.count([dispute(START + 1, reason)] * 3, [START] * 3)

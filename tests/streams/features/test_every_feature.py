@@ -29,7 +29,7 @@ SEED = 23
 EVENTS = 600
 
 Vectors = npt.NDArray[np.float32]
-Way = Literal["again", "one by one", "all at once", "restored", "repeated"]
+Way = Literal["again", "one by one", "all at once", "restored", "duplicated"]
 
 every_feature = pytest.mark.parametrize(
     ("column", "feature"), list(enumerate(FEATURES)), ids=[feature.name for feature in FEATURES]
@@ -53,7 +53,7 @@ def run(
         if restore:
             kernels.save_and_restore()
     vectors = np.concatenate([result.vectors for result in results])
-    return vectors, np.concatenate([result.repeats for result in results]), kernels
+    return vectors, np.concatenate([result.duplicates for result in results]), kernels
 
 
 @cache
@@ -64,13 +64,13 @@ def vectors_of(way: Way | Literal["plain"]) -> Vectors:
         "one by one": [[event] for event in events],
         "all at once": [events],
     }.get(way) or cut(events, SEED)
-    if way != "repeated":
+    if way != "duplicated":
         return run(batches, charged_at, restore=way == "restored")[0]
     # Every event once more, at once: what came before it is the same, so a charge is as it was.
     twice = [event for event in events for _ in range(2)]
     known = [time for time in charged_at for _ in range(2)]
-    vectors, repeats, _ = run(cut(twice, SEED), known)
-    assert repeats[1::2].all()
+    vectors, duplicates, _ = run(cut(twice, SEED), known)
+    assert duplicates[1::2].all()
     return vectors[::2]
 
 
@@ -134,7 +134,7 @@ def test_values_suit_unit_and_transform(column: int, feature: Feature) -> None:
         assert values.min() >= 0.0
 
 
-WAYS: tuple[Way, ...] = ("again", "one by one", "all at once", "restored", "repeated")
+WAYS: tuple[Way, ...] = ("again", "one by one", "all at once", "restored", "duplicated")
 
 
 @every_feature
@@ -202,12 +202,12 @@ def test_records_have_no_gaps(record: np.dtype[np.void]) -> None:
     assert sum(record[name].itemsize for name in record.names) == record.itemsize
 
 
-def test_repeat_changes_no_record() -> None:
+def test_duplicate_changes_no_record() -> None:
     kernels = Kernels()
     for event, time in zip(*stream(), strict=True):
         kernels.count([event], [time])
         before = kernels.cards[:40].tobytes(), kernels.merchants[:40].tobytes()
-        assert kernels.count([event], [time]).repeats.all()
+        assert kernels.count([event], [time]).duplicates.all()
         assert (kernels.cards[:40].tobytes(), kernels.merchants[:40].tobytes()) == before
 
 

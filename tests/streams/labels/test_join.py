@@ -263,7 +263,7 @@ def test_memory_holds_the_retention_and_no_more() -> None:
         left
     )
     assert len(left) < 90
-    assert len(scan(join, "due")) <= 2 * (HORIZON_S / DAY + 1)
+    assert len(scan(join, "timers")) <= 2 * (HORIZON_S / DAY + 1)
 
 
 def scan(join: Join, table: str) -> list[tuple[bytes, bytes]]:

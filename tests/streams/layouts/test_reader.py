@@ -71,17 +71,17 @@ def test_fields_are_found_by_name_new_ones_are_zero_and_gone_ones_dropped() -> N
 def test_columns_are_found_by_the_names_of_features() -> None:
     names = ("a", "gone", "b")
     old = record(
-        ("vector", "f4", (3,)), ("why", "u1", (3,)),
-        columns={"vector": [feature(name) for name in names]}, places_in={"why": "vector"},
+        ("vector", "f4", (3,)), ("reason", "u1", (3,)),
+        columns={"vector": [feature(name) for name in names]}, places_in={"reason": "vector"},
     )  # fmt: skip
     new = record(
-        ("why", "u1", (3,)), ("vector", "f4", (4,)),
+        ("reason", "u1", (3,)), ("vector", "f4", (4,)),
         columns={"vector": [feature("b"), feature("new", 7.5), feature("a"), feature("other")]},
-        places_in={"why": "vector"},
+        places_in={"reason": "vector"},
     )  # fmt: skip
-    row = read(written(old, vector=[1, 2, 3], why=[2, 1, 0]), old, new)
+    row = read(written(old, vector=[1, 2, 3], reason=[2, 1, 0]), old, new)
     assert row["vector"].tolist() == [3.0, 7.5, 1.0, 0.0]
-    assert row["why"].tolist() == [0, NO_PLACE, 2]
+    assert row["reason"].tolist() == [0, NO_PLACE, 2]
 
 
 def test_a_new_vector_has_the_defaults_of_its_features() -> None:
@@ -149,7 +149,7 @@ def test_bitmaps_of_another_width_begin_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "why"),
+    ("old", "new", "reason"),
     [
         (("n", "f8"), ("n", "f4"), "<f8 has values that <f4 has not"),
         (("n", "i8"), ("n", "u8"), "<i8 has values that <u8 has not"),
@@ -157,10 +157,10 @@ def test_bitmaps_of_another_width_begin_empty() -> None:
     ],
 )
 def test_what_cannot_be_read_is_refused_when_the_reader_is_made(
-    old: tuple[Any, ...], new: tuple[Any, ...], why: str
+    old: tuple[Any, ...], new: tuple[Any, ...], reason: str
 ) -> None:
     source, target = record(old), record(new)
-    with pytest.raises(LayoutError, match=f"n: {why}. Nothing has been changed"):
+    with pytest.raises(LayoutError, match=f"n: {reason}. Nothing has been changed"):
         Reader(target, {source.layout.number: source.layout})
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from streams.state.store import Store
     from streams.state.tables import Table
 
-TABLES = ("cards", "merchants", "seen", "pending", "due", "waiting", "meta")
+TABLES = ("cards", "merchants", "seen", "pending", "timers", "waiting", "meta")
 
 tables = st.sampled_from(TABLES)
 keys = st.lists(st.sampled_from([b"\x00", b"\x01", b"a", b"\xff"]), max_size=3).map(b"".join)
