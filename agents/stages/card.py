@@ -139,7 +139,7 @@ class CardStage:
             self._remember(evicted[:count])
         self._index_new(batch)
         self._forget()
-        rows = np.empty(len(batch.rows), FRAME)
+        rows = np.zeros(len(batch.rows), FRAME)
         rows["event"] = batch.rows
         rows[features_of(CARDS)] = features
         return Batch(rows, batch.cards, batch.merchants, batch.tails)
