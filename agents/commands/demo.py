@@ -19,7 +19,7 @@ from agents.demo.views import WIDTH
 from agents.settings.schema import Settings
 from agents.settings.sources import SettingsError
 from agents.terminal.options import with_settings
-from streams.simulator.world import COUNTRIES
+from streams.simulator.world.facts import COUNTRIES
 
 _INTERRUPTED = 130
 _PICTURE_LINES = 30

@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError, Message
 from streams.engine.application import Application
 from streams.engine.commits import Commits
 from streams.engine.committed_offsets import GroupOffsets
-from streams.engine.group_member import GroupMember
+from streams.engine.group_member import GroupMember, TaskTopics
 from streams.engine.inputs import Inputs, Work
 from streams.engine.membership import Membership
 from streams.engine.opening import TaskOpener
@@ -22,7 +22,6 @@ from streams.engine.restore import Progress
 from streams.engine.settings import EngineSettings
 from streams.engine.standby import Standbys
 from streams.engine.task import Task
-from streams.engine.task_topics import TaskTopics
 from streams.engine.unassigned_tasks import UnassignedTasks
 from streams.engine.worker_tasks import WorkerTasks
 from streams.errors import OperationalError

@@ -8,10 +8,10 @@ from contextlib import suppress
 
 from streams.engine.application import TaskFactory
 from streams.engine.committed_offsets import GroupOffsets
+from streams.engine.group_member import TaskTopics
 from streams.engine.restore import Progress, RestoreStoppedError, restore
 from streams.engine.standby import Standbys
 from streams.engine.task import Task
-from streams.engine.task_topics import TaskTopics
 from streams.engine.worker_tasks import Positions, RestoringTask
 from streams.kafka.clients import Clients
 from streams.kafka.partition_reader import PartitionReader

@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from streams.durations import DAY_S
-from streams.simulator.fraud_patterns import FRIENDLY_FRAUD, PATTERNS
+from streams.simulator.charges.fraud_patterns import FRIENDLY_FRAUD, PATTERNS
+from streams.simulator.charges.rows import Channel, Rows
 from streams.simulator.randomness import F64, I64
-from streams.simulator.rows import Channel, Rows
 
 FRAUDULENT: Final = "fraudulent"
 OTHER_REASONS: Final = (

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from streams.simulator.fraud_patterns import DEFAULT_MIX, DRIFTED_MIX, PATTERNS
+from streams.simulator.charges.fraud_patterns import DEFAULT_MIX, DRIFTED_MIX, PATTERNS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from streams.simulator.charges.fraud_patterns import PATTERNS
+from streams.simulator.charges.population import Block, Population, identity_salt
 from streams.simulator.disputes import Disputing
 from streams.simulator.event import SimulatedEvent
 from streams.simulator.faults import FAULTS
-from streams.simulator.fraud_patterns import PATTERNS
-from streams.simulator.ids import ids
 from streams.simulator.parameters import Parameters
-from streams.simulator.population import Block, Population, identity_salt
 from streams.simulator.randomness import F64, Purpose, generator, token
 from streams.simulator.wire import Value, charge_values
+from streams.simulator.world.ids import ids
 
 
 class Publisher:

@@ -4,12 +4,12 @@ from typing import Final
 
 import numpy as np
 
-from streams.simulator.cards import Cards
-from streams.simulator.ids import ids, optional_ids
-from streams.simulator.merchants import OPTIONAL_FIELDS, Merchants
+from streams.simulator.charges.rows import Rows
 from streams.simulator.randomness import U64
-from streams.simulator.rows import Rows
-from streams.simulator.world import COUNTRIES, KINDS
+from streams.simulator.world.cards import Cards
+from streams.simulator.world.facts import COUNTRIES, KINDS
+from streams.simulator.world.ids import ids, optional_ids
+from streams.simulator.world.merchants import OPTIONAL_FIELDS, Merchants
 
 Value = dict[str, object]
 

@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.engine.group_member import GroupMember
+from streams.engine.group_member import GroupMember, TaskTopics
 from streams.engine.inputs import Inputs
 from streams.engine.settings import EngineSettings
 from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES, SOURCES, Task
-from streams.engine.task_topics import TaskTopics
 from streams.events.batch import Batch
 from streams.events.rows import CHARGE
 from streams.kafka.topics import Topics

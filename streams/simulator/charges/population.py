@@ -8,26 +8,26 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from streams.durations import HOUR_S
-from streams.simulator.campaign_schedule import CROWD, Schedule
-from streams.simulator.cards import Cards, make_cards
-from streams.simulator.fraud_patterns import (
+from streams.simulator.charges.campaign_schedule import CROWD, Schedule
+from streams.simulator.charges.fraud_patterns import (
     CAMPAIGNS,
     FRIENDLY_FRAUD,
     LONGEST_CAMPAIGN_HOURS,
     PATTERNS,
     friendly_share,
 )
-from streams.simulator.genuine_charges import (
+from streams.simulator.charges.genuine_charges import (
     BILLING_HOURS,
     Subscriptions,
     everyday_rows,
     make_subscriptions,
 )
-from streams.simulator.ids import ids
-from streams.simulator.merchants import Merchants, make_merchants
+from streams.simulator.charges.rows import Rows
 from streams.simulator.parameters import Parameters
 from streams.simulator.randomness import U64, Purpose, generator, token
-from streams.simulator.rows import Rows
+from streams.simulator.world.cards import Cards, make_cards
+from streams.simulator.world.ids import ids
+from streams.simulator.world.merchants import Merchants, make_merchants
 
 _RECURRING_SHARE: Final = 0.08
 _SUBSCRIPTIONS_PER_CARD_MAX: Final = 3

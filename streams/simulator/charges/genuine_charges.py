@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from streams.durations import HOUR_S
-from streams.simulator.cards import Cards, Index
-from streams.simulator.identity_signals import show_holder, show_stored_card
-from streams.simulator.merchants import Merchants, kind_column
+from streams.simulator.charges.identity_signals import show_holder, show_stored_card
+from streams.simulator.charges.rows import Channel, Rows, blank_rows
 from streams.simulator.randomness import F64, I64, pick
-from streams.simulator.rows import Channel, Rows, blank_rows
+from streams.simulator.world.cards import Cards, Index
+from streams.simulator.world.merchants import Merchants, kind_column
 
 BILLING_HOURS = 30 * 24
 """Hours between two charges of a subscription."""

@@ -10,12 +10,12 @@ from types import MappingProxyType
 import numpy as np
 
 from streams.durations import DAY_S, HOUR_S
-from streams.simulator.cards import Cards
-from streams.simulator.genuine_charges import usual_usd
-from streams.simulator.identity_signals import Disguise, show_fraudster
-from streams.simulator.merchants import Merchants, kind_column
+from streams.simulator.charges.genuine_charges import usual_usd
+from streams.simulator.charges.identity_signals import Disguise, show_fraudster
+from streams.simulator.charges.rows import Channel, Check, Rows, blank_rows
 from streams.simulator.randomness import F64, I64, pick
-from streams.simulator.rows import Channel, Check, Rows, blank_rows
+from streams.simulator.world.cards import Cards
+from streams.simulator.world.merchants import Merchants, kind_column
 
 Campaign = Callable[[np.random.Generator, float, Cards, Merchants], Rows]
 

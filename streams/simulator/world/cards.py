@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.durations import DAY_S
-from streams.simulator.ids import ids
-from streams.simulator.merchants import Merchants
 from streams.simulator.randomness import F64, I64, U64, fresh_tokens, pick_between, token, uniform
-from streams.simulator.weekly_rhythm import STYLES, weights
-from streams.simulator.world import COUNTRIES
+from streams.simulator.world.facts import COUNTRIES
+from streams.simulator.world.ids import ids
+from streams.simulator.world.merchants import Merchants
+from streams.simulator.world.weekly_rhythm import STYLES, weights
 
 FAVOURITES = 12
 """Merchants that a card comes back to."""

@@ -5,12 +5,17 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from streams.durations import HOUR_S
-from streams.simulator.cards import Cards
-from streams.simulator.fraud_patterns import CAMPAIGNS, LONGEST_CAMPAIGN_HOURS, PATTERNS, Campaign
-from streams.simulator.genuine_charges import crowd_rows
-from streams.simulator.merchants import Merchants
+from streams.simulator.charges.fraud_patterns import (
+    CAMPAIGNS,
+    LONGEST_CAMPAIGN_HOURS,
+    PATTERNS,
+    Campaign,
+)
+from streams.simulator.charges.genuine_charges import crowd_rows
+from streams.simulator.charges.rows import ROW, Rows
 from streams.simulator.randomness import Purpose, generator
-from streams.simulator.rows import ROW, Rows
+from streams.simulator.world.cards import Cards
+from streams.simulator.world.merchants import Merchants
 
 CROWD = "crowd"
 """The one campaign that is no fraud."""

@@ -6,9 +6,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from streams.simulator.ids import ids
 from streams.simulator.randomness import F64, I64, fresh_tokens, pick_between
-from streams.simulator.world import COUNTRIES, KINDS, MerchantKind
+from streams.simulator.world.facts import COUNTRIES, KINDS, MerchantKind
+from streams.simulator.world.ids import ids
 
 OPTIONAL_FIELDS: Final = (
     "mcc",

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from streams.simulator.cards import Cards
+from streams.simulator.charges.rows import MISSING, Channel, Check, Rows
 from streams.simulator.randomness import fresh_tokens, pick
-from streams.simulator.rows import MISSING, Channel, Check, Rows
+from streams.simulator.world.cards import Cards
 
 _ODD_DEVICE_SHARE = 0.03
 _SECOND_DEVICE_SHARE = 0.2
