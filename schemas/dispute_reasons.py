@@ -1,4 +1,4 @@
-"""Which reasons of disputes are fraud labels: the one table, and its place in the README.
+"""Which reasons of disputes are fraud labels: the one table, and its place in this folder's README.
 
 `python -m schemas.dispute_reasons` writes the table there after a change; a test fails when it was
 forgotten.
@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-README: Final = Path(__file__).parent.parent / "README.md"
+README: Final = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- reasons of fraud -->\n", "<!-- end of reasons of fraud -->\n"
 
 _CODES: Final = {

@@ -6,19 +6,19 @@ Run `python -m schemas.generate` after a change to a type; a test fails when it 
 import inspect
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
 from schemas.charge import Charge
-from schemas.control import LOADED_PREFIX, Champion, Loaded
+from schemas.control import Champion, Loaded
 from schemas.dispute import Dispute
 from schemas.drift import Drift
 from schemas.rejected import RejectedHeaders
 from schemas.scored import Scored
 from schemas.snapshot import Snapshot
+from schemas.topics import TOPICS, Topic
 
 FOLDER: Final = Path(__file__).parent
 ASYNCAPI_VERSION: Final = "3.0.0"
@@ -28,60 +28,7 @@ JSON_SCHEMA_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 Document = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """Another payload of a topic, which its key tells apart."""
-
-    summary: str
-    key: str
-    payload: type[msgspec.Struct]
-
-
-@dataclass(frozen=True, slots=True)
-class Topic:
-    """One public topic: its name without the prefix, what is on it, and Chargewatch's part."""
-
-    name: str
-    action: Literal["receive", "send"]
-    summary: str
-    key: str
-    payload: type[msgspec.Struct] | None = None
-    headers: type[msgspec.Struct] | None = None
-    cleanup_policy: Literal["delete", "compact"] = "delete"
-    beside: tuple[Beside, ...] = ()
-
-
-TOPICS: Final = (
-    Topic("charges", "receive", "One charge attempt, to be scored.", "the card", Charge),
-    Topic(
-        "disputes",
-        "receive",
-        "A label: a dispute or an issuer's early fraud warning, usually days later.",
-        "the card",
-        Dispute,
-    ),
-    Topic("scored", "send", "One scored event for every valid charge.", "the card", Scored),
-    Topic(
-        "charges.rejected",
-        "send",
-        "Every input that could not be used, byte for byte save masked card numbers.",
-        "the input's key",
-        headers=RejectedHeaders,
-    ),
-    Topic(
-        "models",
-        "send",
-        "Versioned model snapshots.",
-        "the model's name",
-        Snapshot,
-        cleanup_policy="compact",
-        beside=(
-            Beside("Which model scores.", "`champion`", Champion),
-            Beside("A model to go on from.", f"`{LOADED_PREFIX}` and the model's name", Loaded),
-        ),
-    ),
-    Topic("drift", "send", "A lasting change of what is watched.", "the signal", Drift),
-)
+_PUBLIC: Final = [topic for topic in TOPICS if topic.action != "internal"]
 _SCHEMA_FILES: Final[dict[str, type[msgspec.Struct]]] = {
     "charge": Charge,
     "dispute": Dispute,
@@ -123,14 +70,14 @@ def asyncapi() -> Document:
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
-        "channels": {_identifier(topic): _channel(topic) for topic in TOPICS},
+        "channels": {_identifier(topic): _channel(topic) for topic in _PUBLIC},
         "operations": {
-            f"{topic.action}{_identifier(topic)}": _operation(topic) for topic in TOPICS
+            f"{topic.action}{_identifier(topic)}": _operation(topic) for topic in _PUBLIC
         },
         "components": {
             "schemas": schemas,
             "messages": {
-                name: message for topic in TOPICS for name, message in _messages(topic).items()
+                name: message for topic in _PUBLIC for name, message in _messages(topic).items()
             },
         },
     }
@@ -187,7 +134,9 @@ def _channel(topic: Topic) -> Document:
         },
         "bindings": {
             "kafka": {
-                "topicConfiguration": {"cleanup.policy": [topic.cleanup_policy]},
+                "topicConfiguration": {
+                    "cleanup.policy": ["compact" if topic.kept == "latest" else "delete"]
+                },
                 "bindingVersion": "0.5.0",
             }
         },

@@ -1,9 +1,16 @@
-"""The scored event: what Chargewatch answers to every valid charge."""
+"""The scored event: what Chargewatch answers to every valid charge.
+
+Its JSON is written in two parts: the card stage begins it with what is known of the charge, and the
+merchant stage ends it. Nothing of the first part is decoded again.
+"""
 
 from typing import Annotated, Literal
 
+import orjson
 from msgspec import Meta, Struct
 
+from schemas.aside import NOTHING, Aside
+from schemas.charge import Charge
 from schemas.fields import Amount, Currency, Identifier, Timestamp
 
 Action = Literal["allow", "challenge", "review", "block"]
@@ -50,7 +57,7 @@ class Scored(Struct, frozen=True, omit_defaults=True):
     scored_at: Annotated[float, Meta(description="Unix seconds, wall clock")]
     duplicate: Annotated[
         bool,
-        Meta(description="a producer's retry of a charge already scored; changes no aggregate"),
+        Meta(description="a duplicate of a charge already scored; changes no aggregate"),
     ] = False
     ignored: Annotated[
         tuple[str, ...],
@@ -62,5 +69,72 @@ class Scored(Struct, frozen=True, omit_defaults=True):
     ] = ()
     shadow: Annotated[
         dict[str, Annotated[float, Meta(ge=0, le=1)]],
-        Meta(description="scores of the challengers, by their names; not of a producer's retry"),
+        Meta(description="scores of the challengers, by their names; not of a duplicate"),
     ] = {}
+
+
+_FIELDS = frozenset(Scored.__struct_fields__)
+
+
+def begin_scored(charge: Charge, aside: Aside) -> bytes:
+    """Encode the part of a scored event that is known before the score, open for the rest."""
+    known: dict[str, object] = {
+        "charge": charge.id,
+        "card": charge.card,
+        "merchant": charge.merchant,
+        "amount": charge.amount,
+        "currency": charge.currency,
+        "created": charge.created,
+    }
+    if aside is not NOTHING:
+        unknown = aside.unknown
+        known |= {name: value for name, value in unknown.items() if name not in _FIELDS}
+        if aside.ignored:
+            known["ignored"] = aside.ignored
+        if aside.masked:
+            known["masked"] = aside.masked
+    return orjson.dumps(known).removesuffix(b"}")
+
+
+def end_scored(
+    begun: bytes,
+    score: float,
+    risk: int,
+    action: bytes,
+    reasons: bytes,
+    model: bytes,
+    scored_at: float,
+    rest: bytes = b"",
+) -> bytes:
+    """Encode a scored event.
+
+    Parameters
+    ----------
+    begun
+        What `begin_scored` returned.
+    score, risk, scored_at
+        As in `Scored`.
+    action, reasons
+        The same in JSON.
+    model
+        Version of the model, ASCII.
+    rest
+        What comes last: `DUPLICATE`, or the scores of `shadow_json`.
+
+    Examples
+    --------
+    >>> end_scored(b'{"charge":"c1"', 0.25, 7, b'"allow"', b"[]", b"prior", 2.0, DUPLICATE)[:45]
+    b'{"charge":"c1","score":0.25,"risk":7,"action"'
+    """
+    return _WHOLE % (begun, score, risk, action, reasons, model, scored_at, rest)
+
+
+_WHOLE = b'%b,"score":%.9g,"risk":%d,"action":%b,"reasons":%b,"model":"%b","scored_at":%.6f%b}'
+
+
+DUPLICATE = b',"duplicate":true'
+
+
+def shadow_json(scores: bytes) -> bytes:
+    """Return the scores of challengers, JSON members without braces, as the last field."""
+    return b',"shadow":{%b}' % scores

@@ -25,7 +25,7 @@ class Snapshot(Struct, frozen=True, omit_defaults=True):
     examples: Annotated[Offset, Meta(description="how many examples it has learned")]
     created: Annotated[Timestamp, Meta(description="event time of the last example, Unix seconds")]
     features: Annotated[
-        tuple[str, ...], Meta(description="names of the vector's columns, in order")
+        tuple[str, ...], Meta(description="names of the model's columns, in its order")
     ]
     state: Annotated[dict[str, Any], Meta(description="weights and moments, plain JSON")]
     loaded: Annotated[

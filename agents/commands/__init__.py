@@ -13,6 +13,7 @@ VERBS = {
     "backtest": "Score and learn over files, without Kafka, and print the metrics.",
     "watch": "Follow the scored charges.",
     "models": "List the models, and decide which of them scores.",
+    "state": "Show the local state, or check that it can be gone on from.",
 }
 
 

@@ -21,31 +21,30 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from agents.ahead import running_ahead
-from agents.backtest import Backtest
-from agents.collector import collecting_rarely
-from agents.commands.event_files import ALLOW, LOOKED_AT, Kind, survey
-from agents.commands.model_files import write_model
-from agents.commands.options import with_settings
-from agents.commands.rates import warn_of_old_rates
-from agents.commands.times import Time
+from agents.backtest.backtest import Backtest
+from agents.backtest.card_pass import Read, read
+from agents.backtest.read_ahead import running_ahead
+from agents.backtest.replay import Replay
 from agents.drift.monitor import Finished
 from agents.evaluation.drift import drift_summary
-from agents.evaluation.gathering import Gathering
+from agents.evaluation.formatting import headlines
+from agents.evaluation.outcome_collector import Gathering
 from agents.evaluation.rejections import Rejections
 from agents.evaluation.report import report_page
 from agents.evaluation.summary import evaluate
-from agents.evaluation.wording import headlines
-from agents.memory import peak_rss_mb
-from agents.reading import Read, read
-from agents.replay import Replay
-from agents.settings import Settings
-from agents.settings_sources import SettingsError
+from agents.process import collecting_rarely, peak_rss_mb
+from agents.settings.schema import Settings
+from agents.settings.sources import SettingsError
+from agents.terminal.event_files import ALLOW, LOOKED_AT, Kind, survey
+from agents.terminal.model_files import write_model
+from agents.terminal.options import with_settings
+from agents.terminal.rates import warn_of_old_rates
+from agents.terminal.times import Time
 from schemas.printable import printable
 from schemas.snapshot import Snapshot
-from streams.files import FileError, event_writer
+from streams.durations import DAY_S
+from streams.events.files import FileError, event_writer
 
-_DAY_S = 86_400.0
 _FOUND = {
     "ignored": "Fields ignored",
     "masked": "Card numbers masked",
@@ -147,7 +146,7 @@ def command(
         "disputes_waiting": last.waiting,
         "findings": rejections.findings_by_kind,
         "drift": drift_summary(finished),
-        "still_disputable": gathering.still_disputable(settings.label_horizon_days * _DAY_S),
+        "still_disputable": gathering.still_disputable(settings.label_horizon_days * DAY_S),
         "seconds": seconds,
         "charges_per_second": gathering.charges / seconds,
         **evaluate(outcomes, settings.costs),
@@ -291,7 +290,7 @@ def _show(metrics: dict[str, Any], rejections: Rejections, report: Path | None) 
     click.echo(
         f"{metrics['charges_scored']:,} charges scored in {metrics['seconds']:.1f} s "
         f"({metrics['charges_per_second']:,.0f} a second), {metrics['duplicates']:,} of them "
-        f"repeated; peak memory {metrics['peak_rss_mb']:,.0f} MB"
+        f"duplicates; peak memory {metrics['peak_rss_mb']:,.0f} MB"
     )
     if young := metrics["still_disputable"]:
         click.echo(f"{young:,} of the charges may still be disputed: they count as genuine.")

@@ -10,15 +10,15 @@ from typing import TextIO
 import click
 from rich.console import Console
 
-from agents.commands.options import with_settings
 from agents.demo.closing import summary
 from agents.demo.interruption import Interruption
 from agents.demo.run import run
 from agents.demo.scenario import Play, Scenario
 from agents.demo.screen import Screen
 from agents.demo.views import WIDTH
-from agents.settings import Settings
-from agents.settings_sources import SettingsError
+from agents.settings.schema import Settings
+from agents.settings.sources import SettingsError
+from agents.terminal.options import with_settings
 from streams.simulator.world import COUNTRIES
 
 _INTERRUPTED = 130

@@ -5,21 +5,22 @@ from pathlib import Path
 
 import click
 
-from agents import championship
-from agents.championship import DecisionError
-from agents.commands.connection import connect
-from agents.commands.model_files import read_model, write_model
-from agents.commands.options import with_settings
-from agents.model_book import ModelBook, as_loaded
-from agents.model_list import model_lines
-from agents.settings import Settings
+from agents.learning import promotion as championship
+from agents.learning.model_registry import ModelBook, as_loaded
+from agents.learning.model_table import model_lines
+from agents.learning.promotion import DecisionError
+from agents.settings.schema import Settings
+from agents.terminal.connection import connect
+from agents.terminal.model_files import read_model, write_model
+from agents.terminal.options import with_settings
 from schemas.control import CHAMPION_KEY, Champion, Loaded, encode_control, loaded_key
 from schemas.printable import printable
-from streams.client import Config
-from streams.clients import Clients
-from streams.follower import Follower
-from streams.publisher import Publisher
-from streams.topics import MODELS_BYTES_MAX, Topics
+from schemas.topics import MODELS_BYTES_MAX
+from streams.kafka.clients import Clients
+from streams.kafka.config import Config
+from streams.kafka.partition_reader import PartitionReader
+from streams.kafka.publisher import Publisher
+from streams.kafka.topics import Topics
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _with_settings = with_settings("bootstrap_servers", "topic_prefix")
@@ -134,10 +135,10 @@ class _Topic:
 
 def _read(config: Config, topic: str) -> ModelBook:
     book = ModelBook()
-    follower = Follower(Clients(config), topic, 0)
-    for messages in follower.read_to_end():
+    reader = PartitionReader(Clients(config), topic, 0)
+    for messages in reader.read_to_end():
         book.take((message.key(), message.value()) for message in messages)
-    follower.close()
+    reader.close()
     return book
 
 

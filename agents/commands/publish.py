@@ -6,15 +6,15 @@ from pathlib import Path
 
 import click
 
-from agents.commands.connection import connect
-from agents.commands.event_files import ALLOW, Kind, Survey, kind_of, survey
-from agents.commands.options import with_settings
-from agents.commands.publishing import AT_A_TIME, counting, publish_batches
-from agents.settings import Settings
-from streams.decoding import card_in
-from streams.files import FileError, read_events
-from streams.publisher import Event
-from streams.topics import Topics
+from agents.settings.schema import Settings
+from agents.terminal.connection import connect
+from agents.terminal.event_files import ALLOW, Kind, Survey, kind_of, survey
+from agents.terminal.options import with_settings
+from agents.terminal.publishing import AT_A_TIME, counting, publish_batches
+from streams.events.decoding import card_in
+from streams.events.files import FileError, read_events
+from streams.kafka.publisher import Event
+from streams.kafka.topics import Topics
 
 _KIND = click.Choice(["charges", "disputes"])
 

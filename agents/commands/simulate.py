@@ -1,26 +1,24 @@
 """`chargewatch simulate`: makes charges and disputes, to Kafka or to files."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import takewhile
 from pathlib import Path
 
 import click
-import orjson
 
-from agents.commands.connection import connect
-from agents.commands.options import with_settings
-from agents.commands.publishing import counting, paced, publish_batches
-from agents.commands.times import Time
-from agents.settings import Settings
-from agents.settings_sources import flag
-from streams.files import event_writer
-from streams.publisher import Event
+from agents.settings.schema import Settings
+from agents.settings.sources import flag
+from agents.terminal.connection import connect
+from agents.terminal.options import with_settings
+from agents.terminal.publishing import by_topic, counting, paced, publish_batches
+from agents.terminal.times import Time
+from streams.durations import DAY_S
+from streams.events.files import event_writer
+from streams.kafka.topics import Topics
 from streams.simulator import SimulatedEvent, Simulation
-from streams.topics import Topics
 
-_DAY_S = 86_400.0
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -71,14 +69,14 @@ def command(
             seed=seed,
             cards=cards,
             merchants=merchants,
-            start=now - days * _DAY_S if start is None else start,
+            start=now - days * DAY_S if start is None else start,
             days=days,
             charges_per_day=charges_per_day,
         )
     except ValueError as error:
         name, _, rule = str(error).partition(":")
         raise click.UsageError(f"{flag(name)}:{rule}") from None
-    end = max(now, simulation.start + days * _DAY_S)
+    end = max(now, simulation.start + days * DAY_S)
     events = takewhile(lambda event: event.publish_time <= end, simulation.events())
     batches = paced(
         events,
@@ -92,16 +90,6 @@ def command(
         topics = Topics(settings.topic_prefix)
         _, config = connect(settings, topics.charges, topics.disputes)
         publish_batches(config, (by_topic(batch, topics) for batch in batches))
-
-
-def by_topic(events: Iterable[SimulatedEvent], topics: Topics) -> dict[str, list[Event]]:
-    """Sort simulated events by the topic they are for, charges first, ready to be published."""
-    charges: list[Event] = []
-    disputes: list[Event] = []
-    for event in events:
-        kind = charges if event.topic == "charges" else disputes
-        kind.append((event.key, orjson.dumps(event.value)))
-    return {topics.charges: charges, topics.disputes: disputes}
 
 
 def _write(batches: Iterator[list[SimulatedEvent]], charges: Path, disputes: Path) -> None:

@@ -2,11 +2,11 @@
 
 import click
 
-from agents.commands.connection import connect
-from agents.commands.options import with_settings
-from agents.settings import Settings
-from streams.installation import Installation
-from streams.topics import CLUSTER_DEFAULT, DEFAULT_PARTITIONS, Topics, ensure_topics
+from agents.settings.schema import Settings
+from agents.terminal.connection import connect
+from agents.terminal.options import with_settings
+from streams.kafka.installation import Installation
+from streams.kafka.topics import CLUSTER_DEFAULT, DEFAULT_PARTITIONS, Topics, ensure_topics
 
 
 @click.command(

@@ -8,16 +8,15 @@ from typing import Any
 import click
 import orjson
 
-from agents.commands.connection import connect
-from agents.commands.options import with_settings
-from agents.decisions import ACTIONS
-from agents.settings import Settings
+from agents.evaluation.formatting import COLOURS, money
+from agents.settings.schema import Settings
+from agents.stages.decisions import ACTIONS
+from agents.terminal.connection import connect
+from agents.terminal.options import with_settings
 from schemas.currency import Rates
 from schemas.printable import printable, printable_json
-from streams.subscriber import Subscriber
-from streams.topics import Topics
-
-COLOURS = {"allow": "green", "challenge": "yellow", "review": "magenta", "block": "red"}
+from streams.kafka.subscriber import Subscriber
+from streams.kafka.topics import Topics
 
 _WAIT_S = 0.5
 
@@ -69,30 +68,13 @@ def line(event: dict[str, Any], rates: Rates) -> str:
     """
     created = datetime.fromtimestamp(event["created"], UTC)
     action = click.style(f"{event['action']:9}", fg=COLOURS[event["action"]], bold=True)
-    reasons = ", ".join(reason["text"] for reason in event["reasons"])
-    why = click.style(printable(reasons), dim=True)
+    texts = ", ".join(reason["text"] for reason in event["reasons"])
+    reasons = click.style(printable(texts), dim=True)
     again = " (duplicate)" if event.get("duplicate") else ""
     return (
         f"{created:%Y-%m-%d %H:%M:%S} {action} {event['score']:.3f} {money(event, rates)} "
-        f"{printable(event['card'])} {printable(event['merchant'])}{again} {why}"
+        f"{printable(event['card'])} {printable(event['merchant'])}{again} {reasons}"
     )
-
-
-def money(event: dict[str, Any], rates: Rates) -> str:
-    """Return the amount in major units with its currency, aligned.
-
-    >>> from schemas.currency import bundled_rates
-    >>> money({"amount": 1999, "currency": "jpy"}, bundled_rates())
-    '      1999 JPY'
-    >>> money({"amount": 1999, "currency": "xyz"}, bundled_rates())
-    '      1999 minor units of XYZ'
-    """
-    amount, currency = event["amount"], event["currency"]
-    code = printable(currency.upper())
-    if currency not in rates:  # the worker has other rates
-        return f"{amount:10d} minor units of {code}"
-    decimals = rates.decimals[currency]
-    return f"{amount / 10**decimals:10.{decimals}f} {code}"
 
 
 def summary(counts: Counter[str], seconds: float) -> str:

@@ -9,18 +9,18 @@ import click
 import faust
 from msgspec.structs import replace
 
-from agents.app import create_app
-from agents.commands.connection import connect
-from agents.commands.options import with_settings
-from agents.commands.rates import warn_of_old_rates
-from agents.logs import setup_logging
-from agents.models.registry import KINDS
-from agents.rehearsal import rehearse
-from agents.settings import Settings
-from agents.settings_sources import SettingsError
-from agents.tasks import LAYOUTS
-from streams.installation import Installation
-from streams.topics import Topics, ensure_topics
+from agents.models.kinds import KINDS
+from agents.settings.schema import Settings
+from agents.settings.sources import SettingsError
+from agents.stages.tasks import LAYOUTS
+from agents.terminal.connection import connect
+from agents.terminal.options import with_settings
+from agents.terminal.rates import warn_of_old_rates
+from agents.worker.app import create_app
+from agents.worker.logs import setup_logging
+from agents.worker.warm_up import rehearse
+from streams.kafka.installation import Installation
+from streams.kafka.topics import Topics, ensure_topics
 
 logger = logging.getLogger(__name__)
 

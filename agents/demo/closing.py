@@ -10,7 +10,7 @@ from rich.text import Text
 
 from agents.demo.figures import Part, Report
 from agents.demo.views import actions_table, day, learned
-from agents.evaluation.wording import dollars, number
+from agents.evaluation.formatting import dollars, number
 from schemas.printable import printable
 
 _BAR_WIDTH = 24
@@ -32,7 +32,7 @@ def _counts(report: Report) -> Table:
     facts.add_row(
         "scored",
         f"{counts.scored:,} charges, {report.answered_once:,} of {counts.charges:,} published "
-        f"exactly once; {counts.retries_answered:,} retries got their first answer again",
+        f"exactly once; {counts.duplicates_answered:,} duplicates got their first answer again",
     )
     facts.add_row("rejected", f"{counts.rejected:,} of {counts.damaged:,} damaged inputs, such as")
     for reason, count in report.reasons:

@@ -10,13 +10,13 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import OffsetSpec
 from msgspec.structs import replace
 
-from agents.commands.connection import connect
-from agents.settings import Settings
+from agents.settings.schema import Settings
+from agents.terminal.connection import connect
 from deploy.kafka_jars import kafka_version
 from deploy.local_kafka import LocalKafka
-from streams.client import SECURITY_SETTINGS, Admin, Config, client_config
 from streams.errors import OperationalError
-from streams.topics import Topics, ensure_topics
+from streams.kafka.config import SECURITY_SETTINGS, Admin, Config, client_config
+from streams.kafka.topics import Topics, ensure_topics
 
 
 class DemoError(OperationalError):

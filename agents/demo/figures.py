@@ -6,12 +6,14 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from agents.decisions import ACTIONS, Costs
 from agents.demo.ledger import Counts, Flagged, Learned, Ledger, ScoredCharges
 from agents.demo.scenario import Play
+from agents.evaluation.cost import Money, money
 from agents.evaluation.metrics import average_precision
-from agents.evaluation.money import Money, money
-from agents.evaluation.outcomes import DAY_S, Outcomes
+from agents.evaluation.outcomes import Outcomes
+from agents.settings.costs import Costs
+from agents.stages.decisions import ACTIONS
+from streams.durations import DAY_S
 
 _WEEK_S = 7 * DAY_S
 

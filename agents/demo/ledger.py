@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from agents.decisions import ACTIONS, ALLOW, BLOCK, REVIEW
 from agents.evaluation.outcomes import Outcomes
 from agents.models.prior import VERSION as PRIOR
+from agents.stages.decisions import ACTIONS, ALLOW, BLOCK, REVIEW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence, Set
@@ -41,28 +41,28 @@ class Counts:
     """What was published, and what came back; damaged and rejected inputs are charges."""
 
     charges: int = 0
-    retries: int = 0
+    duplicates: int = 0
     damaged: int = 0
     disputes: int = 0
     fraud_disputes: int = 0
     scored: int = 0
-    retries_answered: int = 0
+    duplicates_answered: int = 0
     rejected: int = 0
     disputes_rejected: int = 0
 
     def __str__(self) -> str:
         return (
-            f"{self.charges:,} charges, {self.retries:,} retries, {self.damaged:,} damaged inputs "
-            f"and {self.disputes:,} disputes were published; {self.scored:,} charges were scored, "
-            f"{self.retries_answered:,} retries answered, {self.rejected:,} charges and "
-            f"{self.disputes_rejected:,} disputes rejected"
+            f"{self.charges:,} charges, {self.duplicates:,} duplicates, {self.damaged:,} damaged "
+            f"inputs and {self.disputes:,} disputes were published; {self.scored:,} charges were "
+            f"scored, {self.duplicates_answered:,} duplicates answered, {self.rejected:,} charges "
+            f"and {self.disputes_rejected:,} disputes rejected"
         )
 
     @property
     def is_settled(self) -> bool:
         """Whether everything published has come back, as far as counts say."""
-        answered = self.scored + self.retries_answered
-        return answered == self.charges + self.retries and self.rejected == self.damaged
+        answered = self.scored + self.duplicates_answered
+        return answered == self.charges + self.duplicates and self.rejected == self.damaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class ScoredCharges:
     sent_at, read_at
         When the charge was sent and its scored event read, seconds of one clock.
     score, action
-        As scored; actions index `agents.decisions.ACTIONS`.
+        As scored; actions index `agents.stages.decisions.ACTIONS`.
     by_prior
         Whether the prior scored it.
     """
@@ -177,7 +177,7 @@ class Ledger:
                 elif event.fault:
                     self.counts.damaged += 1
                 elif event.duplicate:
-                    self.counts.retries += 1
+                    self.counts.duplicates += 1
                 else:
                     self._add_charge(event, sent_at)
 
@@ -190,7 +190,7 @@ class Ledger:
                 if row is None:
                     continue  # of another producer
                 if event.get("duplicate"):
-                    self.counts.retries_answered += 1
+                    self.counts.duplicates_answered += 1
                     continue
                 self._answer(row, event, read_at)
 

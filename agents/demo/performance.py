@@ -10,21 +10,20 @@ from typing import Self, cast
 
 from confluent_kafka import Message
 
-from agents.commands.publishing import paced
-from agents.commands.simulate import by_topic
 from agents.demo.cluster import Cluster
 from agents.demo.figures import Figures, Report
 from agents.demo.ledger import Ledger
 from agents.demo.scenario import Play
 from agents.demo.screen import Screen
 from agents.demo.worker import Worker
-from agents.models.registry import DEFAULT
+from agents.models.kinds import DEFAULT
+from agents.terminal.publishing import by_topic, paced
 from schemas.rejected import ERROR, TOPIC
 from schemas.snapshot import decode_snapshot
-from streams.frames import decode_examples
-from streams.publisher import Publisher
+from streams.kafka.publisher import Publisher
+from streams.kafka.subscriber import Subscriber
 from streams.simulator import SimulatedEvent
-from streams.subscriber import Subscriber
+from streams.wire.examples import decode_examples
 
 _FRAME_S = 0.5
 _AHEAD = 15_000

@@ -11,7 +11,7 @@ from agents.demo.performance import Performance
 from agents.demo.scenario import Play
 from agents.demo.screen import Screen
 from agents.demo.worker import Worker
-from agents.settings import Settings
+from agents.settings.schema import Settings
 
 
 def run(settings: Settings, play: Play, screen: Screen, sleep: Callable[[float], None]) -> Report:

@@ -12,9 +12,8 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from streams.durations import DAY_S
 from streams.simulator import SimulatedEvent, Simulation
-
-_DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +62,7 @@ class Scenario:
             seed=self.seed,
             cards=self.cards,
             merchants=self.merchants,
-            start=end - days * _DAY_S,
+            start=end - days * DAY_S,
             days=days,
             charges_per_day=self.charges_per_day,
             malformed_share=0.001,
@@ -99,10 +98,10 @@ class Play:
         simulation = scenario.simulation(now)
         self.scenario = scenario
         self.start = simulation.start
-        self.history_s = scenario.history_days * _DAY_S
+        self.history_s = scenario.history_days * DAY_S
         self.live_start = self.start + self.history_s
         self.disputed: set[str] = set()
-        self._live_s = scenario.live_days * _DAY_S
+        self._live_s = scenario.live_days * DAY_S
         self._events = self._noted(simulation.events())
         self._next = next(self._events, None)
 

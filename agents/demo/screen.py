@@ -10,7 +10,7 @@ from rich.live import Live
 from agents.demo.figures import HistoryNow, LiveNow
 from agents.demo.scenario import Scenario
 from agents.demo.views import day, history_view, learned, live_view
-from agents.evaluation.wording import dollars, number
+from agents.evaluation.formatting import dollars, number
 
 _LINE_EVERY_S = 5.0
 

@@ -9,11 +9,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from agents.commands.watch import COLOURS, money
 from agents.demo.figures import ActionCount, HistoryNow, LiveNow
 from agents.demo.ledger import Flagged, Learned
 from agents.demo.scenario import Scenario
-from agents.evaluation.wording import dollars, number, percent
+from agents.evaluation.formatting import COLOURS, dollars, money, number, percent
 from schemas.currency import bundled_rates
 from schemas.printable import printable
 

@@ -14,8 +14,8 @@ from urllib.request import urlopen
 from msgspec.structs import replace
 
 from agents.demo.cluster import Cluster, DemoError
-from agents.settings import COST_FIELDS, FIELDS, Settings
-from agents.settings_sources import variable
+from agents.settings.schema import COST_FIELDS, FIELDS, Settings
+from agents.settings.sources import variable
 from deploy.local_kafka import HOST
 
 READY_TIMEOUT_S = 300.0  # the first worker of an installation compiles the kernels

@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from agents.drift.blocks import BLOCK, Watched, add_to_block, new_block
-from agents.drift.detection import shifted_at
+from agents.drift.daily_blocks import BLOCK, Watched, add_to_block, new_block
+from agents.drift.detector import shifted_at
 from agents.drift.signals import DISPUTE_RATE, SIGNALS, UNITS_TO_ONE, Signal
 from schemas.drift import Drift
-from streams.windows import DAY_S
+from streams.durations import DAY_S
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from streams.reading import Reader
-    from streams.state import Table
+    from streams.layouts.reader import Reader
+    from streams.state.tables import Table
 
 
 CHARGES_MIN = 500

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from streams.compiled import compiled
-from streams.features import FEATURES
+from streams.features.entities import FEATURES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -96,7 +96,7 @@ def add_charges(
     sums: NDArray[np.int64],
     vectors: NDArray[np.float32],
     scores: NDArray[np.float64],
-    repeats: NDArray[np.uint8],
+    duplicates: NDArray[np.uint8],
 ) -> int:
     """Add charges to the sums of the score and the features.
 
@@ -108,15 +108,15 @@ def add_charges(
         f4[N, features].
     scores
         f8[N], probabilities.
-    repeats
-        u1[N], not 0 for a producer's retries, which are left out.
+    duplicates
+        u1[N], not 0 for duplicates, which are left out.
 
     Returns
     -------
     int
         How many were added.
     """
-    return int(_add_charges(sums, vectors, scores, repeats, _COLUMNS, _IS_LOG))
+    return int(_add_charges(sums, vectors, scores, duplicates, _COLUMNS, _IS_LOG))
 
 
 def add_frauds(sums: NDArray[np.int64], scores: NDArray[np.float64]) -> int:
@@ -135,14 +135,14 @@ def _add_charges(
     sums: NDArray[np.int64],
     vectors: NDArray[np.float32],
     scores: NDArray[np.float64],
-    repeats: NDArray[np.uint8],
+    duplicates: NDArray[np.uint8],
     columns: NDArray[np.int64],
     is_log: NDArray[np.bool_],
 ) -> int:
     added = 0
     first = len(sums) - len(columns)
     for i in range(len(scores)):
-        if repeats[i]:
+        if duplicates[i]:
             continue
         added += 1
         sums[SCORE] += _log_odds_units(scores[i])

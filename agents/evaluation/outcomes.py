@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from streams.durations import DAY_S
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
-
-DAY_S = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Outcomes:
     score
         Probability of fraud as scored.
     action
-        Index into `agents.decisions.ACTIONS`.
+        Index into `agents.stages.decisions.ACTIONS`.
     fraud
         Whether the charge was disputed as fraudulent.
     segments

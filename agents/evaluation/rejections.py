@@ -10,8 +10,9 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from streams.decoding import Finding, Rejected
-    from streams.files import Writer
+    from streams.events.decoding import Finding
+    from streams.events.files import Writer
+    from streams.events.rejected import Rejected
 
 
 class Rejections:

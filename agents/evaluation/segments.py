@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agents.evaluation.outcomes import Segment
-from streams.events import CHANNEL, COUNTRY, OTHER
+from streams.events.rows import CHANNEL, COUNTRY, OTHER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agents.decisions import ACTIONS
+from agents.evaluation.cost import money
 from agents.evaluation.metrics import (
     auc_roc,
     average_precision,
@@ -18,12 +18,12 @@ from agents.evaluation.metrics import (
     card_precision,
     recall_at,
 )
-from agents.evaluation.money import money
-from agents.evaluation.outcomes import DAY_S
+from agents.stages.decisions import ACTIONS
+from streams.durations import DAY_S
 
 if TYPE_CHECKING:
-    from agents.decisions import Costs
     from agents.evaluation.outcomes import Outcomes, Segment
+    from agents.settings.costs import Costs
 
 BLOCK_RATES = (0.001, 0.005, 0.01)
 

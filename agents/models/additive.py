@@ -11,6 +11,9 @@ It is river's logistic regression on standardised values and flags of cells, lea
 after another; a test holds it against river. The arithmetic is compiled, since with some 240
 weights an example river takes a hundred times as long, and every fraud comes with 40 controls.
 
+Of a feature that is gone what it added at its mean stays in the intercept: its contribution is left
+out. One that is new has mean, variance and average of the examples since it came.
+
 References
 ----------
 Hastie and Tibshirani 1986, "Generalized additive models"; Polyak and Juditsky 1992, "Acceleration
@@ -28,7 +31,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from agents.models import kernels
-from agents.models.calibrated import CalibratedLearner, CalibratedScorer
+from agents.models.base import CalibratedLearner, CalibratedScorer
 from agents.models.kernels import CELLS
 
 if TYPE_CHECKING:
@@ -36,8 +39,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from agents.models.columns import Columns
     from schemas.snapshot import Snapshot
-    from streams.feature import Feature
+    from streams.features.spec import Feature
 
 KIND = "additive"
 
@@ -85,6 +89,7 @@ class AdditivePart:
         self._totals = np.array([FIRST_INTERCEPT, FIRST_SQUARES, 0.0])
         self._means, self._variances = np.zeros(columns), np.zeros(columns)
         self._slopes, self._averages = np.zeros(columns), np.zeros(columns)
+        self._began = np.zeros(columns)
         self._cells = np.zeros((columns, CELLS))
         self._squares = np.full((columns, CELLS), FIRST_SQUARES)
 
@@ -101,7 +106,7 @@ class AdditivePart:
         rows
             Transformed vectors, shape (N, features).
         labels, weights
-            As of `agents.models.interface.Learner`, shape (N,).
+            As of `agents.models.protocols.Learner`, shape (N,).
 
         Returns
         -------
@@ -117,6 +122,7 @@ class AdditivePart:
             self._variances,
             self._slopes,
             self._averages,
+            self._began,
             self._widths,
             self._cells,
             self._squares,
@@ -146,19 +152,26 @@ class AdditivePart:
             "variances": self._variances.tolist(),
             "slopes": self._slopes.tolist(),
             "average_slopes": self._averages.tolist(),
+            "began": self._began.tolist(),
             "cells": _encode_cells(self._cells, self._squares),
         }
 
     @classmethod
-    def from_state(cls, state: dict[str, Any]) -> Self:
-        """Return the part whose `state` this is."""
-        part = cls(np.array(state["widths"], np.float64))
-        part._totals = np.array(state["totals"], np.float64)
-        part._means = np.array(state["means"], np.float64)
-        part._variances = np.array(state["variances"], np.float64)
-        part._slopes = np.array(state["slopes"], np.float64)
-        part._averages = np.array(state["average_slopes"], np.float64)
-        part._cells, part._squares = _decode_cells(state["cells"], len(part._widths))
+    def from_state(cls, state: dict[str, Any], columns: Columns) -> Self:
+        """Return the part that goes on from `state`, which is over the known columns."""
+        part = cls(columns.carried(state["widths"], cell_widths(columns.new)))
+        cells, squares = _decode_cells(state["cells"], len(state["widths"]))
+        means, variances, averages = state["means"], state["variances"], state["average_slopes"]
+        intercept, intercept_squares, learned = state["totals"]
+        of_gone = map(columns.dropped, (means, variances, averages, state["widths"], cells))
+        (at_means,) = kernels.additive_sums(columns.dropped(means)[None], *of_gone)
+        part._totals = np.array([intercept + at_means, intercept_squares, learned], np.float64)
+        part._means, part._variances = columns.carried(means, 0.0), columns.carried(variances, 0.0)
+        part._slopes = columns.carried(state["slopes"], 0.0)
+        part._averages = columns.carried(averages, 0.0)
+        part._began = columns.carried(state.get("began", columns.unknown_before()), learned)
+        part._cells = columns.carried(cells, 0.0)
+        part._squares = columns.carried(squares, FIRST_SQUARES)
         return part
 
 
@@ -179,7 +192,7 @@ class AdditiveLearner(CalibratedLearner):
         created: NDArray[np.float64],
         stands_for: NDArray[np.float64],
     ) -> None:
-        """Learn one example after another; see `agents.models.interface.Learner`."""
+        """Learn one example after another; see `agents.models.protocols.Learner`."""
         log_odds = self._part.learn(self._transformed(vectors), labels, weights)
         self._experience.observe(log_odds, labels, weights, created, stands_for)
 
@@ -187,7 +200,7 @@ class AdditiveLearner(CalibratedLearner):
         return self._part.state()
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self._part = AdditivePart.from_state(state)
+        self._part = AdditivePart.from_state(state, self._columns)
 
 
 class AdditiveScorer(CalibratedScorer):
@@ -197,11 +210,11 @@ class AdditiveScorer(CalibratedScorer):
 
     def __init__(self, snapshot: Snapshot, features: Sequence[Feature]) -> None:
         super().__init__(snapshot, features)
-        self._part = AdditivePart.from_state(snapshot.state)
+        self._part = AdditivePart.from_state(snapshot.state, self._columns)
 
     def log_odds(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the log-odds before calibration, shape (N,)."""
-        return self._part.log_odds(kernels.transform(vectors, self._codes))
+        return self._part.log_odds(self._transformed(vectors))
 
     def contributions(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the log-odds, before calibration, that each feature adds against its mean.
@@ -210,7 +223,7 @@ class AdditiveScorer(CalibratedScorer):
         -------
         Shape (N, features). A row adds up to its `log_odds` less those of the vector of means.
         """
-        return self._part.contributions(kernels.transform(vectors, self._codes))
+        return self._columns.to_vectors(self._part.contributions(self._transformed(vectors)))
 
 
 def _encode_cells(cells: NDArray[np.float64], squares: NDArray[np.float64]) -> dict[str, Any]:

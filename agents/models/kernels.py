@@ -1,6 +1,5 @@
 """The arithmetic of the models, row by row in one pass.
 
-All of it stands in one file because a cached kernel is recompiled only when its own file changes.
 Sums run from the first feature to the last, so a row's score does not depend on its batch. Those of
 the linear model are in river's own order; the additive ones agree with river but for rounding.
 """
@@ -201,6 +200,7 @@ def additive_learn(
     variances: NDArray[np.float64],
     slopes: NDArray[np.float64],
     averages: NDArray[np.float64],
+    began: NDArray[np.float64],
     widths: NDArray[np.float64],
     cells: NDArray[np.float64],
     squares: NDArray[np.float64],
@@ -220,6 +220,8 @@ def additive_learn(
         Intercept, its squared gradients, and how many rows were learned.
     averages
         Averages of the slopes.
+    began
+        How many rows had been learned when each feature came.
     squares
         Squared gradients of the cells.
 
@@ -238,17 +240,18 @@ def additive_learn(
         totals[2] += 1.0
         log_odds = totals[0]
         for j in range(columns):
+            count = totals[2] - began[j]
             from_old = rows[i, j] - means[j]
-            means[j] += from_old / totals[2]
-            variances[j] += (from_old * (rows[i, j] - means[j]) - variances[j]) / totals[2]
+            means[j] += from_old / count
+            variances[j] += (from_old * (rows[i, j] - means[j]) - variances[j]) / count
             scaled[j] = _standardised(rows[i, j], means[j], variances[j])
             log_odds += slopes[j] * scaled[j] + _cell_sum(rows[i, j], widths[j], cells[j])
         gradient = (1.0 / (1.0 + math.exp(-log_odds)) - frauds[i]) * weights[i]
         square = gradient * gradient
         totals[1] += square
         totals[0] -= cell_rate / totals[1] ** 0.5 * gradient
-        share = max(average_share, 1.0 / (1.0 + 0.1 * totals[2]))
         for j in range(columns):
+            share = max(average_share, 1.0 / (1.0 + 0.1 * (totals[2] - began[j])))
             slopes[j] -= slope_rate * gradient * scaled[j]
             averages[j] += share * (slopes[j] - averages[j])
             if widths[j] > 0.0:

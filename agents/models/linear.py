@@ -7,6 +7,9 @@ its gradient. Scoring is the same arithmetic over a whole batch from the snapsho
 The regression learns from frauds and their controls, which makes fraud look as frequent as it is
 among these; the calibration on top of it counts what has matured.
 
+A feature that is gone adds nothing any more, as if it had its mean. Mean and variance of a new one
+are of the examples since it came, and its weight begins at zero.
+
 `learn_many` is not used: in river 0.26 StandardScaler.learn_many can leave a constant column with a
 negative variance, whose square root is a complex number.
 """
@@ -23,7 +26,7 @@ from river.preprocessing import StandardScaler
 from river.utils import VectorDict
 
 from agents.models import kernels
-from agents.models.calibrated import CalibratedLearner, CalibratedScorer
+from agents.models.base import CalibratedLearner, CalibratedScorer
 from agents.models.kernels import LIMIT
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from schemas.snapshot import Snapshot
-    from streams.feature import Feature
+    from streams.features.spec import Feature
 
 KIND = "linear"
 
@@ -71,7 +74,7 @@ class LinearLearner(CalibratedLearner):
         created: NDArray[np.float64],
         stands_for: NDArray[np.float64],
     ) -> None:
-        """Learn one example after another; see `agents.models.interface.Learner`."""
+        """Learn one example after another; see `agents.models.protocols.Learner`."""
         rows = self._transformed(vectors)
         examples = zip(rows.tolist(), labels.tolist(), weights.tolist(), strict=True)
         log_odds = np.array([
@@ -81,8 +84,9 @@ class LinearLearner(CalibratedLearner):
         self._experience.observe(log_odds, labels, weights, created, stands_for)
 
     def _state(self) -> dict[str, Any]:
-        weights = self._regression.weights
+        weights, learned = self._regression.weights, self._experience.learned
         return {
+            "began": [learned - self._scaler.counts[name] for name in self._names],
             "means": [self._scaler.means.get(name, 0.0) for name in self._names],
             "variances": [self._scaler.vars.get(name, 0.0) for name in self._names],
             "weights": [weights.get(name, 0.0) for name in self._names],
@@ -100,19 +104,22 @@ class LinearLearner(CalibratedLearner):
         return log_odds
 
     def _restore(self, state: dict[str, Any]) -> None:
-        """Set what river's learners have learned; every example had every feature."""
-        learned = self._experience.learned
+        """Set what river's learners have learned of each feature since it came."""
+        learned, columns = self._experience.learned, self._columns
         if learned == 0:
             return
-        self._scaler.counts.update(dict.fromkeys(self._names, learned))
-        self._scaler.means.update(zip(self._names, state["means"], strict=True))
-        self._scaler.vars.update(zip(self._names, state["variances"], strict=True))
+        began = columns.carried(state.get("began", columns.unknown_before()), learned)
+        self._scaler.counts.update(self._by_name((learned - began).astype(np.int64)))
+        self._scaler.means.update(self._by_name(columns.carried(state["means"], 0.0)))
+        self._scaler.vars.update(self._by_name(columns.carried(state["variances"], 0.0)))
         # river has no public way to set weights; the test of an exact restore guards this one.
-        self._regression._weights = VectorDict(
-            dict(zip(self._names, state["weights"], strict=True))
-        )
+        weights = self._by_name(columns.carried(state["weights"], 0.0))
+        self._regression._weights = VectorDict(weights)
         self._regression.intercept = state["intercept"]
         self._regression.optimizer.n_iterations = learned
+
+    def _by_name(self, numbers: NDArray[Any]) -> dict[str, Any]:
+        return dict(zip(self._names, numbers.tolist(), strict=True))
 
 
 def _limited(scaled: dict[str, float]) -> dict[str, float]:
@@ -129,17 +136,19 @@ class LinearScorer(CalibratedScorer):
 
     def __init__(self, snapshot: Snapshot, features: Sequence[Feature]) -> None:
         super().__init__(snapshot, features)
-        state = snapshot.state
-        self._means = np.array(state["means"], np.float64)
+        state, columns = snapshot.state, self._columns
+        self._means = columns.carried(state["means"], 0.0)
+        variances = columns.carried(state["variances"], 0.0)
         # The root as river takes it, by power; numpy's may differ in the last bit.
-        self._deviations = np.array([variance**0.5 for variance in state["variances"]])
-        self._weights = np.array(state["weights"], np.float64)
+        self._deviations = np.array([variance**0.5 for variance in variances.tolist()])
+        self._weights = columns.carried(state["weights"], 0.0)
         self._intercept = float(state["intercept"])
 
     def log_odds(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the log-odds before calibration: those of river's `predict_proba_one`."""
+        columns = self._columns.of_vectors(vectors)
         log_odds: NDArray[np.float64] = self._intercept + kernels.sums(
-            vectors, self._codes, self._means, self._deviations, self._weights
+            columns, self._codes, self._means, self._deviations, self._weights
         )
         return log_odds
 
@@ -150,7 +159,8 @@ class LinearScorer(CalibratedScorer):
         -------
         Shape (N, features). A row adds up to its `log_odds` less the intercept.
         """
+        columns = self._columns.of_vectors(vectors)
         contributions: NDArray[np.float64] = kernels.contributions(
-            vectors, self._codes, self._means, self._deviations, self._weights
+            columns, self._codes, self._means, self._deviations, self._weights
         )
-        return contributions
+        return self._columns.to_vectors(contributions)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from streams.feature import Feature
+    from streams.features.spec import Feature
 
 VERSION = "prior"
 

@@ -6,7 +6,8 @@ example before they learned it, so that it never sees a label through a part tha
 It is river's own, by plain gradient descent, one example after another.
 
 The parts learn what they would alone: the additive model all examples, the forest not all controls.
-The second level learns all, for which the forest is asked for its log-odds of each.
+The second level learns all, for which the forest is asked for its log-odds of each. Each part deals
+in its own way with a feature that is gone or new; the second level knows nothing of features.
 
 References
 ----------
@@ -23,10 +24,11 @@ from river.linear_model import LogisticRegression
 from river.optim import SGD
 from river.utils import VectorDict
 
-from agents.models import additive, forest, kernels
+from agents.models import additive
 from agents.models.additive import AdditivePart, cell_widths
-from agents.models.calibrated import CalibratedLearner, CalibratedScorer
-from agents.models.forest import ForestPart, ForestVotes
+from agents.models.base import CalibratedLearner, CalibratedScorer
+from agents.models.forest import model as forest
+from agents.models.forest.model import ForestPart, ForestVotes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from schemas.snapshot import Snapshot
-    from streams.feature import Feature
+    from streams.features.spec import Feature
 
 KIND = "stack"
 
@@ -75,7 +77,7 @@ class StackLearner(CalibratedLearner):
         created: NDArray[np.float64],
         stands_for: NDArray[np.float64],
     ) -> None:
-        """Learn one example after another; see `agents.models.interface.Learner`."""
+        """Learn one example after another; see `agents.models.protocols.Learner`."""
         rows = self._transformed(vectors)
         by_additive = self._additive.learn(rows, labels, weights)
         is_taught = self._forest.choose(labels, weights)
@@ -102,8 +104,8 @@ class StackLearner(CalibratedLearner):
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self._additive = AdditivePart.from_state(state["additive"])
-        self._forest = ForestPart.from_state(state["forest"], self._names)
+        self._additive = AdditivePart.from_state(state["additive"], self._columns)
+        self._forest = ForestPart.from_state(state["forest"], self._columns)
         self._second = second_level(state["weights"], state["intercept"])
 
 
@@ -115,14 +117,14 @@ class StackScorer(CalibratedScorer):
     def __init__(self, snapshot: Snapshot, features: Sequence[Feature]) -> None:
         super().__init__(snapshot, features)
         state = snapshot.state
-        self._additive = AdditivePart.from_state(state["additive"])
-        self._votes = ForestVotes(state["forest"])
+        self._additive = AdditivePart.from_state(state["additive"], self._columns)
+        self._votes = ForestVotes(state["forest"], self._columns)
         self._weights: dict[str, float] = state["weights"]
         self._intercept = float(state["intercept"])
 
     def log_odds(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the log-odds before calibration: those of river's `predict_proba_one`."""
-        rows = kernels.transform(vectors, self._codes)
+        rows = self._transformed(vectors)
         return self._intercept + self._weighted(
             self._additive.log_odds(rows), self._votes.log_odds(rows)
         )
@@ -135,8 +137,9 @@ class StackScorer(CalibratedScorer):
         Shape (N, features). A row adds up to its `log_odds` less those where the additive part is
         at the vector of means and the forest at the roots' mean share.
         """
-        rows = kernels.transform(vectors, self._codes)
-        return self._weighted(self._additive.contributions(rows), self._votes.contributions(rows))
+        rows = self._transformed(vectors)
+        added = self._weighted(self._additive.contributions(rows), self._votes.contributions(rows))
+        return self._columns.to_vectors(added)
 
     def _weighted(
         self, by_additive: NDArray[np.float64], by_forest: NDArray[np.float64]

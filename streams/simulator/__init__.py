@@ -2,7 +2,7 @@
 
 from streams.simulator.event import SimulatedEvent
 from streams.simulator.faults import FAULTS
-from streams.simulator.patterns import DEFAULT_MIX, DRIFTED_MIX, FRIENDLY_FRAUD, PATTERNS
+from streams.simulator.fraud_patterns import DEFAULT_MIX, DRIFTED_MIX, FRIENDLY_FRAUD, PATTERNS
 from streams.simulator.stream import Simulation
 
 __all__ = [

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from streams.durations import DAY_S
 from streams.simulator.ids import ids
 from streams.simulator.merchants import Merchants
 from streams.simulator.randomness import F64, I64, U64, fresh_tokens, pick_between, token, uniform
-from streams.simulator.rhythm import DAY_S, STYLES, weights
+from streams.simulator.weekly_rhythm import STYLES, weights
 from streams.simulator.world import COUNTRIES
 
 FAVOURITES = 12

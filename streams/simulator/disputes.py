@@ -5,9 +5,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from streams.simulator.patterns import FRIENDLY_FRAUD, PATTERNS
+from streams.durations import DAY_S
+from streams.simulator.fraud_patterns import FRIENDLY_FRAUD, PATTERNS
 from streams.simulator.randomness import F64, I64
-from streams.simulator.rhythm import DAY_S
 from streams.simulator.rows import Channel, Rows
 
 FRAUDULENT: Final = "fraudulent"

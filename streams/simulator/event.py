@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from streams.simulator.render import Value
+from streams.simulator.wire import Value
 
 
 class SimulatedEvent(NamedTuple):
@@ -23,7 +23,7 @@ class SimulatedEvent(NamedTuple):
     fraud
         The pattern of fraud that the charge (or the disputed charge) is part of; None if genuine.
     duplicate
-        Whether it repeats an earlier message, as a retry does.
+        Whether it is a duplicate of an earlier message.
     fault
         The reason for which the event is to be rejected; None for a good one.
     """

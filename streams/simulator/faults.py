@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from streams.simulator.render import Value
+from streams.durations import DAY_S
+from streams.simulator.wire import Value
 
-YEAR_S = 365 * 86_400.0
+YEAR_S = 365 * DAY_S
 _TEST_CARD_NUMBER = "4242 4242 4242 4242"  # the number that payment sandboxes publish for tests
 
 Fault = Callable[[Value], tuple[Value, str]]

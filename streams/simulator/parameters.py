@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from streams.simulator.patterns import DEFAULT_MIX, DRIFTED_MIX, PATTERNS
+from streams.simulator.fraud_patterns import DEFAULT_MIX, DRIFTED_MIX, PATTERNS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class Parameters:
     late_share
         Share of the charges published late, after newer ones.
     late_max_s
-        The longest any charge is published after its `created`, retries included.
+        The longest any charge is published after its `created`, duplicates included.
     duplicate_share
         Share of the charges published twice, the same id and body.
     malformed_share

@@ -1,18 +1,18 @@
-"""From an hour's charges to messages: late ones, retries, disputes, damaged copies."""
+"""From an hour's charges to messages: late ones, duplicates, disputes, damaged copies."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from streams.simulator.blocks import Block, Population, identity_salt
 from streams.simulator.disputes import Disputing
 from streams.simulator.event import SimulatedEvent
 from streams.simulator.faults import FAULTS
+from streams.simulator.fraud_patterns import PATTERNS
 from streams.simulator.ids import ids
 from streams.simulator.parameters import Parameters
-from streams.simulator.patterns import PATTERNS
+from streams.simulator.population import Block, Population, identity_salt
 from streams.simulator.randomness import F64, Purpose, generator, token
-from streams.simulator.render import Value, charge_values
+from streams.simulator.wire import Value, charge_values
 
 
 class Publisher:
@@ -44,14 +44,14 @@ class Publisher:
         rng = generator(self._parameters.seed, Purpose.DELIVERY, block.hour)
         size = len(block.rows)
         late = rng.random(size) < self._parameters.late_share
-        retried = rng.random(size) < self._parameters.duplicate_share
+        duplicated = rng.random(size) < self._parameters.duplicate_share
         created = block.rows["created"]
         published = created + np.where(late, self._delays_s(rng, size), 0.0)
         again = np.maximum(published, created + self._delays_s(rng, size))
         values = charge_values(block.rows, block.tokens, self._cards, self._merchants)
         charges = self._charges(block, published, values)
         waiting = [charges[row] for row in np.flatnonzero(late).tolist()]
-        for row in np.flatnonzero(retried).tolist():
+        for row in np.flatnonzero(duplicated).tolist():
             time = float(again[row])
             waiting.append(
                 charges[row]._replace(value=dict(values[row]), publish_time=time, duplicate=True)

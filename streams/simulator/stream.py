@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 
-from streams.simulator.blocks import Population, blocks, make_population
 from streams.simulator.event import SimulatedEvent
+from streams.simulator.fraud_patterns import PATTERNS
 from streams.simulator.parameters import Parameters
-from streams.simulator.patterns import PATTERNS
+from streams.simulator.population import Population, blocks, make_population
 from streams.simulator.publishing import Publisher
 
 

@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 
 from deploy.local_kafka import LocalKafka
-from streams.client import client_config
+from streams.kafka.config import client_config
 from tests.bench.intervals import intervals
 from tests.bench.latency import latency
 from tests.bench.machine import machine

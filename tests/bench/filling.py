@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streams.card_record import CARD
-from streams.state import TaskState
+from streams.features.card_record import CARD
+from streams.state.tables import TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from streams.store import Store
+    from streams.state.store import Store
 
 _WRITTEN_AT_ONCE = 10_000
 _SEED = 11
@@ -29,7 +29,7 @@ def card_key(number: int) -> bytes:
 
 def sample(store: Store) -> list[bytes]:
     """Return the card records that a store holds."""
-    return [value for _, value in TaskState(store).cards.scan(b"", b"\xff")]
+    return [value for _, value in TaskState(store).entities["card"].scan(b"", b"\xff")]
 
 
 def fill(store: Store, samples: Sequence[bytes], cards: int) -> None:
@@ -55,5 +55,5 @@ def fill(store: Store, samples: Sequence[bytes], cards: int) -> None:
             some = numbers[start : start + _WRITTEN_AT_ONCE].tolist()
             drawn = rng.integers(len(samples), size=len(some)).tolist()
             for number, place in zip(some, drawn, strict=True):
-                state.cards.put(card_key(number), samples[place])
+                state.entities["card"].put(card_key(number), samples[place])
             state.commit(offset)

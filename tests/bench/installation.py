@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from streams.client import Admin
-from streams.topics import DEFAULT_PARTITIONS, Topics, ensure_topics
+from streams.kafka.config import Admin
+from streams.kafka.topics import DEFAULT_PARTITIONS, Topics, ensure_topics
 from tests.bench.data import in_groups
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from streams.client import Config
+    from streams.kafka.config import Config
     from tests.bench.data import Event
 
 PARTITIONS = DEFAULT_PARTITIONS

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from streams.client import Config
+    from streams.kafka.config import Config
 
 INTERVALS_MS = (5, 10, 20, 25, 50, 100, 250, 1_000)
 RATES = (500, 2_300)

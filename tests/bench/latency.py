@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import orjson
 from confluent_kafka import Producer
 
-from streams.subscriber import Subscriber
+from streams.kafka.subscriber import Subscriber
 from tests.bench.data import Dataset, created_at, until
 from tests.bench.installation import Installation, Outputs
 from tests.bench.percentiles import curve, quantile
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from streams.client import Config
+    from streams.kafka.config import Config
     from tests.bench.data import Event
 
 RATES = (500, 2_300)

@@ -20,7 +20,7 @@ from tests.bench.throughput import TIMEOUT_S
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from streams.client import Config
+    from streams.kafka.config import Config
 
 WARM_UP, SAMPLED = 150_000, 400_000
 SHORT = 0.1
@@ -34,7 +34,7 @@ _WAITING = (
     "_worker futures/thread.py",
     "Condition.wait threading.py",
     "EpollSelector.select",
-    "UnassignedTasks._run streams/unassigned.py",
+    "UnassignedTasks._run streams/engine/unassigned_tasks.py",
 )
 """Where threads of Python wait, for work or an answer, which looks like work on a busy machine."""
 

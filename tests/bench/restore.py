@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from streams.client import Config
+    from streams.kafka.config import Config
     from tests.bench.process import Running
 
 CHARGES, SHORT_CHARGES = 300_000, 20_000
@@ -151,7 +151,9 @@ def _await_half(worker: Running) -> None:
 
 def import_s() -> float:
     """Return how long an interpreter takes that imports the worker, at the median."""
-    return median(_seconds([sys.executable, "-c", "import agents.app"]) for _ in range(IMPORTS))
+    return median(
+        _seconds([sys.executable, "-c", "import agents.worker.app"]) for _ in range(IMPORTS)
+    )
 
 
 def _seconds(command: list[str]) -> float:

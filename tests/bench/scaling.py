@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import orjson
 
-from agents.settings import Settings
-from agents.tasks import open_store
+from agents.settings.schema import Settings
+from agents.stages.tasks import open_store
 from tests.bench.data import DAYS, Dataset, Event
 from tests.bench.filling import card_key, fill, sample
 from tests.bench.installation import PARTITIONS, Installation, Outputs
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from streams.client import Config
+    from streams.kafka.config import Config
 
 WARM_UP, SETTLING, MEASURED = 100_000, 120_000, 200_000
 """Charges until models have learned, until workers that start again have their caches full, and

@@ -9,9 +9,9 @@ import numpy as np
 import orjson
 import pytest
 
-from streams.card_record import CARD
-from streams.state import TaskState
-from streams.store import MemoryStore
+from streams.features.card_record import CARD
+from streams.state.store import MemoryStore
+from streams.state.tables import TaskState
 from tests.bench.data import Event, created_at
 from tests.bench.filling import card_key, fill, sample
 from tests.bench.flame_graph import flame_graph
@@ -77,7 +77,7 @@ def test_every_card_is_filled_and_the_offset_stays() -> None:
     records["charges"] = [3, 4]
     fill(store, [record.tobytes() for record in records], cards=25_000)
     assert store.offset == 7
-    assert [key for key, _ in TaskState(store).cards.scan(b"", b"\xff")] == [
+    assert [key for key, _ in TaskState(store).entities["card"].scan(b"", b"\xff")] == [
         card_key(number) for number in range(25_000)
     ]
     assert set(sample(store)) == {record.tobytes() for record in records}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from streams.client import Config
+    from streams.kafka.config import Config
     from tests.bench.data import Event
     from tests.bench.process import Measured
     from tests.bench.systems import System

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numba import njit
 
-from streams import windows
+from streams.features import windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -18,8 +18,8 @@ from tests.chaos.traffic import DAY_S
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
 
-    from streams.client import Config
-    from streams.topics import Topics
+    from streams.kafka.config import Config
+    from streams.kafka.topics import Topics
     from tests.chaos.traffic import Sent, Traffic
 
 _PACE_S = 0.05

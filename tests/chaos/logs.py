@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from streams.client import Config
+    from streams.kafka.config import Config
 
 _ANSWER_S = 60.0
 _SILENCE_S = 60.0

@@ -22,7 +22,7 @@ from tests.chaos.wire import NO_TAGS, Reader, array, ask, string
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from streams.client import Config
+    from streams.kafka.config import Config
 
 _STATES = "__transaction_state"
 _STATE = struct.Struct(">hqhib")  # version, producer id, epoch, timeout, status

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from agents.learner import LearnerStage
-from agents.models.registry import scorer
+from agents.learning.learner import LearnerStage
+from agents.models.kinds import scorer
 from schemas.snapshot import Snapshot, decode_snapshot
-from streams.features import FEATURES
-from streams.frames import decode_examples
+from streams.features.entities import FEATURES
+from streams.wire.examples import decode_examples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from streams.reading import Reader
+    from streams.layouts.reader import Reader
     from tests.chaos.findings import Findings
     from tests.chaos.logs import Read
     from tests.chaos.verify import Outcome
@@ -52,15 +52,21 @@ def check_models(
             findings.check("snapshot is that of an undisturbed run", is_same, snapshot.version)
         is_last = found[-1].offset == outcome.examples[-1].offset + 1
         findings.check("last snapshot knows all examples", is_last, found[-1].version)
-    check_scores(findings, models, outcome)
+    check_scores(findings, models, outcome, outcome.vectors)
 
 
-def check_scores(findings: Findings, models: Mapping[str, Snapshot], outcome: Outcome) -> None:
-    """Check the scores of charges against those of the models they name, by their versions."""
+def check_scores(
+    findings: Findings,
+    models: Mapping[str, Snapshot],
+    outcome: Outcome,
+    numbers: Collection[int],
+) -> None:
+    """Check the scores of some charges against those of the models they name, by their versions."""
     by_version: dict[str, list[tuple[int, float]]] = defaultdict(list)
     for event in outcome.scored:
-        if event["number"] not in outcome.expected.repeats:
-            by_version[event["model"]].append((event["number"], event["score"]))
+        number = event["number"]
+        if number in numbers and number not in outcome.expected.duplicates:
+            by_version[event["model"]].append((number, event["score"]))
     for version, answers in by_version.items():
         model = scorer(models.get(version), FEATURES)
         findings.check("model is known", model.version == version, version)

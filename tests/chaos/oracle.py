@@ -18,13 +18,13 @@ import numpy as np
 from xxhash import xxh3_128_digest
 
 from schemas.charge import Charge
-from streams.features import CARD_FEATURES
-from streams.labels import CONTROLS
+from streams.features.entities import CARDS
+from streams.labels.join import CONTROLS
 from tests.chaos.dispute_places import Places, dispute_places
 from tests.chaos.traffic import DAY_S, HORIZON_DAYS
-from tests.streams.brute_card import of_card
-from tests.streams.brute_force import BruteForce, of_charge
-from tests.streams.brute_past import CardPast, Values
+from tests.streams.features.brute_card import of_card
+from tests.streams.features.brute_force import BruteForce, of_charge
+from tests.streams.features.brute_past import CardPast, Values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,7 +44,7 @@ Bounds = dict[int, dict[str, tuple[float, float]]]
 _ERROR = 2e-5
 
 _OF_DISPUTES = ("card_fraud_disputes", "card_other_disputes", "card_since_fraud_dispute")
-_PLACES = [[f.name for f in CARD_FEATURES].index(name) for name in _OF_DISPUTES]
+_PLACES = [[f.name for f in CARDS.features].index(name) for name in _OF_DISPUTES]
 
 
 class Input(NamedTuple):
@@ -66,7 +66,7 @@ class Frame(NamedTuple):
     partition: int
     place: tuple[int, int]
     number: int
-    is_repeat: bool
+    is_duplicate: bool
     card_features: Vector
     layout: int | None
 
@@ -77,10 +77,10 @@ class Expected:
 
     Attributes
     ----------
-    repeats
+    duplicates
         Numbers of the inputs that count nowhere.
     features
-        Of every charge by its number, repeats without those of the merchant.
+        Of every charge by its number, duplicates without those of the merchant.
     examples
         Of every charge by its number and label: when it was labelled.
     controls
@@ -91,7 +91,7 @@ class Expected:
         The least and the most that a feature may be, of those that are not told exactly.
     """
 
-    repeats: set[int] = field(default_factory=set)
+    duplicates: set[int] = field(default_factory=set)
     features: dict[int, Values] = field(default_factory=dict)
     examples: dict[tuple[int, int], float] = field(default_factory=dict)
     controls: Counter[tuple[int, float]] = field(default_factory=Counter)
@@ -165,8 +165,8 @@ def _expect_card(
             _count_dispute(dispute, oracle, counted, expected)
         observed = oracle.at_card(charge)
         expected.features[sent.number] = of_charge(charge) | observed.features
-        if observed.is_repeat:
-            expected.repeats.add(sent.number)
+        if observed.is_duplicate:
+            expected.duplicates.add(sent.number)
     for dispute in disputes[seen:]:
         _count_dispute(dispute, oracle, counted, expected)
 
@@ -183,8 +183,8 @@ def _count_dispute(
     dispute = sent.event
     assert dispute is not None
     assert not isinstance(dispute, Charge)
-    if oracle.at_card(dispute).is_repeat:
-        expected.repeats.add(sent.number)
+    if oracle.at_card(dispute).is_duplicate:
+        expected.duplicates.add(sent.number)
     else:
         counted.append(dispute)
 
@@ -231,9 +231,9 @@ def _seen_before(
 def _expect_merchants(log: Iterable[Sent], oracle: BruteForce, expected: Expected) -> None:
     for sent in log:
         assert sent.event is not None
-        is_repeat = sent.number in expected.repeats
-        observed = oracle.at_merchant(sent.event, is_repeat=is_repeat)
-        if isinstance(sent.event, Charge) and not is_repeat:
+        is_duplicate = sent.number in expected.duplicates
+        observed = oracle.at_merchant(sent.event, is_duplicate=is_duplicate)
+        if isinstance(sent.event, Charge) and not is_duplicate:
             expected.features[sent.number] |= observed.features
 
 
@@ -245,7 +245,7 @@ def _expect_labels(log: Iterable[Sent], expected: Expected) -> None:
             labels.dispute(sent.event)
             continue
         labels.move_on(sent.event.created)
-        if sent.number not in expected.repeats:
+        if sent.number not in expected.duplicates:
             labels.charge(sent, sent.event)
     labels.end()
 
@@ -259,7 +259,7 @@ class Labels:
         self._kept: dict[tuple[str, str], tuple[int, float]] = {}
         self._places: list[tuple[float, bytes, int]] = []
         """Day, hash and number of each charge, in that order."""
-        self._due: dict[int, float] = {}
+        self._timers: dict[int, float] = {}
         self._cancelled: set[int] = set()
 
     def move_on(self, created: float) -> None:
@@ -269,7 +269,7 @@ class Labels:
         """Keep a charge."""
         name = charge.card, charge.id
         self._kept[name] = sent.number, charge.created
-        self._due[sent.number] = max(charge.created, self._now - HORIZON_S)
+        self._timers[sent.number] = max(charge.created, self._now - HORIZON_S)
         insort(self._places, (*_place(charge.card, charge.id, charge.created), sent.number))
 
     def dispute(self, dispute: Dispute) -> None:
@@ -278,7 +278,7 @@ class Labels:
 
     def end(self) -> None:
         """Do what stream time has brought about by the end."""
-        for number, due_at in self._due.items():
+        for number, due_at in self._timers.items():
             if number not in self._cancelled and due_at < self._now - HORIZON_S:
                 self._expected.examples[number, 0] = due_at + HORIZON_S
 

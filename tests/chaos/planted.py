@@ -12,24 +12,22 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from confluent_kafka import TopicPartition
-
 from agents.__main__ import main
-from streams.engine import Engine
-from streams.producer import OutputProducer, Outputs
-from streams.rocks import RocksStore
-from streams.topics import Topics
+from streams.engine.engine import Engine
+from streams.kafka.topics import Topics
+from streams.kafka.transactional_producer import Outputs, TransactionalProducer
+from streams.state.rocksdb import RocksStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from confluent_kafka import Consumer
+    from confluent_kafka import Consumer, TopicPartition
 
-    from streams.clients import Clients
-    from streams.task import Task
+    from streams.engine.task import Task
+    from streams.kafka.clients import Clients
 
 _committed = Engine.commit
-_sent = OutputProducer._send
+_sent = TransactionalProducer._send
 
 
 class Crash:
@@ -65,7 +63,7 @@ def crash() -> Crash:
     return Crash()
 
 
-def send(producer: OutputProducer, outputs: Outputs) -> None:
+def send(producer: TransactionalProducer, outputs: Outputs) -> None:
     """Send, and note where to."""
     if outputs.messages:
         crash().note(outputs.topic)
@@ -103,9 +101,9 @@ def positions_first(engine: Engine) -> None:
             task.unseal()
             first.send(engine._topics.changelog, positions, task.number)
     offsets = [
-        TopicPartition(engine._topic_of[source], task.number, position)
+        partition
         for task in engine.tasks.values()
-        for source, position in task.positions().items()
+        for partition in engine._member.topics.at(task.number, task.positions())
     ]
     first.prepare([], offsets, None)
     first.commit(offsets, engine._consumer)
@@ -114,8 +112,8 @@ def positions_first(engine: Engine) -> None:
 
 
 @cache
-def _another_producer(clients: Clients) -> OutputProducer:
-    return OutputProducer(clients, None, 0)
+def _another_producer(clients: Clients) -> TransactionalProducer:
+    return TransactionalProducer(clients, None, 0)
 
 
 def no_bug(engine: Engine) -> None:
@@ -138,7 +136,7 @@ def _commit_after(act: Callable[[], None], engine: Engine) -> None:
 
     def commit(offsets: list[TopicPartition], consumer: Consumer) -> None:
         act()
-        OutputProducer.commit(producer, offsets, consumer)
+        TransactionalProducer.commit(producer, offsets, consumer)
 
     producer.commit = commit  # type: ignore[method-assign, assignment]
     _committed(engine)
@@ -152,6 +150,6 @@ BUGS = {
 }
 
 if __name__ == "__main__":
-    setattr(OutputProducer, "_send", send)  # noqa: B010 - mypy knows better
+    setattr(TransactionalProducer, "_send", send)  # noqa: B010 - mypy knows better
     setattr(Engine, "commit", BUGS[os.environ["CHAOS_BUG"]])  # noqa: B010 - mypy knows better
     main()

@@ -11,9 +11,9 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from schemas.charge import Charge
 from schemas.snapshot import decode_snapshot
-from streams.client import Admin, client_config
-from streams.retention import DAY_MS
-from streams.topics import Topics, ensure_topics
+from streams.kafka.config import Admin, client_config
+from streams.kafka.retention import DAY_MS
+from streams.kafka.topics import Topics, ensure_topics
 from tests.chaos.faults import SESSION_TIMEOUT_S
 from tests.chaos.fleet import Fleet
 from tests.chaos.flow import Publishing, Watcher
@@ -134,18 +134,17 @@ class Scene:
         self.await_(lambda: bool(self.fleet.running[0].tasks()), "a worker with tasks")
         self.publishing.start()
 
-    def finish(self, catch_up_s: float, *, learns: bool = True) -> None:
+    def finish(self, catch_up_s: float) -> None:
         """End the traffic, wait until all of it is done and learned, and stop the workers."""
         self.publishing.stop()
         self.drain()
         self.publishing.publish(self._traffic.closing())
         self.publishing.flush()
         self.drain()
-        if learns:
-            end = self._end_of_examples()
-            self.await_(
-                lambda: self._has_snapshots_at(end), "the snapshot of the last example", catch_up_s
-            )
+        end = self._end_of_examples()
+        self.await_(
+            lambda: self._has_snapshots_at(end), "the snapshot of the last example", catch_up_s
+        )
         self.fleet.stop()
         self.await_(
             lambda: not self.logs.open_transactions(self.transactional),

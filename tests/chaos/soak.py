@@ -20,8 +20,8 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 
 from deploy.local_kafka import LocalKafka
-from streams.client import Admin, client_config
-from streams.topics import Topics, ensure_topics
+from streams.kafka.config import Admin, client_config
+from streams.kafka.topics import Topics, ensure_topics
 from tests.chaos.flow import Publishing
 from tests.chaos.logs import Logs
 from tests.chaos.traffic import Traffic

@@ -138,7 +138,7 @@ class Traffic:
         if chance < 0.03:
             return self._bad()
         if chance < 0.07 and self._latest:
-            return self._sent(self._random.choice(self._latest))  # a producer's retry
+            return self._sent(self._random.choice(self._latest))  # a duplicate
         if chance < 0.08 and self._disputes:
             return self._sent(self._random.choice(self._disputes))
         charge = self._charge()

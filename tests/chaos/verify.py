@@ -18,19 +18,15 @@ import orjson
 from xxhash import xxh3_128_digest
 
 from schemas.charge import Charge
-from streams import state
-from streams.features import CARD_FEATURES, FEATURE_NAMES
-from streams.frames import (
-    EXAMPLE_LAYOUT,
-    FRAME_LAYOUT,
-    decode_dispute_tail,
-    decode_examples,
-    decode_frames,
-)
-from streams.labels import PENDING_LAYOUT
-from streams.layouts import number_in
-from streams.reading import Reader
-from streams.waiting import decode_waiting
+from streams.events.origin import decode_dispute_tail
+from streams.features.entities import CARDS, FEATURE_NAMES
+from streams.labels.join import PENDING_LAYOUT
+from streams.labels.waiting import decode_waiting
+from streams.layouts.layout import number_in
+from streams.layouts.reader import Reader
+from streams.state import tables as state
+from streams.wire.examples import EXAMPLE_LAYOUT, decode_examples
+from streams.wire.frames import FRAME_LAYOUT, decode_frames
 from tests.chaos.dispute_places import dispute_places
 from tests.chaos.findings import Findings
 from tests.chaos.models import check_models
@@ -39,14 +35,14 @@ from tests.chaos.oracle import Bounds, Expected, Frame, Input, as_expected, expe
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from streams.layouts import Layout
-    from streams.topics import Topics
+    from streams.kafka.topics import Topics
+    from streams.layouts.layout import Layout
     from tests.chaos.logs import Logs, Read
     from tests.chaos.traffic import Sent
 
     BoundsOf = Callable[[Sequence[Input], Sequence[Frame], Expected], Bounds]
 
-_CARD_NAMES = tuple(feature.name for feature in CARD_FEATURES)
+_CARD_NAMES = tuple(feature.name for feature in CARDS.features)
 
 
 @dataclass(frozen=True)
@@ -199,15 +195,15 @@ class Verifier:
                 else:
                     origin, _, _ = decode_dispute_tail(tail)
                     number = self._inputs[origin.topic, origin.partition, origin.offset].number
-                place, repeat = (read.offset, i), bool(row["event"]["duplicate"])
+                place, duplicate = (read.offset, i), bool(row["event"]["duplicate"])
                 features = row["card_features"].copy()
-                frames.append(Frame(read.partition, place, number, repeat, features, layout))
+                frames.append(Frame(read.partition, place, number, duplicate, features, layout))
         return frames
 
     def _check_frames(self, frames: Iterable[Frame], expected: Expected) -> None:
         for frame in frames:
-            is_repeat = frame.number in expected.repeats
-            self.findings.check("repeat known", frame.is_repeat == is_repeat, frame.number)
+            is_duplicate = frame.number in expected.duplicates
+            self.findings.check("duplicate known", frame.is_duplicate == is_duplicate, frame.number)
             if frame.number in expected.features:
                 self._check_vector("card's features", frame.number, frame.card_features, expected)
 
@@ -249,12 +245,12 @@ class Verifier:
         answers: dict[tuple[str, str], object] = {}
         for event in scored:
             self._check_answer(event)
-            is_repeat = event["number"] in expected.repeats
+            is_duplicate = event["number"] in expected.duplicates
             marked = event.get("duplicate", False)
-            self.findings.check("duplicate marked", marked == is_repeat, event)
+            self.findings.check("duplicate marked", marked == is_duplicate, event)
             name, answer = (event["card"], event["charge"]), (event["score"], event["action"])
             first = answers.setdefault(name, answer)
-            self.findings.check("retry answered as the charge", answer == first, event)
+            self.findings.check("duplicate answered as the charge", answer == first, event)
 
     def _check_order(
         self,
@@ -331,8 +327,8 @@ class Verifier:
         return vectors
 
     def _by_hash(self, expected: Expected) -> dict[bytes, int]:
-        """Return the numbers of the charges that are no repeats by their hash."""
-        charges = [self._sent[number] for number in expected.features.keys() - expected.repeats]
+        """Return the numbers of the charges that are no duplicates by their hash."""
+        charges = [self._sent[number] for number in expected.features.keys() - expected.duplicates]
         return {
             xxh3_128_digest(f"{sent.event.card}\0{sent.event.id}".encode()): sent.number
             for sent in charges

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.local_kafka import LocalKafka
-from streams.client import client_config
+from streams.kafka.config import client_config
 from tests.integration.kafka import Kafka
 
 

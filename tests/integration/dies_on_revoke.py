@@ -3,7 +3,7 @@
 import os
 
 from agents.__main__ import main
-from streams.membership import Membership
+from streams.engine.membership import Membership
 
 if __name__ == "__main__":
     setattr(Membership, "_on_revoke", lambda *_: os._exit(1))  # noqa: B010 - mypy knows better

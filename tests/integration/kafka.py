@@ -13,7 +13,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
-from streams.client import Config
+from streams.kafka.config import Config
 
 TIMEOUT_S = 120.0
 _ANSWER_S = 10.0

@@ -12,8 +12,8 @@ import orjson
 import pytest
 from confluent_kafka import Message
 
-from streams.client import Admin, client_config
-from streams.topics import Topics, ensure_topics
+from streams.kafka.config import Admin, client_config
+from streams.kafka.topics import Topics, ensure_topics
 from tests.integration.kafka import Kafka
 from tests.integration.worker import WorkerProcess
 from tests.schemas.events import CHARGE, DISPUTE, OPTIONAL

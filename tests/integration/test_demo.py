@@ -22,7 +22,7 @@ from agents.demo.run import run
 from agents.demo.scenario import Play, Scenario
 from agents.demo.screen import Screen
 from agents.demo.worker import Worker
-from agents.settings import Settings
+from agents.settings.schema import Settings
 from tests.integration.kafka import Kafka
 
 NOW = 1.75e9  # the rhythm of the week is part of what is simulated
@@ -80,10 +80,10 @@ def test_every_figure_is_what_the_topics_say(kafka: Kafka, prefix: str, temporar
     disputes = values(kafka.read_all(f"{prefix}disputes"))
     answers = kafka.read_all(f"{prefix}scored")
     scored = [event for event in values(answers) if "duplicate" not in event]
-    assert len(charges) == counts.charges + counts.retries + counts.damaged
+    assert len(charges) == counts.charges + counts.duplicates + counts.damaged
     assert len({event["charge"] for event in scored}) == len(scored) == counts.charges
     assert report.answered_once == counts.scored == len(scored)
-    assert counts.retries_answered == len(answers) - len(scored) == counts.retries
+    assert counts.duplicates_answered == len(answers) - len(scored) == counts.duplicates
     rejected = kafka.read_all(f"{prefix}charges.rejected")
     assert counts.rejected == len(rejected) == sum(count for _, count in report.reasons) > 0
     errors = {dict(message.headers() or [])["error"] for message in rejected}

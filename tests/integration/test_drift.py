@@ -8,7 +8,7 @@ import msgspec
 import orjson
 
 from schemas.drift import Drift
-from streams.topics import Topics
+from streams.kafka.topics import Topics
 from tests.integration.kafka import Kafka
 from tests.integration.worker import WorkerProcess
 

@@ -14,16 +14,17 @@ import numpy as np
 import orjson
 import pytest
 
-from agents.card import card_stage
-from agents.settings import Settings
-from streams.client import Admin, client_config
-from streams.events import CHARGE
-from streams.frames import decode_examples, decode_frames
-from streams.partitioner import partitions_of
-from streams.state import TaskState
-from streams.store import MemoryStore
-from streams.topics import Topics, ensure_topics
-from tests.agents.stages import DAY, HOUR, START, Message, charge, decode, dispute
+from agents.settings.schema import Settings
+from agents.stages.card import card_stage
+from streams.events.rows import CHARGE
+from streams.kafka.config import Admin, client_config
+from streams.kafka.partitioner import partitions_of
+from streams.kafka.topics import Topics, ensure_topics
+from streams.state.store import MemoryStore
+from streams.state.tables import TaskState
+from streams.wire.examples import decode_examples
+from streams.wire.frames import decode_frames
+from tests.agents.stages.stages import DAY, HOUR, START, Message, charge, decode, dispute
 from tests.integration.worker import WorkerProcess
 
 if TYPE_CHECKING:

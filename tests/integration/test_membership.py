@@ -9,11 +9,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-from agents.tasks import STATE_FORMS
+from agents.stages.tasks import STATE_FORMS
 from deploy.local_kafka import LocalKafka
-from streams.client import client_config
-from streams.rocks import RocksStore
-from streams.topics import Topics
+from streams.kafka.config import client_config
+from streams.kafka.topics import Topics
+from streams.state.rocksdb import RocksStore
 from tests.chaos.markers import Markers
 from tests.integration.kafka import Kafka
 from tests.integration.worker import WorkerProcess
@@ -26,7 +26,7 @@ TIMEOUT_S = 120.0
 def prepare(kafka: Kafka, prefix: str) -> dict[str, str]:
     topics = Topics(prefix)
     for name, config in topics.configs().items():
-        kafka.create(name, 1 if name in topics.of_the_learner else PARTITIONS, config)
+        kafka.create(name, 1 if name in topics.of_one_partition else PARTITIONS, config)
     return {
         "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
         "CHARGEWATCH_TOPIC_PREFIX": prefix,
@@ -182,7 +182,7 @@ def test_state_newer_than_the_changelog_is_not_trusted(
         produce(kafka, prefix, range(250, 750))
         events = [orjson.loads(m.value() or b"") for m in kafka.consume(f"{prefix}scored", 1000)]
         assert worker.stop() == 0
-    # Were the state not the same again, retries would count as new charges.
+    # Were the state not the same again, duplicates would count as new charges.
     assert sum(event.get("duplicate", False) for event in events) == 250
     for path in [path.parent for path in worker.state_dir.rglob("CURRENT")]:
         store = RocksStore(path, *STATE_FORMS)
@@ -201,7 +201,7 @@ def test_a_worker_outlives_its_broker_and_stops_in_time_without_it(
 ) -> None:
     kafka = Kafka(client_config(own_kafka.bootstrap_servers, {}))
     env = prepare(kafka, prefix)
-    produce(kafka, prefix, range(30_000))
+    produce(kafka, prefix, range(20_000))
     assert own_kafka._process is not None
     with WorkerProcess(tmp_path, env) as worker:
         kafka.consume(f"{prefix}scored", 1)
@@ -209,14 +209,15 @@ def test_a_worker_outlives_its_broker_and_stops_in_time_without_it(
         assert_stops_in_order(worker)
     own_kafka._process.send_signal(signal.SIGCONT)
     with markers_written(own_kafka, prefix):
+        scored = len(kafka.read_all(f"{prefix}scored"))
+        produce(kafka, prefix, range(20_000, 40_000))
         with WorkerProcess(tmp_path, env) as worker:
-            scored = len(kafka.read_all(f"{prefix}scored"))
             kafka.consume(f"{prefix}scored", scored + 1)
             own_kafka.kill()
             own_kafka.restart()
-            kafka.consume(f"{prefix}scored", 30_000)
+            kafka.consume(f"{prefix}scored", 40_000)
             assert worker.process.poll() is None
-            produce(kafka, prefix, range(30_000, 60_000))
+            produce(kafka, prefix, range(40_000, 60_000))
             own_kafka.kill()
             assert_stops_in_order(worker)
         own_kafka.restart()

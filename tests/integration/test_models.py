@@ -10,15 +10,15 @@ import pytest
 from click.testing import CliRunner
 
 from agents.commands import chargewatch
-from agents.commands.model_files import read_model
-from agents.learner import LearnerStage
-from agents.model_book import ModelBook, as_loaded
-from agents.models.registry import DEFAULT, KINDS
+from agents.learning.learner import LearnerStage
+from agents.learning.model_registry import ModelBook, as_loaded
+from agents.models.kinds import DEFAULT, KINDS
+from agents.terminal.model_files import read_model
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
-from streams.files import write_events
-from streams.frames import decode_examples
+from streams.events.files import write_events
+from streams.kafka.topics import Topics
 from streams.simulator import Simulation
-from streams.topics import Topics
+from streams.wire.examples import decode_examples
 from tests.integration.worker import WorkerProcess
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 from confluent_kafka.admin import AdminClient, NewPartitions
 
 from agents.commands import chargewatch
-from streams.client import Admin
-from streams.topics import Topics, TopicsError, ensure_topics
+from streams.kafka.config import Admin
+from streams.kafka.topics import Topics, TopicsError, ensure_topics
 from tests.integration.kafka import Kafka
 from tests.integration.test_membership import produce
 from tests.integration.worker import WorkerProcess

@@ -10,12 +10,12 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 
 from agents.commands import chargewatch
-from agents.commands.model_files import read_model
-from agents.models.registry import DEFAULT
+from agents.models.kinds import DEFAULT
+from agents.terminal.model_files import read_model
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
-from streams.files import write_events
+from streams.events.files import write_events
+from streams.kafka.topics import Topics
 from streams.simulator import Simulation
-from streams.topics import Topics
 from tests.integration.worker import WorkerProcess
 
 if TYPE_CHECKING:

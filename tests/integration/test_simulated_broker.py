@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from streams.clients import Clients
-from streams.follower import Follower
+from streams.kafka.clients import Clients
+from streams.kafka.partition_reader import PartitionReader
 from tests.simulation.broker import Broker
 from tests.simulation.clients import SimulatedClients
 from tests.simulation.scheduling import Process, Scheduler
@@ -222,7 +222,7 @@ def unstable_offsets(cluster: Cluster) -> list[Any]:
 
 def an_open_transaction_hides_what_follows(cluster: Cluster) -> list[Any]:
     one, two = cluster.producer("one"), cluster.producer("two")
-    follower = Follower(cluster.clients, cluster.topic("log"), 0)
+    reader = PartitionReader(cluster.clients, cluster.topic("log"), 0)
     one.begin_transaction()
     send(cluster, one, b"a")
     one.flush(ANSWER_S)
@@ -232,14 +232,14 @@ def an_open_transaction_hides_what_follows(cluster: Cluster) -> list[Any]:
     values: list[Any] = []
 
     def follow(offset: int) -> None:
-        while follower.reached < offset:
-            values.extend(follower.read())
+        while reader.reached < offset:
+            values.extend(reader.read())
 
     follow(0)
-    seen: list[Any] = [follower.is_at_end, follower.watermarks(), len(values)]
+    seen: list[Any] = [reader.is_at_end, reader.watermarks(), len(values)]
     one.abort_transaction(ANSWER_S)
     follow(4)
-    return [*seen, follower.is_at_end, [message.value() for message in values]]
+    return [*seen, reader.is_at_end, [message.value() for message in values]]
 
 
 class Joined:

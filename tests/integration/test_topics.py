@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from streams.client import Admin, client_config
-from streams.topics import Topics, TopicsError, ensure_topics
+from streams.kafka.config import Admin, client_config
+from streams.kafka.topics import Topics, TopicsError, ensure_topics
 from tests.integration.kafka import Kafka
 
 
@@ -118,7 +118,7 @@ def test_events_are_kept_from_when_they_were_written(
 
 
 def test_no_answer_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.topics.TIMEOUT_S", 1.0)
+    monkeypatch.setattr("streams.kafka.topics.TIMEOUT_S", 1.0)
     admin = Admin(client_config("127.0.0.1:1", {}))
     with pytest.raises(TopicsError, match=r"^Kafka does not answer: .*Connection refused"):
         ensure_topics(admin, Topics())

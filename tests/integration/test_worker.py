@@ -10,12 +10,12 @@ import orjson
 import pytest
 from confluent_kafka import Message
 
-from agents.tasks import STATE_FORMS
+from agents.stages.tasks import STATE_FORMS
 from schemas.scored import Scored
-from streams.rocks import RocksStore
+from streams.kafka.topics import Topics
 from streams.simulator import Simulation
-from streams.store import KeyRange
-from streams.topics import Topics
+from streams.state.rocksdb import RocksStore
+from streams.state.store import KeyRange
 from tests.integration.kafka import Kafka
 from tests.integration.worker import WorkerProcess
 
@@ -28,7 +28,7 @@ FIELDS = set(Scored.__struct_fields__) - {"duplicate", "shadow", "ignored", "mas
 def env(kafka: Kafka, prefix: str) -> dict[str, str]:
     topics = Topics(prefix)
     for name, config in topics.configs().items():
-        count = 1 if name in topics.of_the_learner else 3
+        count = 1 if name in topics.of_one_partition else 3
         kafka.create(name, count, config)
     return {
         "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
@@ -188,7 +188,7 @@ def test_stopped_worker_goes_on_and_a_deleted_state_is_restored(
     restored = databases(worker.state_dir)
     assert restored == stopped, "the changelog must hold the same records, byte for byte"
 
-    # A retry of the first half's last charge is known after all this.
+    # A duplicate of the first half's last charge is known after all this.
     last = next(event for event in reversed(events[:half]) if event.topic == "charges")
     kafka.produce(f"{prefix}charges", [(last.key, orjson.dumps(last.value))])
     expected += 1 + publish(slice(half, None))

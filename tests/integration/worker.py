@@ -17,10 +17,19 @@ READY_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 20.0
 
 
+_WARM_UPS = {
+    "agents/worker/warm_up.py": "agents.worker.warm_up as r, agents.settings.schema as s",
+    "agents/rehearsal.py": "agents.rehearsal as r, agents.settings as s",
+}
+"""What a version warms up with, by the file that it is in."""
+
+
 @cache
 def compile_kernels(source: Path | None = None) -> None:
     """Do once what the first worker of a checkout would have to, so that nothing waits for it."""
-    script = "import agents.rehearsal as r, agents.settings as s; r.rehearse(s.Settings())"
+    root = source or Path()
+    modules = next(modules for file, modules in _WARM_UPS.items() if (root / file).exists())
+    script = f"import {modules}; r.rehearse(s.Settings())"
     subprocess.run([sys.executable, "-c", script], cwd=source, check=True)
 
 

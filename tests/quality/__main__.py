@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agents.commands.times import Time
+from agents.terminal.times import Time
 from tests.quality.ablation import ablation
 from tests.quality.candidates import candidates
 from tests.quality.drift import drifts

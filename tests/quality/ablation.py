@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from agents.models.registry import DEFAULT
-from streams.features import FEATURES
+from agents.models.kinds import DEFAULT
+from streams.features.entities import FEATURES
 from tests.quality.contestants import Registered
 from tests.quality.findings import Findings, Table
 from tests.quality.measures import quality
@@ -17,7 +17,7 @@ from tests.quality.prequential import run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from streams.feature import Feature
+    from streams.features.spec import Feature
     from tests.quality.trial import Trial
 
 _PATTERNS = {

@@ -9,9 +9,9 @@ from river.ensemble import SRPClassifier
 from river.forest import AMFClassifier
 from river.tree import HoeffdingTreeClassifier
 
-from agents.backtest import MODEL_INTERVAL_S
+from agents.backtest.backtest import MODEL_INTERVAL_S
 from agents.models import stack
-from agents.models.registry import DEFAULT, KINDS
+from agents.models.kinds import DEFAULT, KINDS
 from tests.quality.contestants import LightGBM, Prior, Registered, River
 from tests.quality.findings import Findings, Table
 from tests.quality.measures import precision, quality

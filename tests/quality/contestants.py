@@ -9,11 +9,11 @@ import lightgbm
 import numpy as np
 
 from agents.models.kernels import transform
+from agents.models.kinds import KINDS, scorer
 from agents.models.prior import BASE_RATE, PriorScorer
-from agents.models.registry import KINDS, scorer
 from agents.models.transforms import transform_codes
-from streams.features import FEATURE_NAMES, FEATURES
-from streams.labels import CONTROLS
+from streams.features.entities import FEATURE_NAMES, FEATURES
+from streams.labels.join import CONTROLS
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from river.base import Classifier
 
-    from streams.events import Rows
-    from streams.feature import Feature
+    from streams.events.rows import Rows
+    from streams.features.spec import Feature
 
 _LEAST = 1e-5
 """Probabilities nearer to 0 or 1 than this are limited: a vote of all trees is not certainty."""
@@ -49,7 +49,7 @@ class Registered:
     Parameters
     ----------
     kind
-        Of `agents.models.registry.KINDS`.
+        Of `agents.models.kinds.KINDS`.
     features
         Those it may use.
     """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from agents.evaluation.report.drawing import ACCENT, FRAUD, MUTED, drawing
-from agents.models.registry import DEFAULT
+from agents.models.kinds import DEFAULT
 from streams.simulator import DEFAULT_MIX, DRIFTED_MIX, Simulation
 from tests.quality.contestants import Registered
 from tests.quality.findings import Findings, Table

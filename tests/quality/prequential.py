@@ -1,8 +1,8 @@
 """A candidate over a recording: each stretch of time is scored before what came in it is learned.
 
-This is what the backtest does (see `agents.backtest`), without the stages, which do not depend on
-the model: the same times at which the model changes, and the same examples learned by then. A test
-holds the scores of both against each other.
+This is what the backtest does (see `agents.backtest.backtest`), without the stages, which do not
+depend on the model: the same times at which the model changes, and the same examples learned by
+then. A test holds the scores of both against each other.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from agents.backtest import MODEL_INTERVAL_S
+from agents.backtest.backtest import MODEL_INTERVAL_S
 from agents.models.calibration import calibrated as on_curve
-from agents.models.experience import Experience
-from agents.settings import Settings
+from agents.models.track_record import Experience
+from agents.settings.schema import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from streams.events import Rows
+    from streams.events.rows import Rows
     from tests.quality.recording import Recording
 
 _EVERY_EXAMPLES = Settings().snapshot_every_examples

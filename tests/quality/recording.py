@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from agents.backtest import Backtest
-from agents.evaluation.gathering import Gathering
+from agents.backtest.backtest import Backtest
+from agents.backtest.replay import Replay
+from agents.evaluation.outcome_collector import Gathering
 from agents.models.prior import PriorScorer
-from agents.replay import Replay
-from agents.settings import Settings
-from streams.features import FEATURES
+from agents.settings.schema import Settings
+from streams.features.entities import FEATURES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from agents.backtest import Step
-    from streams.events import Rows
+    from agents.backtest.backtest import Step
+    from streams.events.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def record(charges: Path, disputes: Path, label_horizon_days: float) -> Recordin
     Parameters
     ----------
     charges, disputes
-        Files as for `agents.replay.Replay`.
+        Files as for `agents.backtest.replay.Replay`.
     label_horizon_days
         A charge not disputed for so long counts as genuine.
     """
@@ -80,7 +80,7 @@ def record(charges: Path, disputes: Path, label_horizon_days: float) -> Recordin
         pass
     recorder = _Recorder(Settings(label_horizon_days=label_horizon_days))
     for part in replay.parts():
-        recorder.gathering.add_events(part.events.rows)
+        recorder.gathering.add_events(part.events.batch.rows)
         for step in recorder.run(part.events):
             recorder.keep(step)
     for step in recorder.end():
@@ -101,7 +101,7 @@ class _Recorder(Backtest):
         self._scored_before: list[NDArray[np.int64]] = []
 
     def keep(self, step: Step) -> None:
-        """Keep what the batch just processed gave; a producer's retry does not count."""
+        """Keep what the batch just processed gave; a duplicate does not count."""
         is_first = step.charges["duplicate"] == 0
         output = step.output
         self.gathering.add_scored(step.charges, step.first_of_card, output.actions, output.scored)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from streams.files import write_events
-from streams.frames import EXAMPLE_LAYOUT
+from streams.events.files import write_events
+from streams.wire.examples import EXAMPLE_LAYOUT
 from tests.quality.recording import Recording, record
 
 if TYPE_CHECKING:

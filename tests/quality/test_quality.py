@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from agents.backtest import Backtest
-from agents.evaluation.gathering import Gathering
+from agents.backtest.backtest import Backtest
+from agents.backtest.replay import Replay
+from agents.evaluation.outcome_collector import Gathering
 from agents.models.kernels import sigmoid
-from agents.models.registry import DEFAULT
-from agents.replay import Replay
-from agents.settings import Settings
-from streams.features import FEATURES
-from streams.labels import CONTROLS
+from agents.models.kinds import DEFAULT
+from agents.settings.schema import Settings
+from streams.features.entities import FEATURES
+from streams.labels.join import CONTROLS
 from tests.quality.ablation import groups
 from tests.quality.candidates import WEEK_S
 from tests.quality.contestants import LightGBM, Prior, Registered, River
@@ -69,7 +69,7 @@ def test_the_scores_are_those_of_the_backtest(
     backtest = Backtest(Settings(label_horizon_days=HORIZON_DAYS), clock=lambda: 0.0)
     gathering = Gathering()
     for part in replay.parts():
-        gathering.add_events(part.events.rows)
+        gathering.add_events(part.events.batch.rows)
         for step in backtest.run(part.events):
             output = step.output
             gathering.add_scored(step.charges, step.first_of_card, output.actions, output.scored)

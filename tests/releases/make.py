@@ -10,29 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from agents.drift.blocks import BLOCK
+from agents.drift.daily_blocks import BLOCK
 from agents.drift.signals import SIGNALS
-from agents.learner import LearnerStage
-from agents.models.registry import KINDS, scorer
-from agents.settings import Settings
-from agents.tasks import TaskStages, new_task
+from agents.learning.learner import LearnerStage
+from agents.models.kinds import KINDS, scorer
+from agents.settings.schema import Settings
+from agents.stages.tasks import TaskStages, new_task
 from schemas.snapshot import encode_snapshot
-from streams.card_record import CARD, LATEST_CHARGES
-from streams.events import EVENT
-from streams.features import CARD_FEATURES, FEATURES
-from streams.frames import (
-    EXAMPLE,
-    FRAME,
-    decode_examples,
-    encode_examples,
-    encode_frames,
-)
-from streams.labels import PENDING
-from streams.merchant_record import MERCHANT
+from streams.events.rows import EVENT
+from streams.features.card_record import CARD, LATEST_CHARGES
+from streams.features.entities import CARDS, FEATURES
+from streams.features.merchant_record import MERCHANT
+from streams.features.windows import WINDOWS
+from streams.labels.join import PENDING
 from streams.simulator import Simulation
-from streams.store import MemoryStore
-from streams.windows import WINDOWS
-from tests.agents.stages import DAY, HOUR, START, Message, Recording, charge, decode, dispute
+from streams.state.store import MemoryStore
+from streams.wire.examples import EXAMPLE, decode_examples, encode_examples
+from streams.wire.frames import FRAME, encode_frames
+from tests.agents.stages.stages import DAY, HOUR, START, Message, Recording, charge, decode, dispute
 from tests.releases.contents import Contents, text_of
 
 if TYPE_CHECKING:
@@ -40,8 +35,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from agents.merchant import MerchantOutput
-    from streams.batch import CardBatch
+    from agents.stages.merchant import MerchantOutput
+    from streams.events.batch import Batch
 
 SETTINGS: dict[str, Any] = {
     "label_horizon_days": 4.0, "negative_rate": 0.5, "cache_records": 1000,
@@ -109,12 +104,12 @@ def stream() -> list[Message]:
     return [message for _, message in sorted(events, key=lambda event: event[0])]
 
 
-def batches(messages: Sequence[Message]) -> Iterator[CardBatch]:
+def batches(messages: Sequence[Message]) -> Iterator[Batch]:
     for start in range(0, len(messages), AT_A_TIME):
         yield decode(messages[start : start + AT_A_TIME])
 
 
-def count(stages: TaskStages, batch: CardBatch) -> Any:
+def count(stages: TaskStages, batch: Batch) -> Any:
     return stages.card.process(batch).frames
 
 
@@ -149,7 +144,7 @@ def layout() -> dict[str, Any]:
         "records": {name: fields_of(dtype) for name, dtype in records.items()},
         "windows": [window._asdict() for window in WINDOWS],
         "features": [feature.name for feature in FEATURES],
-        "card_features": [feature.name for feature in CARD_FEATURES],
+        "card_features": [feature.name for feature in CARDS.features],
         "signals": [signal.name for signal in SIGNALS],
     }
 

@@ -8,16 +8,17 @@ import numpy as np
 import orjson
 import pytest
 
-from agents.models.registry import restored_learner, scorer
-from agents.settings import Settings
-from agents.tasks import TaskStages, new_task
+from agents.models.kinds import restored_learner, scorer
+from agents.settings.schema import Settings
+from agents.stages.tasks import TaskStages, new_task
 from schemas.snapshot import decode_snapshot
-from streams import state
-from streams.features import FEATURE_NAMES, FEATURES
-from streams.frames import decode_examples, decode_frames
-from streams.layouts import FIRST
-from streams.store import MemoryStore
-from tests.agents.stages import Message, Recording
+from streams.features.entities import CARDS, FEATURE_NAMES, FEATURES, MERCHANTS
+from streams.layouts.layout import FIRST
+from streams.state import tables as state
+from streams.state.store import MemoryStore
+from streams.wire.examples import decode_examples
+from streams.wire.frames import decode_frames
+from tests.agents.stages.stages import Message, Recording
 from tests.releases.contents import Contents, bytes_of, releases
 from tests.releases.make import batches, count
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from schemas.snapshot import Snapshot
 
 TABLES = {
-    state.CARDS, state.MERCHANTS, state.SEEN, state.PENDING, state.DUE, state.WAITING, state.META,
-    state.DRIFT, state.DISPUTED, state.CHARGES,
+    CARDS.prefix, MERCHANTS.prefix, state.SEEN, state.PENDING, state.TIMERS, state.WAITING,
+    state.META, state.DRIFT, state.DISPUTED, state.CHARGES,
 }  # fmt: skip
 
 
@@ -97,7 +98,9 @@ def test_state_and_frames_in_flight_are_gone_on_from(name: str) -> None:
         assert event.pop("score") == pytest.approx(told.pop("score"), rel=1e-6)
         assert abs(event.pop("risk") - told.pop("risk")) <= 1
         reasons, wanted_reasons = event.pop("reasons"), told.pop("reasons")
-        assert {why["feature"] for why in reasons} == {why["feature"] for why in wanted_reasons}
+        assert {reason["feature"] for reason in reasons} == {
+            reason["feature"] for reason in wanted_reasons
+        }
         del event["scored_at"]
         assert event == told
     assert any("duplicate" in event for event, _ in found)

@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from schemas.aside import Aside
 from schemas.rejected import InvalidEvent, RejectReason
 from schemas.validation import NESTING_MAX, PAYLOAD_BYTES_MAX, parse_charge, parse_dispute
-from streams.decoding import Decoded, Input, card_in, decode_charges, decode_disputes
-from streams.frames import Origin, decode_dispute_tail
+from streams.events.decoding import Decoded, card_in, decode_charges, decode_disputes
+from streams.events.origin import Origin, decode_dispute_tail
+from streams.events.rejected import Input
 from tests.schemas import reference
 from tests.schemas.events import CHARGE, DISPUTE, MAX_CREATED, OPTIONAL, encoded
 
@@ -54,7 +55,7 @@ def check(received: Input) -> list[str]:
     card = None if received.value is None else card_in(received.value)
     for decode in (decode_charges, decode_disputes):
         decoded = decode([received], MAX_CREATED)
-        assert len(decoded.rows) + len(decoded.rejected) == 1, received
+        assert len(decoded.batch.rows) + len(decoded.rejected) == 1, received
         if not decoded.rejected:
             outcomes.append("valid")
             assert card == received.key
@@ -72,13 +73,13 @@ def check(received: Input) -> list[str]:
 
 def written(decoded: Decoded, *, is_dispute: bool) -> list[str]:
     """Return what goes on of a valid input, save the identifiers of a charge: these are left."""
-    (tail,) = decoded.tails
+    (tail,) = decoded.batch.tails
     if is_dispute:
         _, key, value = decode_dispute_tail(tail)
         return [*readings(key), *readings(value)]
     head = orjson.loads(tail + b"}")
-    assert head.pop("merchant").encode() == decoded.merchants[0]
-    assert head["card"].encode() == decoded.cards[0]
+    assert head.pop("merchant").encode() == decoded.batch.merchants[0]
+    assert head["card"].encode() == decoded.batch.cards[0]
     del head["charge"]
     text = orjson.dumps(head).decode()
     assert not reference.holds_card_number(text), text

@@ -17,8 +17,9 @@ import pytest
 
 from schemas.input_rules import InputRules
 from schemas.validation import parse_charge
-from streams.decoding import Decoded, Input, card_in, decode_charges, decode_disputes
-from streams.frames import Origin
+from streams.events.decoding import Decoded, card_in, decode_charges, decode_disputes
+from streams.events.origin import Origin
+from streams.events.rejected import Input
 from tests.schemas import reference
 from tests.schemas.events import CHARGE, DISPUTE, MAX_CREATED, OPTIONAL, encoded
 
@@ -132,7 +133,7 @@ def hidden(rng: Random, event: dict[str, Any], digits: str) -> tuple[bytes, str 
 
 def everything(decoded: Decoded) -> str:
     """Return all that is written of a batch, read in every way."""
-    parts = [*decoded.cards, *decoded.merchants, *decoded.tails]
+    parts = [*decoded.batch.cards, *decoded.batch.merchants, *decoded.batch.tails]
     for copy in decoded.rejected:
         parts += [copy.key or b"", copy.value or b"", *(value for _, value in copy.headers)]
     text = "\n".join(part.decode("latin-1") for part in parts)
@@ -150,8 +151,8 @@ def test_card_numbers_never_leave(rules: InputRules) -> None:
         value, field = hidden(rng, dict(CHARGE if is_charge else DISPUTE), digits)
         decode = decode_charges if is_charge else decode_disputes
         decoded = decode([Input(card_in(value), value, Origin("t", 0, 0))], MAX_CREATED, rules)
-        assert len(decoded.cards) + len(decoded.rejected) == 1
-        if not decoded.cards:
+        assert len(decoded.batch.cards) + len(decoded.rejected) == 1
+        if not decoded.batch.cards:
             rejected += 1
             assert field in {*CHARGE, *DISPUTE}, value
         is_left = rules.card_numbers == "lenient" and field in {"id", "charge", "merchant"}

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from streams.state import META
-from streams.task import BY_MERCHANT, CHARGES, DISPUTES
+from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES
+from streams.state.tables import META
 from tests.simulation.disk import EVERYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from streams.topics import Topics
+    from streams.kafka.topics import Topics
     from tests.simulation.broker import Broker
     from tests.simulation.events import Inputs, Published
     from tests.simulation.workers import Worker

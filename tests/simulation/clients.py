@@ -1,4 +1,4 @@
-"""What a simulated process has in place of `streams.clients.Clients`."""
+"""What a simulated process has in place of `streams.kafka.clients.Clients`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from confluent_kafka import KafkaError
 
-from streams.clients import Clients
-from streams.patience import Patience
+from streams.kafka.clients import Clients
+from streams.kafka.retry import RetryPolicy
 from tests.simulation.consumer import SimulatedConsumer
 from tests.simulation.errors import error
 from tests.simulation.producer import SimulatedProducer
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Consumer, Producer
 
-    from streams.clients import Answer, Joinable
+    from streams.kafka.clients import Answer, Joinable
     from tests.simulation.broker import Broker
     from tests.simulation.scheduling import Process
 
@@ -33,7 +33,7 @@ class SimulatedClients(Clients):
         super().__init__({})
         self._process = process
         self._broker = broker
-        self.patience = Patience(self.clock, lambda seconds: process.wait(lambda: False, seconds))
+        self.retry = RetryPolicy(self.clock, lambda seconds: process.wait(lambda: False, seconds))
 
     def consumer(
         self,

@@ -1,36 +1,43 @@
 """Stages that only count, so that an oracle knows their outcome without running them.
 
-They are wired as `agents.pipeline.Pipeline` wires the real ones: the card stage counts the events
-of a card and sends them on, the merchant stage counts those of a merchant and puts out both.
+They are the parts of a turn in place of `agents.worker.pipeline.Pipeline`: the card stage counts
+the events of a card and sends them on, the merchant stage counts those of a merchant and puts out
+both.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import orjson
 from xxhash import xxh3_64_intdigest
 
-from streams.engine import Engine
-from streams.events import CHARGE
-from streams.features import CARD_FEATURES
-from streams.frames import FRAME, Frames, decode_dispute_tail
-from streams.membership import TaskFactory
-from streams.producer import OutputProducer
-from streams.state import TaskState
-from streams.task import Task
+from streams.engine.application import Application, TaskFactory
+from streams.engine.engine import Engine
+from streams.engine.task import Task
+from streams.events.batch import Batch
+from streams.events.origin import decode_dispute_tail
+from streams.events.rows import CHARGE
+from streams.features.entities import CARDS
+from streams.kafka.transactional_producer import TransactionalProducer
+from streams.state.tables import TaskState
+from streams.wire.frames import FRAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from streams.clients import Clients
-    from streams.engine_settings import EngineSettings
-    from streams.inputs import Work
-    from streams.intake import Events
-    from streams.state import Table
-    from streams.store import Store
-    from streams.topics import Topics
+    from streams.engine.inputs import Work
+    from streams.engine.settings import EngineSettings
+    from streams.events.batch import TimedBatch
+    from streams.events.rejected import Rejected
+    from streams.kafka.clients import Clients
+    from streams.kafka.topics import Topics
+    from streams.state.store import Store
+    from streams.state.tables import Table
+
+    TaskEvents = list[tuple[Task, TimedBatch]]
 
 _MASK = 2**64 - 1
 
@@ -82,8 +89,8 @@ class CountingStages:
     """Both stages of one task."""
 
     def __init__(self, state: TaskState) -> None:
-        self.cards = Tallies(state.cards, chained)
-        self.merchants = Tallies(state.merchants, summed)
+        self.cards = Tallies(state.entities["card"], chained)
+        self.merchants = Tallies(state.entities["merchant"], summed)
 
     def flush(self) -> None:
         self.cards.flush()
@@ -120,54 +127,38 @@ class CountingPipeline:
         name: str,
     ) -> None:
         self._topics = topics
-        self._producer = OutputProducer(
+        self._producer = TransactionalProducer(
             clients, name if settings.exactly_once else None, settings.session_timeout_ms
         )
-        factory = TaskFactory(open_store, _new_task)
-        self.engine = Engine(settings, topics, clients, self._producer, factory, _Deaf(), {})
+        application = Application(TaskFactory(open_store, _new_task), _Deaf(), {})
+        self.engine = Engine(settings, topics, clients, self._producer, application)
         self.engine.start()
 
-    def turn(self, patience_s: float) -> bool:
-        """Take a turn, and return whether there was anything."""
-        work = self.engine.fetch(patience_s)
-        self._merchant_stage(work)
-        self._card_stage(work)
-        self._producer.send_rejected(self._topics.rejected, work.rejected)
-        return bool(work)
+    def fetch(self, timeout_s: float) -> tuple[Work, None]:
+        return self.engine.fetch(timeout_s), None
 
-    def commit(self) -> None:
-        """Begin to make the turns since the last commit count."""
-        self.engine.commit()
-
-    def abort(self) -> None:
-        """Undo them."""
-        self.engine.abort()
-
-    def close(self) -> None:
-        """Commit and leave."""
-        self.engine.close()
-
-    def _card_stage(self, work: Work) -> None:
-        frames: list[Frames] = []
-        for task, events in work.inputs:
-            cards, shops, tails = events.lists
+    def count_cards(self, inputs: TaskEvents) -> None:
+        frames: list[Batch] = []
+        for task, events in inputs:
             counts = [
                 _stages(task).cards.count(card, kind, name)
-                for card, kind, name in zip(cards, _kinds(events), _names(events), strict=True)
+                for card, kind, name in zip(
+                    events.batch.cards, _kinds(events), _names(events), strict=True
+                )
             ]
-            features = np.zeros((len(events), len(CARD_FEATURES)), np.float32)
+            features = np.zeros((len(events), len(CARDS.features)), np.float32)
             features[:, 0] = counts
             rows = np.empty(len(events), FRAME)
-            rows["event"], rows["card_features"] = events.rows, features
-            frames.append(Frames(rows, shops, cards, tails))
-        times = np.concatenate([events.times for _, events in work.inputs] or [np.empty(0)])
+            rows["event"], rows["card_features"] = events.batch.rows, features
+            frames.append(replace(events.batch, rows=rows))
+        times = np.concatenate([events.times for _, events in inputs])
         if len(times):
-            self.engine.send_frames(Frames.joined(frames), times)
+            self.engine.send_frames(Batch.joined(frames), times)
 
-    def _merchant_stage(self, work: Work) -> None:
-        for task, events in work.frames:
-            shops, cards, _ = events.lists
-            counts = events.rows["card_features"][:, 0].astype(int).tolist()
+    def score(self, frames: TaskEvents) -> None:
+        for task, events in frames:
+            shops, cards = events.batch.merchants, events.batch.cards
+            counts = events.batch.rows["card_features"][:, 0].astype(int).tolist()
             scored: list[tuple[bytes | None, bytes | None]] = []
             examples: list[tuple[bytes | None, bytes | None]] = []
             for shop, card, kind, name, of_card in zip(
@@ -185,18 +176,36 @@ class CountingPipeline:
             self._producer.send(self._topics.scored, scored)
             self._producer.send(self._topics.examples, examples)
 
+    def learn(self, lessons: None) -> None:
+        """Nothing is learned here."""
+
+    def reject(self, rejected: Sequence[Rejected]) -> None:
+        self._producer.send_rejected(self._topics.rejected, rejected)
+
+    def publish_late(self) -> bool:
+        return False
+
+    def commit(self) -> None:
+        self.engine.commit()
+
+    def abort(self) -> None:
+        self.engine.abort()
+
+    def close(self) -> None:
+        self.engine.close()
+
 
 class _Deaf:
     """Hears of commits, and does nothing."""
 
     def sealed(self) -> None:
-        """See `streams.commits.Observer`."""
+        """See `streams.engine.application.Observer`."""
 
     def committed(self) -> None:
-        """See `streams.commits.Observer`."""
+        """See `streams.engine.application.Observer`."""
 
     def undone(self) -> None:
-        """See `streams.commits.Observer`."""
+        """See `streams.engine.application.Observer`."""
 
 
 def _new_task(number: int, store: Store) -> Task:
@@ -208,20 +217,21 @@ def _stages(task: Task) -> CountingStages:
     return cast("CountingStages", task.stages)
 
 
-def _rows(events: Events) -> Any:
-    return events.rows if "kind" in (events.rows.dtype.names or ()) else events.rows["event"]
+def _rows(events: TimedBatch) -> Any:
+    rows = events.batch.rows
+    return rows if "kind" in (rows.dtype.names or ()) else rows["event"]
 
 
-def _kinds(events: Events) -> list[int]:
+def _kinds(events: TimedBatch) -> list[int]:
     kinds: list[int] = _rows(events)["kind"].tolist()
     return kinds
 
 
-def _names(events: Events) -> list[str]:
+def _names(events: TimedBatch) -> list[str]:
     """Return the id of each charge or dispute, out of the tails."""
     return [
         orjson.loads(tail + b"}")["charge"]
         if kind == CHARGE
         else orjson.loads(decode_dispute_tail(tail)[2])["id"]
-        for kind, tail in zip(_kinds(events), events.lists[2], strict=True)
+        for kind, tail in zip(_kinds(events), events.batch.tails, strict=True)
     ]

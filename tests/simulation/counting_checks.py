@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from streams.state import CARDS, MERCHANTS
+from streams.features.entities import CARDS, MERCHANTS
 from tests.simulation.checks import Checks, at_least, differences, names
 from tests.simulation.counting import chained, summed
 
@@ -69,8 +69,8 @@ class CountingChecks(Checks):
         for place, events in ((0, self.charges), (2, self.disputes)):
             for event in events:
                 for key, combine in (
-                    (CARDS + event.card.encode(), chained),
-                    (MERCHANTS + event.merchant.encode(), summed),
+                    (CARDS.prefix + event.card.encode(), chained),
+                    (MERCHANTS.prefix + event.merchant.encode(), summed),
                 ):
                     wanted[key][place] += 1
                     wanted[key][place + 1] = combine(wanted[key][place + 1], event.name)
@@ -78,7 +78,7 @@ class CountingChecks(Checks):
             key: orjson.loads(value)
             for number in range(self.broker.partitions[self.topics.changelog])
             for key, value in self.restored(number).items()
-            if key[:1] in {CARDS, MERCHANTS}
+            if key[:1] in {CARDS.prefix, MERCHANTS.prefix}
         }
         for key in sorted(wanted.keys() | found.keys()):
             if wanted.get(key) != found.get(key):

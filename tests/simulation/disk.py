@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from streams.store import Changes, KeyRange, MemoryStore
+from streams.state.store import Changes, KeyRange, MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -64,7 +64,7 @@ class Disk:
 
 
 class OpenStore:
-    """A store as a process has it open; see `streams.store.Store`."""
+    """A store as a process has it open; see `streams.state.store.Store`."""
 
     def __init__(self, store: MemoryStore, process: Process) -> None:
         self.is_closed = False

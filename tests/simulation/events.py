@@ -11,7 +11,7 @@ from tests.simulation.partition_log import State
 if TYPE_CHECKING:
     from random import Random
 
-    from streams.topics import Topics
+    from streams.kafka.topics import Topics
     from tests.simulation.broker import Broker
 
 _START = 1.75e9
@@ -19,7 +19,7 @@ _DISORDER_S = (0, 0, -3, 5, -60)
 _WINDOWS_S = (4.0, 8.0, 14.0)
 _BURSTS = (1, 1, 2, 5, 8)
 _BAD_SHARES = (0.05, 0.05, 0.4)
-_DISPUTE_SHARE, _RETRY_SHARE = 0.2, 0.1
+_DISPUTE_SHARE, _DUPLICATE_SHARE = 0.2, 0.1
 _DISPUTED_AFTER_S = (0, 0, 10, 25, 100)
 _ENDS = (None, None, None, None, None, State.COMMITTED, State.COMMITTED, State.ABORTED)
 """How the transaction of a burst ends; most are published without one."""
@@ -50,8 +50,8 @@ class Inputs:
     broker
         Has the topics.
     for_real
-        Whether they are for the real stages: with retries of charges, and with one dispute at most
-        of a charge that is there, published at any time, before its charge too.
+        Whether they are for the real stages: with duplicates of charges, and with one dispute at
+        most of a charge that is there, published at any time, before its charge too.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ class Inputs:
         chance = self._random.random()
         if chance < _DISPUTE_SHARE:
             return self._dispute(number, event)
-        if chance < _DISPUTE_SHARE + _RETRY_SHARE and self._for_real and self._charges:
+        if chance < _DISPUTE_SHARE + _DUPLICATE_SHARE and self._for_real and self._charges:
             return self._random.choice(self._charges)
         name = f"charge_{number}"
         event |= {"id": name, "amount": 100 + number, "currency": "usd"}

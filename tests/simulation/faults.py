@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from random import Random
 
-    from streams.topics import Topics
+    from streams.kafka.topics import Topics
     from tests.simulation.broker import Broker
     from tests.simulation.scheduling import Process
 
@@ -49,7 +49,7 @@ COMMIT_POINTS = (
     BETWEEN_STORES,
     AFTER_STORES,
 )
-"""Where a process can be in the commit of `streams.commits.Commits.begin`, while turns go on."""
+"""Where a process can be in the commit of `streams.engine.commits.Commits.begin`, beside turns."""
 
 
 class Coverage:

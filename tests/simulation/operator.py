@@ -5,17 +5,17 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from agents.learner import LearnerStage
-from agents.models.registry import DEFAULT
+from agents.learning.learner import LearnerStage
+from agents.models.kinds import DEFAULT
 from schemas.control import CHAMPION_KEY, Champion, Loaded, encode_control, loaded_key
-from tests.agents.feeds import examples
+from tests.agents.learning.feeds import examples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
     from schemas.snapshot import Snapshot
-    from streams.topics import Topics
+    from streams.kafka.topics import Topics
     from tests.simulation.broker import Broker
 
 _WITHIN_S = 15.0

@@ -8,20 +8,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 import orjson
 
-from agents.learner import LearnerStage
-from agents.model_book import ModelBook, as_loaded
+from agents.learning.learner import LearnerStage
+from agents.learning.model_registry import ModelBook, as_loaded
+from agents.models.kinds import DEFAULT
 from agents.models.prior import PriorScorer
-from agents.models.registry import DEFAULT
-from agents.tasks import TaskStages
+from agents.stages.tasks import TaskStages
 from schemas.control import Loaded, decode_loaded, loaded_key
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
-from streams.batch import CardBatch
-from streams.card_record import CARD
-from streams.decoding import Decoded, Input, decode_charges, decode_disputes
-from streams.features import FEATURES
-from streams.frames import Origin, decode_examples, decode_frames, encode_examples
-from streams.state import CARDS, CHARGES, DRIFT, DUE, MERCHANTS, PENDING, SEEN, WAITING, TaskState
-from streams.store import MemoryStore
+from streams.events.decoding import Decoded, decode_charges, decode_disputes
+from streams.events.origin import Origin
+from streams.events.rejected import Input
+from streams.features.card_record import CARD
+from streams.features.entities import CARDS, FEATURES, MERCHANTS
+from streams.state.store import MemoryStore
+from streams.state.tables import (
+    CHARGES,
+    DRIFT,
+    PENDING,
+    SEEN,
+    TIMERS,
+    WAITING,
+    TaskState,
+)
+from streams.wire.examples import decode_examples, encode_examples
+from streams.wire.frames import decode_frames
 from tests.simulation.checks import Checks, differences
 from tests.simulation.disk import EVERYTHING
 from tests.simulation.operator import model
@@ -30,14 +40,14 @@ from tests.simulation.real_stages import ORPHAN_WAIT_S, SETTINGS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from streams.events import Rows
-    from streams.topics import Topics
+    from streams.events.rows import Rows
+    from streams.kafka.topics import Topics
     from tests.simulation.broker import Broker
     from tests.simulation.partition_log import Record
 
     Decode = Callable[[list[Input], float], Decoded]
 
-_TABLES = (CARDS, CHARGES, SEEN, MERCHANTS, PENDING, DUE, WAITING, DRIFT)
+_TABLES = (CARDS.prefix, CHARGES, SEEN, MERCHANTS.prefix, PENDING, TIMERS, WAITING, DRIFT)
 _LATEST = 4e9
 
 MODELS = {DEFAULT, *SETTINGS.challengers}
@@ -74,10 +84,12 @@ class RealChecks(Checks):
             charges = _decoded(decode_charges, self.topics.charges, number, log)
             records = self._log(self.topics.disputes, number)
             disputes = _decoded(decode_disputes, self.topics.disputes, number, records)
-            for dispute, index in zip(disputes.rows, disputes.index, strict=True):
+            for dispute, index in zip(disputes.batch.rows, disputes.index, strict=True):
                 place = records[index].offset
-                same = np.flatnonzero((charges.rows["charge"] == dispute["charge"]).all(axis=1))
-                before = charges.rows["created"][: same[0] if len(same) else None]
+                same = np.flatnonzero(
+                    (charges.batch.rows["charge"] == dispute["charge"]).all(axis=1)
+                )
+                before = charges.batch.rows["created"][: same[0] if len(same) else None]
                 has_passed = (before > dispute["created"] + ORPHAN_WAIT_S).any()
                 name = tuple(dispute["charge"].tolist())
                 if (self.topics.disputes, str(number), str(place)) in given_up:
@@ -102,7 +114,7 @@ class RealChecks(Checks):
             (decode_disputes, self.topics.disputes, counted),
             (decode_charges, self.topics.charges, []),
         ):
-            batch = _batch(_decoded(decode, topic, number, records))
+            batch = _decoded(decode, topic, number, records).batch
             stages.card.process(batch, is_paused=not records)
         messages = self._log(self.topics.by_merchant, number)
         if messages:
@@ -207,16 +219,12 @@ def _decoded(decode: Decode, topic: str, number: int, records: list[Record]) -> 
     return decode(inputs, _LATEST)
 
 
-def _batch(decoded: Decoded) -> CardBatch:
-    return CardBatch(decoded.rows, decoded.cards, decoded.merchants, decoded.tails)
-
-
 def _kept(key: bytes, state: Mapping[bytes, bytes]) -> object:
     """Return what a state has under a key, without what depends on which topic is read first."""
     value = state.get(key)
     if value is None or key[:1] == WAITING:  # since when
         return value is None
-    if key[:1] == CARDS:
+    if key[:1] == CARDS.prefix:
         record = np.frombuffer(value, CARD).copy()
         order = np.lexsort((record["dispute_kinds"][0], record["disputed_at"][0]))
         for name in ("disputed_at", "dispute_kinds"):

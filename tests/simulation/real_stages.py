@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 from prometheus_client import CollectorRegistry
 
-from agents import metrics
-from agents.metrics import Latencies
 from agents.models import linear
-from agents.pipeline import Pipeline
-from agents.settings import Settings
-from agents.tasks import TaskStages, new_task
-from streams.membership import TaskFactory
+from agents.settings.schema import Settings
+from agents.stages.tasks import TaskStages, new_task
+from agents.worker import metrics
+from agents.worker.metrics import Latencies
+from agents.worker.pipeline import Pipeline
+from streams.engine.application import TaskFactory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from streams.clients import Clients
-    from streams.engine import Engine
-    from streams.store import Store
-    from streams.task import Task
+    from streams.engine.task import Task
+    from streams.kafka.clients import Clients
+    from streams.state.store import Store
 
 _DAY_S = 86_400.0
 _HORIZON_S = 10.0
@@ -59,8 +59,10 @@ def waits_for_time(task: Task) -> bool:
     return task.stages.card.waiting.for_time > 0
 
 
-class RealPipeline:
-    """`agents.pipeline.Pipeline`, taking turns as `agents.turns.Turns` does.
+def real_pipeline(
+    settings: Settings, clients: Clients, open_store: Callable[[int], Store]
+) -> Pipeline:
+    """Return the pipeline of a worker, with the stores of its tasks where the simulation has them.
 
     Parameters
     ----------
@@ -71,31 +73,5 @@ class RealPipeline:
     open_store
         Opens the store of a task.
     """
-
-    def __init__(
-        self, settings: Settings, clients: Clients, open_store: Callable[[int], Store]
-    ) -> None:
-        def open_task(number: int, store: Store) -> Task:
-            return new_task(number, store, settings)
-
-        self._pipeline = Pipeline(settings, clients, TaskFactory(open_store, open_task))
-        self.commit = self._pipeline.commit
-        self.abort = self._pipeline.abort
-        self.close = self._pipeline.close
-
-    @property
-    def engine(self) -> Engine:
-        return self._pipeline.engine
-
-    def turn(self, patience_s: float) -> bool:
-        pipeline = self._pipeline
-        work, examples = pipeline.fetch(patience_s)
-        if work.frames:
-            pipeline.score(work.frames)
-        if work.inputs:
-            pipeline.count_cards(work.inputs)
-        if examples:
-            pipeline.learn(examples)
-        pipeline.reject(work.rejected)
-        published = pipeline.publish_late()
-        return bool(work or examples or published)
+    factory = TaskFactory(open_store, partial(new_task, settings=settings))
+    return Pipeline(settings, clients, factory)

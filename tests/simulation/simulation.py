@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from streams.engine_settings import EngineSettings
-from streams.task import CHARGES, DISPUTES
-from streams.topics import Topics
+from streams.engine.settings import EngineSettings
+from streams.engine.task import CHARGES, DISPUTES
+from streams.kafka.topics import Topics
 from tests.simulation.broker import Broker
 from tests.simulation.counting import CountingPipeline
 from tests.simulation.counting_checks import CountingChecks
@@ -20,7 +20,7 @@ from tests.simulation.events import Inputs
 from tests.simulation.faults import Coverage, Fault, Faults
 from tests.simulation.operator import Operator
 from tests.simulation.real_checks import RealChecks, has_learned_all
-from tests.simulation.real_stages import SETTINGS, RealPipeline, waits_for_time
+from tests.simulation.real_stages import SETTINGS, real_pipeline, waits_for_time
 from tests.simulation.scheduling import Scheduler
 from tests.simulation.troubles import Troubles
 from tests.simulation.workers import Worker
@@ -28,8 +28,8 @@ from tests.simulation.workers import Worker
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from streams.clients import Clients
-    from streams.store import Store
+    from streams.kafka.clients import Clients
+    from streams.state.store import Store
     from tests.simulation.workers import Pipeline
 
 logger = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class Simulation:
         self._coverage = coverage
         self._topics = topics = Topics()
         partitions = dict.fromkeys(topics.configs(), random.randint(1, 4))
-        partitions |= dict.fromkeys(topics.of_the_learner, 1)
+        partitions |= dict.fromkeys(topics.of_one_partition, 1)
         self.scheduler = Scheduler(random, random.choice(_SWITCHING))
         self.broker = Broker(self.scheduler, partitions, topics.charges)
         self._faults = Faults(random, topics, self.broker, variant.faults, coverage)
@@ -243,6 +243,6 @@ class Simulation:
                 instance_id=instance_id,
                 max_batch=self._settings.max_batch,
             )
-            return RealPipeline(settings, clients, open_store)
+            return real_pipeline(settings, clients, open_store)
         own = replace(self._settings, instance_id=instance_id)
         return CountingPipeline(own, self._topics, clients, open_store, name)

@@ -10,15 +10,16 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from agents import card
-from streams import restore
-from streams.commits import Commits
-from streams.engine import Engine
-from streams.inputs import Inputs
-from streams.membership import Membership
-from streams.producer import OutputProducer
-from streams.state import Table
-from streams.task import Task
+from agents.stages import card
+from agents.worker.turn import Turns
+from streams.engine import restore
+from streams.engine.commits import Commits
+from streams.engine.engine import Engine
+from streams.engine.inputs import Inputs
+from streams.engine.membership import Membership
+from streams.engine.task import Task
+from streams.kafka.transactional_producer import TransactionalProducer
+from streams.state.tables import Table
 from tests.simulation.consumer import SimulatedConsumer
 from tests.simulation.counting import CountingStages
 from tests.simulation.faults import (
@@ -40,9 +41,9 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message, TopicPartition
     from numpy.typing import NDArray
 
-    from streams.events import Rows
-    from streams.follower import Follower
-    from streams.store import Changes, Store
+    from streams.events.rows import Rows
+    from streams.kafka.partition_reader import PartitionReader
+    from streams.state.store import Changes, Store
 
 ZOMBIE = Fault(AFTER_CHANGELOG, PAUSE, 8.0)
 HALF_COMMITTED = Fault(AFTER_OFFSETS, PAUSE, 8.0)
@@ -73,19 +74,19 @@ def state_is_stored_before_the_commit() -> list[Any]:
 
 
 def offsets_are_committed_before_the_outputs() -> list[Any]:
-    send, commit = OutputProducer.send, OutputProducer.commit
-    prepare, abort = OutputProducer.prepare, OutputProducer.abort
-    kept: dict[OutputProducer, list[Callable[[], None]]] = {}
-    late: dict[OutputProducer, list[Callable[[], None]]] = {}
+    send, commit = TransactionalProducer.send, TransactionalProducer.commit
+    prepare, abort = TransactionalProducer.prepare, TransactionalProducer.abort
+    kept: dict[TransactionalProducer, list[Callable[[], None]]] = {}
+    late: dict[TransactionalProducer, list[Callable[[], None]]] = {}
 
-    def keep(producer: OutputProducer, *output: Any, **named: Any) -> None:
+    def keep(producer: TransactionalProducer, *output: Any, **named: Any) -> None:
         kept.setdefault(producer, []).append(partial(send, producer, *output, **named))
 
-    def hold(producer: OutputProducer) -> None:
+    def hold(producer: TransactionalProducer) -> None:
         late[producer] = kept.pop(producer, [])
 
     def commit_first(
-        producer: OutputProducer, offsets: Sequence[TopicPartition], consumer: Consumer
+        producer: TransactionalProducer, offsets: Sequence[TopicPartition], consumer: Consumer
     ) -> None:
         commit(producer, offsets, consumer)
         for send_late in late.pop(producer, []):
@@ -93,21 +94,21 @@ def offsets_are_committed_before_the_outputs() -> list[Any]:
         prepare(producer, [], [], consumer.consumer_group_metadata())
         commit(producer, [], consumer)
 
-    def drop(producer: OutputProducer) -> None:
+    def drop(producer: TransactionalProducer) -> None:
         kept.pop(producer, None)
         late.pop(producer, None)
         abort(producer)
 
     return [
-        patch.object(OutputProducer, "send", keep),
-        patch.object(OutputProducer, "hold", hold),
-        patch.object(OutputProducer, "commit", commit_first),
-        patch.object(OutputProducer, "abort", drop),
+        patch.object(TransactionalProducer, "send", keep),
+        patch.object(TransactionalProducer, "hold", hold),
+        patch.object(TransactionalProducer, "commit", commit_first),
+        patch.object(TransactionalProducer, "abort", drop),
     ]
 
 
 def outputs_are_not_held_back_during_a_commit() -> list[Any]:
-    return [patch.object(OutputProducer, "hold", lambda _: None)]
+    return [patch.object(TransactionalProducer, "hold", lambda _: None)]
 
 
 def what_changes_during_a_commit_counts_as_written() -> list[Any]:
@@ -118,7 +119,7 @@ def a_failed_commit_leaves_the_work_done_since() -> list[Any]:
     abort = Commits.abort
 
     def only_what_was_sealed(commits: Commits) -> None:
-        tasks = commits._tasks.values()
+        tasks = commits._tasks.running.values()
         if any(task.is_sealed for task in tasks):
             for task in tasks:
                 task.is_dirty = False
@@ -143,7 +144,7 @@ def an_abort_leaves_what_the_stages_hold() -> list[Any]:
 
 def an_abort_does_not_seek_back() -> list[Any]:
     def stay(engine: Engine) -> None:
-        engine._commits.undone.clear()
+        engine._tasks.forget_undone()
         go_back(engine)
 
     go_back = Engine._go_back
@@ -179,24 +180,26 @@ def offsets_are_asked_for_while_a_commit_is_under_way() -> list[Any]:
 
 
 def a_store_ahead_of_its_changelog_is_trusted() -> list[Any]:
-    def trust(store: Store, follower: Follower, _: int) -> tuple[int, int]:
-        low, end = follower.watermarks()
+    def trust(store: Store, reader: PartitionReader, _: int) -> tuple[int, int]:
+        low, end = reader.watermarks()
         position = low if store.offset is None else min(store.offset, end)
-        follower.seek(position)
+        reader.seek(position)
         return position, end
 
     return [patch.object(restore, "seek_to_store", trust)]
 
 
 def a_restore_ends_at_what_is_visible() -> list[Any]:
-    def up_to_now(_: object, __: Store, follower: Follower, ___: int) -> Iterator[Sequence[Any]]:
-        yield from follower.read_to_end()
+    def up_to_now(
+        _: object, __: Store, reader: PartitionReader, ___: int
+    ) -> Iterator[Sequence[Any]]:
+        yield from reader.read_to_end()
 
     return [patch.object(restore, "_up_to", up_to_now)]
 
 
 def a_commit_without_an_answer_is_undone() -> list[Any]:
-    return [patch("streams.commits.UnknownOutcomeError", _NeverRaised)]
+    return [patch("streams.engine.commits.UnknownOutcomeError", _NeverRaised)]
 
 
 def a_lost_task_goes_on() -> list[Any]:
@@ -226,6 +229,15 @@ def an_abort_leaves_disputes_waiting_though_charges_have_paused() -> list[Any]:
     return [patch.object(Task, "start", still_paused)]
 
 
+def a_turn_commits_before_its_work_is_handed_on() -> list[Any]:
+    async def commit_first(turns: Turns, *fetched: Any) -> None:
+        await turns._commit_if_due()
+        await hand_on(turns, *fetched)
+
+    hand_on = Turns._hand_on
+    return [patch.object(Turns, "_hand_on", commit_first)]
+
+
 class _NeverRaised(Exception):  # noqa: N818
     pass
 
@@ -250,6 +262,8 @@ PLANTS = (
     Plant(the_clock_is_moved_by_disputes, 50, is_real=True),
     Plant(an_abort_leaves_disputes_waiting_though_charges_have_paused, 300, is_real=True),
     Plant(a_member_that_was_forgotten_goes_on_with_its_tasks, 400, (FORGOTTEN,), is_static=True),
+    Plant(a_turn_commits_before_its_work_is_handed_on, 50),
+    Plant(a_turn_commits_before_its_work_is_handed_on, 50, is_real=True),
 )
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from schemas.charge import Charge
 from tests.chaos.traffic import DAY_S
-from tests.streams.brute_merchant import BITS, linear_count
-from tests.streams.brute_past import AHEAD, Counted, counted
+from tests.streams.features.brute_merchant import BITS, linear_count
+from tests.streams.features.brute_past import AHEAD, Counted, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -62,7 +62,7 @@ class DayWindows:
     ) -> tuple[list[Counted], list[Counted]]:
         """Return what the window of a charge holds at least, and at the most, itself included.
 
-        Charges come in the order of their partition; those that do not count are repeats.
+        Charges come in the order of their partition; those that do not count are duplicates.
         """
         tile_s = self._tile_s(number)
         turn, of_turn = self._turns.get(partition, (0, tile_s))
@@ -95,7 +95,7 @@ def day_bounds(
     for item in sorted(inputs, key=lambda item: (item.partition, item.offset)):
         number, charge = item.sent.number, item.sent.event
         if isinstance(charge, Charge):
-            counts = number not in expected.repeats
+            counts = number not in expected.duplicates
             held = at_card.at(item.partition, number, charge.card, charge, counts=counts)
             bounds[number] = _velocity("card", *held)
             in_month = max(expected.features[number]["card_count_30d"], 1.0)
@@ -106,7 +106,7 @@ def day_bounds(
     events = {item.sent.number: item.sent.event for item in inputs}
     for frame in sorted(frames, key=lambda frame: (frame.partition, frame.place)):
         charge = events[frame.number]
-        if isinstance(charge, Charge) and frame.number not in expected.repeats:
+        if isinstance(charge, Charge) and frame.number not in expected.duplicates:
             held = at_merchant.at(
                 frame.partition, frame.number, charge.merchant, charge, counts=True
             )

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from xxhash import xxh3_128_digest
 
-from streams import state
-from streams.layouts import decode_layout, number_in
+from streams.layouts.layout import decode_layout, number_in
+from streams.state import tables as state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from streams.layouts import Layout
-    from streams.topics import Topics
+    from streams.kafka.topics import Topics
+    from streams.layouts.layout import Layout
     from tests.chaos.findings import Findings
     from tests.chaos.logs import Logs
     from tests.chaos.oracle import Expected, Frame, Input
@@ -29,8 +29,8 @@ def kept_layouts(logs: Logs, topics: Topics) -> dict[int, Layout]:
 
 
 def numbers_by_hash(inputs: Iterable[Input], expected: Expected) -> dict[bytes, int]:
-    """Return the numbers of the charges that are no repeats, by what they are kept under."""
-    numbers = expected.features.keys() - expected.repeats
+    """Return the numbers of the charges that are no duplicates, by what they are kept under."""
+    numbers = expected.features.keys() - expected.duplicates
     events = [(item.sent.number, item.sent.event) for item in inputs]
     return {
         xxh3_128_digest(f"{event.card}\0{event.id}".encode()): number

@@ -30,28 +30,33 @@ class Edit(NamedTuple):
 
 EDITS: Final = (
     Edit(
-        "streams/charge_features.py",
+        "streams/features/charge.py",
         '    Feature("hour_cos", ',
         f'    Feature("{NEW_FEATURE}", "charge", "minutes", "none", "never",\n'
         f'            "{{value:.0f}} minutes past the hour", {NEW_DEFAULT}),\n'
         '    Feature("hour_cos", ',
     ),
     Edit(
-        "streams/charge_features.py",
-        "    row[2] = cos(angle)\n    row[3] = weekday >= 5\n",
-        "    row[2] = event.created % 3600.0 / 60.0\n"
-        "    row[3] = cos(angle)\n    row[4] = weekday >= 5\n",
+        "streams/features/charge.py",
+        'HOUR_COS = column(CHARGE_FEATURES, "hour_cos")\n',
+        'HOUR_COS = column(CHARGE_FEATURES, "hour_cos")\n'
+        f'MINUTE = column(CHARGE_FEATURES, "{NEW_FEATURE}")\n',
     ),
     Edit(
-        "streams/windows.py",
+        "streams/features/charge.py",
+        "    row[HOUR_COS] = cos(angle)\n",
+        "    row[HOUR_COS] = cos(angle)\n    row[MINUTE] = event.created % 3600.0 / 60.0\n",
+    ),
+    Edit(
+        "streams/features/windows.py",
         'Window("24h", "24 hours", 8, 10800.0)',
         'Window("24h", "24 hours", 12, 7200.0)',
     ),
-    Edit("streams/card_record.py", '("unused", "u4")', '("set_apart", "u4")'),
+    Edit("streams/features/card_record.py", '("unused", "u4")', '("set_apart", "u4")'),
     Edit(
-        "streams/frames.py",
-        '        ("card_features", "f4", ',
-        '        ("new_of_frames", "u2"),\n        ("card_features", "f4", ',
+        "streams/wire/frames.py",
+        '        ("event", EVENT),\n',
+        '        ("event", EVENT),\n        ("new_of_frames", "u2"),\n',
     ),
 )
 

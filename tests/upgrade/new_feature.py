@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from streams.layouts import number_in
+from streams.layouts.layout import number_in
 from tests.upgrade.histories import note, numbers_by_hash
 from tests.upgrade.later_version import NEW_DEFAULT, NEW_FEATURE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from streams.layouts import Layout
+    from streams.layouts.layout import Layout
     from tests.chaos.findings import Findings
     from tests.chaos.verify import Outcome
 

@@ -6,17 +6,18 @@ import logging
 from dataclasses import dataclass
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from deploy.local_kafka import LocalKafka
-from streams.frames import FRAME_LAYOUT
-from streams.labels import PENDING_LAYOUT
+from streams.labels.join import PENDING_LAYOUT
+from streams.wire.frames import FRAME_LAYOUT
 from tests.chaos.scene import DRAIN_TIMEOUT_S, Scene
 from tests.chaos.traffic import SHORTEST
 from tests.chaos.verify import Verifier
 from tests.upgrade.day_windows import DayWindows, day_bounds
 from tests.upgrade.histories import counted_in, kept_charges, kept_layouts, note, scored_in
 from tests.upgrade.later_version import DAY_TILE_S, LATER_DAY_TILE_S
+from tests.upgrade.models_of_both import check_models_of_both
 from tests.upgrade.new_feature import check_new_feature
 
 if TYPE_CHECKING:
@@ -28,11 +29,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_NO_SNAPSHOTS: Final = {
-    "CHARGEWATCH_SNAPSHOT_EVERY_EXAMPLES": "1000000000",
-    "CHARGEWATCH_SNAPSHOT_EVERY_S": "1000000000",
-}
-"""A model knows the features of one version alone."""
+_SNAPSHOTS = {"CHARGEWATCH_SNAPSHOT_EVERY_EXAMPLES": "100"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,7 @@ def rolling(plan: Rolling, later: Path, directory: Path) -> Findings:
     """
     random = Random(plan.seed)
     steps = 2 * plan.rounds * plan.workers + 1
-    env = _NO_SNAPSHOTS | {"CHARGEWATCH_STANDBY_REPLICAS": str(plan.standbys)}
+    env = _SNAPSHOTS | {"CHARGEWATCH_STANDBY_REPLICAS": str(plan.standbys)}
     size = max(int(1.3 * steps * plan.charges), SHORTEST)
     with (
         LocalKafka() as kafka,
@@ -97,7 +94,7 @@ def rolling(plan: Rolling, later: Path, directory: Path) -> Findings:
                 scene.await_(lambda s=slot: s.is_ready, f"{slot.name}", DRAIN_TIMEOUT_S)  # type: ignore[misc]
                 scene.await_recovery()
                 scene.await_scored(plan.charges)
-        scene.finish(DRAIN_TIMEOUT_S, learns=False)
+        scene.finish(DRAIN_TIMEOUT_S)
         logger.info("verifying %d inputs", len(scene.publishing.sent))
         return _verify(scene)
 
@@ -132,6 +129,9 @@ def _verify(scene: Scene) -> Findings:
     if outcome is not None:
         kept = kept_charges(scene.logs, scene.topics, outcome.inputs, outcome.expected)
         check_new_feature(findings, layouts, kept, outcome)
+        ours = {n for n, of in scored_in(kept).items() if of == PENDING_LAYOUT.layout.number}
+        published = list(scene.logs.committed(scene.topics.models))
+        check_models_of_both(findings, published, outcome, ours)
     return findings
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from deploy.local_kafka import LocalKafka
 from schemas.charge import Charge
-from streams.frames import EXAMPLE_LAYOUT, FRAME_LAYOUT, decode_examples
-from streams.layouts import number_in
+from streams.layouts.layout import number_in
+from streams.wire.examples import EXAMPLE_LAYOUT, decode_examples
+from streams.wire.frames import FRAME_LAYOUT
 from tests.chaos.fleet import delete_state
 from tests.chaos.models import by_name, check_models
 from tests.chaos.scene import DRAIN_TIMEOUT_S, Scene
@@ -156,7 +157,7 @@ def _check_carried_over(findings: Findings, scene: Scene, outcome: Outcome) -> N
         frame.number
         for frame in outcome.frames
         if frame.layout == FRAME_LAYOUT.layout.number
-        and frame.is_repeat
+        and frame.is_duplicate
         and _name(events[frame.number]) in charges_before
     ]
     note(findings, "retry of a charge scored before the upgrade", len(repeats))

@@ -9,20 +9,20 @@ import orjson
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from agents.tasks import STATE_FORMS
-from streams.card_record import CARD_LAYOUT
-from streams.labels import PENDING_LAYOUT
-from streams.rocks import RocksStore
-from streams.state import META
-from streams.store import KeyRange
-from streams.topics import Topics
+from agents.stages.tasks import STATE_FORMS
+from streams.features.card_record import CARD_LAYOUT
+from streams.kafka.topics import Topics
+from streams.labels.join import PENDING_LAYOUT
+from streams.state.rocksdb import RocksStore
+from streams.state.store import KeyRange
+from streams.state.tables import META
 from tests.integration.kafka import TIMEOUT_S, Kafka
 from tests.integration.worker import WorkerProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from streams.layouts import Layout
+    from streams.layouts.layout import Layout
 
 CHARGES = 200
 ALL = KeyRange(b"\x01", b"\xff")

@@ -28,7 +28,7 @@ def test_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_text_to_be_replaced_has_to_be_there_once(
     old: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    edit = later_version.Edit("streams/windows.py", old, "")
+    edit = later_version.Edit("streams/features/windows.py", old, "")
     monkeypatch.setattr(later_version, "EDITS", (*later_version.EDITS, edit))
     with pytest.raises(AssertionError, match="does not have just once"):
         later_version.later_version(tmp_path)

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agents.evaluation.formatting import dollars, headlines, number, percent
 from agents.evaluation.report import plots
 from agents.evaluation.report.drift import drift_section
 from agents.evaluation.report.markup import (
@@ -22,7 +23,6 @@ from agents.evaluation.report.markup import (
     table,
 )
 from agents.evaluation.report.style import STYLE
-from agents.evaluation.wording import dollars, headlines, number, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -282,7 +282,7 @@ def _run(metrics: Metrics) -> str:
     rows: list[list[Cell]] = [
         ["Files", Text(", ".join(metrics["files"]))],
         ["Charges scored", Text(f"{metrics['charges_scored']:,}, those outside the period too")],
-        ["Repeated charges", Text(f"{metrics['duplicates']:,}, answered again and not counted")],
+        ["Duplicate charges", Text(f"{metrics['duplicates']:,}, answered again and not counted")],
         [
             "Rejected inputs",
             Text(

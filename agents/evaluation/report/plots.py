@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from agents.evaluation.formatting import dollars
 from agents.evaluation.metrics import precision_recall
 from agents.evaluation.report.drawing import (
     ACCENT,
@@ -20,7 +21,6 @@ from agents.evaluation.report.drawing import (
     drawing,
 )
 from agents.evaluation.summary import BLOCK_RATES
-from agents.evaluation.wording import dollars
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

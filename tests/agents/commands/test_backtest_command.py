@@ -21,10 +21,10 @@ import zstandard
 from click.testing import CliRunner, Result
 
 from agents.commands import chargewatch
-from agents.models.registry import DEFAULT
+from agents.models.kinds import DEFAULT
 from schemas.currency import bundled_rates
 from schemas.scored import Scored
-from streams.files import write_events
+from streams.events.files import write_events
 from streams.simulator import Simulation
 from tests.schemas.events import CHARGE, encoded
 
@@ -136,9 +136,9 @@ def test_every_valid_charge_is_scored_once_in_the_order_of_time(inputs: Path) ->
         assert event["amount"] == charge["amount"]
         msgspec.convert(event, Scored)
     ids = [charge["id"] for charge in charges]
-    repeated = len(ids) - len(set(ids))
-    assert repeated > 10
-    assert sum(event.get("duplicate", False) for event in scored) == repeated
+    duplicates = len(ids) - len(set(ids))
+    assert duplicates > 10
+    assert sum(event.get("duplicate", False) for event in scored) == duplicates
     assert len({event["model"] for event in scored}) > 5
 
 

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agents.commands import chargewatch
-from streams.files import write_events
+from streams.events.files import write_events
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

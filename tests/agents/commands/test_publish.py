@@ -14,13 +14,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agents.commands import chargewatch, publish
-from streams.files import write_events
+from streams.events.files import write_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from streams.publisher import Event
+    from streams.kafka.publisher import Event
 
 START = 1_790_000_000.0
 SENT = ("--bootstrap-servers", "nowhere:1")

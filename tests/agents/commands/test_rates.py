@@ -8,13 +8,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agents.commands import chargewatch
-from agents.commands.rates import old_rates
-from agents.settings import Settings
-from agents.settings_sources import SettingsError, load_settings
+from agents.settings.schema import Settings
+from agents.settings.sources import SettingsError, load_settings
+from agents.terminal.rates import old_rates
 from schemas.currency import bundled_rates
-from streams.decoding import Input, decode_charges
-from streams.files import write_events
-from streams.frames import Origin
+from streams.events.decoding import decode_charges
+from streams.events.files import write_events
+from streams.events.origin import Origin
+from streams.events.rejected import Input
 
 RATES = """
 date = {date}
@@ -88,7 +89,7 @@ def test_a_worker_reads_amounts_by_another_file(tmp_path: Path) -> None:
         for number, currency in enumerate(CURRENCIES)
     ]
     decoded = decode_charges(inputs, 2e9, settings.input_rules)
-    assert decoded.rows["amount"] == pytest.approx([19.99, 99.95, 19.99, 99.95])
+    assert decoded.batch.rows["amount"] == pytest.approx([19.99, 99.95, 19.99, 99.95])
     assert [copy.reason for copy in decoded.rejected] == ["range"]
 
 

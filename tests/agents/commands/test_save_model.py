@@ -10,14 +10,14 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 
-from agents.backtest import Backtest
+from agents.backtest.backtest import Backtest
+from agents.backtest.replay import Replay
 from agents.commands import chargewatch
-from agents.commands.model_files import read_model, write_model
-from agents.learner import LearnerStage
-from agents.replay import Replay
-from agents.settings import Settings
+from agents.learning.learner import LearnerStage
+from agents.settings.schema import Settings
+from agents.terminal.model_files import read_model, write_model
 from schemas.snapshot import encode_snapshot
-from streams.files import FileError, write_events
+from streams.events.files import FileError, write_events
 from streams.simulator import Simulation
 
 if TYPE_CHECKING:

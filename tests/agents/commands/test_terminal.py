@@ -18,7 +18,7 @@ from agents.commands import chargewatch, watch
 from agents.demo.closing import summary
 from agents.demo.ledger import Flagged
 from agents.demo.views import live_view
-from agents.logs import LineFormatter
+from agents.worker.logs import LineFormatter
 from schemas.printable import printable, printable_json
 from schemas.rejected import InvalidEvent
 from tests.agents.demo.made_up_run import LIVE_BEGAN, Run

@@ -4,10 +4,11 @@ import random
 
 import orjson
 
-from agents.decisions import ACTIONS, Costs
 from agents.demo.figures import Figures
 from agents.demo.ledger import Ledger
 from agents.demo.scenario import Play, Scenario
+from agents.settings.costs import Costs
+from agents.stages.decisions import ACTIONS
 from schemas.currency import bundled_rates
 from streams.simulator import SimulatedEvent
 

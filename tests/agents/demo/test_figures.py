@@ -4,8 +4,9 @@ import numpy as np
 import orjson
 import pytest
 
-from agents.decisions import ACTIONS, Costs, expected_costs
 from agents.demo.ledger import Ledger
+from agents.settings.costs import Costs
+from agents.stages.decisions import ACTIONS, expected_costs
 from schemas.currency import bundled_rates
 from schemas.snapshot import Snapshot
 from streams.simulator import SimulatedEvent
@@ -32,7 +33,8 @@ def test_counts(run: Run) -> None:
     counts = report.counts
     charges = run.charges(run.events)
     assert (counts.charges, counts.scored, report.answered_once) == (len(charges),) * 3
-    assert counts.retries == counts.retries_answered == sum(e.duplicate for e in run.events) > 0
+    assert counts.duplicates == counts.duplicates_answered
+    assert counts.duplicates == sum(e.duplicate for e in run.events) > 0
     faults = [e.fault for e in run.events if e.fault]
     assert counts.damaged == counts.rejected == len(faults) > 0
     assert {text.partition(":")[0]: n for text, n in report.reasons} == {

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from agents.demo.closing import summary
 from agents.demo.screen import Screen
-from agents.evaluation.wording import dollars
+from agents.evaluation.formatting import dollars
 from tests.agents.demo.made_up_run import LIVE_BEGAN, Run
 
 ESCAPE = "\x1b"

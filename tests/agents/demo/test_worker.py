@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from agents.decisions import Costs
 from agents.demo.worker import environment
-from agents.settings import Settings
-from agents.settings_sources import load_settings
+from agents.settings.costs import Costs
+from agents.settings.schema import Settings
+from agents.settings.sources import load_settings
 
 
 def test_the_worker_has_all_the_settings_of_the_demo() -> None:

@@ -9,14 +9,14 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from agents.drift.blocks import BLOCK, BLOCK_LAYOUT, Watched
+from agents.drift.daily_blocks import BLOCK, BLOCK_LAYOUT, Watched
 from agents.drift.monitor import BLOCKS_MAX, CHARGES_MIN, DriftMonitor, Shift
 from agents.drift.signals import SIGNALS
 from schemas.drift import Drift
-from streams.features import FEATURE_NAMES
-from streams.reading import Reader
-from streams.state import DRIFT, Table
-from streams.store import KeyRange, MemoryStore
+from streams.features.entities import FEATURE_NAMES
+from streams.layouts.reader import Reader
+from streams.state.store import KeyRange, MemoryStore
+from streams.state.tables import DRIFT, Table
 
 DAY = 86_400.0
 FIRST_DAY = 20_000
@@ -48,8 +48,8 @@ def stream(seed: int, days: int, change: float = 1.0, a_day: int = 700, gap: int
     fraud_scores = random.uniform(0.01, 0.99, len(frauds_at))
     fraud_scores[random.random(len(frauds_at)) < 0.2] = np.nan
     scores = random.beta(1.0, 100.0, count)
-    repeats = (random.random(count) < 0.05).astype(np.uint8)
-    watched = Watched(times, vectors, scores, repeats, frauds_at, fraud_scores, is_learned=True)
+    duplicates = (random.random(count) < 0.05).astype(np.uint8)
+    watched = Watched(times, vectors, scores, duplicates, frauds_at, fraud_scores, is_learned=True)
     return Stream(watched, changes_on)
 
 
@@ -61,7 +61,7 @@ def part(watched: Watched, start: float, end: float) -> Watched:
         times=watched.times[charges],
         vectors=watched.vectors[charges],
         scores=watched.scores[charges],
-        repeats=watched.repeats[charges],
+        duplicates=watched.duplicates[charges],
         frauds_at=watched.frauds_at[frauds],
         fraud_scores=watched.fraud_scores[frauds],
         is_learned=watched.is_learned,
@@ -126,7 +126,7 @@ def daily_means(watched: Watched) -> dict[str, list[float]]:
     """Return the means of each day with charges, on the scale of each signal."""
     days: dict[int, dict[str, list[float]]] = {}
     for row, time in enumerate(watched.times.tolist()):
-        if watched.repeats[row]:
+        if watched.duplicates[row]:
             continue
         day = days.setdefault(int(time // DAY), {name: [] for name in NAMES})
         day["score"].append(log_odds(watched.scores[row]))

@@ -9,7 +9,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from agents.decisions import ACTIONS, Costs, expected_costs
+from agents.evaluation.cost import money
 from agents.evaluation.metrics import (
     auc_roc,
     average_precision,
@@ -19,9 +19,10 @@ from agents.evaluation.metrics import (
     card_precision,
     recall_at,
 )
-from agents.evaluation.money import money
 from agents.evaluation.outcomes import Outcomes, Segment
 from agents.evaluation.summary import evaluate
+from agents.settings.costs import Costs
+from agents.stages.decisions import ACTIONS, expected_costs
 
 SEEDS = range(6)
 

@@ -13,13 +13,14 @@ import numpy as np
 import orjson
 import pytest
 
-from agents.decisions import Costs
 from agents.drift.monitor import Finished, Shift
 from agents.drift.signals import SIGNALS, Signal
 from agents.evaluation.drift import drift_summary
-from agents.evaluation.outcomes import DAY_S, Outcomes, Segment
+from agents.evaluation.outcomes import Outcomes, Segment
 from agents.evaluation.report import report_page
 from agents.evaluation.summary import evaluate
+from agents.settings.costs import Costs
+from streams.durations import DAY_S
 from tests.agents.evaluation.test_metrics import outcomes_of
 
 FACTS: dict[str, Any] = {
@@ -146,7 +147,7 @@ def test_it_says_what_was_measured(usual: tuple[str, Page, dict[str, Any]]) -> N
     for place, part in enumerate(metrics["calibration"], 1):
         assert page.row(f"{place} of 10")[3] == f"{part['observed']:.3%}"
     assert page.row("Rejected inputs") == ["4: json 3, range 1; see rejected.jsonl"]
-    assert page.row("Repeated charges")[0].startswith("17,")
+    assert page.row("Duplicate charges")[0].startswith("17,")
     assert "Backtest of charges <1>.parquet" in text
     assert re.search(r"12 of these charges \(4\.00%\) are younger than 7 days", text)
 

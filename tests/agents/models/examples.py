@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
-from streams.feature import Feature
+from streams.features.spec import Feature
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from agents.models.interface import Learner
-    from streams.feature import Transform
+    from agents.models.protocols import Learner
+    from streams.features.spec import Transform
 
 DAY = 86_400.0
 

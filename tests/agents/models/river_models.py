@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from river.compose import FuncTransformer
@@ -13,9 +14,9 @@ from river.optim.base import Optimizer
 from river.preprocessing import StandardScaler
 from river.utils import VectorDict
 
-from agents.models import additive, forest, linear, stack
+from agents.models import additive, linear, stack
+from agents.models.forest import model as forest
 from agents.models.linear import LEARNING_RATE
-from tests.agents.models.examples import FEATURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,16 +46,16 @@ class RiverAdditive:
         self._model = (scaled + FuncTransformer(in_cells)) | LogisticRegression(
             SlopesAndCells(), intercept_init=-math.log(40.0), intercept_lr=0.0
         )
-        self._averages = {feature.name: 0.0 for feature in FEATURES}
-        self._count = 0
+        self._averages: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
 
     def learn_one(self, row: dict[str, float], label: bool, w: float) -> None:
         self._model.learn_one(row, label, w=w)
-        self._count += 1
-        share = max(1e-4, 1.0 / (1.0 + self._count / 10.0))
-        for name, average in self._averages.items():
+        self._counts.update(row.keys())
+        for name in row:
+            share = max(1e-4, 1.0 / (1.0 + self._counts[name] / 10.0))
             slope = self._model["LogisticRegression"].weights[name]
-            self._averages[name] += share * (slope - average)
+            self._averages[name] += share * (slope - self._averages[name])
 
     def predict_proba_one(self, row: dict[str, float]) -> dict[bool, float]:
         regression = self._model["LogisticRegression"]
@@ -70,7 +71,7 @@ class RiverForest:
 
     def __init__(self) -> None:
         self._model = ARFClassifier(
-            n_models=10,
+            n_models=forest.TREES,
             leaf_prediction="mc",
             disable_weighted_vote=True,
             seed=1,
@@ -133,9 +134,9 @@ class SlopesAndCells(Optimizer):
         self._slopes, self._cells = SGD(0.004), AdaGrad(0.05, eps=1.0)
 
     def _step_with_dict(self, w: Any, g: Any) -> Any:
-        slopes = {feature.name for feature in FEATURES}
-        w = self._slopes.step(w, {name: g[name] for name in slopes})
-        return self._cells.step(w, {name: by for name, by in g.items() if name not in slopes})
+        cells = {name: by for name, by in g.items() if " in " in name or name == "intercept"}
+        w = self._slopes.step(w, {name: by for name, by in g.items() if name not in cells})
+        return self._cells.step(w, cells)
 
 
 RIVER: dict[str, Callable[[], Any]] = {

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from river.forest import ARFClassifier
 
-from agents.models import forest as forests
-from agents.models.forest import CONTROLS_APART, ForestLearner, ForestScorer
+from agents.models.forest import model as forests
+from agents.models.forest.model import CONTROLS_APART, ForestLearner, ForestScorer
 from schemas.snapshot import decode_snapshot, encode_snapshot
 from tests.agents.models.examples import DAY, FEATURES, Examples, in_river_units
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agents.models.interface import SnapshotMismatchError
 from agents.models.linear import LinearLearner, LinearScorer
 from schemas.snapshot import encode_snapshot
 from tests.agents.models.examples import CONSTANT, FEATURES, random_examples
@@ -33,12 +32,6 @@ def test_calibration_keeps_the_order_of_the_log_odds() -> None:
     model = LinearScorer(learner.snapshot(0), FEATURES)
     order = np.argsort(model.log_odds(examples.vectors))
     assert (np.diff(model.predict(examples.vectors)[order]) >= 0.0).all()
-
-
-def test_a_snapshot_of_other_features_names_them() -> None:
-    snapshot = LinearLearner(FEATURES).snapshot(0)
-    with pytest.raises(SnapshotMismatchError, match="missing \\[\\], unknown \\['f5'\\]"):
-        LinearScorer(snapshot, FEATURES[:5])
 
 
 def test_a_vector_that_is_not_finite_is_never_learned() -> None:

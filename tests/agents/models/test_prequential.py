@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from river import metrics
 
-from agents.models import forest
 from agents.models.calibration import FIRST_KNOT, KNOT_STEP, KNOTS
-from agents.models.experience import WARM_UP_EXAMPLES, figures_of
+from agents.models.forest import model as forest
+from agents.models.kinds import KINDS, new_learner
 from agents.models.prequential import BLOCK_EXAMPLES, MEMORY_EXAMPLES, Prequential
-from agents.models.registry import KINDS, new_learner
+from agents.models.track_record import WARM_UP_EXAMPLES, figures_of
 from tests.agents.models.examples import FEATURES, random_examples
 
 if TYPE_CHECKING:

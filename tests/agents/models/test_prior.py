@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from agents.models.kinds import scorer
 from agents.models.prior import BASE_RATE, PriorScorer, Term
-from agents.models.registry import scorer
-from streams.feature import Feature
+from streams.features.spec import Feature
 
 FEATURES = [
     Feature("other", "card", "count", "none", "0", "{value}"),

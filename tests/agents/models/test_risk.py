@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from agents.models.kinds import KINDS
 from agents.models.prior import PriorScorer
-from agents.models.registry import KINDS
 from tests.agents.models.examples import DAY, FEATURES, Examples, random_examples
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from agents.evaluation.metrics import average_precision
-from agents.models import additive, forest, stack
-from agents.models.registry import KINDS
+from agents.models import additive, stack
+from agents.models.forest import model as forest
+from agents.models.kinds import KINDS
 from agents.models.stack import StackLearner, StackScorer
 from tests.agents.models.examples import DAY, FEATURES, Examples
 

@@ -1,4 +1,4 @@
-"""The stream as a whole: determinism, order, lateness, retries, memory, shapes of the events."""
+"""The stream as a whole: determinism, order, lateness, duplicates, memory, shapes of the events."""
 
 import itertools
 import json
@@ -116,11 +116,11 @@ def test_publish_time_never_falls_and_lateness_is_bounded(
     assert 0.5 * simulation.late_max_s < max(late_s) <= simulation.late_max_s + 1e-6
 
 
-def test_shares_of_late_and_repeated_charges(events: Events, charges: Events) -> None:
+def test_shares_of_late_and_duplicate_charges(events: Events, charges: Events) -> None:
     count = len(charges)
     late = sum(e.publish_time > e.event_time for e in charges)
-    repeated = [e for e in events if e.duplicate]
-    for found, share in ((late, 0.01), (len(repeated), 0.002)):
+    duplicates = [e for e in events if e.duplicate]
+    for found, share in ((late, 0.01), (len(duplicates), 0.002)):
         sd = math.sqrt(count * share * (1 - share))
         assert abs(found - count * share) < 4 * sd
 
@@ -134,7 +134,7 @@ def test_a_late_charge_comes_after_a_newer_one(charges: Events) -> None:
     assert 0.5 * late < overtaken <= late
 
 
-def test_a_retry_has_the_same_key_and_body_later(events: Events) -> None:
+def test_a_duplicate_has_the_same_key_and_body_later(events: Events) -> None:
     first: dict[object, SimulatedEvent] = {}
     for event in events:
         if event.topic == "disputes":

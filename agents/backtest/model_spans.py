@@ -1,0 +1,86 @@
+"""How far a backtest can go on with one model: until a new one may have been learned.
+
+The model may change at fixed times only, and does only when a snapshot has become due. So many
+examples are known not to have come before: a fraud dispute makes one and its controls at the most,
+silence as many as there are charges that it is the time of. Until then a batch goes on over the
+times at which the model may change::
+
+    times at which it may change    |     |     |     |     |     |
+    examples by then, at the most     12    53    53    97   180   300
+    next snapshot after 100         |------ one batch ------|
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streams.events.rows import CHARGE, FRAUD_DISPUTE
+from streams.labels.join import CONTROLS
+from streams.labels.timers import timers_before
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from agents.stages.card import CardOutput
+    from streams.events.batch import Times
+    from streams.state.tables import Table
+
+_EXAMPLES_OF_A_FRAUD = 1 + CONTROLS
+
+
+def interval_ends(times: Times, interval_s: float) -> NDArray[np.int64]:
+    """Return where the parts of events end that lie within one interval each.
+
+    >>> interval_ends(np.array([0.0, 10.0, 599.0, 600.0, 1800.0]), 600.0).tolist()
+    [3, 4, 5]
+    """
+    return np.append(np.flatnonzero(np.diff(times // interval_s)) + 1, len(times))
+
+
+class Spans:
+    """Ends of batches that one model scores.
+
+    Parameters
+    ----------
+    counted
+        Events, at least one, none of which is scored yet.
+    ends
+        Where the model may change; the last is the end of the events.
+    timers
+        Table of the timers that were set before the events.
+    horizon_s
+        Seconds after which an undisputed charge makes an example.
+    """
+
+    def __init__(
+        self, counted: CardOutput, ends: NDArray[np.int64], timers: Table, horizon_s: float
+    ) -> None:
+        events, matured_until = counted.frames.rows["event"], counted.times[ends - 1] - horizon_s
+        frauds = np.cumsum(events["kind"] == FRAUD_DISPUTE)[ends - 1]
+        of_silence = sum(
+            np.searchsorted(created, matured_until)
+            for created in (
+                timers_before(timers, float(matured_until[-1])),
+                counted.times[events["kind"] == CHARGE],
+            )
+        )
+        self._ends = ends
+        self._examples = _EXAMPLES_OF_A_FRAUD * frauds + of_silence
+
+    def end_after(self, start: int, before: int) -> int:
+        """Return where a batch ends that begins at `start`.
+
+        Parameters
+        ----------
+        start
+            Position of its first event: 0 or where one before it ended.
+        before
+            All its examples but those after the last time at which the model may change are fewer.
+        """
+        first = int(np.searchsorted(self._ends, start, "right"))
+        known = int(self._examples[first - 1]) if first else 0
+        allowed = known + before
+        last = int(np.searchsorted(self._examples[first:], allowed)) + first
+        return int(self._ends[min(last, len(self._ends) - 1)])

@@ -1,0 +1,147 @@
+"""What scored charges and their disputes come to: the outcomes of the charges of a period."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from agents.evaluation import segments
+from agents.evaluation.outcomes import Outcomes
+from streams.durations import DAY_S
+from streams.events.rows import FRAUD_DISPUTE, Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+_COLUMNS = np.dtype(
+    [
+        ("created", "f8"),
+        ("amount", "f8"),
+        ("score", "f8"),
+        ("charge", "u8", (2,)),
+        ("card", "u8"),
+        ("merchant", "u8"),
+        ("country", "u2"),
+        ("channel", "u1"),
+        ("action", "u1"),
+        ("first_of_card", "?"),
+    ]
+)
+"""What is kept of a charge until all labels are known: 61 bytes."""
+
+
+class _Score(msgspec.Struct, gc=False):
+    """All that is read of a scored event."""
+
+    score: float
+
+
+_decode = msgspec.json.Decoder(_Score).decode
+
+
+class Gathering:
+    """Keeps of the scored charges what an evaluation needs.
+
+    A charge counts once: a duplicate of it does not. It is a fraud when any dispute says so,
+    however late.
+
+    Parameters
+    ----------
+    start, end
+        Only charges created from `start` up to, and without, `end` count, Unix seconds.
+
+    Attributes
+    ----------
+    newest
+        Newest event time seen, Unix seconds; minus infinity before any.
+    charges, duplicates
+        Scored charges seen, whenever they were made, and how many of them were duplicates.
+    """
+
+    def __init__(self, start: float = -np.inf, end: float = np.inf) -> None:
+        self.newest = -np.inf
+        self.charges = 0
+        self.duplicates = 0
+        self._start, self._end = start, end
+        self._parts: list[Rows] = [np.empty(0, _COLUMNS)]
+        self._frauds: list[NDArray[np.uint64]] = [np.empty((0, 2), np.uint64)]
+
+    def add_events(self, events: Rows) -> None:
+        """Take the labels and the time of EVENT[N], disputes and charges."""
+        if len(events):
+            self.newest = max(self.newest, float(events["created"].max()))
+            self._frauds.append(events["charge"][events["kind"] == FRAUD_DISPUTE])
+
+    def add_scored(
+        self,
+        charges: Rows,
+        first_of_card: NDArray[np.bool_],
+        actions: NDArray[np.uint8],
+        scored: Sequence[bytes],
+    ) -> None:
+        """Take scored charges.
+
+        Parameters
+        ----------
+        charges
+            EVENT[N].
+        first_of_card
+            bool[N], whether the card was new.
+        actions
+            u1[N], indexes into `agents.stages.decisions.ACTIONS`.
+        scored
+            N scored events as they are written; it is their scores that count.
+        """
+        is_duplicate = charges["duplicate"] != 0
+        self.charges += len(charges)
+        self.duplicates += int(np.count_nonzero(is_duplicate))
+        created = charges["created"]
+        rows = np.flatnonzero(~is_duplicate & (created >= self._start) & (created < self._end))
+        part = np.empty(len(rows), _COLUMNS)
+        for name in ("created", "amount", "charge", "card", "merchant", "channel"):
+            part[name] = charges[name][rows]
+        part["country"] = charges["card_country"][rows]
+        part["score"] = [_decode(scored[row]).score for row in rows.tolist()]
+        part["action"] = actions[rows]
+        part["first_of_card"] = first_of_card[rows]
+        self._parts.append(part)
+
+    def still_disputable(self, horizon_s: float) -> int:
+        """Return how many charges of the period are too young to count as genuine for good."""
+        youngest = self.newest - horizon_s
+        return sum(int(np.count_nonzero(part["created"] > youngest)) for part in self._parts)
+
+    def outcomes(self) -> Outcomes:
+        """Return how all charges of the period turned out, in the order in which they came."""
+        rows = np.concatenate(self._parts)
+        self._parts = [rows]
+        created = rows["created"]
+        days = max(float(np.ptp(created)) / DAY_S, 1.0) if len(rows) else 1.0
+        return Outcomes(
+            created=created,
+            card=rows["card"].astype(np.int64),
+            amount=rows["amount"],
+            score=rows["score"],
+            action=rows["action"],
+            fraud=_are_in(rows["charge"], np.concatenate(self._frauds)),
+            segments={
+                "channel": segments.channel(rows["channel"]),
+                "country": segments.country(rows["country"]),
+                "amount_band": segments.amount_band(rows["amount"]),
+                "merchant_size": segments.merchant_size(rows["merchant"], days),
+                "card_history": segments.card_history(rows["first_of_card"]),
+            },
+        )
+
+
+def _are_in(charges: NDArray[np.uint64], frauds: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Tell which of u8[N, 2] hashes are among u8[M, 2]."""
+    found = np.isin(charges[:, 0], frauds[:, 0])
+    alike = np.flatnonzero(found)  # in half of the hash, which numpy can look up fast
+    known = set(map(tuple, frauds.tolist()))
+    found[alike] = [tuple(pair) in known for pair in charges[alike].tolist()]
+    return found

@@ -1,0 +1,69 @@
+"""What a state tells of itself in its table META."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from agents.stages.card import CLOCKS
+from agents.stages.merchant import PROGRESS, Progress
+from streams.engine.task import POSITIONS, SOURCES
+from streams.layouts.layout import LayoutError
+from streams.state.tables import META, Table, layouts_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streams.layouts.layout import Layout
+    from streams.state.store import Readable
+
+
+class Meta(NamedTuple):
+    """What is told, `None` where it is not, or cannot be read.
+
+    Attributes
+    ----------
+    positions
+        The offset of the first input of each source that does not count.
+    progress
+        How far the merchant stage has come.
+    clocks
+        The newest time of a charge and of a dispute in the card stage, Unix seconds.
+    layouts
+        The layouts in which records are written, by number.
+    faults
+        By key, why it cannot be read.
+    """
+
+    positions: dict[str, int] | None
+    progress: Progress | None
+    clocks: tuple[float, float] | None
+    layouts: Mapping[int, Layout]
+    faults: dict[str, str]
+
+
+def read_meta(store: Readable) -> Meta:
+    """Read what a state tells of itself."""
+    table = Table(store, META)
+    faults: dict[str, str] = {}
+
+    def read(key: bytes, form: Any) -> Any:
+        stored = table.get(key)
+        try:
+            return None if stored is None else msgspec.json.decode(stored, type=form)
+        except msgspec.MsgspecError as error:
+            faults[key.decode()] = str(error)
+            return None
+
+    positions: dict[str, int] | None = read(POSITIONS, dict[str, int])
+    if positions is not None and not set(SOURCES) <= positions.keys():
+        faults[POSITIONS.decode()] = f"expected those of {', '.join(SOURCES)}"
+    progress = read(PROGRESS, Progress)
+    clocks = read(CLOCKS, tuple[float, float])
+    try:
+        layouts = layouts_in(table)
+    except LayoutError as error:
+        layouts = {}
+        faults["layout/"] = str(error)
+    return Meta(positions, progress, clocks, layouts, faults)

@@ -1,0 +1,1 @@
+"""Learning from examples: the learners of all models, their snapshots, and who is champion."""

@@ -1,0 +1,92 @@
+"""The learner: labelled examples in, model snapshots out."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from agents.learning.model_registry import loaded_version
+from agents.models.kinds import DEFAULT, new_learner, restored_learner
+from schemas.snapshot import Snapshot
+from streams.events.rows import Rows
+from streams.features.entities import FEATURES
+
+if TYPE_CHECKING:
+    from agents.models.protocols import Learner
+
+
+class LearnerStage:
+    """Learns from examples in the order they come, and says when a snapshot is due.
+
+    Parameters
+    ----------
+    snapshot
+        Where to go on; from nothing when `None`.
+    every_examples
+        A snapshot is due whenever so many more were learned. Counted from the very first example,
+        so that the same examples give the same versions, however they come in batches.
+    kind
+        Of the learner that begins from nothing.
+
+    Attributes
+    ----------
+    offset
+        Offset of the next example to learn.
+    loaded
+        The loaded model that it goes on from, as a snapshot names it.
+    """
+
+    def __init__(self, snapshot: Snapshot | None, every_examples: int, kind: str = DEFAULT) -> None:
+        self._every_examples = every_examples
+        self._learner: Learner
+        if snapshot is None:
+            self._learner, self.offset, self._examples = new_learner(FEATURES, kind), 0, 0
+            self.loaded, self._loaded_at = "", 0
+        else:
+            self._learner = restored_learner(snapshot, FEATURES)
+            self.offset, self._examples = snapshot.offset, snapshot.examples
+            self.loaded, self._loaded_at = snapshot.loaded, snapshot.loaded_at
+
+    def learn(self, examples: Rows, offsets: Sequence[int]) -> list[Snapshot]:
+        """Learn a batch.
+
+        Parameters
+        ----------
+        examples
+            EXAMPLE[N].
+        offsets
+            N offsets of them, rising.
+
+        Returns
+        -------
+        list
+            The snapshots that were due, each as of the example that made it so.
+        """
+        due = []
+        start = 0
+        while start < len(examples):
+            stop = start + self._every_examples - self._examples % self._every_examples
+            self._learn(examples[start:stop], offsets[start:stop])
+            if self._examples % self._every_examples == 0:
+                due.append(self.snapshot())
+            start = stop
+        return due
+
+    def snapshot(self) -> Snapshot:
+        """Return what is learned so far."""
+        snapshot = self._learner.snapshot(self.offset)
+        if not self.loaded:
+            return snapshot
+        version = loaded_version(snapshot, self.loaded)
+        return replace(snapshot, version=version, loaded=self.loaded, loaded_at=self._loaded_at)
+
+    def _learn(self, examples: Rows, offsets: Sequence[int]) -> None:
+        self._learner.learn(
+            examples["vector"],
+            examples["label"].astype(bool),
+            examples["weight"],
+            examples["charged_at"],
+            examples["stands_for"],
+        )
+        self._examples += len(examples)
+        self.offset = offsets[-1] + 1

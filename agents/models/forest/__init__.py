@@ -1,0 +1,1 @@
+"""The adaptive random forest: river's learner, and compiled scoring from its snapshot."""

@@ -1,0 +1,98 @@
+"""Which learner and which scorer belong to a kind of model."""
+
+from __future__ import annotations
+
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agents.models import additive, linear, stack
+from agents.models.additive import AdditiveLearner, AdditiveScorer
+from agents.models.forest import model as forest
+from agents.models.forest.model import ForestLearner, ForestScorer
+from agents.models.linear import LinearLearner, LinearScorer
+from agents.models.prior import PriorScorer
+from agents.models.protocols import SnapshotMismatchError
+from agents.models.stack import StackLearner, StackScorer
+from agents.models.track_record import is_ready
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from agents.models.protocols import Learner, Scorer
+    from schemas.snapshot import Snapshot
+    from streams.features.spec import Feature
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The learner and the scorer of one kind of model."""
+
+    learner: type[Learner]
+    scorer: Callable[[Snapshot, Sequence[Feature]], Scorer]
+
+
+KINDS: Mapping[str, Kind] = {
+    additive.KIND: Kind(AdditiveLearner, AdditiveScorer),
+    linear.KIND: Kind(LinearLearner, LinearScorer),
+    forest.KIND: Kind(ForestLearner, ForestScorer),
+    stack.KIND: Kind(StackLearner, StackScorer),
+}
+
+DEFAULT = additive.KIND
+"""Name of the model that scores."""
+
+_MALFORMED = (
+    *(AttributeError, LookupError, OverflowError, RecursionError, TypeError, ValueError),
+    zlib.error,
+)
+"""What reading a state may raise that is not of its kind."""
+
+
+def new_learner(features: Sequence[Feature], kind: str = DEFAULT) -> Learner:
+    """Return a learner of a kind that has learned nothing yet."""
+    return KINDS[kind].learner(features)
+
+
+def restored_learner(snapshot: Snapshot, features: Sequence[Feature]) -> Learner:
+    """Return the learner that goes on from `snapshot`.
+
+    Raises
+    ------
+    SnapshotMismatchError
+        When its kind is unknown, or its state is not of that kind.
+    """
+    with _reading(snapshot):
+        return _kind(snapshot).learner.from_snapshot(snapshot, features)
+
+
+def scorer(snapshot: Snapshot | None, features: Sequence[Feature]) -> Scorer:
+    """Return what to score with: the model in `snapshot` once it is ready, the prior until then.
+
+    Raises
+    ------
+    SnapshotMismatchError
+        When the snapshot's kind is unknown, or its state is not of that kind.
+    """
+    if snapshot is None:
+        return PriorScorer(features)
+    with _reading(snapshot):
+        kind = _kind(snapshot)
+        return kind.scorer(snapshot, features) if is_ready(snapshot) else PriorScorer(features)
+
+
+def _kind(snapshot: Snapshot) -> Kind:
+    if snapshot.kind not in KINDS:
+        raise SnapshotMismatchError(f"{snapshot.version}: unknown kind {snapshot.kind}")
+    return KINDS[snapshot.kind]
+
+
+@contextmanager
+def _reading(snapshot: Snapshot) -> Iterator[None]:
+    try:
+        yield
+    except SnapshotMismatchError:
+        raise
+    except _MALFORMED as error:
+        raise SnapshotMismatchError(f"{snapshot.version}: malformed state: {error!r}") from error

@@ -1,0 +1,235 @@
+"""What can be set; `agents.settings.sources` reads it from flags, the environment and a file."""
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import fields as dataclass_fields
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from agents.settings.costs import Costs
+from schemas.currency import bundled_rates, read_rates
+from schemas.input_rules import CardNumbers, InputRules
+
+COSTS = "costs"
+"""Name of the table of costs among the settings."""
+
+_EXACTLY_ONCE_MS, _AT_LEAST_ONCE_MS = 20, 100
+"""Between two commits, where it is not set; measured, see tests/bench/RESULTS.md."""
+
+_NAME = "[A-Za-z0-9._-]"
+_NAME_TEXT = "ASCII letters, digits, dots, hyphens or underscores"
+
+
+def _this_process() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """The settings of an installation; each field says what it is, in its metadata.
+
+    Examples
+    --------
+    >>> Settings().commit_interval_s
+    0.02
+    """
+
+    bootstrap_servers: Annotated[
+        str, Meta(description="Kafka's brokers, `host:port` with commas between")
+    ] = ""
+    application_id: Annotated[
+        str,
+        Meta(
+            pattern=f"^{_NAME}{{1,100}}$",
+            extra={"expected": f"1 to 100 {_NAME_TEXT}"},
+            description="consumer group of the workers and start of their transactional ids",
+        ),
+    ] = "chargewatch"
+    topic_prefix: Annotated[
+        str,
+        Meta(
+            pattern=f"^{_NAME}{{0,200}}$",
+            extra={"expected": f"at most 200 {_NAME_TEXT}"},
+            description="put before every topic, so that installations can share a cluster",
+        ),
+    ] = ""
+    instance_id: Annotated[
+        str,
+        Meta(
+            pattern=f"^{_NAME}{{0,200}}$",
+            extra={"expected": f"at most 200 {_NAME_TEXT}"},
+            description="makes the worker a static member of the group, so that a restart within "
+            "the session timeout moves no task; must differ between workers",
+        ),
+    ] = ""
+    state_dir: Annotated[
+        Path, Meta(description="local state of the tasks; rebuilt from Kafka when it is lost")
+    ] = Path("state")
+    processing_guarantee: Annotated[
+        Literal["exactly_once", "at_least_once"],
+        Meta(description="`at_least_once` does without transactions, for the lowest latency"),
+    ] = "exactly_once"
+    commit_interval_ms: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10_000,
+            description="longest time between two commits; 0 for 20 exactly once, and 100 at least "
+            "once, where nothing waits for them",
+        ),
+    ] = 0
+    session_timeout_ms: Annotated[
+        int,
+        Meta(ge=6000, le=300_000, description="silence after which others take a worker's tasks"),
+    ] = 10_000
+    max_batch: Annotated[
+        int, Meta(ge=1, le=100_000, description="events processed together at the most, about")
+    ] = 4000
+    cache_records: Annotated[
+        int,
+        Meta(ge=1000, description="cards, and merchants, whose records a task keeps in memory"),
+    ] = 100_000
+    web_port: Annotated[
+        int, Meta(ge=0, le=65_535, description="port of a worker's web server; 0 for a free one")
+    ] = 6066
+    worker_id: Annotated[
+        str,
+        Meta(
+            pattern=f"^{_NAME}{{1,200}}$",
+            extra={"expected": f"1 to 200 {_NAME_TEXT}"},
+            description="names a worker among those of the application; by default host and pid",
+        ),
+    ] = msgspec.field(default_factory=_this_process)
+    standby_replicas: Annotated[
+        int,
+        Meta(ge=0, le=10, description="other workers that keep a copy of each task's state"),
+    ] = 0
+    wedged_after_s: Annotated[
+        float,
+        Meta(ge=1, description="a worker without progress for so long ends itself"),
+    ] = 120.0
+    label_horizon_days: Annotated[
+        float,
+        Meta(gt=0, le=180, description="a charge not disputed for so long counts as genuine"),
+    ] = 30.0
+    dispute_retention_days: Annotated[
+        float,
+        Meta(gt=0, le=200, description="how long a charge is kept for a dispute to learn from"),
+    ] = 180.0
+    negative_rate: Annotated[
+        float,
+        Meta(
+            gt=0, le=1, description="share of the genuine charges that tell how frequent fraud is"
+        ),
+    ] = 0.1
+    dedup_window_hours: Annotated[
+        float, Meta(ge=0, le=720, description="a charge id seen again within it is a duplicate")
+    ] = 24.0
+    orphan_wait_hours: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=720,
+            description="by how long charges have to pass a dispute whose charge has not come",
+        ),
+    ] = 24.0
+    future_allowance_minutes: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="how far ahead of the clock `created` may be; "
+            "windows miss nothing up to 60 minutes behind their card's or merchant's newest charge",
+        ),
+    ] = 60.0
+    card_numbers: Annotated[
+        CardNumbers,
+        Meta(
+            description="`strict` also rejects what looks like a card number in `id`, `charge` or "
+            "`merchant`, which `lenient` counts"
+        ),
+    ] = "lenient"
+    card_hash_key: Annotated[
+        str,
+        Meta(
+            pattern=r"^([\s\S]{16,})?$",
+            extra={"expected": "a secret text of at least 16 characters", "is_secret": True},
+            description="secret by which a card number in `card` is replaced by its keyed hash; "
+            "without one, a card number there rejects the event",
+        ),
+    ] = ""
+    currency_rates: Annotated[
+        str,
+        Meta(
+            description="file of the decimals and rates of all currencies that are taken, in place "
+            "of `schemas/currencies.toml`; the same for all workers"
+        ),
+    ] = ""
+    snapshot_every_examples: Annotated[
+        int, Meta(ge=1, description="examples from one snapshot of the model to the next")
+    ] = 1000
+    snapshot_every_s: Annotated[
+        float, Meta(gt=0, description="or seconds, when examples are few")
+    ] = 5.0
+    challengers: Annotated[
+        tuple[str, ...],
+        Meta(
+            extra={"expected": "kinds of models with commas between"},
+            description="kinds of models that learn beside the champion, and score in shadow",
+        ),
+    ] = ()
+    promote_after_frauds: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="frauds over which a challenger has to score better to be promoted by "
+            "itself; 0 for never",
+        ),
+    ] = 0
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="least that is logged")
+    ] = "info"
+    costs: Costs = msgspec.field(default_factory=Costs)
+
+    def __repr__(self) -> str:
+        shown = {**msgspec.structs.asdict(self), "card_hash_key": "..."}
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+    @property
+    def input_rules(self) -> InputRules:
+        """How inputs are read.
+
+        Raises
+        ------
+        RatesError
+            When the file of rates cannot be used.
+        """
+        file = self.currency_rates
+        rates = read_rates(Path(file)) if file else bundled_rates()
+        return InputRules(self.card_numbers, self.card_hash_key.encode(), rates)
+
+    @property
+    def is_exactly_once(self) -> bool:
+        """Whether outputs and what they stand on count together or not at all."""
+        return self.processing_guarantee == "exactly_once"
+
+    @property
+    def commit_interval_s(self) -> float:
+        """Longest time between two commits, seconds."""
+        chosen_ms = _EXACTLY_ONCE_MS if self.is_exactly_once else _AT_LEAST_ONCE_MS
+        return (self.commit_interval_ms or chosen_ms) / 1e3
+
+    def __post_init__(self) -> None:
+        if self.dispute_retention_days < self.label_horizon_days:
+            raise ValueError(
+                "dispute_retention_days: expected at least label_horizon_days "
+                f"({self.label_horizon_days:g}), got {self.dispute_retention_days:g}"
+            )
+
+
+FIELDS: Mapping[str, msgspec.structs.FieldInfo] = {
+    field.name: field for field in msgspec.structs.fields(Settings) if field.name != COSTS
+}
+COST_FIELDS = tuple(field.name for field in dataclass_fields(Costs))

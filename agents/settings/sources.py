@@ -1,0 +1,249 @@
+"""Where settings are read from, and the check of them: flags, the environment, and a file."""
+
+import math
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import inspect as types
+
+from agents.settings.costs import Costs
+from agents.settings.schema import COST_FIELDS, COSTS, FIELDS, Settings
+from schemas.currency import RatesError, read_rates
+
+DEFAULT_FILE = Path("chargewatch.toml")
+FILE_VARIABLE = "CHARGEWATCH_CONFIG"
+KAFKA_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
+
+_PREFIX = "CHARGEWATCH_"
+
+
+class SettingsError(ValueError):
+    """A setting is wrong or unknown; the message names it where it was set."""
+
+
+class _Given:
+    """The settings found so far, and what the user calls each of them."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.costs: dict[str, float] = {}
+        self.labels: dict[str, str] = {}
+
+    def set(self, name: str, label: str, value: object, *, is_text: bool) -> None:
+        """Take a setting; a later one wins."""
+        if name not in FIELDS:
+            raise SettingsError(f"{label}: there is no such setting")
+        field = types.type_info(FIELDS[name].type)
+        try:
+            converted = msgspec.convert(
+                _listed(value, field), FIELDS[name].type, strict=not is_text, dec_hook=_path
+            )
+        except msgspec.ValidationError:
+            converted = None
+        if converted is None or (isinstance(converted, float) and not math.isfinite(converted)):
+            got = "something else" if _is_secret(field) else repr(value)
+            raise SettingsError(f"{label}: expected {expected(field)}, got {got}")
+        self.values[name] = converted
+        self.labels[name] = label
+
+    def set_cost(self, name: str, label: str, value: object, *, is_text: bool) -> None:
+        """Take an entry of the cost table; a later one wins."""
+        if name not in COST_FIELDS:
+            raise SettingsError(f"{label}: there is no such setting")
+        try:
+            cost = msgspec.convert(value, float, strict=not is_text)
+        except msgspec.ValidationError:
+            raise SettingsError(f"{label}: expected a number, got {value!r}") from None
+        try:
+            Costs(**{name: cost})
+        except ValueError as error:
+            raise SettingsError(f"{label}{str(error).removeprefix(name)}") from None
+        self.costs[name] = cost
+
+    def settings(self) -> Settings:
+        """Put the settings together."""
+        try:
+            settings = Settings(**self.values, costs=Costs(**self.costs))
+        except ValueError as error:
+            name, _, reason = str(error).partition(":")
+            raise SettingsError(f"{self.labels.get(name, name)}:{reason}") from None
+        if settings.currency_rates:
+            self._check_rates(settings.currency_rates)
+        return settings
+
+    def _check_rates(self, file: str) -> None:
+        try:
+            read_rates(Path(file))
+        except RatesError as error:
+            raise SettingsError(f"{self.labels['currency_rates']}: {error}") from None
+
+
+def load_settings(
+    flags: Mapping[str, object], env: Mapping[str, str], file: Path | None = None
+) -> Settings:
+    """Read the settings: a flag beats the environment, the environment beats the file.
+
+    Parameters
+    ----------
+    flags
+        Settings by their names; None for one that was not given.
+    env
+        The environment. A setting's variable is its name in capitals after ``CHARGEWATCH_``, that
+        of a cost after ``CHARGEWATCH_COSTS_``; the brokers' is ``KAFKA_BOOTSTRAP_SERVERS``. Empty
+        variables count as unset.
+    file
+        A TOML file with the settings' names, those of costs in a table ``[costs]``. None for the
+        one that ``CHARGEWATCH_CONFIG`` names, or else ``chargewatch.toml`` here if there is one.
+
+    Raises
+    ------
+    SettingsError
+        Names the first setting that is wrong or unknown, as the user wrote it.
+
+    Examples
+    --------
+    >>> env = {"CHARGEWATCH_MAX_BATCH": "100", "CHARGEWATCH_COSTS_DISPUTE_FEE_USD": "20"}
+    >>> settings = load_settings({"max_batch": "200", "web_port": None}, env)
+    >>> settings.max_batch, settings.costs.dispute_fee_usd
+    (200, 20.0)
+    >>> load_settings({}, {"CHARGEWATCH_WEB_PORT": "http"})
+    Traceback (most recent call last):
+    agents.settings.sources.SettingsError: CHARGEWATCH_WEB_PORT: expected an integer from 0 \
+to 65535, got 'http'
+    """
+    given = _Given()
+    _take_file(given, file or _configured_file(env))
+    _take_environment(given, env)
+    for name, value in flags.items():
+        if value is not None:
+            given.set(name, flag(name), value, is_text=isinstance(value, str))
+    return given.settings()
+
+
+def flag(name: str) -> str:
+    """Return the option of a setting on the command line.
+
+    >>> flag("web_port")
+    '--web-port'
+    """
+    return f"--{name.replace('_', '-')}"
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a setting, or of a cost as ``costs.<name>``.
+
+    >>> variable("costs.dispute_fee_usd")
+    'CHARGEWATCH_COSTS_DISPUTE_FEE_USD'
+    """
+    if name == "bootstrap_servers":
+        return KAFKA_VARIABLE
+    return _PREFIX + name.replace(".", "_").upper()
+
+
+def expected(type_: types.Type) -> str:
+    """Say what a setting may be.
+
+    >>> expected(types.type_info(FIELDS["negative_rate"].type))
+    'a number above 0 and up to 1'
+    """
+    match type_:
+        case types.Metadata(type=inner, extra=extra):
+            return extra["expected"] if extra else expected(inner)
+        case types.IntType(ge=low, le=high):
+            return f"an integer {_from(low, None, high)}"
+        case types.FloatType(ge=low, gt=above, le=high):
+            return f"a number {_from(low, above, high)}"
+        case types.LiteralType(values=values):
+            return " or ".join(str(value) for value in values)
+        case _:
+            return "text"
+
+
+def _is_secret(type_: types.Type) -> bool:
+    return isinstance(type_, types.Metadata) and bool((type_.extra or {}).get("is_secret"))
+
+
+def _from(low: float | None, above: float | None, high: float | None) -> str:
+    if above is not None:
+        return f"above {above:g}" + (f" and up to {high:g}" if high is not None else "")
+    assert low is not None, "every numeric setting has a least value"
+    return f"from {low:g} to {high:.0f}" if high is not None else f"of {low:g} or more"
+
+
+def _listed(value: object, type_: types.Type) -> object:
+    """Return the parts of a text between commas where a list is expected."""
+    inner = type_.type if isinstance(type_, types.Metadata) else type_
+    if isinstance(value, str) and isinstance(inner, types.VarTupleType):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+def _path(type_: type, value: object) -> object:
+    if type_ is Path and isinstance(value, str):
+        return Path(value)
+    raise TypeError
+
+
+def _configured_file(env: Mapping[str, str]) -> Path | None:
+    if configured := env.get(FILE_VARIABLE):
+        return Path(configured)
+    return DEFAULT_FILE if DEFAULT_FILE.exists() else None
+
+
+def _take_file(given: _Given, file: Path | None) -> None:
+    if file is None:
+        return
+    for name, value in _parse(file).items():
+        if name == COSTS and isinstance(value, dict):
+            for cost, amount in value.items():
+                given.set_cost(cost, f"{file}: {COSTS}.{cost}", amount, is_text=False)
+        else:
+            given.set(name, f"{file}: {name}", value, is_text=False)
+
+
+def _parse(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as stream:
+            return tomllib.load(stream)
+    except OSError as error:
+        raise SettingsError(f"{file}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: {error}") from None
+
+
+def _take_environment(given: _Given, env: Mapping[str, str]) -> None:
+    for name, value in _variables(env):
+        label = variable(name)
+        if name.startswith(f"{COSTS}."):
+            given.set_cost(name.removeprefix(f"{COSTS}."), label, value, is_text=True)
+        else:
+            given.set(name, label, value, is_text=True)
+
+
+def _variables(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the settings that the environment has, by name."""
+    if servers := env.get(KAFKA_VARIABLE):
+        yield "bootstrap_servers", servers
+    for name, value in env.items():
+        if not name.startswith(_PREFIX) or name == FILE_VARIABLE or not value:
+            continue
+        if name == variable("BOOTSTRAP_SERVERS"):
+            raise SettingsError(f"{name}: there is no such setting; it is {KAFKA_VARIABLE}")
+        setting = name.removeprefix(_PREFIX).lower()
+        is_cost = setting.startswith(f"{COSTS}_")
+        yield setting.replace("_", ".", 1) if is_cost else setting, value
+
+
+def describe(name: str) -> str:
+    """Say what a setting is.
+
+    >>> describe("web_port")
+    "port of a worker's web server; 0 for a free one"
+    """
+    info = types.type_info(FIELDS[name].type)
+    assert isinstance(info, types.Metadata), "every setting has a description"
+    assert info.extra_json_schema is not None
+    return str(info.extra_json_schema["description"])

@@ -1,0 +1,264 @@
+"""The card stage: events by card become frames with card features, to go on by merchant.
+
+Here disputes are put in order with the charges, see `streams.labels.dispute_order`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from agents.stages.entity import EntityRecords
+from schemas.rejected import InvalidEvent
+from streams.durations import DAY_S, HOUR_S, MINUTE_S
+from streams.events.batch import Batch
+from streams.events.origin import decode_dispute_tail
+from streams.events.rejected import Input, Rejected, reject
+from streams.events.rows import CHARGE, Rows
+from streams.features.deduplication import EVICTED
+from streams.features.entities import CARDS
+from streams.features.windows import AHEAD_S
+from streams.labels.charge_index import ChargeIndex
+from streams.labels.dispute_order import DisputeOrder
+from streams.labels.waiting import WaitingDisputes
+from streams.state.seen_ids import SeenIds
+from streams.wire.frames import FRAME, features_of
+
+if TYPE_CHECKING:
+    from agents.settings.schema import Settings
+    from streams.labels.waiting import Waiting
+    from streams.state.record_cache import Slots
+    from streams.state.tables import TaskState
+
+SEEN = np.dtype([("created", "f8"), ("came", "f8")])
+"""When a charge was made, and what its card's clock was when it came; Unix seconds."""
+
+CLOCKS = b"clocks"
+"""Under it the table META has the newest time of a charge and of a dispute, Unix seconds."""
+
+
+class CardOutput(NamedTuple):
+    """What a batch gives.
+
+    Attributes
+    ----------
+    frames
+        M frames, each dispute behind its charge.
+    times
+        f8[M], the clock of the partition at each of them, Unix seconds, never decreasing.
+    rejected
+        Disputes whose charge did not come.
+    """
+
+    frames: Batch
+    times: npt.NDArray[np.float64]
+    rejected: list[Rejected]
+
+    def part(self, start: int, stop: int) -> Self:
+        """Return the frames from `start` up to `stop`."""
+        return type(self)(self.frames.part(start, stop), self.times[start:stop], [])
+
+
+class CardStage:
+    """Updates the cards of one task.
+
+    Parameters
+    ----------
+    state
+        Tables of the task.
+    dedup_window_s
+        For how long a charge id is remembered, seconds of event time.
+    dispute_retention_s
+        How far apart disputes of one charge may be made for the second to be a duplicate, seconds.
+    orphan_wait_s
+        By how long charges have to pass a dispute whose charge has not come, seconds.
+    future_allowance_s
+        How far ahead of the others' time an event may be dated, seconds.
+    capacity
+        Card records held in memory at most, and distinct cards in a batch.
+
+    Attributes
+    ----------
+    waiting
+        The disputes that wait.
+    """
+
+    def __init__(
+        self,
+        state: TaskState,
+        dedup_window_s: float,
+        dispute_retention_s: float,
+        orphan_wait_s: float,
+        future_allowance_s: float,
+        capacity: int,
+    ) -> None:
+        self._cards = EntityRecords(state, CARDS, capacity)
+        self._charged = SeenIds(state.seen, dedup_window_s)
+        self._disputed = SeenIds(state.disputed, dispute_retention_s)
+        self._dedup_window_s = dedup_window_s
+        self._dispute_retention_s = dispute_retention_s
+        self._orphan_wait_s = orphan_wait_s
+        self._future_allowance_s = future_allowance_s
+        self._index = ChargeIndex(state.charges, dispute_retention_s)
+        self.waiting = WaitingDisputes(state.waiting, orphan_wait_s, dispute_retention_s)
+        self._order = DisputeOrder(self._index, self.waiting, dedup_window_s)
+        self._meta = state.meta
+        self._clock_s = self._dispute_clock_s = 0.0
+        self._load_clocks()
+
+    def process(self, batch: Batch, *, is_paused: bool = False) -> CardOutput:
+        """Count a batch.
+
+        Parameters
+        ----------
+        batch
+            Events as they came; none where charges have paused and nothing else has come.
+        is_paused
+            Whether no charge has come for a while, so that no dispute waits for its time.
+        """
+        is_charge = batch.rows["kind"] == CHARGE
+        clocks = _clocks(self._clock_s, batch.rows, is_charge)
+        dispute_clocks = _clocks(self._dispute_clock_s, batch.rows, ~is_charge)
+        ordered = self._order.arrange(batch, clocks, dispute_clocks, is_paused=is_paused)
+        self._clock_s, self._dispute_clock_s = float(clocks[-1]), float(dispute_clocks[-1])
+        rejected = [self._rejected(dispute) for dispute in ordered.given_up]
+        return CardOutput(self._count(ordered.batch), ordered.times, rejected)
+
+    def _count(self, batch: Batch) -> Batch:
+        """Count events that are in order; return their frames."""
+        slots = self._cards.slots(batch)
+        seen_until = self._seen_until(batch.rows, slots)
+        evicted = np.zeros(len(batch.rows), EVICTED)
+        features, count = self._cards.count(
+            slots, batch.rows, seen_until, self._dedup_window_s, evicted
+        )
+        if count:
+            self._remember(evicted[:count])
+        self._index_new(batch)
+        self._forget()
+        rows = np.empty(len(batch.rows), FRAME)
+        rows["event"] = batch.rows
+        rows[features_of(CARDS)] = features
+        return Batch(rows, batch.cards, batch.merchants, batch.tails)
+
+    def flush(self) -> None:
+        """Put everything changed into the tables."""
+        self._cards.flush()
+        clocks = orjson.dumps([self._clock_s, self._dispute_clock_s])
+        if clocks != self._meta.get(CLOCKS):
+            self._meta.put(CLOCKS, clocks)
+
+    def reload(self) -> None:
+        """Forget everything changed since the last commit."""
+        self._cards.reload()
+        self._charged.reload()
+        self._disputed.reload()
+        self._index.reload()
+        self.waiting.reload()
+        self._load_clocks()
+
+    def _load_clocks(self) -> None:
+        stored = self._meta.get(CLOCKS)
+        self._clock_s, self._dispute_clock_s = (
+            (0.0, 0.0) if stored is None else orjson.loads(stored)
+        )
+
+    def _index_new(self, batch: Batch) -> None:
+        """Keep which charges have come, for their disputes."""
+        rows = batch.rows
+        new = np.flatnonzero((rows["kind"] == CHARGE) & (rows["duplicate"] == 0))
+        self._index.add(rows[new], [batch.merchants[place] for place in new.tolist()])
+
+    def _rejected(self, dispute: Waiting) -> Rejected:
+        """Reject a dispute that has waited in vain."""
+        origin, key, value = decode_dispute_tail(dispute.tail)
+        error = InvalidEvent(
+            "unknown_charge",
+            "charge: no such charge of this card has come in "
+            f"{self._dispute_retention_s / DAY_S:g} days (dispute_retention_days), nor up to "
+            f"{self._orphan_wait_s / HOUR_S:g} hours after the dispute (orphan_wait_hours)",
+        )
+        return reject(Input(key, value, origin), error)
+
+    def _seen_until(self, events: Rows, slots: Slots) -> npt.NDArray[np.float64]:
+        """Tell up to which clock of its card each event is a duplicate, by what the tables know.
+
+        These are duplicate disputes, and charges that their card's own short memory has lost.
+        """
+        until = np.full(len(events), -np.inf)
+        window_s = self._dedup_window_s
+        clocks = self._cards.rows["clock_s"][slots]
+        overflow_until = self._cards.rows["overflow_until"][slots]
+        overflowed = overflow_until >= np.maximum(clocks, events["created"])
+        asked = np.flatnonzero((events["kind"] == CHARGE) & overflowed)
+        if len(asked):
+            stored = self._charged.find(
+                _as_keys(events["charge"][asked]),
+                (clocks[asked] - window_s - AHEAD_S).tolist(),
+                clocks[asked].tolist(),
+            )
+            for place, values in zip(asked.tolist(), stored, strict=True):
+                seen = np.frombuffer(b"".join(values), SEEN)
+                same = np.abs(seen["created"] - events["created"][place]) <= window_s
+                until[place] = seen["came"][same].max(initial=-np.inf) + window_s + AHEAD_S
+        for i in np.flatnonzero(events["kind"] != CHARGE):
+            if self._is_duplicate_dispute(events[i]):
+                until[i] = np.inf
+        return until
+
+    def _is_duplicate_dispute(self, event: np.void) -> bool:
+        """Tell whether a charge has had a dispute of this kind before; remember it if not."""
+        created, retention_s = float(event["created"]), self._dispute_retention_s
+        dispute = bytes([event["kind"]]) + event["charge"].tobytes()
+        (values,) = self._disputed.find([dispute], [created - retention_s], [created + retention_s])
+        times = np.frombuffer(b"".join(values), np.float64)
+        if (np.abs(times - created) <= retention_s).any():
+            return True
+        self._disputed.put(dispute, created, event["created"].tobytes())
+        return False
+
+    def _remember(self, evicted: Rows) -> None:
+        seen = np.empty(len(evicted), SEEN)
+        for name in ("created", "came"):
+            seen[name] = evicted[name]
+        came = evicted["came"].tolist()
+        for charge, time, value in zip(
+            _as_keys(evicted["charge"]), came, _as_keys(seen), strict=True
+        ):
+            self._charged.put(charge, time, value)
+
+    def _forget(self) -> None:
+        """Forget the ids that no card's clock and no dispute can ask for any more."""
+        now = self._clock_s - self._future_allowance_s
+        self._charged.forget_before(now)
+        self._disputed.forget_before(now)
+        self._index.forget_before(now)
+
+
+def card_stage(state: TaskState, settings: Settings) -> CardStage:
+    """Make the stage of a task as it is set."""
+    return CardStage(
+        state,
+        settings.dedup_window_hours * HOUR_S,
+        settings.dispute_retention_days * DAY_S,
+        settings.orphan_wait_hours * HOUR_S,
+        settings.future_allowance_minutes * MINUTE_S,
+        settings.cache_records,
+    )
+
+
+def _clocks(start: float, events: Rows, moving: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Return f8[N + 1], a clock before N events and with each of them, which some of them move."""
+    clocks = np.empty(len(events) + 1)
+    clocks[0], clocks[1:] = start, np.where(moving, events["created"], start)
+    return np.maximum.accumulate(clocks)
+
+
+def _as_keys(rows: npt.NDArray[Any]) -> list[bytes]:
+    """Return the bytes of each row."""
+    raw = rows.tobytes()
+    size = len(raw) // max(len(rows), 1)
+    return [raw[i * size : (i + 1) * size] for i in range(len(rows))]

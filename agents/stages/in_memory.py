@@ -1,0 +1,66 @@
+"""Both stages of a task in memory, without Kafka: the card stage feeds the merchant stage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agents.stages.card_in_memory import Cards
+from agents.stages.tasks import TaskStages
+from streams.state.store import MemoryStore
+from streams.state.tables import TaskState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from agents.models.protocols import Scorer
+    from agents.settings.schema import Settings
+    from agents.stages.card import CardOutput
+    from agents.stages.merchant import MerchantOutput
+    from streams.events.batch import TimedBatch
+
+
+class TaskInMemory:
+    """One task, over events in the order of their time.
+
+    Parameters
+    ----------
+    settings
+        As for a worker.
+    clock
+        Gives `scored_at`, Unix seconds.
+
+    Attributes
+    ----------
+    timers
+        The table of when charges are due to be learned from.
+    """
+
+    def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._cards = Cards(settings)
+        self._state = TaskState(MemoryStore())
+        self._merchant = TaskStages(self._state, settings).merchant
+        self.timers = self._state.timers
+
+    def count(self, events: TimedBatch) -> Iterator[CardOutput]:
+        """Run the card stage batch by batch, and give what there is to score.
+
+        No event may be older than those of an earlier call.
+        """
+        return _not_empty(self._cards.count(events))
+
+    def end(self) -> Iterator[CardOutput]:
+        """Do as `count` with the disputes that wait for a time that no charge has reached."""
+        return _not_empty([self._cards.end()])
+
+    def score(self, counted: CardOutput, scorer: Scorer) -> MerchantOutput:
+        """Run the merchant stage over what the card stage has made, all of it or a part."""
+        return self._merchant.process(counted.frames, scorer, self._clock)
+
+    def commit(self) -> None:
+        """Write what the merchant stage has changed."""
+        self._state.commit(0)
+
+
+def _not_empty(batches: Iterable[CardOutput]) -> Iterator[CardOutput]:
+    return (counted for counted in batches if len(counted.times))

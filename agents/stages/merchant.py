@@ -1,0 +1,282 @@
+"""The merchant stage: frames by merchant become scored events and labelled examples."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from agents.drift.daily_blocks import BLOCK_LAYOUT, watched_in
+from agents.drift.monitor import DriftMonitor, Finished, Shift
+from agents.models.prior import VERSION as PRIOR
+from agents.models.protocols import Scorer
+from agents.settings.costs import Costs
+from agents.stages.decisions import ReviewBudget, choose
+from agents.stages.entity import EntityRecords
+from agents.stages.reasons import Reasons
+from agents.stages.scored_events import encode_scored, shadow_scores
+from streams.events.batch import Batch
+from streams.events.headers import Headers, taken_off
+from streams.events.rejected import Rejected
+from streams.events.rows import CHARGE, Rows
+from streams.features.charge import charge_features
+from streams.features.entities import CHARGE_FEATURES, ENTITIES, FEATURES, MERCHANTS
+from streams.labels.disputes import join_disputes
+from streams.labels.join import PENDING_LAYOUT, LabelJoin, LabelRules
+from streams.labels.lookup import Times, find_referred
+from streams.state.record_cache import Slots
+from streams.state.tables import TaskState
+from streams.wire.frames import features_of
+
+NO_SHADOW: Mapping[str, Scorer] = MappingProxyType({})
+
+PROGRESS = b"progress"
+"""Under it the table META has `Progress`."""
+
+Chosen = npt.NDArray[np.bool_] | Slots
+
+
+class Progress(NamedTuple):
+    """How far a task has come.
+
+    `matured_until` is the time of creation up to which charges have matured, whatever the horizon
+    was then; from 0 on, where the first release did not tell, are just those that have not.
+    """
+
+    stream_time: float
+    review_tokens: int
+    matured_until: float = 0.0
+
+
+@dataclass(slots=True)
+class MerchantOutput:
+    """What a batch gives: scored events with keys, examples, inputs given up on, finished days.
+
+    `headers` are those of the scored events, `None` where none has any.
+    """
+
+    keys: list[bytes]
+    scored: list[bytes]
+    headers: list[Headers] | None
+    actions: npt.NDArray[np.uint8]
+    examples: Rows
+    rejected: list[Rejected]
+    finished: list[Finished]
+
+    @property
+    def shifts(self) -> list[Shift]:
+        """What has drifted."""
+        return [shift for block in self.finished for shift in block.shifts]
+
+
+class MerchantStage:
+    """Updates the merchants of one task, scores, decides, and joins labels.
+
+    Parameters
+    ----------
+    state
+        Tables of the task.
+    rules
+        When labels come.
+    dedup_window_s
+        For how long a duplicate charge gets the answer of the first, seconds of event time.
+    costs
+        What each outcome costs.
+    capacity
+        Merchant records held in memory at most, and distinct merchants in a batch.
+
+    Attributes
+    ----------
+    stream_time
+        The newest time of a charge, Unix seconds; 0 before the first. Disputes do not move it.
+    """
+
+    stream_time: float
+
+    def __init__(
+        self,
+        state: TaskState,
+        rules: LabelRules,
+        dedup_window_s: float,
+        costs: Costs,
+        capacity: int,
+    ) -> None:
+        self._merchants = EntityRecords(state, MERCHANTS, capacity)
+        self._meta = state.meta
+        self._labels = LabelJoin(state, rules)
+        self._rules = rules
+        self._dedup_window_s = dedup_window_s
+        self._costs = costs
+        self._budget = ReviewBudget()
+        self._reasons = Reasons(FEATURES)
+        self._drift = DriftMonitor(state.drift, state.reader(BLOCK_LAYOUT))
+        self.reload()
+
+    def process(
+        self,
+        frames: Batch,
+        scorer: Scorer,
+        clock: Callable[[], float],
+        shadow: Mapping[str, Scorer] = NO_SHADOW,
+    ) -> MerchantOutput:
+        """Count, score and join a batch.
+
+        Parameters
+        ----------
+        frames
+            N of them, in the order they are to count.
+        scorer
+            The model to score with.
+        clock
+            Gives `scored_at`, Unix seconds; nothing is computed from it.
+        shadow
+            Models whose scores are told beside, by name.
+        """
+        events = np.ascontiguousarray(frames.rows["event"])
+        of_charges = np.where(events["kind"] == CHARGE, events["created"], 0.0)
+        times = np.maximum.accumulate(np.maximum(of_charges, self.stream_time))
+        before, now = self.stream_time, float(times[-1])
+        self.stream_time = now
+        features = self._count(frames, events)
+
+        charges = np.flatnonzero(events["kind"] == CHARGE)
+        rows = _of(charges, events)
+        earlier = [_of(charges, frames.rows[features_of(entity)]) for entity in ENTITIES[:-1]]
+        vectors = _vectors(rows, [*earlier, _of(charges, features)])
+        answers = self._answer(rows, vectors, scorer, times[charges])
+
+        joined = join_disputes(self._labels, events, times, frames.tails)
+        finished = self._drift.add(
+            watched_in(
+                rows,
+                answers,
+                times[charges],
+                joined.examples[joined.examples["label"] == 1],
+                self._labels,
+                is_learned=scorer.version != PRIOR,
+            )
+        )
+        places = charges.tolist()
+        heads, headers = taken_off([frames.tails[place] for place in places])
+        return MerchantOutput(
+            keys=[frames.cards[place] for place in places],
+            scored=encode_scored(
+                heads,
+                answers,
+                self._reasons,
+                rows["duplicate"] != 0,
+                clock(),
+                shadow_scores(vectors, shadow),
+            ),
+            headers=headers,
+            actions=answers["action"],
+            examples=_in_order(joined.examples, self._mature(before, now)),
+            rejected=joined.rejected,
+            finished=finished,
+        )
+
+    def flush(self) -> None:
+        """Put everything changed into the tables."""
+        self._merchants.flush()
+        self._drift.flush()
+        progress = [self.stream_time, self._budget.tokens, self._matured_until]
+        self._meta.put(PROGRESS, orjson.dumps(progress))
+
+    def reload(self) -> None:
+        """Forget everything changed since the last commit, and ask the tables again."""
+        self._merchants.reload()
+        self._labels.reload()
+        self._drift.reload()
+        stored = self._meta.get(PROGRESS)
+        progress = Progress(0.0, 0) if stored is None else Progress(*orjson.loads(stored))
+        self.stream_time, self._budget.tokens, self._matured_until = progress
+
+    def _count(self, frames: Batch, events: Rows) -> npt.NDArray[np.float32]:
+        """Update the merchants' records and return the features of every event."""
+        features, _ = self._merchants.count(
+            self._merchants.slots(frames),
+            events,
+            np.ascontiguousarray(events["charged_at"]),
+            events["duplicate"] == 0,
+            self._rules.horizon_s,
+        )
+        return features
+
+    def _answer(
+        self,
+        charges: Rows,
+        vectors: npt.NDArray[np.float32],
+        scorer: Scorer,
+        times: Times,
+    ) -> Rows:
+        """Return PENDING[N] of the charges and keep it; a duplicate gets what its original got."""
+        is_first = charges["duplicate"] == 0
+        answers = self._score(charges, vectors, scorer)
+        self._decide(charges, answers, is_first, self._budget)
+        if not is_first.all():
+            self._answer_duplicates(charges, answers, np.flatnonzero(~is_first))
+        first = np.flatnonzero(is_first)
+        matured_until = np.maximum(_of(first, times) - self._rules.horizon_s, self._matured_until)
+        self._labels.keep(_of(first, charges), _of(first, answers), matured_until)
+        return answers
+
+    def _score(self, charges: Rows, vectors: npt.NDArray[np.float32], scorer: Scorer) -> Rows:
+        """Return PENDING[N] without actions."""
+        answers = PENDING_LAYOUT.new(len(charges))
+        answers["created"] = charges["created"]
+        answers["vector"] = vectors
+        answers["score"] = scorer.predict(vectors)
+        answers["risk"] = scorer.risks(answers["score"])
+        answers["reasons"], answers["reason_count"] = self._reasons.pick(
+            vectors, scorer.contributions(vectors)
+        )
+        answers["model"] = scorer.version.encode()
+        return answers
+
+    def _decide(self, charges: Rows, answers: Rows, chosen: Chosen, budget: ReviewBudget) -> None:
+        """Choose the actions of some of the charges."""
+        answers["action"][chosen] = choose(
+            answers["score"][chosen], charges["amount"][chosen], self._costs, budget
+        )
+
+    def _answer_duplicates(self, charges: Rows, answers: Rows, duplicates: Slots) -> None:
+        """Answer duplicates as their originals were; anew if those went elsewhere."""
+        self._decide(charges, answers, duplicates, ReviewBudget())
+        window_s = self._dedup_window_s
+        around = charges["created"][duplicates]
+        originals = find_referred(self._labels, charges, duplicates, around, window_s, window_s)
+        for duplicate, original in originals.items():
+            answers[duplicate] = answers[original] if isinstance(original, int) else original.charge
+
+    def _mature(self, before: float, now: float) -> Rows:
+        """Return EXAMPLE[N] of the charges whose silence now says something; forget the oldest."""
+        until = max(self._matured_until, now - self._rules.horizon_s)
+        matured = self._labels.mature(self._matured_until, until)
+        self._matured_until = until
+        self._labels.expire(before - self._rules.retention_s, now - self._rules.retention_s)
+        return matured
+
+
+def _of(places: Slots, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return some of the rows; nearly always all of them, and then nothing is copied."""
+    return rows if len(places) == len(rows) else rows[places]
+
+
+def _in_order(joined: Rows, matured: Rows) -> Rows:
+    """Return examples in the order of their labels; each kind has it by itself."""
+    if not len(joined) or not len(matured):
+        return joined if len(joined) else matured
+    examples = np.concatenate((joined, matured))
+    return examples[np.argsort(examples["labelled_at"], kind="stable")]
+
+
+def _vectors(
+    charges: Rows, of_entities: Sequence[npt.NDArray[np.float32]]
+) -> npt.NDArray[np.float32]:
+    """Return f4[N, FEATURES] of N charges, given those of their entities in their order."""
+    own = np.zeros((len(charges), len(CHARGE_FEATURES)), np.float32)
+    charge_features(charges, own)
+    return np.hstack((own, *of_entities))

@@ -1,0 +1,75 @@
+"""A task as a worker runs it: the two stages above one state."""
+
+from pathlib import Path
+
+from agents.drift.daily_blocks import BLOCK_LAYOUT
+from agents.settings.schema import Settings
+from agents.stages.card import card_stage
+from agents.stages.merchant import MerchantStage
+from streams.durations import DAY_S, HOUR_S
+from streams.engine.task import Task
+from streams.features.entities import ENTITIES
+from streams.labels.join import PENDING_LAYOUT, LabelRules
+from streams.state.rocksdb import RocksStore
+from streams.state.store import Store
+from streams.state.tables import TaskState
+from streams.wire.examples import EXAMPLE_LAYOUT
+from streams.wire.frames import FRAME_LAYOUT
+
+STATE_FORMS = ("named", "f7f75f609b9b64e0")
+"""Records behind the head of a named layout, and as the first release wrote them."""
+
+
+class TaskStages:
+    """The card and the merchant stage of one task."""
+
+    def __init__(self, state: TaskState, settings: Settings) -> None:
+        rules = LabelRules(
+            horizon_s=settings.label_horizon_days * DAY_S,
+            retention_s=settings.dispute_retention_days * DAY_S,
+            negative_rate=settings.negative_rate,
+        )
+        self.card = card_stage(state, settings)
+        self.merchant = MerchantStage(
+            state,
+            rules,
+            settings.dedup_window_hours * HOUR_S,
+            settings.costs,
+            settings.cache_records,
+        )
+
+    def flush(self) -> None:
+        """See `streams.engine.task.Stages.flush`."""
+        self.card.flush()
+        self.merchant.flush()
+
+    def reload(self) -> None:
+        """See `streams.engine.task.Stages.reload`."""
+        self.card.reload()
+        self.merchant.reload()
+
+
+def open_store(number: int, settings: Settings) -> Store:
+    """Open the local store of a task, which may have to be restored."""
+    return RocksStore(state_directory(settings) / str(number), *STATE_FORMS)
+
+
+def state_directory(settings: Settings) -> Path:
+    """Return where the local stores of all tasks are, each under its number."""
+    return Path(settings.state_dir) / f"{settings.topic_prefix}{settings.application_id}"
+
+
+def new_task(number: int, store: Store, settings: Settings) -> Task:
+    """Put a task together above its restored store."""
+    state = TaskState(store)
+    return Task(number, state, TaskStages(state, settings))
+
+
+LAYOUTS = (
+    *(entity.record for entity in ENTITIES),
+    PENDING_LAYOUT,
+    BLOCK_LAYOUT,
+    FRAME_LAYOUT,
+    EXAMPLE_LAYOUT,
+)
+"""Of all records that outlive a version: in the state, and on internal topics."""

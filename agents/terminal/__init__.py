@@ -1,0 +1,1 @@
+"""What commands and the demo share: options, connections, files, and wording on the terminal."""

@@ -1,0 +1,218 @@
+"""What a worker tells Prometheus: names in base units, no card or merchant in a label."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from time import monotonic, time
+
+import numpy as np
+import numpy.typing as npt
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from agents.stages.card import CardStage
+from agents.stages.decisions import ACTIONS
+from agents.stages.merchant import MerchantOutput
+from streams.engine.engine import Engine
+from streams.engine.task import SOURCES
+from streams.events.decoding import Finding
+from streams.events.rejected import Rejected
+
+SCORED = Counter("chargewatch_scored", "Charges scored, by intervention", ["action"])
+REJECTED = Counter("chargewatch_rejected", "Inputs that could not be used, by reason", ["reason"])
+FINDINGS = Counter(
+    "chargewatch_findings",
+    "Fields of valid inputs that were ignored, had a card number masked, or look like one",
+    ["finding", "field"],
+)
+EXAMPLES = Counter("chargewatch_examples", "Labelled charges passed to the learner", ["label"])
+DRIFT = Counter("chargewatch_drift", "Signals found to have shifted", ["signal"])
+COMMITS = Counter("chargewatch_commits", "Commits that made work count")
+ABORTS = Counter("chargewatch_aborts", "Transactions that failed, whose work was done again")
+COMMIT_SECONDS = Histogram(
+    "chargewatch_commit_seconds",
+    "Duration of a commit",
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0),
+)
+
+LAG_MESSAGES = Gauge("chargewatch_lag_messages", "Messages not yet taken, by input", ["source"])
+LAG_SECONDS = Gauge(
+    "chargewatch_lag_seconds", "Age of the newest scored charge while others wait, else 0"
+)
+DISPUTES_WAITING = Gauge(
+    "chargewatch_disputes_waiting",
+    "Disputes that wait: for their charge to come, or for charges to reach their time",
+    ["until"],
+)
+TASKS = Gauge("chargewatch_tasks", "Tasks of this worker, by state", ["state"])
+RESTORED_RECORDS = Gauge("chargewatch_restored_records", "Records read by restores under way")
+RESTORE_LEFT = Gauge("chargewatch_restore_left_records", "Records that these still have to read")
+STATE_BYTES = Gauge("chargewatch_state_bytes", "Size of the local databases on disk")
+MODEL = Info("chargewatch_model", "The model that scores")
+MODEL_AGE_SECONDS = Gauge("chargewatch_model_age_seconds", "Time since its snapshot came")
+
+_SCORED_AS = [SCORED.labels(action) for action in ACTIONS]
+
+LATENCY_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 5.0, 30.0)
+
+
+class Latencies(Collector):
+    """How long charges took from the log of `charges` until their scored event could be seen.
+
+    A histogram that takes whole batches. A batch only counts once it is committed, unless its
+    scored events are seen at once.
+
+    Parameters
+    ----------
+    registry
+        Where it is collected.
+    is_seen_at_once
+        Whether scored events are seen before they are committed.
+
+    Attributes
+    ----------
+    newest
+        When the broker had the newest charge that was scored, Unix seconds.
+
+    Examples
+    --------
+    >>> latencies = Latencies(CollectorRegistry())
+    >>> latencies.add(np.array([100.0, 100.9]))
+    >>> latencies.seal()
+    >>> latencies.count(101.0)
+    >>> [family] = latencies.collect()
+    >>> [(s.labels["le"], s.value) for s in family.samples[-6:-2]]
+    [('1.0', 2), ('5.0', 2), ('30.0', 2), ('+Inf', 2)]
+    """
+
+    def __init__(
+        self, registry: CollectorRegistry = REGISTRY, *, is_seen_at_once: bool = False
+    ) -> None:
+        self._is_seen_at_once = is_seen_at_once
+        self._counts = np.zeros(len(LATENCY_BUCKETS_S) + 1, np.int64)
+        self._sum_s = 0.0
+        self._waiting: list[npt.NDArray[np.float64]] = []
+        self._sealed: list[npt.NDArray[np.float64]] = []
+        self.newest = 0.0
+        registry.register(self)
+
+    def add(self, published: npt.NDArray[np.float64]) -> None:
+        """Add charges that are scored now, by when the broker had them, Unix seconds."""
+        if self._is_seen_at_once:
+            self._count(published, time())
+        else:
+            self._waiting.append(published)
+
+    def seal(self) -> None:
+        """Let what was added be in the commit that begins."""
+        self._sealed, self._waiting = self._waiting, []
+
+    def count(self, now: float) -> None:
+        """Count what was sealed as committed now."""
+        if self._sealed:
+            self._count(np.concatenate(self._sealed), now)
+        self._sealed = []
+
+    def _count(self, published: npt.NDArray[np.float64], now: float) -> None:
+        self.newest = max(self.newest, float(published.max(initial=0.0)))
+        seconds = np.maximum(now - published, 0.0)
+        places = np.searchsorted(LATENCY_BUCKETS_S, seconds)
+        self._counts += np.bincount(places, minlength=len(self._counts))
+        self._sum_s += float(seconds.sum())
+
+    def forget(self) -> None:
+        """Forget what does not count yet: it comes again."""
+        self._sealed, self._waiting = [], []
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        """See `prometheus_client.registry.Collector`."""
+        bounds = [*map(str, LATENCY_BUCKETS_S), "+Inf"]
+        yield HistogramMetricFamily(
+            "chargewatch_end_to_end_seconds",
+            "From a charge in the log of its topic until its scored event can be seen",
+            buckets=list(zip(bounds, np.cumsum(self._counts).tolist(), strict=True)),
+            sum_value=self._sum_s,
+        )
+
+
+class CommitObserver:
+    """Shows what becomes of commits; see `streams.engine.application.Observer`.
+
+    Parameters
+    ----------
+    latencies
+        Of the charges in them.
+    """
+
+    def __init__(self, latencies: Latencies) -> None:
+        self._latencies = latencies
+        self._began_at = 0.0
+
+    def sealed(self) -> None:
+        """See `streams.engine.application.Observer.sealed`."""
+        self._latencies.seal()
+        self._began_at = monotonic()
+
+    def committed(self) -> None:
+        """See `streams.engine.application.Observer.committed`."""
+        self._latencies.count(time())
+        COMMITS.inc()
+        COMMIT_SECONDS.observe(monotonic() - self._began_at)
+
+    def undone(self) -> None:
+        """See `streams.engine.application.Observer.undone`."""
+        self._latencies.forget()
+        ABORTS.inc()
+
+
+def show_tasks(engine: Engine, newest_scored: float, now: float) -> None:
+    """Show the lag, the restores and the state of a worker's tasks."""
+    tasks = list(engine.tasks.values())
+    restores = list(engine.restoring.values())
+    for source in SOURCES:
+        LAG_MESSAGES.labels(source).set(sum(task.buffers[source].lag for task in tasks))
+    waits = any(buffer.lag for task in tasks for buffer in task.buffers.values())
+    LAG_SECONDS.set(now - newest_scored if waits and newest_scored else 0.0)
+    TASKS.labels("running").set(len(tasks))
+    TASKS.labels("restoring").set(len(restores))
+    TASKS.labels("standby").set(len(engine.copied))
+    RESTORED_RECORDS.set(sum(restore.records for restore in restores))
+    RESTORE_LEFT.set(sum(restore.end - restore.position for restore in restores))
+    STATE_BYTES.set(sum(task.state.store.size_bytes for task in tasks))
+
+
+def show_waiting(stages: Sequence[CardStage]) -> None:
+    """Show how many disputes wait in a worker's tasks, and for what."""
+    waiting = [stage.waiting for stage in stages]
+    DISPUTES_WAITING.labels("charge").set(sum(each.for_charge for each in waiting))
+    DISPUTES_WAITING.labels("time").set(sum(each.for_time for each in waiting))
+
+
+def show_model(version: str, age_s: float) -> None:
+    """Show which model scores."""
+    MODEL.info({"version": version})
+    MODEL_AGE_SECONDS.set(age_s)
+
+
+def count_output(output: MerchantOutput) -> None:
+    """Count what the merchant stage gave."""
+    for code, count in enumerate(np.bincount(output.actions).tolist()):
+        if count:
+            _SCORED_AS[code].inc(count)
+    if len(output.examples):
+        positives = int(output.examples["label"].sum())
+        EXAMPLES.labels("fraud").inc(positives)
+        EXAMPLES.labels("good").inc(len(output.examples) - positives)
+    for shift in output.shifts:
+        DRIFT.labels(shift.signal.name).inc()
+
+
+def count_rejected(rejected: Sequence[Rejected]) -> None:
+    """Count inputs that could not be used."""
+    for copy in rejected:
+        REJECTED.labels(copy.reason).inc()
+
+
+def count_findings(findings: Mapping[tuple[Finding, str], int]) -> None:
+    """Count what was found in the fields of valid inputs."""
+    for labels, count in findings.items():
+        FINDINGS.labels(*labels).inc(count)

@@ -1,0 +1,235 @@
+"""What a worker computes with: the engine, its tasks' stages, the models and their learners."""
+
+from __future__ import annotations
+
+import logging
+import os
+from datetime import UTC, datetime
+from functools import partial
+from time import monotonic, time
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from agents.learning.learners import FetchedExamples, Learners
+from agents.learning.model_follower import ModelFollower
+from agents.stages.tasks import TaskStages, new_task, open_store
+from agents.worker import metrics
+from schemas.drift import encode_drift
+from streams.engine.application import Application, TaskFactory
+from streams.engine.engine import Engine
+from streams.engine.settings import EngineSettings
+from streams.events.batch import Batch
+from streams.events.rows import CHARGE
+from streams.kafka.clients import Clients
+from streams.kafka.config import client_config
+from streams.kafka.installation import KeptLayouts
+from streams.kafka.topics import Topics
+from streams.kafka.transactional_producer import TransactionalProducer
+from streams.wire.examples import encode_examples
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from agents.settings.schema import Settings
+    from schemas.drift import Drift
+    from streams.engine.inputs import Work
+    from streams.engine.task import Task
+    from streams.events.batch import TimedBatch
+    from streams.events.headers import Headers
+    from streams.events.rejected import Rejected
+
+    TaskEvents = list[tuple[Task, TimedBatch]]
+
+logger = logging.getLogger(__name__)
+
+_SHOWN_EVERY_S = 1.0
+
+
+class Pipeline:
+    """Everything between the input topics and the output topics.
+
+    Connecting blocks, so this is made in the thread that does everything with Kafka.
+
+    Parameters
+    ----------
+    settings
+        Of the worker.
+    clients
+        Makes its Kafka clients; those of `settings` when `None`.
+    factory
+        Makes its tasks; with their state where `settings` has it when `None`.
+    partitions
+        That the state of the tasks is of; not watched when `None`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clients: Clients | None = None,
+        factory: TaskFactory | None = None,
+        partitions: int | None = None,
+    ) -> None:
+        clients = clients or Clients(client_config(settings.bootstrap_servers, os.environ))
+        self.retry = clients.retry
+        application_id = f"{settings.topic_prefix}{settings.application_id}"
+        transactional_id = (
+            f"{application_id}-{settings.worker_id}" if settings.is_exactly_once else None
+        )
+        self.topics = Topics(settings.topic_prefix)
+        self._latencies = metrics.Latencies(is_seen_at_once=not settings.is_exactly_once)
+        self.producer = TransactionalProducer(
+            clients, transactional_id, settings.session_timeout_ms
+        )
+        layouts = KeptLayouts(clients, self.topics.installation)
+        factory = factory or TaskFactory(
+            partial(open_store, settings=settings), partial(new_task, settings=settings)
+        )
+        self.engine = Engine(
+            EngineSettings(
+                application_id=application_id,
+                instance_id=settings.instance_id,
+                exactly_once=settings.is_exactly_once,
+                session_timeout_ms=settings.session_timeout_ms,
+                standby_replicas=settings.standby_replicas,
+                max_batch=settings.max_batch,
+                future_allowance_s=settings.future_allowance_minutes * 60.0,
+                input_rules=settings.input_rules,
+            ),
+            self.topics,
+            clients,
+            self.producer,
+            Application(factory, metrics.CommitObserver(self._latencies), layouts),
+        )
+        self.model = ModelFollower(self.topics, clients, settings.challengers)
+        self.model.catch_up()
+        self.learners = Learners(settings, self.topics, clients, self.producer, layouts)
+        self._shown_at = 0.0
+        self.engine.start(partitions)
+
+    def fetch(self, timeout_s: float) -> tuple[Work, FetchedExamples]:
+        """Wait for input and take what is next, and what there is to learn; see `Engine.fetch`."""
+        work = self.engine.fetch(timeout_s)
+        metrics.count_findings(work.findings)
+        self._settle_models()
+        return work, self.learners.fetch()
+
+    def count_cards(self, inputs: TaskEvents) -> None:
+        """Run the card stage of each task; send the frames on in the order of event time."""
+        counted = [
+            _stages(task).card.process(events.batch, is_paused=task.is_paused)
+            for task, events in inputs
+        ]
+        times = np.concatenate([output.times for output in counted])
+        if len(times):
+            self.engine.send_frames(Batch.joined([output.frames for output in counted]), times)
+        for output in counted:
+            self._give_up(output.rejected)
+
+    def score(self, frames: TaskEvents) -> None:
+        """Run the merchant stage of each task; send scored events and examples.
+
+        Charges of one card may be at several merchants: their scored events are sent in the order
+        that the charges have in the partition of their card.
+        """
+        scored: list[tuple[bytes | None, bytes | None]] = []
+        headers: list[Headers] = []
+        offsets = []
+        for task, events in frames:
+            output = _stages(task).merchant.process(
+                events.batch, self.model.scorer, time, self.model.shadow
+            )
+            scored.extend(zip(output.keys, output.scored, strict=True))
+            headers.extend(output.headers or [()] * len(output.scored))
+            if len(output.examples):
+                examples = encode_examples(output.examples)
+                self.producer.send(self.topics.examples, [(None, example) for example in examples])
+            self._give_up(output.rejected)
+            self._send_drifts(shift.event(task.number) for shift in output.shifts)
+            metrics.count_output(output)
+            rows = events.batch.rows["event"]
+            charges = np.flatnonzero(rows["kind"] == CHARGE)
+            self._latencies.add(rows["published"][charges])
+            offsets.append(rows["offset"][charges])
+        order = np.argsort(np.concatenate(offsets), kind="stable").tolist()
+        self.producer.send(
+            self.topics.scored,
+            [scored[i] for i in order],
+            headers=[headers[i] for i in order] if any(headers) else None,
+        )
+
+    def learn(self, examples: FetchedExamples) -> None:
+        """Learn examples; send a snapshot when one is due.
+
+        Task 0 counts as changed, so that the commit proves that it and its learners are still here.
+        """
+        self.learners.learn(examples)
+        self.engine.tasks[0].is_dirty = True
+
+    def publish_late(self) -> bool:
+        """Send snapshots that are late, with the same proof; return whether any was sent."""
+        is_sent = self.learners.publish_late(self.model.book)
+        if is_sent:
+            self.engine.tasks[0].is_dirty = True
+        return is_sent
+
+    def reject(self, rejected: Sequence[Rejected]) -> None:
+        """Send inputs that could not be used to their topic."""
+        self.producer.send_rejected(self.topics.rejected, rejected)
+        metrics.count_rejected(rejected)
+
+    def _give_up(self, disputes: Sequence[Rejected]) -> None:
+        """Reject disputes whose charge is not known, and say so."""
+        if disputes:
+            self.reject(disputes)
+            reason = dict(disputes[0].headers)["error"].decode()
+            logger.warning("given up: %d disputes, such as one for which %s", len(disputes), reason)
+
+    def _send_drifts(self, drifts: Iterable[Drift]) -> None:
+        """Send drift events, and log them."""
+        for drift in drifts:
+            self.producer.send(self.topics.drift, [(drift.signal.encode(), encode_drift(drift))])
+            logger.warning(
+                "drift: %s was %.4g, is %.4g since %s (%s, task %d)",
+                drift.signal, drift.before, drift.after,
+                datetime.fromtimestamp(drift.since, UTC).date(), drift.unit, drift.task,
+            )  # fmt: skip
+
+    def _settle_models(self) -> None:
+        """Have the newest models in use, and the learners where task 0 is."""
+        has_task = 0 in self.engine.tasks
+        if has_task and not self.learners.is_running:
+            self.model.catch_up()
+        self.model.refresh()
+        if has_task:
+            self.learners.run(self.model.names, self.model.book)
+        else:
+            self.learners.stop()
+        self.show()
+
+    def show(self) -> None:
+        """Bring the gauges up to date, once a second."""
+        if monotonic() - self._shown_at < _SHOWN_EVERY_S:
+            return
+        self._shown_at = monotonic()
+        metrics.show_tasks(self.engine, self._latencies.newest, time())
+        metrics.show_waiting([_stages(task).card for task in self.engine.tasks.values()])
+        metrics.show_model(self.model.scorer.version, self.model.age_s)
+
+    def commit(self) -> None:
+        """Begin to make everything since the last commit count."""
+        self.engine.commit()
+
+    def abort(self) -> None:
+        """Undo everything since the last commit."""
+        self.engine.abort()
+
+    def close(self) -> None:
+        """Commit and leave."""
+        self.learners.stop()
+        self.engine.close()
+        self.model.close()
+
+
+def _stages(task: Task) -> TaskStages:
+    return cast("TaskStages", task.stages)

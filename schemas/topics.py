@@ -1,0 +1,187 @@
+"""The one table of topics: what is on each, who writes it, and how it is kept.
+
+A topic is a row here: its name with the prefix (`streams.kafka.topics.Topics`), the settings it is
+made with, and for a public one its part of the AsyncAPI document follow from it.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import msgspec
+
+from schemas.charge import Charge
+from schemas.control import LOADED_PREFIX, Champion, Loaded
+from schemas.dispute import Dispute
+from schemas.drift import Drift
+from schemas.rejected import RejectedHeaders
+from schemas.scored import Scored
+from schemas.snapshot import Snapshot
+
+INPUT_BYTES_MAX: Final = 1024 * 1024
+
+REJECTED_BYTES_MAX: Final = 2 * INPUT_BYTES_MAX
+"""A rejected copy is its input, byte for byte, and headers: room for both, whatever these are."""
+
+MODELS_BYTES_MAX: Final = 8 * INPUT_BYTES_MAX
+"""Which model scores is told with the model as it was before, and as it is if it is frozen. The
+largest have a forest in them, with some 1 MB when measured."""
+
+Kept = Literal["cluster", "horizon", "week", "changelog", "latest"]
+"""How long a topic keeps what is on it: by the cluster's default, for the label horizon and more,
+for a week, as long as the state remembers, or the latest of each key for ever."""
+
+Partitions = Literal["cards", "tasks", "one"]
+"""As many as there are tasks, of which the partition of a number belongs to the task of that number
+(`tasks`) or is written by key (`cards`); or one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Another payload of a topic, which its key tells apart."""
+
+    summary: str
+    key: str
+    payload: type[msgspec.Struct]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """One topic.
+
+    Attributes
+    ----------
+    name
+        Without the prefix.
+    action
+        What Chargewatch does with it: receives it, sends it, or both, which makes it internal.
+    summary, key
+        What is on it, and by which key.
+    payload, headers, beside
+        Of a public topic the types of its messages.
+    kept, partitions
+        As their types say.
+    bytes_max
+        Of a message, where the cluster's default is not right.
+    segment_bytes
+        Of a segment. One that is still written to is never compacted: smaller ones keep short what
+        is read at a start.
+    """
+
+    name: str
+    action: Literal["receive", "send", "internal"]
+    summary: str
+    key: str
+    payload: type[msgspec.Struct] | None = None
+    headers: type[msgspec.Struct] | None = None
+    beside: tuple[Beside, ...] = ()
+    kept: Kept = "cluster"
+    partitions: Partitions = "cards"
+    bytes_max: int | None = None
+    segment_bytes: int | None = None
+
+
+CHARGES: Final = Topic(
+    name="charges",
+    action="receive",
+    summary="One charge attempt, to be scored.",
+    key="the card",
+    payload=Charge,
+    kept="horizon",
+    partitions="tasks",
+    bytes_max=INPUT_BYTES_MAX,
+)
+DISPUTES: Final = Topic(
+    name="disputes",
+    action="receive",
+    summary="A label: a dispute or an issuer's early fraud warning, usually days later.",
+    key="the card",
+    payload=Dispute,
+    kept="horizon",
+    partitions="tasks",
+    bytes_max=INPUT_BYTES_MAX,
+)
+SCORED: Final = Topic(
+    name="scored",
+    action="send",
+    summary="One scored event for every valid charge.",
+    key="the card",
+    payload=Scored,
+)
+REJECTED: Final = Topic(
+    name="charges.rejected",
+    action="send",
+    summary="Every input that could not be used, byte for byte save masked card numbers.",
+    key="the input's key",
+    headers=RejectedHeaders,
+    bytes_max=REJECTED_BYTES_MAX,
+)
+MODELS: Final = Topic(
+    name="models",
+    action="send",
+    summary="Versioned model snapshots.",
+    key="the model's name",
+    payload=Snapshot,
+    beside=(
+        Beside("Which model scores.", "`champion`", Champion),
+        Beside("A model to go on from.", f"`{LOADED_PREFIX}` and the model's name", Loaded),
+    ),
+    kept="latest",
+    partitions="one",
+    bytes_max=MODELS_BYTES_MAX,
+    segment_bytes=32 * 1024 * 1024,
+)
+DRIFT: Final = Topic(
+    name="drift",
+    action="send",
+    summary="A lasting change of what is watched.",
+    key="the signal",
+    payload=Drift,
+)
+BY_MERCHANT: Final = Topic(
+    name="chargewatch.by-merchant",
+    action="internal",
+    summary="The repartition topic: frames on their way to the merchant stage.",
+    key="none",
+    kept="week",
+    partitions="tasks",
+)
+CHANGELOG: Final = Topic(
+    name="chargewatch.changelog",
+    action="internal",
+    summary="Changed records of each task, on the task's partition.",
+    key="the record's",
+    kept="changelog",
+    partitions="tasks",
+    # Of 32 MB they keep the broker's cleaner busy at full load: the broker took more than half as
+    # much CPU again as with 128 MB, where a restore takes a second longer.
+    segment_bytes=128 * 1024 * 1024,
+)
+EXAMPLES: Final = Topic(
+    name="chargewatch.examples",
+    action="internal",
+    summary="Labelled examples on their way to the learners.",
+    key="none",
+    kept="week",
+    partitions="one",
+)
+INSTALLATION: Final = Topic(
+    name="chargewatch.installation",
+    action="internal",
+    summary="What the installation keeps about itself.",
+    key="what it is",
+    kept="latest",
+    partitions="one",
+)
+
+TOPICS: Final = (
+    CHARGES,
+    DISPUTES,
+    SCORED,
+    REJECTED,
+    MODELS,
+    DRIFT,
+    BY_MERCHANT,
+    CHANGELOG,
+    EXAMPLES,
+    INSTALLATION,
+)

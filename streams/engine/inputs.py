@@ -1,0 +1,241 @@
+"""From fetched messages to work: decoding them into buffers, and taking what is next in time."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import time
+from typing import Any, Literal, cast
+
+import numpy as np
+from confluent_kafka import Message, TopicPartition
+
+from streams.engine.buffers import PartitionBuffer, turn
+from streams.engine.group_member import GroupMember
+from streams.engine.settings import EngineSettings
+from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES, Task
+from streams.events.batch import TimedBatch
+from streams.events.decoding import Finding, decode_charges, decode_disputes
+from streams.events.headers import carried
+from streams.events.origin import Origin
+from streams.events.rejected import Input, Rejected
+from streams.events.rows import CHARGE
+from streams.layouts.reader import Reader
+from streams.wire.frames import decode_frames
+
+_NEARLY_AT_END = 200
+"""Messages that wait in a partition in normal operation: what is in flight at any time."""
+
+_PATIENCE_S = 1.0
+"""How long a partition that is behind and delivers nothing holds up the others, seconds."""
+
+_CHARGES_PAUSE_S = 15.0
+"""After how long without a charge, seconds, disputes do not wait any more for charges to reach
+their time. Whoever publishes both does not send disputes so far ahead."""
+
+_Stage = Literal["inputs", "frames"]
+
+
+@dataclass(slots=True)
+class Work:
+    """What one turn has for the agents, by task, in the order of event time.
+
+    Attributes
+    ----------
+    inputs, frames
+        Events of the stages.
+    rejected
+        Inputs that could not be used.
+    findings
+        As for `streams.events.decoding.Decoded`, of what was decoded since the last turn.
+    """
+
+    inputs: list[tuple[Task, TimedBatch]] = field(default_factory=list)
+    frames: list[tuple[Task, TimedBatch]] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    findings: Counter[tuple[Finding, str]] = field(default_factory=Counter)
+
+    def __bool__(self) -> bool:
+        return bool(self.inputs or self.frames or self.rejected)
+
+
+class Inputs:
+    """Fills the buffers of the tasks, and empties them in the order of event time.
+
+    Parameters
+    ----------
+    member
+        Fetches; is paused where enough is waiting.
+    settings
+        Of the engine: how much is taken at a time, and how inputs are read.
+    clock
+        Gives seconds of a clock that never goes back.
+    frame_reader
+        Knows the layouts in which frames may be.
+    """
+
+    def __init__(
+        self,
+        member: GroupMember,
+        settings: EngineSettings,
+        clock: Callable[[], float],
+        frame_reader: Reader,
+    ) -> None:
+        self._consumer = member.consumer
+        self._topic_of = member.topics.inputs
+        self._source_of = {topic: source for source, topic in self._topic_of.items()}
+        self._settings = settings
+        self._clock = clock
+        self._frame_reader = frame_reader
+        self._waiting_since: dict[_Stage, float] = {}
+        self._charges_came: dict[int, tuple[int, float]] = {}
+        self._findings: Counter[tuple[Finding, str]] = Counter()
+
+    def add(self, tasks: Mapping[int, Task], messages: Iterable[Message]) -> None:
+        """Decode messages into the buffers of their partitions."""
+        by_partition: dict[tuple[str | None, int | None], list[Message]] = {}
+        for message in messages:
+            by_partition.setdefault((message.topic(), message.partition()), []).append(message)
+        for (topic, partition), batch in by_partition.items():
+            task = tasks.get(cast("int", partition))
+            if task is not None:
+                self._decode(task, self._source_of[cast("str", topic)], batch)
+
+    def note_end(self, tasks: Mapping[int, Task], end: Message) -> None:
+        """Note that nothing is left before an offset, commit markers included."""
+        task = tasks.get(cast("int", end.partition()))
+        if task is not None:
+            buffer = task.buffers[self._source_of[cast("str", end.topic())]]
+            buffer.fetched = max(buffer.fetched, cast("int", end.offset()))
+
+    def take(self, tasks: Sequence[Task], frames_reach: Mapping[int, int]) -> Work:
+        """Take what is next; inputs only while the merchant stage keeps up with the card stage.
+
+        Parameters
+        ----------
+        tasks
+            The running tasks.
+        frames_reach
+            Offsets that partitions of the merchant stage are known to reach: these are waited
+            for, so that what was sent on together is taken together.
+        """
+        self._hold_back(tasks, frames_reach)
+        work = Work(findings=self._findings)
+        self._findings = Counter()
+        frames = [task.buffers[BY_MERCHANT] for task in tasks]
+        until = self._turn("frames", frames)
+        for task in tasks:
+            if parts := task.buffers[BY_MERCHANT].take(until):
+                work.frames.append((task, TimedBatch.merged(parts)))
+        if not any(buffer.is_behind for buffer in frames):
+            self._take_inputs(tasks, work)
+        for task, _ in (*work.inputs, *work.frames):
+            task.is_dirty = True
+        return work
+
+    def _take_inputs(self, tasks: Sequence[Task], work: Work) -> None:
+        until = self._turn("inputs", _inputs_of(tasks))
+        for task in tasks:
+            charges, disputes = task.buffers[CHARGES], task.buffers[DISPUTES]
+            has_paused = self._note_pause(task)
+            if parts := charges.take(until) + disputes.take(until):
+                work.inputs.append((task, TimedBatch.merged(parts)))
+            elif has_paused:
+                work.inputs.append((task, TimedBatch()))
+            for buffer in (charges, disputes):
+                if rejected := buffer.take_rejected():
+                    task.is_dirty = True
+                    work.rejected.extend(rejected)
+
+    def _note_pause(self, task: Task) -> bool:
+        """Note whether the charges of a task have paused; return whether they have just done so."""
+        charges, now = task.buffers[CHARGES], self._clock()
+        fetched, came_at = self._charges_came.get(task.number, (-1, now))
+        if fetched != charges.fetched or len(charges):
+            came_at = now
+        self._charges_came[task.number] = (charges.fetched, came_at)
+        was_paused, task.is_paused = task.is_paused, now - came_at >= _CHARGES_PAUSE_S
+        return task.is_paused and not was_paused
+
+    def _decode(self, task: Task, source: str, messages: Sequence[Message]) -> None:
+        buffer = task.buffers[source]
+        offsets = np.array([message.offset() for message in messages], np.int64)
+        values = [message.value() for message in messages]
+        fetched = int(offsets[-1]) + 1
+        if source == BY_MERCHANT:
+            frames, counts = decode_frames(cast("list[bytes]", values), self._frame_reader)
+            # Those of a message are taken together, as a position is that of a message. Disputes
+            # do not move the time on: theirs may be far from that of the charges around them.
+            events = frames.rows["event"]
+            created = np.where(events["kind"] == CHARGE, events["created"], -np.inf)
+            newest = np.maximum.reduceat(created, np.cumsum(counts) - counts)
+            times, places = np.repeat(newest, counts), np.repeat(offsets, counts)
+            buffer.add(times, frames, places, [], fetched)
+            return
+        topic = self._topic_of[source]
+        headers = [carried(cast("Any", message.headers())) for message in messages]
+        inputs = [
+            Input(message.key(), value, Origin(topic, task.number, offset, own))
+            for message, value, offset, own in zip(
+                messages, values, offsets.tolist(), headers, strict=True
+            )
+        ]
+        decode = decode_charges if source == CHARGES else decode_disputes
+        decoded = decode(
+            inputs, time() + self._settings.future_allowance_s, self._settings.input_rules
+        )
+        self._findings += decoded.findings
+        timestamps_ms = np.array([message.timestamp()[1] for message in messages])
+        rows = decoded.batch.rows
+        rows["published"] = timestamps_ms[decoded.index] / 1e3
+        rows["offset"] = offsets[decoded.index]
+        buffer.add(
+            rows["created"],
+            decoded.batch,
+            offsets[decoded.index],
+            [(int(dict(copy.headers)["offset"]), copy) for copy in decoded.rejected],
+            fetched,
+        )
+
+    def _hold_back(self, tasks: Sequence[Task], frames_reach: Mapping[int, int]) -> None:
+        """Find out who is behind, and pause the partitions of which enough is waiting.
+
+        In normal operation what is in flight is not waited for. While catching up it is: the last
+        200 disputes are those of days, and learning should not depend on which fetch comes first.
+        """
+        for task in tasks:
+            for source, buffer in task.buffers.items():
+                partition = TopicPartition(self._topic_of[source], task.number)
+                _, end = self._consumer.get_watermark_offsets(partition, cached=True)
+                buffer.is_behind = end < 0 or end - buffer.fetched > _NEARLY_AT_END
+                buffer.end = max(end, buffer.fetched)
+                self._pause_or_resume(partition, buffer)
+            frames = task.buffers[BY_MERCHANT]
+            if frames.fetched < frames_reach.get(task.number, 0):
+                frames.is_behind = True
+        inputs = _inputs_of(tasks)
+        if any(buffer.lag > _NEARLY_AT_END for buffer in inputs):
+            for buffer in inputs:
+                buffer.is_behind |= buffer.fetched < buffer.end
+
+    def _pause_or_resume(self, partition: TopicPartition, buffer: PartitionBuffer) -> None:
+        if not buffer.is_paused and len(buffer) > self._settings.max_buffered:
+            self._consumer.pause([partition])
+            buffer.is_paused = True
+        elif buffer.is_paused and len(buffer) < self._settings.max_buffered // 2:
+            self._consumer.resume([partition])
+            buffer.is_paused = False
+
+    def _turn(self, stage: _Stage, buffers: Sequence[PartitionBuffer]) -> float:
+        """Tell up to when to take, without waiting for ever for a partition that is behind."""
+        until = turn(buffers, self._settings.max_batch)
+        if until > -np.inf:
+            self._waiting_since.pop(stage, None)
+        elif any(len(buffer) for buffer in buffers):
+            now = self._clock()
+            if now - self._waiting_since.setdefault(stage, now) >= _PATIENCE_S:
+                return turn([buffer for buffer in buffers if len(buffer)], self._settings.max_batch)
+        return until
+
+
+def _inputs_of(tasks: Iterable[Task]) -> list[PartitionBuffer]:
+    return [task.buffers[source] for task in tasks for source in (CHARGES, DISPUTES)]

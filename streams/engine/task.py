@@ -1,0 +1,122 @@
+"""A task: one partition number, its state, and what of its inputs waits to be processed."""
+
+from typing import Protocol
+
+import orjson
+
+from streams.engine.buffers import PartitionBuffer
+from streams.state.store import Changes
+from streams.state.tables import TaskState
+
+POSITIONS = b"positions"
+"""Under it the table META has the offset of the first input of each source that does not count."""
+
+CHARGES, DISPUTES, BY_MERCHANT = "charges", "disputes", "by_merchant"
+SOURCES = (CHARGES, DISPUTES, BY_MERCHANT)
+"""The inputs of a task; a partition number has one of each."""
+
+
+class Stages(Protocol):
+    """What computes above the state of a task."""
+
+    def flush(self) -> None:
+        """Put everything changed into the tables."""
+
+    def reload(self) -> None:
+        """Forget everything changed; the tables are asked again."""
+
+
+class Task:
+    """One partition of every input with the state that belongs to it.
+
+    Parameters
+    ----------
+    number
+        The partition number.
+    state
+        The task's tables.
+    stages
+        What computes above them.
+
+    Attributes
+    ----------
+    is_dirty
+        Whether it has work that belongs to the next commit.
+    is_sealed
+        Whether it has work that belongs to a commit under way.
+    is_paused
+        Whether no charge has come for a while.
+    member_id
+        Which member of the group it was given to.
+    """
+
+    def __init__(self, number: int, state: TaskState, stages: Stages) -> None:
+        self.number = number
+        self.state = state
+        self.stages = stages
+        self.buffers: dict[str, PartitionBuffer] = {}
+        self.is_dirty = False
+        self.is_sealed = False
+        self.is_paused = False
+        self.member_id = ""
+        self._committed: dict[str, int] = {}
+        self._sealed: dict[str, int] = {}
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has been started, which it is once it is restored."""
+        return bool(self.buffers)
+
+    def start(self, positions: dict[str, int]) -> None:
+        """Begin at the given offset of each source."""
+        self.buffers = {source: PartitionBuffer(positions[source]) for source in SOURCES}
+        self.is_paused = False
+        self._committed = dict(positions)
+
+    def positions(self) -> dict[str, int]:
+        """Return the offset of the first input of each source that does not count yet."""
+        return {source: buffer.position for source, buffer in self.buffers.items()}
+
+    def stored_positions(self) -> dict[str, int] | None:
+        """Return the positions that the state stands for, `None` when it is empty."""
+        return positions_of(self.state)
+
+    def seal(self) -> Changes:
+        """Return what the commit changes, the positions it stands for among it.
+
+        What is done from now on belongs to the next commit.
+        """
+        self.stages.flush()
+        self._sealed = self.positions()
+        self.state.meta.put(POSITIONS, orjson.dumps(self._sealed))
+        self.is_dirty, self.is_sealed = False, True
+        return self.state.seal()
+
+    def write(self, changelog_offset: int) -> None:
+        """Write what was sealed to the store; the changelog goes on at `changelog_offset`."""
+        self.state.write(changelog_offset)
+
+    def settle(self) -> None:
+        """Take what was written as committed."""
+        self.state.settle()
+        self._committed = self._sealed
+        self.is_sealed = False
+
+    def unseal(self) -> None:
+        """Leave what was sealed to the next commit."""
+        self.state.unseal()
+        self.is_dirty, self.is_sealed = True, False
+
+    def roll_back(self) -> dict[str, int]:
+        """Return to the last commit, and return its positions to fetch from again."""
+        self.state.discard()
+        self.stages.reload()
+        self.start(self._committed)
+        self.is_dirty = self.is_sealed = False
+        return self._committed
+
+
+def positions_of(state: TaskState) -> dict[str, int] | None:
+    """Return the positions that a state stands for, `None` when it is empty."""
+    stored = state.meta.get(POSITIONS)
+    return None if stored is None else orjson.loads(stored)

@@ -1,0 +1,90 @@
+"""What is remembered of a card: one record of fixed size, saved and restored as its bytes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streams.features.windows import RING, SLOTS, TOTAL_SLOTS, tiles_in
+from streams.layouts.layout import HEAD, Record, Ring
+
+LATEST_CHARGES = 8
+LATEST_MERCHANTS = 32
+LATEST_COUNTRIES = 6
+LATEST_DEVICES = 8
+LATEST_DISPUTES = 8
+
+SEVEN_DAYS = 3
+"""Place in `WINDOWS` of the window that also keeps its largest deviation."""
+
+CARD = np.dtype(
+    [
+        (HEAD, "u8"),
+        ("clock_s", "f8"),
+        ("first_s", "f8"),
+        ("charges", "u8"),
+        ("amount_mean", "f8"),
+        ("amount_m2", "f8"),
+        ("recent_mean", "f8"),
+        ("largest", "f8"),
+        ("overflow_until", "f8"),
+        ("charge_ids", "u8", (LATEST_CHARGES, 2)),
+        ("charge_created", "f8", (LATEST_CHARGES,)),
+        ("charge_clock", "f8", (LATEST_CHARGES,)),
+        ("counts", "u4", (TOTAL_SLOTS,)),
+        ("sums", "f4", (TOTAL_SLOTS,)),
+        ("deviations_7d", "f4", (SLOTS[SEVEN_DAYS],)),
+        ("merchants", "u4", (LATEST_MERCHANTS,)),
+        ("merchants_seen", "u4", (LATEST_MERCHANTS,)),
+        ("merchant_uses", "u2", (LATEST_MERCHANTS,)),
+        ("devices", "u4", (LATEST_DEVICES,)),
+        ("devices_seen", "u4", (LATEST_DEVICES,)),
+        ("countries", "u4", (LATEST_COUNTRIES,)),
+        ("countries_seen", "u4", (LATEST_COUNTRIES,)),
+        ("disputed_at", "u4", (LATEST_DISPUTES,)),
+        ("dispute_kinds", "u1", (LATEST_DISPUTES,)),
+        ("unused", "u4"),
+    ],
+    align=True,
+)
+"""A card's record. All zeros but for the head is a card never seen.
+
+Fields
+------
+clock_s, first_s
+    Newest time of a charge, and since when the card is known, Unix seconds.
+charges
+    Charges ever counted.
+amount_mean, amount_m2
+    Mean and sum of squared deviations (Welford) of the amounts.
+recent_mean
+    Exponentially weighted mean of ln(1 + amount).
+largest
+    Largest amount so far.
+overflow_until
+    Up to which clock duplicates may come of a charge id that is not in `charge_ids` any more, Unix
+    seconds.
+charge_ids, charge_created, charge_clock
+    Ids and times of the charges that arrived last, and the clock at which they did: a ring written
+    at `charges` modulo its length.
+counts, sums
+    The tiles of the sliding windows (see `streams.features.windows`).
+deviations_7d
+    The largest log ratio of an amount to the card's mean in each tile of the window of 7 days.
+merchants, devices, countries (and _seen), merchant_uses
+    Where the card was used lately (see `streams.features.recent_keys`).
+disputed_at, dispute_kinds
+    The latest disputes, the latest arrival first.
+unused
+    Nothing. Without it there was a gap, and numpy copies no gaps: the bytes saved would differ.
+"""
+
+CARD_LAYOUT = Record(
+    "card",
+    CARD,
+    rings={
+        "counts": RING,
+        "sums": RING,
+        "deviations_7d": Ring((tiles_in(SEVEN_DAYS),), "clock_s", "larger"),
+    },
+)
+"""What another version reads it by."""

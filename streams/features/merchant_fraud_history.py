@@ -1,0 +1,188 @@
+"""What a merchant's labels say: disputes by their own day, and frauds by the day of their charge.
+
+Two views of the same disputes, both in rings of UTC days::
+
+                 time - horizon                       time of the charge
+    day       |  1  |  2  |  3  |  4  |  5  |  6  |  7  |
+    charges   |  c  |  c  |  c  |  c  |  c  |  c  |  c  |   by the charge's day
+    frauds    |  f  |     |  f  |     |  f  |     |     |   known by now, by the *charge's* day
+    disputes  |     |     |     |  d  |  d  |     |  d  |   by the dispute's own day
+              |- matured -|----------- young -----------|
+               all labelled     labelled if disputed
+
+The share of disputed charges divides the disputes of a window by its charges: smooth, and late. The
+run of the latest labels walks back over the charges' days until enough are labelled: it sees a
+merchant turn bad as soon as its first disputes are in. Both look back from the charge's own day:
+what the record has of later days, by a clock that is ahead, is left out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streams.compiled import compiled
+from streams.durations import DAY_S
+from streams.events.rows import FRAUD_DISPUTE
+from streams.features.merchant_record import DAYS
+from streams.features.spec import Feature, column, first_column
+from streams.features.windows import UINT32_MAX, Vector, clear_passed, tile_of, tiles_left
+
+SHARE_DAYS = (7, 30, 90)
+LATEST = (1, 3, 5, 10)
+MATURED = (5, 20)
+
+PRIOR_SHARE = 0.004
+"""Share of fraud disputes that a merchant without history is taken to have."""
+
+PRIOR_CHARGES = 5.0
+"""How many charges that assumption weighs."""
+
+YOUNG_LABEL = 0.05
+"""How much of a good label an undisputed charge younger than the horizon is: little, as its dispute
+may still come, and more than nothing, as else a busy merchant's latest labels were all frauds."""
+
+UINT16_MAX = 65535
+NEVER_DAYS = 91.0
+
+_FIRST_SHARE = f"{PRIOR_SHARE * PRIOR_CHARGES / (PRIOR_CHARGES + 1):.2g} (prior and itself)"
+
+
+def _feature(name: str, unit: str, transform: Any, missing: str, text: str) -> Feature:
+    return Feature(f"merchant_{name}", "merchant", unit, transform, missing, text)
+
+
+LABEL_FEATURES = (
+    *(
+        _feature(f"dispute_share_{days}d", "share", "none", _FIRST_SHARE,
+                 "{value:.1%} of the merchant's charges disputed as fraud in the last "
+                 f"{days} days")
+        for days in SHARE_DAYS
+    ),
+    _feature("other_dispute_share_90d", "share", "none", _FIRST_SHARE,
+             "{value:.1%} of the merchant's charges disputed for other reasons in 90 days"),
+    _feature("since_fraud_dispute", "days", "log1p", "91",
+             "the merchant's last fraud dispute came {value:.0f} days ago"),
+    *(
+        _feature(f"fraud_share_last_{n}", "share", "none", "0",
+                 "{value:.0%} fraud among the merchant's last " + str(n) + " labelled charges")
+        for n in LATEST
+    ),
+    *(
+        _feature(f"fraud_share_matured_{n}", "share", "none", "0",
+                 "{value:.0%} fraud among the merchant's last " + str(n)
+                 + " charges past the label horizon")
+        for n in MATURED
+    ),
+    _feature("fraud_recency", "1 / labels", "none", "0",
+             "fraud is recent among the merchant's labels (1 if the latest, now {value:.2f})"),
+)  # fmt: skip
+
+DISPUTE_SHARES = first_column(
+    LABEL_FEATURES, [f"merchant_dispute_share_{days}d" for days in SHARE_DAYS]
+)
+OTHER_DISPUTE_SHARE_90D = column(LABEL_FEATURES, "merchant_other_dispute_share_90d")
+SINCE_FRAUD_DISPUTE = column(LABEL_FEATURES, "merchant_since_fraud_dispute")
+LATEST_SHARES = first_column(LABEL_FEATURES, [f"merchant_fraud_share_last_{n}" for n in LATEST])
+MATURED_SHARES = first_column(
+    LABEL_FEATURES, [f"merchant_fraud_share_matured_{n}" for n in MATURED]
+)
+FRAUD_RECENCY = column(LABEL_FEATURES, "merchant_fraud_recency")
+
+
+@compiled
+def count_day(record: Any, clock: float, created: float) -> None:
+    """Move the charges' days to `clock` and count a charge in its own day."""
+    before, after = tile_of(record.clock_s, DAY_S), tile_of(clock, DAY_S)
+    clear_passed(record.day_charges, 0, DAYS, before, after)
+    clear_passed(record.day_frauds, 0, DAYS, before, after)
+    day = tile_of(created, DAY_S)
+    if after - day < DAYS:
+        slot = day % DAYS
+        record.day_charges[slot] = min(record.day_charges[slot] + 1, UINT32_MAX)
+
+
+@compiled
+def count_dispute(record: Any, event: Any, charge_created: float) -> None:
+    """Count a dispute in its own day, and a fraud in the day of its charge if that is known."""
+    now = max(record.dispute_clock_s, event.created)
+    before, after = tile_of(record.dispute_clock_s, DAY_S), tile_of(now, DAY_S)
+    clear_passed(record.day_fraud_disputes, 0, DAYS, before, after)
+    clear_passed(record.day_other_disputes, 0, DAYS, before, after)
+    record.dispute_clock_s = now
+    ring = record.day_other_disputes
+    if event.kind == FRAUD_DISPUTE:
+        ring = record.day_fraud_disputes
+    day = tile_of(event.created, DAY_S)
+    if after - day < DAYS:
+        ring[day % DAYS] = min(ring[day % DAYS] + 1, UINT16_MAX)
+    if event.kind == FRAUD_DISPUTE and charge_created <= record.clock_s:  # NaN is not
+        day = tile_of(charge_created, DAY_S)
+        if tile_of(record.clock_s, DAY_S) - day < DAYS:
+            slot = day % DAYS
+            record.day_frauds[slot] = min(record.day_frauds[slot] + 1, UINT16_MAX)
+
+
+@compiled
+def smoothed(disputes: float, charges: float) -> float:
+    """Give the share of disputed charges, drawn towards the prior while charges are few."""
+    share = (disputes + PRIOR_SHARE * PRIOR_CHARGES) / (charges + PRIOR_CHARGES)
+    return min(share, 1.0)
+
+
+@compiled
+def dispute_shares(record: Any, clock: float, created: float, row: Vector) -> None:
+    """Write the smoothed shares of 7, 30 and 90 days, and the days since the last fraud dispute."""
+    today, newest = tile_of(created, DAY_S), tile_of(record.dispute_clock_s, DAY_S)
+    left = tiles_left(tile_of(clock, DAY_S), today, DAYS, DAYS)
+    charges, frauds, others, share = 0.0, 0.0, 0.0, 0
+    row[SINCE_FRAUD_DISPUTE] = NEVER_DAYS
+    slot = today % DAYS
+    for ago in range(SHARE_DAYS[-1] + 1):
+        if ago < left:
+            charges += record.day_charges[slot]
+        if newest - DAYS < today - ago <= newest:
+            if frauds == 0.0 and record.day_fraud_disputes[slot] > 0:
+                row[SINCE_FRAUD_DISPUTE] = ago
+            frauds += record.day_fraud_disputes[slot]
+            others += record.day_other_disputes[slot]
+        if ago == SHARE_DAYS[share]:
+            row[DISPUTE_SHARES + share] = smoothed(frauds, max(charges, 1.0))
+            share += 1
+        slot = slot - 1 if slot > 0 else DAYS - 1
+    row[OTHER_DISPUTE_SHARE_90D] = smoothed(others, max(charges, 1.0))
+
+
+@compiled
+def latest_labels(record: Any, clock: float, created: float, horizon_s: float, row: Vector) -> None:
+    """Write the share of fraud among the latest labels, and how recent the last fraud is in them.
+
+    Labels are taken by whole days of charges, newest first, until there are enough.
+    """
+    today = tile_of(created, DAY_S)
+    labels, frauds, latest = 0.0, 0.0, 0
+    matured, matured_frauds, old = 0.0, 0.0, 0
+    row[FRAUD_RECENCY] = 0.0
+    slot = today % DAYS
+    for ago in range(tiles_left(tile_of(clock, DAY_S), today, DAYS, DAYS)):
+        known = float(record.day_frauds[slot])
+        good = max(record.day_charges[slot] - known, 0.0)
+        if (today - ago + 1) * DAY_S <= created - horizon_s:
+            matured += known + good
+            matured_frauds += known
+        else:
+            good *= YOUNG_LABEL
+        if frauds == 0.0 and known > 0.0:
+            row[FRAUD_RECENCY] = 1.0 / (1.0 + labels)
+        labels += known + good
+        frauds += known
+        while latest < len(LATEST) and labels >= LATEST[latest]:
+            row[LATEST_SHARES + latest] = frauds / labels
+            latest += 1
+        while old < len(MATURED) and matured >= MATURED[old]:
+            row[MATURED_SHARES + old] = matured_frauds / matured
+            old += 1
+        slot = slot - 1 if slot > 0 else DAYS - 1
+    for left in range(latest, len(LATEST)):
+        row[LATEST_SHARES + left] = frauds / max(labels, 1.0)
+    for left in range(old, len(MATURED)):
+        row[MATURED_SHARES + left] = matured_frauds / max(matured, 1.0)

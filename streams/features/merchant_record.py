@@ -1,0 +1,82 @@
+"""What is remembered of a merchant: one record of fixed size, saved and restored as its bytes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streams.durations import DAY_S
+from streams.features.windows import RING, SLOTS, TOTAL_SLOTS, tiles_in
+from streams.layouts.layout import HEAD, Record, Ring, Tiles
+
+HOUR, DAY = 1, 2
+"""Places in `WINDOWS` of the windows in which distinct cards are counted."""
+
+HOUR_WORDS, DAY_WORDS, SMALL_WORDS = 4, 4, 2
+"""64-bit words of a tile's bitmap of cards: of the hour, the day, and small charges of the hour."""
+
+DAYS = 98
+"""Days of label memory: 90, the running one, and a week by which others may run ahead."""
+
+MERCHANT = np.dtype(
+    [
+        (HEAD, "u8"),
+        ("clock_s", "f8"),
+        ("first_s", "f8"),
+        ("dispute_clock_s", "f8"),
+        ("charges", "u8"),
+        ("log_mean", "f8"),
+        ("log_m2", "f8"),
+        ("cards_1h", "u8", (SLOTS[HOUR] * HOUR_WORDS,)),
+        ("cards_24h", "u8", (SLOTS[DAY] * DAY_WORDS,)),
+        ("small_cards_1h", "u8", (SLOTS[HOUR] * SMALL_WORDS,)),
+        ("counts", "u4", (TOTAL_SLOTS,)),
+        ("sums", "f4", (TOTAL_SLOTS,)),
+        ("small_counts_1h", "u4", (SLOTS[HOUR],)),
+        ("day_charges", "u4", (DAYS,)),
+        ("day_frauds", "u2", (DAYS,)),
+        ("day_fraud_disputes", "u2", (DAYS,)),
+        ("day_other_disputes", "u2", (DAYS,)),
+    ],
+    align=True,
+)
+"""A merchant's record. All zeros but for the head is a merchant never seen.
+
+Fields
+------
+clock_s, first_s
+    Newest time of a charge, and since when the merchant is known, Unix seconds.
+dispute_clock_s
+    Newest time of a dispute, Unix seconds.
+charges
+    Charges ever counted.
+log_mean, log_m2
+    Mean and sum of squared deviations (Welford) of the amounts' logarithms.
+cards_1h, cards_24h, small_cards_1h
+    Bitmaps of the cards seen in each tile (see `streams.features.distinct_counts`).
+counts, sums, small_counts_1h
+    The tiles of the sliding windows (see `streams.features.windows`).
+day_charges, day_frauds
+    Charges of each UTC day, and how many of *them* are known as fraud by now.
+day_fraud_disputes, day_other_disputes
+    Disputes of each UTC day, by their own time.
+"""
+
+_DAYS = (Tiles("days", DAY_S, DAYS),)
+
+MERCHANT_LAYOUT = Record(
+    "merchant",
+    MERCHANT,
+    rings={
+        "counts": RING,
+        "sums": RING,
+        "cards_1h": Ring((tiles_in(HOUR, HOUR_WORDS),), "clock_s", "union"),
+        "cards_24h": Ring((tiles_in(DAY, DAY_WORDS),), "clock_s", "union"),
+        "small_cards_1h": Ring((tiles_in(HOUR, SMALL_WORDS),), "clock_s", "union"),
+        "small_counts_1h": Ring((tiles_in(HOUR),), "clock_s"),
+        "day_charges": Ring(_DAYS, "clock_s"),
+        "day_frauds": Ring(_DAYS, "clock_s"),
+        "day_fraud_disputes": Ring(_DAYS, "dispute_clock_s"),
+        "day_other_disputes": Ring(_DAYS, "dispute_clock_s"),
+    },
+)
+"""What another version reads it by."""

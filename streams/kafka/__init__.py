@@ -1,0 +1,1 @@
+"""Everything with a Kafka client that is not the engine: topics, reading, writing, waiting."""

@@ -1,0 +1,136 @@
+"""Where the stream machinery has its Kafka clients, threads and clock from.
+
+In one place, so that a simulation can put a broker, threads and a clock of its own in theirs.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import cached_property
+from threading import Thread
+from time import monotonic
+from typing import Any, Protocol, TypeVar
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+
+from streams.kafka.assignment import partitions_in
+from streams.kafka.config import CONSUMER_SETTINGS, Admin, Config
+from streams.kafka.retry import RetryPolicy
+
+Answer = TypeVar("Answer")
+
+_ANSWER_S = 2.0  # a worker that stops waits for no longer
+
+
+class Joinable(Protocol):
+    """Something that runs beside its maker."""
+
+    def join(self, timeout: float) -> None:
+        """Wait until it has ended, for at most so many seconds."""
+
+
+class Clients:
+    """Makes the clients of one cluster, and what runs and measures beside them.
+
+    Parameters
+    ----------
+    config
+        Client settings (`streams.kafka.config.client_config`).
+
+    Attributes
+    ----------
+    retry
+        Retry policy for an unreachable broker.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.retry = RetryPolicy()
+
+    def consumer(
+        self, settings: Mapping[str, object], on_error: Callable[[KafkaError], None] | None = None
+    ) -> Consumer:
+        """Return a consumer of these settings; `on_error` hears of what it waits for."""
+        told = {"error_cb": on_error} if on_error is not None else {}
+        config = {**self.config, **CONSUMER_SETTINGS, **settings, **told}
+        return Consumer(config, logger=logging.getLogger("kafka"))
+
+    def producer(self, settings: Mapping[str, object]) -> Producer:
+        """Return a producer of these settings."""
+        return Producer({**self.config, **settings}, logger=logging.getLogger("kafka"))
+
+    def stable_assignment(self, group: str) -> dict[str, set[int]]:
+        """Return the partitions of each member of a group by its id; none while it rebalances.
+
+        Raises
+        ------
+        KafkaException
+            When the broker does not answer.
+        """
+        # By the older call: `describe_consumer_groups` of librdkafka 2.16 aborts the process when
+        # the connection to the coordinator is lost meanwhile (its pull request 5397).
+        groups: list[Any] = self._admin.list_groups(group, timeout=_ANSWER_S)
+        for found in groups:
+            if found.error is not None:
+                raise KafkaException(found.error)
+            if found.state == "Stable":
+                return {member.id: partitions_in(member.assignment) for member in found.members}
+        return {}
+
+    def partitions(self, topic: str) -> int:
+        """Return how many partitions a topic has; raises as `stable_assignment` does."""
+        return len(self._admin.list_topics(topic, timeout=_ANSWER_S).topics[topic].partitions)
+
+    @cached_property
+    def _admin(self) -> Admin:
+        return Admin(self.config)
+
+    def executor(self, name: str) -> Executor:
+        """Return what runs calls one after the other in a thread of its own."""
+        return ThreadPoolExecutor(1, name)
+
+    def outcome(self, call: Future[Answer]) -> Answer:
+        """Wait for a call of an executor, and return what it returned or raise what it raised."""
+        return call.result()
+
+    def thread(self, run: Callable[[], None]) -> Joinable:
+        """Run something in a thread that may be left behind."""
+        thread = Thread(target=run, daemon=True)
+        thread.start()
+        return thread
+
+    def clock(self) -> float:
+        """Return seconds of a clock that never goes back."""
+        return monotonic()
+
+
+class Attempt:
+    """A call that may never return, in a thread of its own that is then left behind.
+
+    Parameters
+    ----------
+    clients
+        Start the thread.
+    call
+        What is called.
+    """
+
+    def __init__(self, clients: Clients, call: Callable[[], object]) -> None:
+        self._call = call
+        self._outcome: list[Exception | None] = []
+        self._thread = clients.thread(self._run)
+
+    def has_ended(self, timeout_s: float) -> bool:
+        """Wait for its end so many seconds, and tell whether it has come; raises what it raised."""
+        self._thread.join(timeout_s)
+        if self._outcome and self._outcome[0] is not None:
+            raise self._outcome[0]
+        return bool(self._outcome)
+
+    def _run(self) -> None:
+        try:
+            self._call()
+        except Exception as failure:
+            self._outcome.append(failure)
+        else:
+            self._outcome.append(None)

@@ -1,0 +1,126 @@
+"""Reader of one partition of our own from an offset on, outside the consumer group."""
+
+import logging
+from collections.abc import Iterator
+from typing import cast
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+
+from streams.kafka.clients import Clients
+
+logger = logging.getLogger(__name__)
+
+_FETCH_WAIT_MS = 50  # how long the end of a partition takes to be known
+_BULK_MESSAGES = 20_000
+_ANSWER_S = 2.0  # after which it is asked again
+
+
+class PartitionReader:
+    """Reader of one partition: first in bulk to its end, then as it grows.
+
+    Only committed messages are seen.
+
+    Parameters
+    ----------
+    clients
+        Makes its consumer.
+    topic, partition
+        What to read.
+    offset
+        Where to begin; the partition's beginning when `None`.
+    """
+
+    def __init__(
+        self,
+        clients: Clients,
+        topic: str,
+        partition: int,
+        offset: int | None = None,
+    ) -> None:
+        self._consumer = clients.consumer(
+            {
+                "group.id": "chargewatch.partition-reader",  # required, and never joined
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "auto.offset.reset": "error",
+                "fetch.wait.max.ms": _FETCH_WAIT_MS,
+            }
+        )
+        self._retry = clients.retry
+        self._partition = TopicPartition(topic, partition)
+        self.reached = -1
+        self.seek(OFFSET_BEGINNING if offset is None else offset)
+
+    def read(self) -> list[Message]:
+        """Return messages in bulk, waiting a moment for some; `reached` tells an end met."""
+        return self._consume(_BULK_MESSAGES, _FETCH_WAIT_MS / 1e3)
+
+    def read_to_end(self) -> Iterator[list[Message]]:
+        """Yield all messages up to the end as it is now, in bulk.
+
+        The last offset of a transactional partition is a commit marker that is never delivered,
+        so the end is where the client says that nothing follows.
+
+        Raises
+        ------
+        KafkaException
+            When the partition cannot be read, or what was asked for is there no more.
+        """
+        low, end = self.watermarks()
+        while end > max(low, self.reached):
+            if messages := self.read():
+                yield messages
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether everything was read: nothing waits for its transaction to end, either."""
+        _, high = self._consumer.get_watermark_offsets(self._partition, cached=True)
+        return 0 <= high <= self.reached
+
+    def watermarks(self) -> tuple[int, int]:
+        """Ask for the first offset there is, and the one after the last committed message."""
+        low, high = self._retry.ask(
+            lambda: self._consumer.get_watermark_offsets(self._partition, timeout=_ANSWER_S)
+        )
+        return low, high
+
+    def take(self, limit: int) -> list[Message]:
+        """Return at most `limit` messages that are here already."""
+        return self._consume(limit, 0.0)
+
+    def seek(self, offset: int) -> None:
+        """Go on from another offset."""
+        self.reached = -1
+        self._consumer.assign(
+            [TopicPartition(self._partition.topic, self._partition.partition, offset)]
+        )
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._consumer.close()
+
+    def _consume(self, limit: int, timeout_s: float) -> list[Message]:
+        """Return messages, and note where the end of the partition is when it is reached.
+
+        The client tells an end once, so what it told stays noted.
+        """
+        messages = []
+        for message in self._consumer.consume(limit, timeout=timeout_s):
+            error = message.error()
+            if error is None:
+                messages.append(message)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self.reached = cast("int", message.offset())
+            elif error.code() in {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}:
+                raise KafkaException(error)
+            else:
+                logger.warning("%s: %s", self._partition.topic, error.str())
+        return messages

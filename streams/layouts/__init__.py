@@ -1,0 +1,1 @@
+"""Layouts of records by name, so that one version reads what another wrote."""

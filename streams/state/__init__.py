@@ -1,0 +1,1 @@
+"""The state of a task: tables over an ordered store, changed only by whole commits."""

@@ -1,0 +1,1 @@
+"""The binary forms on the internal topics: frames to the merchant stage, examples to learners."""

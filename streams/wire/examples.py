@@ -1,0 +1,54 @@
+"""Examples to the learners: a message each, as the bytes of a row."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from streams.events.rows import Rows
+from streams.features.entities import FEATURES
+from streams.layouts.layout import HEAD, LayoutError, Record, number_in
+from streams.layouts.reader import Reader
+
+EXAMPLE = np.dtype(
+    [
+        (HEAD, "u8"),
+        ("label", "u1"),
+        ("weight", "f8"),
+        ("stands_for", "f8"),
+        ("charged_at", "f8"),
+        ("labelled_at", "f8"),
+        ("charge", "u8", (2,)),
+        ("vector", "f4", (len(FEATURES),)),
+    ]
+)
+"""A charge to learn from: `vector` is what was scored, `weight` how much it counts in telling fraud
+from the rest, and `stands_for` how many charges it stands for in counting how frequent fraud is."""
+
+
+EXAMPLE_LAYOUT = Record("example", EXAMPLE, {"vector": FEATURES})
+
+_FIRST_EXAMPLE = (5676).to_bytes(2, "little")
+"""How the first release named its layout."""
+
+
+_OWN_EXAMPLES = Reader(EXAMPLE_LAYOUT, {})
+
+
+def encode_examples(examples: Rows) -> list[bytes]:
+    """Encode EXAMPLE[N] to N messages."""
+    size, raw = EXAMPLE.itemsize, examples.tobytes()
+    return [raw[i * size : (i + 1) * size] for i in range(len(examples))]
+
+
+def decode_examples(values: Sequence[bytes], reader: Reader = _OWN_EXAMPLES) -> Rows:
+    """Decode N messages to EXAMPLE[N]; `reader` as for frames.
+
+    Raises
+    ------
+    LayoutError
+        When an example is torn, or of a layout that cannot be read.
+    """
+    for value in values:
+        if number_in(value) is None and value[:2] != _FIRST_EXAMPLE:
+            raise LayoutError("an example", "it is torn, or older than the first release")
+    return reader.rows(values)

@@ -1,0 +1,110 @@
+"""Reasons against a plain sort of each row's contributions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import orjson
+import pytest
+
+from agents.stages.reasons import _REMEMBERED, LEAST_LOG_ODDS, REASONS_MAX, Reasons
+from schemas.scored import Reason
+from streams.features.entities import FEATURES as PRODUCT_FEATURES
+from streams.features.spec import Feature
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+WIDTH = 12
+FEATURES = [
+    Feature(
+        f"f{i}",
+        "card",
+        "flag" if i % 4 == 3 else "count",
+        "none",
+        "0",
+        'it is {value:.1f} "so"' if i % 4 != 3 else "it is so",
+    )
+    for i in range(WIDTH)
+]
+
+
+def reasons_of(
+    features: list[Feature], vectors: NDArray[np.float32], contributions: NDArray[np.float64]
+) -> list[list[dict[str, object]]]:
+    reasons = Reasons(features)
+    encoded = reasons.encode(vectors, *reasons.pick(vectors, contributions))
+    return [orjson.loads(row) for row in encoded]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_they_are_the_largest_contributions_strongest_first(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    vectors = np.where(rng.random((300, WIDTH)) < 0.5, 0.0, rng.normal(5.0, 3.0, (300, WIDTH)))
+    vectors = vectors.astype(np.float32)
+    # Coarse values, so that ties occur.
+    contributions = np.round(rng.normal(0.0, 0.6, (300, WIDTH)), 1)
+    result = reasons_of(FEATURES, vectors, contributions)
+    assert len(result) == len(vectors)
+    for row, reasons in enumerate(result):
+        said = [
+            column
+            for column in range(WIDTH)
+            if contributions[row, column] >= LEAST_LOG_ODDS
+            and not (FEATURES[column].unit == "flag" and vectors[row, column] == 0.0)
+        ]
+        said.sort(key=lambda column: (-contributions[row, column], column))
+        assert [reason["feature"] for reason in reasons] == [f"f{c}" for c in said[:REASONS_MAX]]
+        for reason, column in zip(reasons, said, strict=False):
+            value = vectors[row, column]
+            assert reason["value"] == pytest.approx(float(value), rel=1e-5)
+            assert reason["text"] == FEATURES[column].text.format(value=value)
+
+
+def test_a_charge_that_nothing_raised_has_no_reasons() -> None:
+    vectors = np.ones((2, WIDTH), np.float32)
+    assert reasons_of(FEATURES, vectors, np.full((2, WIDTH), -3.0)) == [[], []]
+    assert reasons_of(FEATURES, vectors[:0], np.zeros((0, WIDTH))) == []
+
+
+@pytest.mark.parametrize("value", [0.0, -0.25, 1.0, 7.0, 123456.789, 1e7, 3.4e38, 1e-30])
+def test_every_feature_can_be_a_reason_at_any_value(value: float) -> None:
+    width = len(PRODUCT_FEATURES)
+    vectors = np.full((width, width), value, np.float32)
+    result = reasons_of(list(PRODUCT_FEATURES), vectors, np.eye(width))
+    for feature, reasons in zip(PRODUCT_FEATURES, result, strict=True):
+        if feature.unit == "flag" and value == 0.0:
+            assert reasons == []
+            continue
+        (reason,) = reasons
+        assert set(reason) == set(Reason.__struct_fields__)
+        assert reason["feature"] == feature.name
+        assert reason["value"] == pytest.approx(value, rel=1e-5)
+        assert reason["text"] == feature.text.format(value=float(np.float32(value)))
+
+
+@pytest.mark.parametrize("zeros", [[0.0, -0.0], [-0.0, 0.0]])
+def test_a_zero_is_written_the_same_whichever_came_before(zeros: list[float]) -> None:
+    vectors = np.zeros((2, WIDTH), np.float32)
+    vectors[:, 0] = zeros
+    contributions = np.zeros((2, WIDTH))
+    contributions[:, 0] = 1.0
+    reasons = Reasons(FEATURES)
+    first, second = reasons.encode(vectors, *reasons.pick(vectors, contributions))
+    assert (
+        first == second == orjson.dumps([{"feature": "f0", "value": 0, "text": 'it is 0.0 "so"'}])
+    )
+
+
+def test_what_is_remembered_and_forgotten_changes_no_reason() -> None:
+    """More values than are remembered, each twice, against reasons that remember nothing yet."""
+    reasons, width = Reasons(FEATURES), len(FEATURES)
+    rng, count = np.random.default_rng(5), np.ones(500, np.uint8)
+    for seed in range(60):
+        columns = rng.integers(0, width, (500, 5)).astype(np.uint8)
+        vectors = rng.normal(0.0, 1.0 + seed, (500, width)).astype(np.float32)
+        fresh = Reasons(FEATURES).encode(vectors, columns, count)
+        assert reasons.encode(vectors, columns, count) == fresh
+        assert reasons.encode(vectors, columns, count) == fresh
+    assert len(reasons._known) <= _REMEMBERED + 500

@@ -1,0 +1,52 @@
+"""When a charge counts in the histogram of latencies, and what is counted of inputs."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from agents.worker.metrics import Latencies, count_findings
+
+
+def counted(latencies: Latencies) -> int:
+    [family] = latencies.collect()
+    return int(next(s.value for s in family.samples if s.labels.get("le") == "+Inf"))
+
+
+def test_in_a_transaction_a_charge_counts_with_its_commit() -> None:
+    latencies = Latencies(CollectorRegistry())
+    latencies.add(np.array([1.0, 2.0]))
+    assert counted(latencies) == 0
+    latencies.seal()
+    latencies.add(np.array([3.0]))
+    latencies.count(10.0)
+    assert (counted(latencies), latencies.newest) == (2, 2.0)
+    latencies.forget()
+    latencies.seal()
+    latencies.count(11.0)
+    assert counted(latencies) == 2
+
+
+def test_without_transactions_a_charge_counts_when_it_is_scored() -> None:
+    latencies = Latencies(CollectorRegistry(), is_seen_at_once=True)
+    published = time.time() - 3.0
+    latencies.add(np.array([published]))
+    assert (counted(latencies), latencies.newest) == (1, published)
+    [family] = latencies.collect()
+    [total_s] = [sample.value for sample in family.samples if sample.name.endswith("_sum")]
+    assert total_s == pytest.approx(3.0, abs=1.0)
+    latencies.seal()
+    latencies.count(published + 100.0)
+    latencies.forget()
+    assert counted(latencies) == 1
+
+
+def test_findings_are_counted_by_kind_and_field() -> None:
+    labels = {"finding": "ignored", "field": "funding"}
+    before = REGISTRY.get_sample_value("chargewatch_findings_total", labels) or 0.0
+    count_findings({("ignored", "funding"): 3, ("card_number", "id"): 1})
+    count_findings({("ignored", "funding"): 2})
+    assert REGISTRY.get_sample_value("chargewatch_findings_total", labels) == before + 5.0

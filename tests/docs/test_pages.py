@@ -1,0 +1,139 @@
+"""What each page has to hold: nothing that users rely on is missing from it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics import MetricWrapperBase
+
+from agents.commands import VERBS
+from agents.drift.signals import SIGNALS
+from agents.models.kinds import KINDS
+from agents.settings.schema import COST_FIELDS, FIELDS
+from agents.worker import metrics
+from schemas.charge import Charge
+from schemas.drift import Drift
+from schemas.scored import Scored
+from schemas.topics import TOPICS
+from streams.features.card_record import CARD
+from streams.features.merchant_record import MERCHANT
+from streams.features.windows import WINDOWS
+from streams.kafka.topics import Topics
+from streams.labels.join import PENDING
+from streams.wire.examples import EXAMPLE
+from streams.wire.frames import FRAME
+from tests.docs.pages import ROOT, first_cells, pages, prose, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+SYNONYMS = ("scored event", "retries", "honest", "undisputed", "chargeback", "patience")
+"""Words in whose place the glossary has another."""
+
+SUFFIXES = {"counter": "_total", "info": "_info"}
+
+
+def rows_of(page: str) -> list[str]:
+    return [line for line in text_of(page).splitlines() if line.startswith("| ")]
+
+
+def missing(names: Iterable[str], page: str) -> list[str]:
+    """Return what has no row of its own in a table of a page."""
+    return sorted(set(names) - first_cells(page))
+
+
+def test_the_architecture_is_one_page() -> None:
+    assert len(text_of("ARCHITECTURE.md").split()) <= 1200
+
+
+def test_the_readme_has_the_two_commands() -> None:
+    commands = re.findall(r"^make (\w+)", text_of("README.md"), re.MULTILINE)
+    assert commands == ["demo", "test"]
+
+
+def test_every_package_is_in_the_architecture() -> None:
+    folders = [
+        f"{top}/{child.name}"
+        for top in ("agents", "streams")
+        for child in (ROOT / top).iterdir()
+        if (child / "__init__.py").exists()
+    ]
+    assert missing([*folders, "schemas/", "deploy/", "tests/"], "ARCHITECTURE.md") == []
+
+
+def test_every_command_is_on_its_page() -> None:
+    assert missing([f"chargewatch {verb}" for verb in VERBS], "agents/commands/README.md") == []
+
+
+def test_every_setting_is_on_its_page() -> None:
+    names = [*FIELDS, *(f"costs.{name}" for name in COST_FIELDS)]
+    assert missing(names, "agents/settings/README.md") == []
+
+
+def test_every_topic_is_on_its_page() -> None:
+    assert missing(Topics().configs(), "streams/kafka/README.md") == []
+    public = [topic.name for topic in TOPICS if topic.action != "internal"]
+    assert missing(public, "schemas/README.md") == []
+
+
+def test_every_field_of_an_event_is_on_its_page() -> None:
+    fields = {*Charge.__struct_fields__, *Scored.__struct_fields__}
+    assert missing(fields, "schemas/README.md") == []
+    section = text_of("schemas/README.md").partition("## Drift events")[2].partition("## ")[0]
+    assert [name for name in Drift.__struct_fields__ if f"`{name}`" not in section] == []
+
+
+def test_every_metric_is_on_its_page_with_its_labels() -> None:
+    known = [each for each in vars(metrics).values() if isinstance(each, MetricWrapperBase)]
+    families = [(family, each._labelnames) for each in known for family in each.describe()]
+    families += [(family, ()) for family in metrics.Latencies(CollectorRegistry()).collect()]
+    rows = rows_of("agents/worker/README.md")
+    assert len(families) > 15
+    for family, labels in families:
+        name = family.name + SUFFIXES.get(family.type, "")
+        [row] = [row for row in rows if f"`{name}`" in row.split("|")[1]]
+        _, _, kind, given, *_ = row.split("|")
+        assert kind.strip() == family.type
+        assert [label for label in labels if f"`{label}`" not in given] == []
+
+
+def test_every_kind_of_model_is_on_its_pages() -> None:
+    assert missing(KINDS, "agents/models/README.md") == []
+    assert missing(KINDS, "agents/learning/README.md") == []
+
+
+def test_every_signal_is_on_its_page() -> None:
+    assert missing((signal.name for signal in SIGNALS), "agents/drift/README.md") == []
+
+
+def test_every_window_is_on_its_page() -> None:
+    rows = rows_of("streams/features/README.md")
+    for window in WINDOWS:
+        length = window.text if window.text[0].isdigit() else f"1 {window.text}"
+        assert [row for row in rows if row.startswith(f"| {length} | {window.tiles} ")]
+
+
+def test_records_have_their_documented_sizes() -> None:
+    rows = "\n".join(rows_of("streams/state/README.md"))
+    for what, dtype in (
+        ("card record", CARD),
+        ("merchant record", MERCHANT),
+        ("pending charge", PENDING),
+        ("frame", FRAME),
+        ("example", EXAMPLE),
+    ):
+        assert re.search(rf"^\| {what} \| {dtype.itemsize:,}\b", rows, re.MULTILINE), what
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in pages() if page.name not in {"RESULTS.md", "GLOSSARY.md"}],
+    ids=str,
+)
+def test_one_word_a_concept(page: Path) -> None:
+    text = prose(page).lower()
+    assert [word for word in SYNONYMS if re.search(rf"\b{word}", text)] == []

@@ -1,0 +1,163 @@
+"""Random streams that do what real ones do seldom, all the time: late, duplicate, far apart."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from schemas.charge import Charge
+from schemas.dispute import Dispute
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.streams.features.brute_past import Event
+
+T = TypeVar("T")
+
+START = 1_700_000_000.0
+SECOND, MINUTE, HOUR, DAY = 1.0, 60.0, 3600.0, 86400.0
+
+
+class RandomEvents:
+    """Makes a stream event by event.
+
+    Parameters
+    ----------
+    seed
+        The same seed makes the same stream.
+    cards, merchants
+        How many of them take part, the first much more than the last.
+    pace
+        How much time goes by from event to event, as a multiple of what suits a few cards.
+    ahead
+        How many of the merchants have clocks that are ahead, each by its own time of up to an hour.
+        If there are any, no charge is ahead by more.
+    """
+
+    def __init__(
+        self, seed: int, cards: int = 3, merchants: int = 45, pace: float = 1.0, ahead: int = 0
+    ) -> None:
+        self._random = Random(seed)
+        self._cards = [f"card_{number}" for number in range(cards)]
+        self._merchants = [f"merchant_{number}" for number in range(merchants)]
+        self._pace = pace
+        skew = Random(f"skew {seed}")
+        self._ahead = {m: skew.uniform(0, HOUR) for m in skew.sample(self._merchants, ahead)}
+        self._now = START + self._random.uniform(0, 40 * DAY)
+        self._charges: list[Charge] = []
+        self._disputes: list[Dispute] = []
+
+    def take(self, count: int) -> list[Event]:
+        """Make the next events, in the order they arrive."""
+        return [self._event() for _ in range(count)]
+
+    def _event(self) -> Event:
+        self._now += self._pace * self._step()
+        chance = self._random.random()
+        if chance < 0.12 and self._charges:
+            return self._dispute()
+        if chance < 0.14 and self._disputes:
+            return self._pick(self._disputes)
+        if chance < 0.22 and self._charges:
+            return self._duplicate()
+        return self._charge()
+
+    def _step(self) -> float:
+        """Mostly seconds to hours, now and then the same moment or months later."""
+        chance, uniform = self._random.random(), self._random.uniform
+        if chance < 0.02:
+            return uniform(30 * DAY, 130 * DAY)
+        if chance < 0.1:
+            return uniform(0, 5 * DAY)
+        if chance < 0.4:
+            return uniform(0, 4 * HOUR)
+        if chance < 0.5:
+            return float(self._random.randrange(0, 1200, 600))
+        return uniform(0, 10 * MINUTE) if chance < 0.8 else uniform(0, SECOND)
+
+    def _created(self) -> float:
+        """Mostly now; late by seconds to months, or a little ahead."""
+        chance, uniform = self._random.random(), self._random.uniform
+        if chance < 0.75:
+            return self._now
+        if chance < 0.8:
+            return self._now + (0.0 if self._ahead else uniform(0, HOUR))
+        if chance < 0.9:
+            return self._now - uniform(0, 2 * HOUR)
+        return self._now - uniform(0, 10 * DAY if chance < 0.97 else 120 * DAY)
+
+    def _charge(self) -> Charge:
+        choice = self._random.choice
+        card = self._favourite(self._cards)
+        charge = Charge(
+            id=f"charge_{len(self._charges)}",
+            created=self._created(),
+            amount=max(1, round(self._random.lognormvariate(7, 2))),
+            currency=choice(["usd", "usd", "eur", "jpy", "kwd"]),
+            card=card,
+            merchant=self._favourite(self._merchants),
+            mcc=choice([None, 5411, 5732, 7995]),
+            merchant_country=choice([None, "US", "US", "US", "FR", "DE", "IN", "BR", "JP", "MX"]),
+            card_country=choice([None, "US", "FR"]),
+            ip_country=choice([None, "US", "T1"]),
+            funding=choice([None, "credit", "debit", "prepaid"]),
+            channel=choice([None, "online", "in_person", "recurring"]),
+            payment_method=choice([None, "card", "sepa_debit"]),
+            device=choice([None, "tablet", *(f"{card}_device_{n}" for n in range(12))]),
+            ip=choice([None, "ip_1"]),
+            email=choice([None, "email_1"]),
+            cvc_check=choice([None, "pass", "fail", "unchecked"]),
+            postal_check=choice([None, "pass", "fail", "unchecked"]),
+            three_d_secure=choice([None, True, False]),
+        )
+        by_its_clock = charge.created + self._ahead.get(charge.merchant, 0.0)
+        charge = msgspec.structs.replace(charge, created=by_its_clock)
+        self._charges.append(charge)
+        return charge
+
+    def _duplicate(self) -> Charge:
+        """Send a charge again: as it was, as if made later, or another one under its id."""
+        again = self._pick(self._charges)
+        moved = self._random.choice([0.0, 0.0, 0.5, HOUR, DAY, -DAY, 26 * HOUR, 3 * DAY])
+        if self._ahead:
+            moved = min(moved, 0.0)
+        duplicate = msgspec.structs.replace(again, created=again.created + moved)
+        self._charges.append(duplicate)
+        return duplicate
+
+    def _dispute(self) -> Dispute:
+        """Dispute a charge that was made, seldom one that is to come."""
+        charge = self._pick(self._charges)
+        number = len(self._charges) if self._random.random() < 0.05 else None
+        dispute = Dispute(
+            id=f"dispute_{len(self._disputes)}",
+            charge=charge.id if number is None else f"charge_{number}",
+            card=charge.card,
+            merchant=charge.merchant,
+            created=self._created() + self._random.choice([0.0, 0.0, 0.0, 3 * DAY]),
+            reason=self._random.choice(["fraudulent", "fraudulent", "product_not_received"]),
+        )
+        self._disputes.append(dispute)
+        return dispute
+
+    def _favourite(self, names: Sequence[str]) -> str:
+        return names[int(len(names) * self._random.random() ** 2)]
+
+    def _pick(self, events: Sequence[T]) -> T:
+        """Pick one of the latest, sometimes any."""
+        if self._random.random() < 0.7:
+            return self._random.choice(events[-12:])
+        return self._random.choice(events)
+
+
+def cut(events: Sequence[Event], seed: int, largest: int = 60) -> list[Sequence[Event]]:
+    """Cut a stream into random batches."""
+    random, batches, start = Random(seed), [], 0
+    while start < len(events):
+        size = random.randint(1, largest)
+        batches.append(events[start : start + size])
+        start += size
+    return batches

@@ -1,0 +1,172 @@
+"""The features that a card's past gives a charge, from the list of all its events."""
+
+from __future__ import annotations
+
+import math
+from itertools import accumulate
+from statistics import fmean, pstdev
+from typing import TYPE_CHECKING
+
+from tests.streams.features.brute_past import (
+    AHEAD,
+    DAY,
+    HOUR,
+    MINUTE,
+    age,
+    counted,
+    first_of,
+    is_in_window,
+    velocity,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from schemas.charge import Charge
+    from schemas.dispute import Dispute
+    from tests.streams.features.brute_past import CardPast, Counted, Values
+
+NEVER_S = 90 * DAY
+LATEST_DISPUTES = 8
+LATEST_MERCHANTS, LATEST_COUNTRIES, LATEST_DEVICES = 32, 6, 8
+
+
+def of_card(past: CardPast, charge: Charge) -> Values:
+    """The card's features of a charge."""
+    before, this = past.charges, counted(charge, past.clock)
+    now = charge.created
+    values = velocity([*before, this], this)
+    values["pace_24h"] = 30.0 * values["count_24h"] / max(values["count_30d"], 1.0)
+    values["charges_before"] = len(before)
+    values["age"] = age(before, now)
+    values["since_previous"] = _since_previous(before, now)
+    values.update(_amount_against_card(before, this))
+    values.update(_places(before, this))
+    values.update(_disputes_of_card(past.disputes, now))
+    return {f"card_{name}": value for name, value in values.items()}
+
+
+def _since_previous(before: Sequence[Counted], now: float) -> float:
+    """Since the newest charge that is not after this one.
+
+    If there are others that are, only the seven that came last are known, and the first of all.
+    """
+    made = [charge.created for charge in before]
+    if made and max(made) > now:
+        made = [*made[-7:], first_of(before)]
+    return min([now - time for time in made if time <= now] + [NEVER_S])
+
+
+def _amount_against_card(before: Sequence[Counted], this: Counted) -> Values:
+    names = ("amount_log_ratio", "amount_over_2x", "amount_over_4x", "amount_zscore",
+             "amount_recent_log_ratio", "amount_largest_log_ratio", "deviation_7d",
+             "deviation_again")  # fmt: skip
+    if not before:
+        return dict.fromkeys(names, 0.0)
+    amounts = [other.amount for other in before]
+    means = [total / count for count, total in enumerate(accumulate(amounts), 1)]
+    size = math.log1p(this.amount)
+    ratio = size - math.log1p(means[-1])
+    zscore = (this.amount - means[-1]) / (pstdev(amounts) + 1.0 + 0.1 * means[-1])
+    deviations = [
+        math.log1p(other.amount) - math.log1p(mean)
+        for other, mean in zip(before[1:], means, strict=False)
+        if is_in_window(other, this, "7d")
+    ]
+    deviation = max([0.0, *deviations])
+    return {
+        "amount_log_ratio": ratio,
+        "amount_over_2x": max(ratio - math.log(2), 0.0),
+        "amount_over_4x": max(ratio - math.log(4), 0.0),
+        "amount_zscore": max(-10.0, min(zscore, 10.0)),
+        "amount_recent_log_ratio": size - _recent_mean([math.log1p(x) for x in amounts]),
+        "amount_largest_log_ratio": size - math.log1p(max(amounts)),
+        "deviation_7d": deviation,
+        "deviation_again": deviation * max(ratio, 0.0),
+    }
+
+
+def _recent_mean(values: Sequence[float]) -> float:
+    """The plain mean of the first ten, after which each new value weighs a tenth."""
+    mean = fmean(values[:10])
+    later = values[10:]
+    weights = [0.1 * 0.9 ** (len(later) - 1 - place) for place in range(len(later))]
+    return 0.9 ** len(later) * mean + sum(w * v for w, v in zip(weights, later, strict=True))
+
+
+def _memory(used: Iterable[tuple[str | None, float]], size: int) -> dict[str, list[int]]:
+    """The keys used lately, and the seconds in which each was used since it is among them.
+
+    The one not used for longest is forgotten when there are more than `size`.
+    """
+    memory: dict[str, list[int]] = {}
+    for key, created in used:
+        if key is not None:
+            memory[key] = [*memory.pop(key, []), math.floor(created)]
+            if len(memory) > size:
+                del memory[next(iter(memory))]
+    return memory
+
+
+def _places(before: Sequence[Counted], this: Counted) -> Values:
+    def memories(charges: Sequence[Counted]) -> tuple[dict[str, list[int]], ...]:
+        made = [(charge.charge, charge.created) for charge in charges]
+        return (
+            _memory(((c.merchant, created) for c, created in made), LATEST_MERCHANTS),
+            _memory(((c.merchant_country, created) for c, created in made), LATEST_COUNTRIES),
+            _memory(((c.device, created) for c, created in made), LATEST_DEVICES),
+        )
+
+    def since(memory: dict[str, list[int]], own: str | None, length_s: float) -> int:
+        return sum(
+            key == own or now - length_s <= max(seen) <= now + AHEAD for key, seen in memory.items()
+        )
+
+    merchants, countries, devices = memories(before)
+    charge, now = this.charge, this.created
+    at_merchant = NEVER_S
+    if charge.merchant in merchants:
+        at_merchant = min(max(now - max(merchants[charge.merchant]), 0.0), NEVER_S)
+    country_known = charge.merchant_country is None or charge.merchant_country in countries
+    device_known = charge.device is None or charge.device in devices
+    values = {
+        "merchant_first": float(charge.merchant not in merchants),
+        "since_merchant": at_merchant,
+        "country_first": float(not country_known),
+        "device_first": float(not device_known),
+    }
+    merchants, countries, devices = memories([*before, this])
+    return values | {
+        "merchants_1h": sum(
+            key == charge.merchant or _in_hour(seen, now) for key, seen in merchants.items()
+        ),
+        "merchants_24h": since(merchants, charge.merchant, DAY),
+        "merchants_7d": since(merchants, charge.merchant, 7 * DAY),
+        "countries_30d": since(countries, charge.merchant_country, 30 * DAY),
+        "devices_30d": since(devices, charge.device, 30 * DAY),
+    }
+
+
+def _in_hour(seen: Sequence[int], now: float) -> bool:
+    """Whether one was used in the hour before a time; in whole tiles if it was used later as well.
+
+    Of these tiles there is memory for sixteen.
+    """
+    newest = max(seen)
+    if newest <= now:
+        return newest >= now - HOUR
+    tile, tile_s = now // (10 * MINUTE), 10 * MINUTE
+    first = max(tile - 6, newest // tile_s - 15)
+    return any(first <= time // tile_s <= tile for time in seen)
+
+
+def _disputes_of_card(disputes: Sequence[Dispute], now: float) -> Values:
+    """The latest disputes, each from the first whole second on that is not before it."""
+    ago = [(now - math.ceil(d.created), d.is_fraud) for d in disputes[-LATEST_DISPUTES:]]
+    frauds = [age for age, is_fraud in ago if is_fraud and 0 <= age <= NEVER_S]
+    others = [age for age, is_fraud in ago if not is_fraud and 0 <= age <= NEVER_S]
+    return {
+        "fraud_disputes": len(frauds),
+        "other_disputes": len(others),
+        "since_fraud_dispute": min(frauds, default=NEVER_S),
+    }

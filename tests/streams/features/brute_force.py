@@ -1,0 +1,168 @@
+"""Every feature of a charge, computed slowly and plainly from the list of all events before it.
+
+An oracle for tests: it knows the feature table's words, and none of the code that computes it. It
+keeps events, not aggregates, and goes through all of them again for every charge.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from schemas.charge import Charge
+from schemas.currency import bundled_rates
+from schemas.dispute import Dispute
+from tests.streams.features.brute_card import of_card
+from tests.streams.features.brute_merchant import of_merchant
+from tests.streams.features.brute_past import (
+    AHEAD,
+    DAY,
+    CardPast,
+    Event,
+    Labelled,
+    MerchantPast,
+    Values,
+    counted,
+    day_of,
+)
+
+RESOLD = {4829, 5732, 5734, 5815, 5816, 5817, 5818, 5944, 5947, 6051, 6211, 6540, 7801, 7995}
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What is to be expected of an event.
+
+    Attributes
+    ----------
+    is_duplicate
+        Whether it counts nowhere, having come before.
+    charged_at
+        When the charge of a dispute was made, if it came to its merchant before.
+    features
+        The features of a charge by name, empty for a dispute.
+    """
+
+    is_duplicate: bool
+    charged_at: float | None = None
+    features: Values = field(default_factory=dict)
+
+
+class BruteForce:
+    """The features of every charge of a stream.
+
+    Feed it the events in the order they are processed: `observe` where cards and merchants see the
+    same order, `at_card` and then `at_merchant` where each has an order of its own.
+
+    Parameters
+    ----------
+    dedup_window_s
+        How far apart two charges of one id may be for the second to be a duplicate.
+    horizon_s
+        Age at which an undisputed charge is a good one.
+    """
+
+    def __init__(self, dedup_window_s: float = DAY, horizon_s: float = 30 * DAY) -> None:
+        self._dedup_window_s = dedup_window_s
+        self._horizon_s = horizon_s
+        self._cards: dict[str, CardPast] = {}
+        self._merchants: dict[str, MerchantPast] = {}
+        self._charged_at: dict[tuple[str, str], float] = {}
+
+    def observe(self, event: Event) -> Observed:
+        """Count an event; the features of a charge are all those of the feature table."""
+        at_card = self.at_card(event)
+        at_merchant = self.at_merchant(event, is_duplicate=at_card.is_duplicate)
+        own = of_charge(event) if isinstance(event, Charge) else {}
+        features = {**own, **at_card.features, **at_merchant.features}
+        return Observed(at_card.is_duplicate, at_merchant.charged_at, features)
+
+    def at_card(self, event: Event) -> Observed:
+        """Count an event at its card."""
+        past = self._cards.setdefault(event.card, CardPast())
+        if isinstance(event, Dispute):
+            is_duplicate = any(
+                (other.charge, other.is_fraud) == (event.charge, event.is_fraud)
+                for other in past.disputes
+            )
+            if not is_duplicate:
+                past.disputes.append(event)
+            return Observed(is_duplicate)
+        features = of_card(past, event)
+        is_duplicate = self._is_duplicate(past, event)
+        if not is_duplicate:
+            past.charges.append(counted(event, past.clock))
+        return Observed(is_duplicate, features=features)
+
+    def at_merchant(self, event: Event, *, is_duplicate: bool) -> Observed:
+        """Count an event at its merchant, unless its card knew it for a duplicate."""
+        past = self._merchants.setdefault(event.merchant, MerchantPast())
+        if isinstance(event, Dispute):
+            charged_at = self._charged_at.get((event.card, event.charge))
+            if not is_duplicate:
+                past.disputes.append(Labelled(event, charged_at, past.clock))
+            return Observed(is_duplicate, charged_at)
+        features = of_merchant(past, event, self._horizon_s)
+        if not is_duplicate:
+            past.charges.append(counted(event, past.clock))
+            self._charged_at[event.card, event.id] = event.created
+        return Observed(is_duplicate, features=features)
+
+    def _is_duplicate(self, past: CardPast, charge: Charge) -> bool:
+        """Whether a charge of this id came at most a window and an hour ago by the card's clock.
+
+        An hour is by how much it may be ahead. Both have to be made at most a window apart as well.
+        """
+        now = max(past.clock, charge.created)
+        return any(
+            other.charge.id == charge.id
+            and abs(other.created - charge.created) <= self._dedup_window_s
+            and other.clock + self._dedup_window_s + AHEAD >= now
+            for other in past.charges
+        )
+
+
+def of_charge(charge: Charge) -> Values:
+    """The features that a charge has by itself."""
+    amount = bundled_rates().usd(charge.amount, charge.currency)
+    angle = 2 * math.pi * (charge.created % DAY) / DAY
+    values: dict[str, float | bool] = {
+        "amount": amount,
+        "hour_sin": math.sin(angle),
+        "hour_cos": math.cos(angle),
+        "weekend": day_of(charge.created) % 7 in {2, 3},  # day 0, 1 January 1970, was a Thursday
+        "funding_missing": charge.funding is None,
+        "funding_debit": charge.funding == "debit",
+        "funding_prepaid": charge.funding == "prepaid",
+        "channel_missing": charge.channel is None,
+        "channel_online": charge.channel == "online",
+        "channel_recurring": charge.channel == "recurring",
+        "three_d_secure_missing": charge.three_d_secure is None,
+        "three_d_secure_yes": charge.three_d_secure is True,
+        "payment_method_missing": charge.payment_method is None,
+        "payment_method_other": charge.payment_method not in {None, "card"},
+        "merchant_country_missing": charge.merchant_country is None,
+        "card_country_missing": charge.card_country is None,
+        "ip_country_missing": charge.ip_country is None,
+        "merchant_country_is_not_card_country": _differ(
+            charge.merchant_country, charge.card_country
+        ),
+        "ip_country_is_not_card_country": _differ(charge.ip_country, charge.card_country),
+        "ip_country_is_not_merchant_country": _differ(charge.ip_country, charge.merchant_country),
+        "mcc_missing": charge.mcc is None,
+        "mcc_resold": charge.mcc in RESOLD,
+        "device_missing": charge.device is None,
+        "ip_missing": charge.ip is None,
+        "email_missing": charge.email is None,
+    }
+    for band in (20, 50, 100, 200, 500):
+        values[f"amount_over_{band}"] = amount >= band
+    for check, outcome in (("cvc_check", charge.cvc_check), ("postal_check", charge.postal_check)):
+        values[f"{check}_missing"] = outcome is None
+        values[f"{check}_fail"] = outcome == "fail"
+        values[f"{check}_unchecked"] = outcome == "unchecked"
+    return {name: float(value) for name, value in values.items()}
+
+
+def _differ(one: str | None, other: str | None) -> bool:
+    return one is not None and other is not None and one != other

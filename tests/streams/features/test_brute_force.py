@@ -1,0 +1,142 @@
+"""The features of random streams equal a brute-force computation from the list of all events."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.charge import Charge
+from schemas.dispute import Dispute
+from streams.features.entities import FEATURE_NAMES
+from tests.streams.events.random_events import DAY, HOUR, RandomEvents, cut
+from tests.streams.features.brute_force import BruteForce, Observed
+from tests.streams.features.kernels import Kernels
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.streams.features.brute_past import Event
+
+SHAPES: dict[str, dict[str, Any]] = {
+    "few cards, many places": {"cards": 3, "merchants": 45},
+    "many cards, few merchants": {"cards": 400, "merchants": 2, "pace": 3e-4},
+    "clocks ahead, of cards": {"cards": 2, "merchants": 12, "pace": 3e-3, "ahead": 4},
+    "clocks ahead, of merchants": {"cards": 60, "merchants": 2, "pace": 3e-3, "ahead": 1},
+}
+SEEDS = range(3)
+
+
+def assert_equal_features(
+    batches: Sequence[Sequence[Event]], dedup_window_s: float = DAY
+) -> list[Observed]:
+    """Compare every feature of every charge, and what is taken for a duplicate."""
+    oracle, kernels = BruteForce(dedup_window_s), Kernels(dedup_window_s)
+    every: list[Observed] = []
+    for batch in batches:
+        expected = [oracle.observe(event) for event in batch]
+        result = kernels.count(batch, [observed.charged_at for observed in expected])
+        assert result.duplicates.tolist() == [observed.is_duplicate for observed in expected]
+        for event, observed, vector in zip(batch, expected, result.vectors, strict=True):
+            if isinstance(event, Charge):
+                assert_close(vector, observed.features, event)
+        every.extend(expected)
+    return every
+
+
+def assert_close(
+    vector: npt.NDArray[np.float32], expected: dict[str, float], charge: Charge
+) -> None:
+    assert expected.keys() == set(FEATURE_NAMES)
+    values = np.array([expected[name] for name in FEATURE_NAMES])
+    # Sums are added up in single precision: a few hundred roundings of 2**-24 at the most.
+    wrong = ~np.isclose(vector, values, rtol=2e-5, atol=1e-6)
+    assert not wrong.any(), (
+        charge,
+        {FEATURE_NAMES[i]: (vector[i], values[i]) for i in np.flatnonzero(wrong)},
+    )
+
+
+@cache
+def observe(shape: str, seed: int) -> list[tuple[Event, Observed]]:
+    """Check a stream, once for all tests of the module."""
+    events = RandomEvents(seed, **SHAPES[shape]).take(700)
+    return list(zip(events, assert_equal_features(cut(events, seed)), strict=True))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_features_equal_brute_force(shape: str, seed: int) -> None:
+    assert len(observe(shape, seed)) == 700
+
+
+def test_random_streams_are_difficult() -> None:
+    """No feature stays the same, and everything that makes a stream difficult is in it."""
+    streams = [observe(shape, seed) for shape in SHAPES for seed in SEEDS]
+    charges = [(e, o) for stream in streams for e, o in stream if isinstance(e, Charge)]
+    disputes = [(e, o) for stream in streams for e, o in stream if isinstance(e, Dispute)]
+    values = {name: {o.features[name] for _, o in charges} for name in FEATURE_NAMES}
+    assert [name for name, seen in values.items() if len(seen) < 2] == []
+    assert max(values["merchant_cards_1h"]) > 30
+    assert max(values["merchant_small_cards_1h"]) > 5
+    assert max(values["card_merchants_7d"]) > 20
+    assert max(values["card_fraud_disputes"]) > 6
+    assert sum(o.is_duplicate for _, o in charges) > 100
+    assert sum(o.is_duplicate for _, o in disputes) > 30
+    assert sum(o.charged_at is None for _, o in disputes) > 5
+    for shape in SHAPES:
+        created = np.array([e.created for e, _ in observe(shape, 0)])
+        assert (np.maximum.accumulate(created) - created > 31 * DAY).sum() > 5
+        if "ahead" in shape:
+            made = np.array([e.created for e, _ in observe(shape, 0) if isinstance(e, Charge)])
+            behind = np.maximum.accumulate(made) - made
+            assert ((behind > 600.0) & (behind <= HOUR)).sum() > 200
+
+
+@pytest.mark.parametrize("dedup_window_s", [0.0, 600.0, 30 * DAY])
+def test_duplicates_equal_brute_force(dedup_window_s: float) -> None:
+    events = RandomEvents(seed=5).take(500)
+    expected = assert_equal_features(cut(events, seed=5), dedup_window_s)
+    charges = [o for e, o in zip(events, expected, strict=True) if isinstance(e, Charge)]
+    assert any(o.is_duplicate for o in charges)
+
+
+EDGES = [0.0, 0.25, 1.0, 119.75, 120.0, 600.0, HOUR, 3 * HOUR, DAY, 7 * DAY, 30 * DAY, 90 * DAY]
+"""Steps that put events just at, before and after the ends of tiles and windows."""
+
+
+@st.composite
+def edgy_streams(draw: st.DrawFn) -> list[list[Event]]:
+    """Short streams that begin at the edge of all tiles, at the beginning of time or at sea."""
+    now = draw(st.sampled_from([0.0, 90 * 216 * DAY, 1_700_000_000.5]))
+    events: list[Event] = []
+    charge_ids = st.integers(0, 12)
+    for _ in range(draw(st.integers(1, 25))):
+        now += draw(st.sampled_from(EDGES))
+        created = max(now - draw(st.just(0.0) | st.sampled_from(EDGES)), 0.0)
+        number = draw(charge_ids)
+        card, merchant = f"card_{number % 2}", f"merchant_{number % 3}"
+        if draw(st.booleans()):
+            amount = draw(st.sampled_from([1, 499, 500, 2000, 100_000, 2**53 - 1]))
+            place = draw(st.sampled_from([None, "US", "FR"]))
+            charge = Charge(f"charge_{number}", created, amount, "usd", card, merchant)
+            charge = msgspec.structs.replace(charge, merchant_country=place, device=place)
+            events.append(charge)
+        else:
+            reason = draw(st.sampled_from(["fraudulent", "general"]))
+            number_id = f"dispute_{len(events)}"
+            events.append(Dispute(number_id, f"charge_{number}", card, merchant, created, reason))
+    size = draw(st.integers(1, 25))
+    return [events[start : start + size] for start in range(0, len(events), size)]
+
+
+@settings(max_examples=120, deadline=None)
+@given(batches=edgy_streams())
+def test_features_at_the_edges_equal_brute_force(batches: list[list[Event]]) -> None:
+    assert_equal_features(batches)
