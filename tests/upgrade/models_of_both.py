@@ -13,6 +13,7 @@ from tests.upgrade.later_version import NEW_FEATURE
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from schemas.snapshot import Snapshot
     from tests.chaos.findings import Findings
     from tests.chaos.logs import Read
     from tests.chaos.verify import Outcome
@@ -35,7 +36,7 @@ def check_models_of_both(
         Numbers of the charges that this version has scored.
     """
     offsets = [read.offset for read in outcome.examples]
-    models = {}
+    models: dict[str, Snapshot] = {}
     for name, snapshots in by_name(published).items():
         models |= {snapshot.version: snapshot for snapshot in snapshots}
         for snapshot in snapshots:
