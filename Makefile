@@ -6,10 +6,10 @@ BIN := .venv/bin
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
-WAITING := tests/integration tests/chaos/test_chaos.py \
+WAITING := tests/integration tests/upgrade tests/chaos/test_chaos.py \
   tests/chaos/test_planted.py::test_the_verifier_finds_a_planted_bug
 
-.PHONY: help setup demo test test-computing test-waiting lint chaos schedules soak bench fuzz quality lock
+.PHONY: help setup demo test test-computing test-waiting lint chaos upgrade schedules soak bench fuzz quality lock
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ lint: setup ## Check style, types and layers only
 
 chaos: setup ## Kill and tear workers and brokers for half an hour, then verify every input
 	$(BIN)/python -m tests.chaos
+
+upgrade: setup ## Upgrade workers under load from the version before and to a later one, and verify every input
+	$(BIN)/python -m tests.upgrade
 
 schedules: setup ## Run 2,000 seeded schedules of faults on a simulated broker, and half as many others
 	SIMULATE_SCHEDULES=2000 $(BIN)/pytest -q -s tests/simulation/test_simulation.py --timeout 0

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ class Slot:
 
     Attributes
     ----------
+    source
+        The checkout that is run, if it is not this one.
     worker
         The latest process.
     is_wanted
@@ -42,6 +45,7 @@ class Slot:
     directory: Path
     env: dict[str, str]
     module: str
+    source: Path | None = None
     worker: WorkerProcess | None = None
     is_wanted: bool = False
     log_start: int = 0
@@ -55,10 +59,15 @@ class Slot:
     def is_alive(self) -> bool:
         return self.worker is not None and self.worker.process.poll() is None
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether all its tasks run."""
+        return self.worker is not None and self.worker.page("/readyz")[0] == 200
+
     def start(self) -> None:
         log = self.directory / "log"
         self.log_start = log.stat().st_size if log.exists() else 0
-        self.worker = WorkerProcess(self.directory, self.env, self.module)
+        self.worker = WorkerProcess(self.directory, self.env, self.module, self.source)
 
     def text(self) -> str:
         """Return what the latest process has logged."""
@@ -149,10 +158,14 @@ class Fleet:
     def running(self) -> list[Slot]:
         return [slot for slot in self.slots if slot.is_wanted]
 
-    def add(self) -> Slot:
-        """Start a worker: one that was removed comes back, with its old state, or a new one."""
+    def add(self, source: Path | None = None) -> Slot:
+        """Start a worker: one that was removed comes back, with its old state, or a new one.
+
+        It runs the checkout at `source`, or this one.
+        """
         slot = next((slot for slot in self.slots if not slot.is_wanted), None) or self._new_slot()
         with slot.lock:
+            slot.source = source
             slot.start()
             slot.is_wanted = True
         return slot
@@ -162,6 +175,25 @@ class Fleet:
         with slot.lock:
             slot.is_wanted = False
             self.terminate(slot)
+
+    def remove_all(self, *, kills: bool = False) -> None:
+        """Stop all workers for good and at once, in order or not."""
+        slots = self.running
+        for slot in slots:
+            with slot.lock:
+                slot.is_wanted = False
+        with ThreadPoolExecutor(len(slots)) as pool:
+            list(pool.map(kill if kills else self.terminate, slots))
+
+    def replace(self, slot: Slot, source: Path | None, *, kills: bool = False) -> None:
+        """Stop a worker, in order or not, and start it again from another checkout."""
+        with slot.lock:
+            if kills:
+                kill(slot)
+            else:
+                self.terminate(slot)
+            slot.source = source
+            slot.start()
 
     def terminate(self, slot: Slot) -> None:
         """Stop a worker by SIGTERM, which has to end it in order and in time."""

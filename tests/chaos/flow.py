@@ -5,14 +5,18 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
 import orjson
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
+from schemas.charge import Charge
+from tests.chaos.traffic import DAY_S
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Iterator, Sequence
 
     from streams.kafka.config import Config
     from streams.kafka.topics import Topics
@@ -52,7 +56,7 @@ class Publishing:
         self._traffic = traffic
         self._rate = rate
         self._failures: list[KafkaError] = []
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="publishing", daemon=True)
         self._producer = Producer(
@@ -86,6 +90,26 @@ class Publishing:
         """Publish the next of the stream at once."""
         with self._lock:
             self.publish(self._traffic.take(count))
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let the stream stand still."""
+        with self._lock:
+            yield
+
+    def retry(self, numbers: Container[int]) -> None:
+        """Publish charges of these numbers again: those that are still known for duplicates."""
+        with self._lock:
+            charges = [(s.number, s.event) for s in self.sent if isinstance(s.event, Charge)]
+            clocks: dict[str, float] = {}
+            for _, charge in charges:
+                clocks[charge.card] = max(clocks.get(charge.card, 0.0), charge.created)
+            again = {
+                (charge.card, charge.id): charge
+                for number, charge in charges
+                if number in numbers and charge.created + DAY_S > clocks[charge.card]
+            }
+            self.publish(self._traffic.again(again.values()))
 
     def publish(self, inputs: Sequence[Sent]) -> None:
         for sent in inputs:

@@ -71,6 +71,13 @@ class Logs:
             for partition in self._asking.committed(partitions, _ANSWER_S)
         )
 
+    def uncounted(self, topic: str) -> list[Read]:
+        """Return what is committed in a topic, and not counted by the group yet."""
+        partitions = [TopicPartition(topic, number) for number in self.partitions(topic)]
+        committed = self._asking.committed(partitions, _ANSWER_S)
+        positions = {partition.partition: max(partition.offset, 0) for partition in committed}
+        return [r for r in self.committed(topic) if r.offset >= positions[r.partition]]
+
     def open_transactions(self, topics: Sequence[str]) -> list[str]:
         """Return the partitions in which a transaction is open: that hold back their readers."""
         stable = self._reader()

@@ -11,12 +11,16 @@ from collections import deque
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from random import Random
+from typing import TYPE_CHECKING
 
 import msgspec
 import orjson
 
 from schemas.charge import Charge
 from schemas.dispute import Dispute
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 START = 1.7e9
 DAY_S = 86_400.0
@@ -36,6 +40,9 @@ SETTINGS = {
 
 SPAN_DAYS = 60.0
 """Event time that a run covers, whatever its length."""
+
+SHORTEST = 4000
+"""Events of the shortest stream: in a shorter one, retries come later than a charge is known."""
 
 _OVERTIME = 0.1
 """How fast event time goes, of its usual pace, in a run that takes longer than was planned."""
@@ -100,6 +107,10 @@ class Traffic:
     def take(self, count: int) -> list[Sent]:
         """Make the next inputs, in the order they are published."""
         return [self._next() for _ in range(count)]
+
+    def again(self, charges: Iterable[Charge]) -> list[Sent]:
+        """Make retries of charges."""
+        return [self._sent(charge) for charge in charges]
 
     def closing(self) -> list[Sent]:
         """Make last charges of every card and at every merchant, when all waiting is over.

@@ -7,63 +7,66 @@ workers, and nothing orders what these commit.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 from xxhash import xxh3_128_digest
 
-from agents.learning.learner import LearnerStage
-from agents.models.kinds import scorer
 from schemas.charge import Charge
-from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
 from streams.events.origin import decode_dispute_tail
-from streams.features.entities import CARDS, FEATURE_NAMES, FEATURES
+from streams.features.entities import CARDS, FEATURE_NAMES
 from streams.labels.join import PENDING_LAYOUT
 from streams.labels.waiting import decode_waiting
+from streams.layouts.layout import number_in
 from streams.layouts.reader import Reader
 from streams.state import tables as state
-from streams.wire.examples import decode_examples
-from streams.wire.frames import decode_frames
+from streams.wire.examples import EXAMPLE_LAYOUT, decode_examples
+from streams.wire.frames import FRAME_LAYOUT, decode_frames
 from tests.chaos.dispute_places import dispute_places
-from tests.chaos.oracle import Expected, Frame, Input, close, expect
+from tests.chaos.findings import Findings
+from tests.chaos.models import check_models
+from tests.chaos.oracle import Bounds, Expected, Frame, Input, as_expected, expect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from streams.kafka.topics import Topics
+    from streams.layouts.layout import Layout
     from tests.chaos.logs import Logs, Read
     from tests.chaos.traffic import Sent
 
+    BoundsOf = Callable[[Sequence[Input], Sequence[Frame], Expected], Bounds]
+
 _CARD_NAMES = tuple(feature.name for feature in CARDS.features)
-_CHUNK = 2000
-_SHOWN = 3
-_KEPT = Reader(PENDING_LAYOUT, {})
 
 
-@dataclass
-class Findings:
-    """What is wrong, by what it is, and how much was looked at."""
+@dataclass(frozen=True)
+class Outcome:
+    """What came of the inputs, once it was looked at.
 
-    checked: Counter[str] = field(default_factory=Counter)
-    wrong: dict[str, list[object]] = field(default_factory=lambda: defaultdict(list))
+    Attributes
+    ----------
+    inputs, frames
+        The logs that tell in which order everything counted.
+    expected
+        By the oracle.
+    scored, examples
+        What was published, in its order.
+    vectors
+        Of every charge as its task keeps it, by the charge's number.
+    """
 
-    def check(self, what: str, holds: bool | np.bool_, found: object = None) -> None:
-        self.checked[what] += 1
-        if not holds:
-            self.wrong[what].append(found)
-
-    def __bool__(self) -> bool:
-        return bool(self.wrong)
-
-    def __str__(self) -> str:
-        lines = [f"{count:8d} x {what}" for what, count in self.checked.items()]
-        for what, found in self.wrong.items():
-            lines.append(f"WRONG {len(found)} x {what}: {found[:_SHOWN]}")
-        return "\n".join(lines)
+    inputs: Sequence[Input]
+    frames: Sequence[Frame]
+    expected: Expected
+    scored: Sequence[Mapping[str, Any]]
+    examples: Sequence[Read]
+    vectors: Mapping[int, np.ndarray[Any, Any]]
 
 
 class Verifier:
@@ -77,18 +80,48 @@ class Verifier:
         Their names.
     sent
         Everything that was published.
+    layouts
+        Those of other versions that took part, by number.
     """
 
-    def __init__(self, logs: Logs, topics: Topics, sent: Sequence[Sent]) -> None:
+    def __init__(
+        self,
+        logs: Logs,
+        topics: Topics,
+        sent: Sequence[Sent],
+        layouts: Mapping[int, Layout] = MappingProxyType({}),
+    ) -> None:
         self.findings = Findings()
         self._logs = logs
         self._topics = topics
         self._sent = {item.number: item for item in sent}
+        self._frame_reader = Reader(FRAME_LAYOUT, layouts)
+        self._kept_reader = Reader(PENDING_LAYOUT, layouts)
+        self.example_reader = Reader(EXAMPLE_LAYOUT, layouts)
         self._inputs: dict[tuple[str, int, int], Sent] = {}
         self._read_inputs(sent)
 
     def exactly_once(self) -> Findings:
         """Check everything that holds when every input counts exactly once."""
+        outcome = self.outcome()
+        if outcome is not None:
+            models = self._logs.committed(self._topics.models)
+            check_models(self.findings, list(models), outcome, self.example_reader)
+        return self.findings
+
+    def outcome(self, bounds_of: BoundsOf | None = None) -> Outcome | None:
+        """Check all of it but the models.
+
+        Parameters
+        ----------
+        bounds_of
+            Tells what is not to be as the oracle computes it.
+
+        Returns
+        -------
+        Outcome or None
+            Nothing if there is no log of what was processed, without which there is no oracle.
+        """
         inputs = [
             Input(partition, offset, sent)
             for (_, partition, offset), sent in self._inputs.items()
@@ -102,8 +135,10 @@ class Verifier:
             is_right = count == 1 or (count == 0 and item.sent.number in in_vain)
             self.findings.check("input sent on once", is_right, (item, count))
         if self.findings:
-            return self.findings  # without a log of what was processed there is no oracle
+            return None
         expected = expect(inputs, frames)
+        if bounds_of is not None:
+            expected.bounds = bounds_of(inputs, frames, expected)
         self._check_frames(frames, expected)
         scored = self._scored()
         self._check_scored(scored, expected)
@@ -112,8 +147,7 @@ class Verifier:
         vectors = self._pending(expected)
         examples = list(self._logs.committed(self._topics.examples))
         self._check_examples(examples, vectors, expected)
-        self._check_models(examples, scored, vectors, expected)
-        return self.findings
+        return Outcome(inputs, frames, expected, scored, examples, vectors)
 
     def at_least_once(self) -> Findings:
         """Check that nothing is lost, and that what is there twice is the same charge."""
@@ -152,7 +186,9 @@ class Verifier:
     def _frames(self) -> list[Frame]:
         frames = []
         for read in self._logs.committed(self._topics.by_merchant):
-            decoded, _ = decode_frames([read.value or b""])
+            value = read.value or b""
+            layout = number_in(value)
+            decoded, _ = decode_frames([value], self._frame_reader)
             for i, (row, tail) in enumerate(zip(decoded.rows, decoded.tails, strict=True)):
                 if row["event"]["kind"] == 0:
                     number = orjson.loads(tail + b"}")["number"]
@@ -161,7 +197,7 @@ class Verifier:
                     number = self._inputs[origin.topic, origin.partition, origin.offset].number
                 place, duplicate = (read.offset, i), bool(row["event"]["duplicate"])
                 features = row["card_features"].copy()
-                frames.append(Frame(read.partition, place, number, duplicate, features))
+                frames.append(Frame(read.partition, place, number, duplicate, features, layout))
         return frames
 
     def _check_frames(self, frames: Iterable[Frame], expected: Expected) -> None:
@@ -176,7 +212,7 @@ class Verifier:
     ) -> None:
         names = FEATURE_NAMES if len(vector) == len(FEATURE_NAMES) else _CARD_NAMES
         values = expected.features[number]
-        equal = close(vector, values, names)
+        equal = as_expected(vector, number, expected, names)
         found = [
             (names[i], float(vector[i]), float(values[names[i]]))
             for i in np.flatnonzero(~equal).tolist()
@@ -285,7 +321,7 @@ class Verifier:
             number = numbers.pop(key, None)
             self.findings.check("kept charge is one", number is not None, key)
             if number is not None:
-                vectors[number] = _KEPT.rows([value])["vector"][0]
+                vectors[number] = self._kept_reader.rows([value])["vector"][0]
                 self._check_vector("kept features", number, vectors[number], expected)
         self.findings.check("every charge is kept", not numbers, list(numbers.values())[:5])
         return vectors
@@ -309,7 +345,7 @@ class Verifier:
         counts: Counter[tuple[int, int]] = Counter()
         controls: Counter[tuple[int, float]] = Counter()
         for read in examples:
-            example = decode_examples([read.value or b""])[0]
+            example = decode_examples([read.value or b""], self.example_reader)[0]
             number = numbers[example["charge"].astype(">u8").tobytes()]
             name = number, int(example["label"])
             is_same = example["vector"].tobytes() == vectors[number].tobytes()
@@ -327,55 +363,3 @@ class Verifier:
         for control in expected.controls.keys() | controls.keys():
             found, wanted = controls[control], expected.controls[control]
             self.findings.check("control learned once", found == wanted, (control, found, wanted))
-
-    def _check_models(
-        self,
-        examples: Sequence[Read],
-        scored: Sequence[Mapping[str, Any]],
-        vectors: Mapping[int, np.ndarray[Any, Any]],
-        expected: Expected,
-    ) -> None:
-        """Check every snapshot against a learner that nothing disturbs, and scores against it."""
-        published: dict[str, list[Read]] = defaultdict(list)
-        for read in self._logs.committed(self._topics.models):
-            published[(read.key or b"").decode()].append(read)
-        models: dict[str, Snapshot] = {}
-        for name, reads in published.items():
-            snapshots = {s.offset: s for s in self._replay(name, examples, reads)}
-            models |= {snapshot.version: snapshot for snapshot in snapshots.values()}
-            for read in reads:
-                found = decode_snapshot(read.value or b"")
-                wanted = snapshots.get(found.offset)
-                is_same = wanted is not None and encode_snapshot(wanted) == read.value
-                self.findings.check(
-                    "snapshot is that of an undisturbed run", is_same, found.version
-                )
-            newest = decode_snapshot(reads[-1].value or b"")
-            is_last = newest.offset == examples[-1].offset + 1
-            self.findings.check("last snapshot knows all examples", is_last, newest.version)
-        by_version: dict[str, list[tuple[int, float]]] = defaultdict(list)
-        for event in scored:
-            if event["number"] not in expected.duplicates:
-                by_version[event["model"]].append((event["number"], event["score"]))
-        for version, answers in by_version.items():
-            model = scorer(models.get(version), FEATURES)
-            self.findings.check("model is known", model.version == version, version)
-            scores = model.predict(np.array([vectors[number] for number, _ in answers]))
-            for score, (number, answer) in zip(scores.tolist(), answers, strict=True):
-                is_same = abs(score - answer) <= 1e-8
-                self.findings.check("score is the model's", is_same, (number, score, answer))
-
-    def _replay(
-        self, name: str, examples: Sequence[Read], published: Iterable[Read]
-    ) -> Iterable[Snapshot]:
-        """Learn the examples in order and yield the snapshots at the offsets of those published."""
-        ends = {decode_snapshot(read.value or b"").offset for read in published}
-        learner = LearnerStage(None, len(examples) + 1, name)
-        start = 0
-        for end, read in enumerate(examples, 1):
-            if read.offset + 1 in ends or end == len(examples) or end - start == _CHUNK:
-                batch = decode_examples([part.value or b"" for part in examples[start:end]])
-                learner.learn(batch, [part.offset for part in examples[start:end]])
-                start = end
-                if read.offset + 1 in ends:
-                    yield learner.snapshot()

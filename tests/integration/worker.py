@@ -17,13 +17,20 @@ READY_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 20.0
 
 
+_WARM_UPS = {
+    "agents/worker/warm_up.py": "agents.worker.warm_up as r, agents.settings.schema as s",
+    "agents/rehearsal.py": "agents.rehearsal as r, agents.settings as s",
+}
+"""What a version warms up with, by the file that it is in."""
+
+
 @cache
-def compile_kernels() -> None:
+def compile_kernels(source: Path | None = None) -> None:
     """Do once what the first worker of a checkout would have to, so that nothing waits for it."""
-    script = (
-        "import agents.worker.warm_up as r, agents.settings.schema as s; r.rehearse(s.Settings())"
-    )
-    subprocess.run([sys.executable, "-c", script], check=True)
+    root = source or Path()
+    modules = next(modules for file, modules in _WARM_UPS.items() if (root / file).exists())
+    script = f"import {modules}; r.rehearse(s.Settings())"
+    subprocess.run([sys.executable, "-c", script], cwd=source, check=True)
 
 
 class WorkerProcess:
@@ -37,10 +44,18 @@ class WorkerProcess:
         `KAFKA_BOOTSTRAP_SERVERS` and the settings, as environment variables.
     module
         What is run in place of `agents`.
+    source
+        The checkout that is run, if it is not this one.
     """
 
-    def __init__(self, directory: Path, env: dict[str, str], module: str = "agents") -> None:
-        compile_kernels()
+    def __init__(
+        self,
+        directory: Path,
+        env: dict[str, str],
+        module: str = "agents",
+        source: Path | None = None,
+    ) -> None:
+        compile_kernels(source)
         directory.mkdir(parents=True, exist_ok=True)
         self.state_dir = directory / "state"
         self.log = directory / "log"
@@ -54,6 +69,7 @@ class WorkerProcess:
                     "CHARGEWATCH_WEB_PORT": str(self.port),
                 }
                 | env,
+                cwd=source,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
