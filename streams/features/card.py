@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from streams.compiled import compiled
-from streams.events.rows import CHARGE, FRAUD_DISPUTE, Rows
+from streams.events.rows import CHARGE, CHECK, FRAUD_DISPUTE, Rows
 from streams.features.card_places import NEVER_S, PLACE_FEATURES, places
-from streams.features.card_record import CARD, LATEST_CHARGES, SEVEN_DAYS
+from streams.features.card_record import CARD, DAY, LATEST_CHARGES, SEVEN_DAYS
 from streams.features.deduplication import EVICTED, is_duplicate, remember_id, was_evicted
 from streams.features.recent_keys import whole_seconds
 from streams.features.spec import Feature, column, first_column
@@ -19,6 +19,7 @@ from streams.features.windows import (
     Vector,
     add_to_maxima,
     advance_maxima,
+    count_in_ring,
     count_in_windows,
     first_time,
     largest_in_window,
@@ -34,6 +35,8 @@ LN_2 = log(2.0)
 
 RECENT_WEIGHT = 0.1
 """Weight of the newest charge in the exponentially weighted mean: about the last 20 count."""
+
+CHECK_FAIL = CHECK["fail"]
 
 
 def _feature(name: str, unit: str, transform: Any, missing: str, text: str) -> Feature:
@@ -53,6 +56,9 @@ _VELOCITY = (
     ),
     _feature("pace_24h", "times usual", "log1p", "30 (itself)",
              "the card is used {value:.1f} times as often as in the last 30 days"),
+    _feature("failed_checks_24h", "charges", "log1p", "0",
+             "{value:.0f} charges on this card failed a check (CVC or postal code) in the last "
+             "24 hours"),
 )  # fmt: skip
 _HISTORY = (
     _feature("charges_before", "charges", "log1p", "0", "{value:.0f} charges on this card so far"),
@@ -93,6 +99,7 @@ assert first_column(CARD_FEATURES, total_names("card")) == 0  # where `count_in_
 COUNT_24H = column(CARD_FEATURES, "card_count_24h")
 COUNT_30D = column(CARD_FEATURES, "card_count_30d")
 PACE_24H = column(CARD_FEATURES, "card_pace_24h")
+FAILED_CHECKS_24H = column(CARD_FEATURES, "card_failed_checks_24h")
 CHARGES_BEFORE = column(CARD_FEATURES, "card_charges_before")
 AGE = column(CARD_FEATURES, "card_age")
 SINCE_PREVIOUS = column(CARD_FEATURES, "card_since_previous")
@@ -189,6 +196,7 @@ def count_charge(record: Any, event: Any, row: Vector) -> None:
     created, clock = event.created, max(record.clock_s, event.created)
     advance_maxima(record.deviations_7d, SEVEN_DAYS, record.clock_s, clock)
     velocity(record, event, clock, row)
+    failed_checks(record, event, clock, row)
     history(record, created, row)
     amount_against_history(record, event, clock, row)
     places(record, event, row[PLACES:])
@@ -207,6 +215,15 @@ def velocity(record: Any, event: Any, clock: float, row: Vector) -> None:
         record.counts, record.sums, record.clock_s, clock, event.created, event.amount, row
     )
     row[PACE_24H] = 30.0 * row[COUNT_24H] / max(row[COUNT_30D], 1.0)
+
+
+@compiled
+def failed_checks(record: Any, event: Any, clock: float, row: Vector) -> None:
+    """Write how many charges of the last 24 hours failed a check, itself included."""
+    failed = CHECK_FAIL in (event.cvc_check, event.postal_check)
+    row[FAILED_CHECKS_24H] = count_in_ring(
+        record.failed_checks_24h, DAY, record.clock_s, clock, event.created, failed
+    )
 
 
 @compiled

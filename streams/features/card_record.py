@@ -13,8 +13,8 @@ LATEST_COUNTRIES = 6
 LATEST_DEVICES = 8
 LATEST_DISPUTES = 8
 
-SEVEN_DAYS = 3
-"""Place in `WINDOWS` of the window that also keeps its largest deviation."""
+DAY, SEVEN_DAYS = 2, 3
+"""Places in `WINDOWS` of the windows that also keep failed checks, and the largest deviation."""
 
 CARD = np.dtype(
     [
@@ -36,13 +36,13 @@ CARD = np.dtype(
         ("merchants", "u4", (LATEST_MERCHANTS,)),
         ("merchants_seen", "u4", (LATEST_MERCHANTS,)),
         ("merchant_uses", "u2", (LATEST_MERCHANTS,)),
+        ("failed_checks_24h", "u2", (SLOTS[DAY],)),
         ("devices", "u4", (LATEST_DEVICES,)),
         ("devices_seen", "u4", (LATEST_DEVICES,)),
         ("countries", "u4", (LATEST_COUNTRIES,)),
         ("countries_seen", "u4", (LATEST_COUNTRIES,)),
         ("disputed_at", "u4", (LATEST_DISPUTES,)),
         ("dispute_kinds", "u1", (LATEST_DISPUTES,)),
-        ("unused", "u4"),
     ],
     align=True,
 )
@@ -72,10 +72,10 @@ deviations_7d
     The largest log ratio of an amount to the card's mean in each tile of the window of 7 days.
 merchants, devices, countries (and _seen), merchant_uses
     Where the card was used lately (see `streams.features.recent_keys`).
+failed_checks_24h
+    Charges with a failed check in each tile of the window of 24 hours.
 disputed_at, dispute_kinds
     The latest disputes, the latest arrival first.
-unused
-    Nothing. Without it there was a gap, and numpy copies no gaps: the bytes saved would differ.
 """
 
 CARD_LAYOUT = Record(
@@ -85,6 +85,7 @@ CARD_LAYOUT = Record(
         "counts": RING,
         "sums": RING,
         "deviations_7d": Ring((tiles_in(SEVEN_DAYS),), "clock_s", "larger"),
+        "failed_checks_24h": Ring((tiles_in(DAY),), "clock_s"),
     },
 )
 """What another version reads it by."""

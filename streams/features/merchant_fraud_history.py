@@ -25,7 +25,14 @@ from streams.durations import DAY_S
 from streams.events.rows import FRAUD_DISPUTE
 from streams.features.merchant_record import DAYS
 from streams.features.spec import Feature, column, first_column
-from streams.features.windows import UINT32_MAX, Vector, clear_passed, tile_of, tiles_left
+from streams.features.windows import (
+    UINT16_MAX,
+    UINT32_MAX,
+    Vector,
+    clear_passed,
+    tile_of,
+    tiles_left,
+)
 
 SHARE_DAYS = (7, 30, 90)
 LATEST = (1, 3, 5, 10)
@@ -41,7 +48,6 @@ YOUNG_LABEL = 0.05
 """How much of a good label an undisputed charge younger than the horizon is: little, as its dispute
 may still come, and more than nothing, as else a busy merchant's latest labels were all frauds."""
 
-UINT16_MAX = 65535
 NEVER_DAYS = 91.0
 
 _FIRST_SHARE = f"{PRIOR_SHARE * PRIOR_CHARGES / (PRIOR_CHARGES + 1):.2g} (prior and itself)"

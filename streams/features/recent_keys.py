@@ -18,9 +18,8 @@ from typing import Any
 import numpy as np
 
 from streams.compiled import compiled
-from streams.features.windows import tile_of
+from streams.features.windows import UINT16_MAX, tile_of
 
-UINT16_MAX = 2**16 - 1
 UINT32_MAX = 2**32 - 1
 
 HOUR_TILES, USE_TILE_S, USE_TILES = 6, 600.0, 16

@@ -38,9 +38,10 @@ from streams.compiled import compiled
 from streams.durations import DAY_S
 from streams.layouts.layout import Ring, Tiles
 
-UINT32_MAX = 2**32 - 1
+UINT16_MAX, UINT32_MAX = 2**16 - 1, 2**32 - 1
 
 Counts = np.ndarray[Any, np.dtype[np.uint32]]
+ShortCounts = np.ndarray[Any, np.dtype[np.uint16]]
 Sums = np.ndarray[Any, np.dtype[np.float32]]
 Vector = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -173,6 +174,47 @@ def count_in_windows(
             slot = slot - 1 if slot > 0 else slots - 1
         row[w] = max(count, 1.0)
         row[N_WINDOWS + w] = max(total, amount)
+
+
+@compiled
+def count_in_ring(
+    counts: ShortCounts,
+    window: int,
+    before_s: float,
+    clock_s: float,
+    created_s: float,
+    is_counted: bool,
+) -> float:
+    """Count a charge, or not, in the ring of one window, and give the window that ends at its time.
+
+    Parameters
+    ----------
+    counts
+        The ring, u2[SLOTS[window]], as one of those of `count_in_windows`. Counts saturate.
+    window
+        Its place in `WINDOWS`.
+    before_s, clock_s
+        The clock of the record before the charge and with it, Unix seconds.
+    created_s, is_counted
+        When the charge was made, Unix seconds, and whether it counts.
+
+    Returns
+    -------
+    float
+        How many counted, itself included.
+    """
+    slots, newest = len(counts), tile_of(clock_s, TILE_S[window])
+    if clock_s != before_s:
+        clear_passed(counts, 0, slots, tile_of(before_s, TILE_S[window]), newest)
+    last, left = tiles_of(window, clock_s, created_s)
+    slot = last % slots
+    if is_counted and newest - last < slots:
+        counts[slot] = min(counts[slot] + 1, UINT16_MAX)
+    total = 1.0 if is_counted and left == 0 else 0.0
+    for _ in range(left):
+        total += counts[slot]
+        slot = slot - 1 if slot > 0 else slots - 1
+    return total
 
 
 @compiled

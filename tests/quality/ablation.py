@@ -29,6 +29,7 @@ _PATTERNS = {
     "amount against the card's own history": r"card_amount_(log_ratio|over_.*|zscore)",
     "recent deviation of the card's amounts": r"card_amount_(recent|largest)_.*|card_deviation_.*",
     "card windows": r"card_(count|sum|pace)_.*|card_since_previous",
+    "card's failed checks": r"card_failed_checks_.*",
     "age of the card": r"card_charges_before|card_age",
     "card's distinct counts": r"card_(merchants|countries|devices)_.*",
     "card's first times": r"card_(merchant|country|device)_first|card_since_merchant",

@@ -15,6 +15,7 @@ from tests.streams.features.brute_past import (
     age,
     counted,
     first_of,
+    in_window,
     is_in_window,
     velocity,
 )
@@ -37,6 +38,10 @@ def of_card(past: CardPast, charge: Charge) -> Values:
     now = charge.created
     values = velocity([*before, this], this)
     values["pace_24h"] = 30.0 * values["count_24h"] / max(values["count_30d"], 1.0)
+    values["failed_checks_24h"] = sum(
+        "fail" in {other.charge.cvc_check, other.charge.postal_check}
+        for other in in_window([*before, this], this, "24h")
+    )
     values["charges_before"] = len(before)
     values["age"] = age(before, now)
     values["since_previous"] = _since_previous(before, now)

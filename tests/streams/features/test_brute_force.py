@@ -87,6 +87,7 @@ def test_random_streams_are_difficult() -> None:
     assert max(values["merchant_small_cards_1h"]) > 5
     assert max(values["card_merchants_7d"]) > 20
     assert max(values["card_fraud_disputes"]) > 6
+    assert max(values["card_failed_checks_24h"]) > 20
     assert sum(o.is_duplicate for _, o in charges) > 100
     assert sum(o.is_duplicate for _, o in disputes) > 30
     assert sum(o.charged_at is None for _, o in disputes) > 5
@@ -126,7 +127,10 @@ def edgy_streams(draw: st.DrawFn) -> list[list[Event]]:
             amount = draw(st.sampled_from([1, 499, 500, 2000, 100_000, 2**53 - 1]))
             place = draw(st.sampled_from([None, "US", "FR"]))
             charge = Charge(f"charge_{number}", created, amount, "usd", card, merchant)
-            charge = msgspec.structs.replace(charge, merchant_country=place, device=place)
+            check = draw(st.sampled_from([None, "fail"]))
+            charge = msgspec.structs.replace(
+                charge, merchant_country=place, device=place, cvc_check=check
+            )
             events.append(charge)
         else:
             reason = draw(st.sampled_from(["fraudulent", "general"]))

@@ -16,12 +16,15 @@ from streams.features.windows import (
     N_WINDOWS,
     SLOTS,
     TILE_S,
+    TILES,
     TOTAL_SLOTS,
+    UINT16_MAX,
     UINT32_MAX,
     WINDOWS,
     Vector,
     add_to_maxima,
     advance_maxima,
+    count_in_ring,
     count_in_windows,
     largest_in_window,
     tile_of,
@@ -156,6 +159,23 @@ def test_counts_stop_at_the_largest() -> None:
     windows.counts[windows.counts > 0] = UINT32_MAX
     row = windows.add(Added(1e9, 1.0))
     np.testing.assert_array_equal(row[:N_WINDOWS], np.float32(UINT32_MAX))
+    ring = np.full(SLOTS[0], UINT16_MAX, np.uint16)
+    assert count_in_ring(ring, 0, 1e9, 1e9, 1e9, is_counted=True) == TILES[0] * UINT16_MAX
+
+
+@pytest.mark.parametrize("w", range(N_WINDOWS))
+@settings(max_examples=25, deadline=None)
+@given(charges=streams(), every=st.integers(1, 3))
+def test_a_ring_of_one_window_has_those_that_count(
+    w: int, charges: list[Added], every: int
+) -> None:
+    """As the window's sum, if what counts is of amount 1 and the rest of 0."""
+    windows, ring = Windows(), np.zeros(SLOTS[w], np.uint16)
+    for number, charge in enumerate(charges):
+        before, is_counted = windows.clock, number % every == 0
+        row = windows.add(Added(charge.created, float(is_counted)))
+        found = count_in_ring(ring, w, before, windows.clock, charge.created, is_counted)
+        assert found == row[N_WINDOWS + w]
 
 
 def rings(w: int, charges: Sequence[Added]) -> Iterator[tuple[float, float]]:
