@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
     Range = tuple[float, float]
 
+FAILED_CHECKS = "card_failed_checks_24h"
+"""Whose ring the version before does not have, and the later one under another name: it begins
+empty with each of them."""
+
 _TILES_S = (10_800.0, 7200.0)
 _MOVED_S = 2 * sum(_TILES_S)
 """By how much tiles may be moved: to the other version and back, and that twice."""
@@ -98,6 +102,7 @@ def day_bounds(
             counts = number not in expected.duplicates
             held = at_card.at(item.partition, number, charge.card, charge, counts=counts)
             bounds[number] = _velocity("card", *held)
+            bounds[number][FAILED_CHECKS] = failed([held[1][-1]]), failed(held[1])
             in_month = max(expected.features[number]["card_count_30d"], 1.0)
             count = bounds[number]["card_count_24h"]
             bounds[number]["card_pace_24h"] = (
@@ -114,6 +119,12 @@ def day_bounds(
             cards = [linear_count((o.charge.card for o in of), BITS["cards_24h"]) for of in held]
             bounds[frame.number]["merchant_cards_24h"] = cards[0], cards[1]
     return bounds
+
+
+def failed(charges: Iterable[Counted]) -> int:
+    """Return how many of the charges failed a check."""
+    checks = [(each.charge.cvc_check, each.charge.postal_check) for each in charges]
+    return sum("fail" in of_charge for of_charge in checks)
 
 
 def _velocity(scope: str, least: Sequence[Counted], most: Sequence[Counted]) -> dict[str, Range]:

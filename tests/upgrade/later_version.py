@@ -52,7 +52,17 @@ EDITS: Final = (
         'Window("24h", "24 hours", 8, 10800.0)',
         'Window("24h", "24 hours", 12, 7200.0)',
     ),
-    Edit("streams/features/card_record.py", '("unused", "u4")', '("set_apart", "u4")'),
+    Edit(
+        "streams/features/card_record.py",
+        '("failed_checks_24h", "u2", (SLOTS[DAY],))',
+        '("failures_24h", "u2", (SLOTS[DAY],))',
+    ),
+    Edit(
+        "streams/features/card_record.py",
+        '"failed_checks_24h": Ring((tiles_in(DAY),), "clock_s")',
+        '"failures_24h": Ring((tiles_in(DAY),), "clock_s")',
+    ),
+    Edit("streams/features/card.py", "record.failed_checks_24h, DAY", "record.failures_24h, DAY"),
     Edit(
         "streams/wire/frames.py",
         '        ("event", EVENT),\n',
