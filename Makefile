@@ -6,7 +6,7 @@ BIN := .venv/bin
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
-WAITING := tests/integration tests/upgrade tests/chaos/test_chaos.py \
+WAITING := tests/integration tests/chaos/test_chaos.py \
   tests/chaos/test_planted.py::test_the_verifier_finds_a_planted_bug
 
 .PHONY: help setup demo test test-computing test-waiting lint chaos upgrade schedules soak bench fuzz quality lock
