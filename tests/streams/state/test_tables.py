@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from streams.state.store import Store
     from streams.state.tables import Table
 
-TABLES = ("cards", "merchants", "seen", "pending", "timers", "waiting", "meta")
+TABLES = ("card", "merchant", "seen", "pending", "timers", "waiting", "meta")
 
 tables = st.sampled_from(TABLES)
 keys = st.lists(st.sampled_from([b"\x00", b"\x01", b"a", b"\xff"]), max_size=3).map(b"".join)
@@ -50,7 +50,7 @@ class StateMachine(RuleBasedStateMachine):
         return MemoryStore()
 
     def table(self, name: str) -> Table:
-        table: Table = getattr(self.state, name)
+        table: Table = self.state.entities.get(name) or getattr(self.state, name)
         return table
 
     def current(self) -> dict[tuple[str, bytes], bytes]:
