@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tests.chaos.traffic import Sent
 
 DRAIN_TIMEOUT_S = 240.0
-_SETTLE_TIMEOUT_S = 60.0
+_SETTLE_TIMEOUT_S = 120.0
 _QUIET_S = 5.0
 _LOG_LINES = 30
 
@@ -131,7 +131,9 @@ class Scene:
 
     def begin(self) -> None:
         """Start the traffic once a worker has tasks."""
-        self.await_(lambda: bool(self.fleet.running[0].tasks()), "a worker with tasks")
+        self.await_(
+            lambda: bool(self.fleet.running[0].tasks()), "a worker with tasks", DRAIN_TIMEOUT_S
+        )
         self.publishing.start()
 
     def finish(self, catch_up_s: float) -> None:
