@@ -12,7 +12,7 @@ from streams.layouts.layout import number_in
 from streams.wire.examples import EXAMPLE_LAYOUT, decode_examples
 from streams.wire.frames import FRAME_LAYOUT
 from tests.chaos.fleet import delete_state
-from tests.chaos.models import by_name, check_models
+from tests.chaos.models import by_name
 from tests.chaos.scene import DRAIN_TIMEOUT_S, Scene
 from tests.chaos.traffic import SHORTEST
 from tests.chaos.verify import Verifier
@@ -24,8 +24,10 @@ from tests.upgrade.histories import (
     numbers_by_hash,
     scored_in,
 )
+from tests.upgrade.models_of_both import check_models_learned_on
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from tests.chaos.findings import Findings
@@ -137,8 +139,10 @@ def _verify(scene: Scene, flying: list[Read]) -> Findings:
     if outcome is None:
         return findings
     published = list(scene.logs.committed(scene.topics.models))
-    check_models(findings, published, outcome, verifier.example_reader)
-    _check_carried_over(findings, scene, outcome)
+    kept = kept_charges(scene.logs, scene.topics, outcome.inputs, outcome.expected)
+    of_before = {number for number, layout in scored_in(kept).items() if layout is None}
+    check_models_learned_on(findings, published, outcome, kept.keys() - of_before)
+    _check_carried_over(findings, outcome, kept.keys(), of_before)
     newest_before = [read for read in outcome.examples if number_in(read.value or b"") is None][-1]
     for name, snapshots in by_name(published).items():
         is_before = [s.offset <= newest_before.offset + 1 for s in snapshots]
@@ -153,10 +157,10 @@ def _bounds(_: object, __: object, expected: Expected) -> Bounds:
     return {number: {FAILED_CHECKS: (0.0, of[FAILED_CHECKS])} for number, of in values}
 
 
-def _check_carried_over(findings: Findings, scene: Scene, outcome: Outcome) -> None:
+def _check_carried_over(
+    findings: Findings, outcome: Outcome, kept: Collection[int], of_before: Collection[int]
+) -> None:
     """Check that this version had to do with what the version before has left."""
-    kept = kept_charges(scene.logs, scene.topics, outcome.inputs, outcome.expected)
-    of_before = {number for number, layout in scored_in(kept).items() if layout is None}
     note(findings, "charge scored by the version before", len(of_before))
     note(findings, "charge scored by this version", len(kept) - len(of_before))
     events = {item.sent.number: item.sent.event for item in outcome.inputs}
