@@ -77,7 +77,8 @@ class Installation:
         for record in records:
             Reader(record, layouts)
         ours = {_LAYOUT + b"%08x" % r.layout.number: r.layout.encoded() for r in records}
-        self._keep({key: value for key, value in ours.items() if key not in self._kept})
+        if missing := {key: value for key, value in ours.items() if key not in self._kept}:
+            self._keep(missing)
 
     def _keep(self, values: Mapping[bytes, bytes]) -> None:
         topic, failures = self._topics.installation, list[str]()

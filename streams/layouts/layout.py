@@ -4,7 +4,8 @@ A record of numpy fields is written as its bytes, behind a head of eight: the nu
 and a mark. The number is that of a document, which names every field with its type and place; the
 columns of a vector have the names of features, the tiles of a ring the window they belong to. The
 documents are kept beside what is written in them: those of a task's records in its state, and so in
-its changelog, those of the messages on internal topics in `chargewatch.installation`::
+its changelog; and all of them, those of the messages on internal topics too, in
+`chargewatch.installation`::
 
     | number, 0xFFFFFFFF | fields ... |          meta, layout/1f0c44aa -> {"name": "card", ...}
 

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from streams.events.batch import Batch
 from streams.events.rows import EVENT
 from streams.features.entities import ENTITIES, Entity
-from streams.layouts.layout import FIRST, LayoutError, Record, head_of, number_in
+from streams.layouts.layout import FIRST, Layout, LayoutError, Record, head_of, number_in
 from streams.layouts.reader import Reader
 
 TEXTS = ("merchant", "card", "tail")
@@ -125,9 +125,11 @@ def _rewritten(value: bytes, reader: Reader) -> bytes:
         rows, texts = _parts_of_first(value)
     else:
         layout = reader.layout(number)
-        names = list(layout.fields["text_bytes"].columns or ())
+        names = _texts_in(layout)
         _, count = _HEAD.unpack_from(value) if len(value) >= _HEAD.size else (0, 0)
         texts_at = _HEAD.size + count * layout.size_bytes
+        if not count or len(value) < texts_at:
+            raise _torn()
         cuts = range(_HEAD.size, texts_at, layout.size_bytes)
         rows, texts = [value[cut : cut + layout.size_bytes] for cut in cuts], value[texts_at:]
     sizes = reader.conversion(number).raw(rows)["text_bytes"]
@@ -139,6 +141,14 @@ def _rewritten(value: bytes, reader: Reader) -> bytes:
     chosen = [parts[row + place] for row in range(0, len(parts), len(names)) for place in known]
     converted = reader.conversion(number)(rows).tobytes()
     return b"".join([_HEAD.pack(FRAME_LAYOUT.head, len(rows)), converted, *chosen])
+
+
+def _texts_in(layout: Layout) -> list[str]:
+    """Return the names of the strings of a frame in another layout."""
+    field = layout.fields.get("text_bytes")
+    if field is None or field.columns is None:
+        raise LayoutError("a frame", "it does not tell its strings")
+    return list(field.columns)
 
 
 def _parts_of_first(value: bytes) -> tuple[list[bytes], bytes]:
