@@ -6,7 +6,7 @@ BIN := .venv/bin
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
-WAITING := tests/integration tests/chaos/test_chaos.py \
+WAITING := tests/integration tests/upgrade tests/chaos/test_chaos.py \
   tests/chaos/test_planted.py::test_the_verifier_finds_a_planted_bug
 
 .PHONY: help setup demo test test-computing test-waiting lint chaos upgrade schedules soak bench fuzz quality lock
@@ -26,7 +26,7 @@ test: lint ## Check style, types and layers, then run all tests on a real Kafka
 # its end: either takes about as long.
 test-computing:
 	@mkdir -p build
-	@$(BIN)/pytest $(WAITING:%=--deselect=%) > build/test-computing.log 2>&1; \
+	@$(BIN)/pytest --durations=25 $(WAITING:%=--deselect=%) > build/test-computing.log 2>&1; \
 	  code=$$?; cat build/test-computing.log; exit $$code
 
 test-waiting:

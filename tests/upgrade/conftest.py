@@ -1,4 +1,4 @@
-"""Checkouts of other versions, each made and compiled once; and the Kafka of all such tests."""
+"""The later version, made and compiled once; and the Kafka of all such tests."""
 
 from __future__ import annotations
 
@@ -8,24 +8,12 @@ import pytest
 
 from tests.integration.conftest import kafka, prefix
 from tests.integration.worker import compile_kernels
-from tests.upgrade.checkout import BEFORE_LAYOUTS, HistoryError, checkout
 from tests.upgrade.later_version import later_version
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["before", "kafka", "later", "prefix"]
-
-
-@pytest.fixture(scope="session")
-def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the version before; without a history there is none to go on from."""
-    try:
-        path = checkout(BEFORE_LAYOUTS, tmp_path_factory.mktemp("before"))
-    except HistoryError as error:
-        pytest.skip(str(error))
-    compile_kernels(path)
-    return path
+__all__ = ["kafka", "later", "prefix"]
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
-"""The short form of the upgrades: every input counts once, through other versions as well.
+"""The short form of the upgrades: every input counts once, through another version as well.
 
-The long form, `python -m tests.upgrade`, kills workers, loses their state and goes without copies.
+The long form, `python -m tests.upgrade`, also begins with the version before the layouts, kills
+workers, loses their state and goes without copies.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.upgrade.rolling import Rolling, rolling
-from tests.upgrade.stop_start import StopStart, stop_start
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,13 +24,6 @@ def some_seed() -> int:
     seed = secrets.randbelow(1 << 32)
     logger.warning("seed %d", seed)
     return seed
-
-
-@pytest.mark.timeout(900)
-def test_all_at_once_from_the_version_before(before: Path, tmp_path: Path) -> None:
-    plan = StopStart(some_seed())
-    findings = stop_start(plan, before, tmp_path)
-    assert not findings, f"{plan}\n{findings}"
 
 
 @pytest.mark.timeout(900)
