@@ -48,8 +48,10 @@ class Expectation:
     def normal(self, content: object) -> object:
         """Return content as it is meant: 1999.0 is an integer, and an empty optional text is none.
 
-        In an optional field also "5812" is one, "TRUE" is true and "Credit" is credit.
+        "Credit" is credit. In an optional field also "5812" is an integer, and "TRUE" is true.
         """
+        if isinstance(self.form, inspect.LiteralType) and isinstance(content, str) and content:
+            return content.lower()
         if isinstance(self.form, inspect.IntType) and isinstance(content, float):
             return int(content) if content.is_integer() else content
         if isinstance(content, str) and not self.required:
@@ -66,8 +68,6 @@ class Expectation:
                 return int(text)
             case inspect.BoolType():
                 return _BOOLEANS.get(text.lower(), text)
-            case inspect.LiteralType():
-                return text.lower()
             case _:
                 return text
 

@@ -15,6 +15,7 @@ from schemas.charge import Charge
 from schemas.control import Champion, Loaded
 from schemas.dispute import Dispute
 from schemas.drift import Drift
+from schemas.outcome import Outcome
 from schemas.rejected import RejectedHeaders
 from schemas.scored import Scored
 from schemas.snapshot import Snapshot
@@ -32,6 +33,7 @@ _PUBLIC: Final = [topic for topic in TOPICS if topic.action != "internal"]
 _SCHEMA_FILES: Final[dict[str, type[msgspec.Struct]]] = {
     "charge": Charge,
     "dispute": Dispute,
+    "outcome": Outcome,
     "scored": Scored,
     "rejected-headers": RejectedHeaders,
     "snapshot": Snapshot,
@@ -45,6 +47,10 @@ _ALSO: Final[dict[type[msgspec.Struct], Document]] = {
             {"required": [field], "properties": {field: {"type": ["string", "number"]}}}
             for field in ("reason", "fraud_type")
         ]
+    },
+    Outcome: {
+        "if": {"properties": {"outcome": {"const": "answered"}}},
+        "then": {"required": ["action"], "properties": {"action": {"type": "string"}}},
     },
 }
 """What a type requires beyond its fields."""
@@ -65,8 +71,8 @@ def asyncapi() -> Document:
         "info": {
             "title": "Chargewatch",
             "version": EVENTS_VERSION,
-            "description": "Streaming fraud detection: charges and disputes in, scored charges "
-            "out. Unknown fields of a charge are carried along to its scored event.",
+            "description": "Streaming fraud detection: charges, disputes and outcomes in, scored "
+            "charges out. Unknown fields of a charge are carried along to its scored event.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",

@@ -4,7 +4,7 @@ Its JSON is written in two parts: the card stage begins it with what is known of
 merchant stage ends it. Nothing of the first part is decoded again.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, get_args
 
 import orjson
 from msgspec import Meta, Struct
@@ -15,6 +15,10 @@ from schemas.fields import Amount, Currency, Identifier, Timestamp
 
 Action = Literal["allow", "challenge", "review", "block"]
 
+ACTIONS: Final[tuple[str, ...]] = get_args(Action)
+ALLOW, CHALLENGE, REVIEW, BLOCK = range(4)
+"""Codes of the actions, their places in `ACTIONS`."""
+
 
 class Reason(Struct, frozen=True):
     """One feature that raised the score."""
@@ -22,6 +26,15 @@ class Reason(Struct, frozen=True):
     feature: Annotated[str, Meta(description="the feature's name")]
     value: Annotated[float, Meta(description="the feature's value for this charge")]
     text: Annotated[str, Meta(description="the same in words")]
+
+
+class Holdout(Struct, frozen=True):
+    """A charge that was let through at random, to learn what becomes of such charges."""
+
+    action: Annotated[Action, Meta(description="what would have been done")]
+    propensity: Annotated[
+        float, Meta(gt=0, le=1, description="how likely it was to be let through")
+    ]
 
 
 class Scored(Struct, frozen=True, omit_defaults=True):
@@ -41,7 +54,8 @@ class Scored(Struct, frozen=True, omit_defaults=True):
         Meta(
             ge=0,
             le=1,
-            description="calibrated probability that the charge will be disputed as fraudulent",
+            description="calibrated probability that the charge, if it goes through, will be "
+            "disputed as fraudulent",
         ),
     ]
     risk: Annotated[
@@ -55,6 +69,12 @@ class Scored(Struct, frozen=True, omit_defaults=True):
     ]
     model: Annotated[str, Meta(description="version of the snapshot that scored it")]
     scored_at: Annotated[float, Meta(description="Unix seconds, wall clock")]
+    decided_by: Annotated[
+        str, Meta(description="what chose the action: `model`, or `holdout` where it was drawn")
+    ] = "model"
+    holdout: Annotated[
+        Holdout | None, Meta(description="absent if the charge was not drawn for the holdout")
+    ] = None
     duplicate: Annotated[
         bool,
         Meta(description="a duplicate of a charge already scored; changes no aggregate"),
@@ -104,7 +124,7 @@ def end_scored(
     reasons: bytes,
     model: bytes,
     scored_at: float,
-    rest: bytes = b"",
+    rest: bytes,
 ) -> bytes:
     """Encode a scored event.
 
@@ -119,11 +139,12 @@ def end_scored(
     model
         Version of the model, ASCII.
     rest
-        What comes last: `DUPLICATE`, or the scores of `shadow_json`.
+        What comes last: by what it was decided, `BY_MODEL` or `holdout_json`, and `DUPLICATE` or
+        `shadow_json`.
 
     Examples
     --------
-    >>> end_scored(b'{"charge":"c1"', 0.25, 7, b'"allow"', b"[]", b"prior", 2.0, DUPLICATE)[:45]
+    >>> end_scored(b'{"charge":"c1"', 0.25, 7, b'"allow"', b"[]", b"prior", 2.0, BY_MODEL)[:45]
     b'{"charge":"c1","score":0.25,"risk":7,"action"'
     """
     return _WHOLE % (begun, score, risk, action, reasons, model, scored_at, rest)
@@ -132,7 +153,16 @@ def end_scored(
 _WHOLE = b'%b,"score":%.9g,"risk":%d,"action":%b,"reasons":%b,"model":"%b","scored_at":%.6f%b}'
 
 
+BY_MODEL = b',"decided_by":"model"'
 DUPLICATE = b',"duplicate":true'
+
+
+def holdout_json(action: bytes, propensity: float) -> bytes:
+    """Return the members of a charge that was drawn for the holdout; the action in JSON."""
+    return b',"decided_by":"holdout","holdout":{"action":%b,"propensity":%.6g}' % (
+        action,
+        propensity,
+    )
 
 
 def shadow_json(scores: bytes) -> bytes:

@@ -13,6 +13,7 @@ from schemas.charge import Charge
 from schemas.control import LOADED_PREFIX, Champion, Loaded
 from schemas.dispute import Dispute
 from schemas.drift import Drift
+from schemas.outcome import Outcome
 from schemas.rejected import RejectedHeaders
 from schemas.scored import Scored
 from schemas.snapshot import Snapshot
@@ -100,6 +101,16 @@ DISPUTES: Final = Topic(
     partitions="tasks",
     bytes_max=INPUT_BYTES_MAX,
 )
+OUTCOMES: Final = Topic(
+    name="outcomes",
+    action="receive",
+    summary="What became of a charge after it was scored.",
+    key="the card",
+    payload=Outcome,
+    kept="horizon",
+    partitions="tasks",
+    bytes_max=INPUT_BYTES_MAX,
+)
 SCORED: Final = Topic(
     name="scored",
     action="send",
@@ -176,6 +187,7 @@ INSTALLATION: Final = Topic(
 TOPICS: Final = (
     CHARGES,
     DISPUTES,
+    OUTCOMES,
     SCORED,
     REJECTED,
     MODELS,

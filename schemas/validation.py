@@ -34,15 +34,16 @@ from schemas.expectations import expectations, kind, quoted
 from schemas.fields import COUNTRIES, country_code
 from schemas.hints import explained, time_hint
 from schemas.input_rules import DEFAULT_RULES, InputRules
+from schemas.outcome import Outcome
 from schemas.rejected import InvalidEvent
 from schemas.screening import CLEAN, Screened, screen
 
-__all__ = ["InvalidEvent", "parse_charge", "parse_dispute"]
+__all__ = ["InvalidEvent", "parse_charge", "parse_dispute", "parse_outcome"]
 
 PAYLOAD_BYTES_MAX: Final = 64 * 1024
 NESTING_MAX: Final = 250  # orjson encodes 254 levels, and decodes 1,024
 
-Event = TypeVar("Event", Charge, Dispute)
+Event = TypeVar("Event", Charge, Dispute, Outcome)
 
 _COUNTRY_FIELDS: Final = ("merchant_country", "card_country", "ip_country")
 _COUNTRIES_OR_NONE: Final = frozenset({None, *COUNTRIES})
@@ -73,6 +74,7 @@ class _Known(Generic[Event]):
 _CHARGE: Final = _Known(Charge, ignores_optional=True)
 # A dispute is its reason: one that cannot be read is not worth less than the rest.
 _DISPUTE: Final = _Known(Dispute, ignores_optional=False)
+_OUTCOME: Final = _Known(Outcome, ignores_optional=False)
 
 
 def parse_charge(
@@ -135,6 +137,19 @@ def parse_dispute(
     if dispute.reason is None and dispute.fraud_type is None:
         raise _DISPUTE.fields["reason"].missing()
     return dispute, aside
+
+
+def parse_outcome(
+    value: bytes | None,
+    key: bytes | None,
+    max_created: float,
+    rules: InputRules = DEFAULT_RULES,
+) -> tuple[Outcome, Aside]:
+    """Return the outcome of a message, and what there is beside it; all as for `parse_charge`."""
+    outcome, aside = _parse(value, key, max_created, _OUTCOME, rules)
+    if outcome.outcome == "answered" and outcome.action is None:
+        raise _OUTCOME.fields["action"].missing()
+    return outcome, aside
 
 
 def _parse(

@@ -7,6 +7,10 @@ Rodrigues 2013, "On evaluating stream learning algorithms").
 A worker takes a new model as soon as one has come, which depends on the machine. Here the model
 changes at fixed times of the event clock only, so that the same events get the same scores, however
 they are cut into batches.
+
+Nobody carries the actions of a backtest out: its charges went through, whatever is chosen for them
+now, but for what outcomes tell. So the setting `actions` is `advisory`, save in a closed loop
+(`agents.backtest.closed_loop`).
 """
 
 from __future__ import annotations
@@ -14,6 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from agents.backtest.model_spans import Spans, interval_ends
 from agents.learning.learner import LearnerStage
@@ -29,7 +35,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from agents.settings.schema import Settings
+    from agents.settings.schema import Actions, Settings
     from agents.stages.card import CardOutput
     from agents.stages.merchant import MerchantOutput
     from schemas.snapshot import Snapshot
@@ -70,6 +76,8 @@ class Backtest:
         As for a worker.
     clock
         Gives `scored_at`, Unix seconds.
+    actions
+        Whether the actions are carried out, in place of the setting.
 
     Attributes
     ----------
@@ -77,7 +85,10 @@ class Backtest:
         The newest model, `None` before the first.
     """
 
-    def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, settings: Settings, clock: Callable[[], float], actions: Actions = "advisory"
+    ) -> None:
+        settings = replace(settings, actions=actions)
         self.snapshot: Snapshot | None = None
         self._task = TaskInMemory(settings, clock)
         self._learner = LearnerStage(None, settings.snapshot_every_examples)

@@ -1,9 +1,9 @@
 """How far a backtest can go on with one model: until a new one may have been learned.
 
 The model may change at fixed times only, and does only when a snapshot has become due. So many
-examples are known not to have come before: a fraud dispute makes one and its controls at the most,
-silence as many as there are charges that it is the time of. Until then a batch goes on over the
-times at which the model may change::
+examples are known not to have come before: a dispute or outcome makes one and its controls at the
+most, silence as many as there are charges that it is the time of. Until then a batch goes on over
+the times at which the model may change::
 
     times at which it may change    |     |     |     |     |     |
     examples by then, at the most     12    53    53    97   180   300
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streams.events.rows import CHARGE, FRAUD_DISPUTE
+from streams.events.rows import CHARGE
 from streams.labels.join import CONTROLS
 from streams.labels.timers import timers_before
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from streams.events.batch import Times
     from streams.state.tables import Table
 
-_EXAMPLES_OF_A_FRAUD = 1 + CONTROLS
+_EXAMPLES_OF_A_LABEL = 1 + CONTROLS
 
 
 def interval_ends(times: Times, interval_s: float) -> NDArray[np.int64]:
@@ -58,7 +58,7 @@ class Spans:
         self, counted: CardOutput, ends: NDArray[np.int64], timers: Table, horizon_s: float
     ) -> None:
         events, matured_until = counted.frames.rows["event"], counted.times[ends - 1] - horizon_s
-        frauds = np.cumsum(events["kind"] == FRAUD_DISPUTE)[ends - 1]
+        labels = np.cumsum(events["kind"] != CHARGE)[ends - 1]
         of_silence = sum(
             np.searchsorted(created, matured_until)
             for created in (
@@ -67,7 +67,7 @@ class Spans:
             )
         )
         self._ends = ends
-        self._examples = _EXAMPLES_OF_A_FRAUD * frauds + of_silence
+        self._examples = _EXAMPLES_OF_A_LABEL * labels + of_silence
 
     def end_after(self, start: int, before: int) -> int:
         """Return where a batch ends that begins at `start`.

@@ -1,4 +1,4 @@
-"""Files of charges and disputes as one stream, in the order of event time.
+"""Files of charges, disputes and outcomes as one stream, in the order of event time.
 
 Each file is read twice: first for its times alone, then for its events. So it is known how far back
 what is still to come reaches, and an event is let go as soon as nothing older can follow::
@@ -21,10 +21,18 @@ import numpy as np
 
 from schemas.input_rules import DEFAULT_RULES, InputRules
 from streams.events.batch import TimedBatch
-from streams.events.decoding import Decoded, Finding, card_in, decode_charges, decode_disputes
+from streams.events.decoding import (
+    Decoded,
+    Finding,
+    card_in,
+    decode_charges,
+    decode_disputes,
+    decode_outcomes,
+)
 from streams.events.files import read_events, read_times
 from streams.events.origin import Origin
 from streams.events.rejected import Input, Rejected
+from streams.events.rows import FRAUD_DISPUTE, Rows, charge_hashes
 
 CHUNK = 10_000
 """TimedBatch that are read at a time."""
@@ -56,11 +64,11 @@ class Part(NamedTuple):
 
 
 class Replay:
-    """Charges and disputes of two files; of those with the same time the charges come first.
+    """Charges, disputes and outcomes; of those with the same time they come in this order.
 
     Parameters
     ----------
-    charges, disputes
+    charges, disputes, outcomes
         Files as for `streams.events.files.read_events`.
     max_created
         Latest event time that is believed, Unix seconds.
@@ -74,10 +82,13 @@ class Replay:
         disputes: Path | None,
         max_created: float,
         rules: InputRules = DEFAULT_RULES,
+        outcomes: Path | None = None,
     ) -> None:
         self._files = [_File(charges, decode_charges, max_created, rules)]
         if disputes is not None:
             self._files.append(_File(disputes, decode_disputes, max_created, rules))
+        if outcomes is not None:
+            self._files.append(_File(outcomes, decode_outcomes, max_created, rules))
 
     @property
     def inputs(self) -> int:
@@ -100,6 +111,21 @@ class Replay:
         for file in self._files:
             for _ in file.survey():
                 yield self.inputs
+
+    def frauds(self) -> set[bytes]:
+        """Return the hashes of the charges that are disputed as fraudulent, whenever that is.
+
+        Raises
+        ------
+        FileError
+            As `read_events`.
+        """
+        return {
+            charge
+            for file in self._files[1:]
+            for rows in file.rows()
+            for charge in charge_hashes(rows[rows["kind"] == FRAUD_DISPUTE])
+        }
 
     def parts(self) -> Iterator[Part]:
         """Read the events.
@@ -163,14 +189,22 @@ class _File:
     def read_on(self) -> Decoded:
         """Read a chunk, whose events then wait; return it."""
         chunk = next(self._chunks, [])
-        inputs = [
-            Input(card_in(line), line, Origin(str(self.path), 0, self.read + number))
-            for number, line in enumerate(chunk)
-        ]
+        decoded = self._decoded(chunk, self.read)
         self.read = self.read + len(chunk) if chunk else self.inputs
-        decoded = self._decode(inputs, self._max_created, self._rules)
         self._waiting.append(_in_order(decoded))
         return decoded
+
+    def rows(self) -> Iterator[Rows]:
+        """Read all events, apart from those that `read_on` reads."""
+        for chunk in _chunks(read_events(self.path)):
+            yield self._decoded(chunk, 0).batch.rows
+
+    def _decoded(self, chunk: list[bytes], first: int) -> Decoded:
+        inputs = [
+            Input(card_in(line), line, Origin(str(self.path), 0, first + number))
+            for number, line in enumerate(chunk)
+        ]
+        return self._decode(inputs, self._max_created, self._rules)
 
     def take(self, until: float) -> list[TimedBatch]:
         """Take what waits and is older than `until`."""

@@ -9,7 +9,7 @@ VERBS = {
     "worker": "Run one worker; as many as there are partitions may run.",
     "topics": "Create the topics, or check them.",
     "simulate": "Make charges and disputes, to Kafka or to files.",
-    "publish": "Publish a file of charges or disputes to its topic.",
+    "publish": "Publish a file of charges, disputes or outcomes to its topic.",
     "backtest": "Score and learn over files, without Kafka, and print the metrics.",
     "watch": "Follow the scored charges.",
     "models": "List the models, and decide which of them scores.",

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,11 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from agents.backtest.backtest import Backtest
-from agents.backtest.card_pass import Read, read
-from agents.backtest.read_ahead import running_ahead
 from agents.backtest.replay import Replay
-from agents.drift.monitor import Finished
+from agents.backtest.runs import run_closed, run_open
 from agents.evaluation.drift import drift_summary
-from agents.evaluation.formatting import headlines
+from agents.evaluation.formatting import dollars, headlines, number, percent
+from agents.evaluation.loop import loop_summary
 from agents.evaluation.outcome_collector import Gathering
 from agents.evaluation.rejections import Rejections
 from agents.evaluation.report import report_page
@@ -35,7 +33,7 @@ from agents.evaluation.summary import evaluate
 from agents.process import collecting_rarely, peak_rss_mb
 from agents.settings.schema import Settings
 from agents.settings.sources import SettingsError
-from agents.terminal.event_files import ALLOW, LOOKED_AT, Kind, survey
+from agents.terminal.event_files import ALLOW, LOOKED_AT, Kind, kind_of, survey
 from agents.terminal.model_files import write_model
 from agents.terminal.options import with_settings
 from agents.terminal.rates import warn_of_old_rates
@@ -59,7 +57,7 @@ _FILE = click.Path(path_type=Path)
     "--from 2018-05-15 --report report",
 )
 @click.argument("charges", type=_FILE)
-@click.argument("disputes", type=_FILE, required=False)
+@click.argument("labels", type=_FILE, nargs=-1, metavar="[DISPUTES] [OUTCOMES]")
 @click.option("--out", type=_FILE, required=True, metavar="SCORES", help="File of scored events")
 @click.option(
     "--label-horizon",
@@ -82,6 +80,11 @@ _FILE = click.Path(path_type=Path)
     help="File for what was learned, to go on from with `chargewatch models load`",
 )
 @click.option(
+    "--closed-loop",
+    is_flag=True,
+    help="Carry the actions out: the disputes of what they stop do not come",
+)
+@click.option(
     ALLOW, is_flag=True, help="Go on even if less than half of a file's events can be used"
 )
 @with_settings()
@@ -89,55 +92,65 @@ def command(
     settings: Settings,
     *,
     charges: Path,
-    disputes: Path | None,
+    labels: tuple[Path, ...],
     out: Path,
     label_horizon: float | None,
     start: float | None,
     end: float | None,
     report: Path | None,
     save_model: Path | None,
+    closed_loop: bool,
     allow_rejected: bool,
 ) -> None:
-    """Score the charges of a file as a worker would, and learn from the disputes of another.
+    """Score the charges of a file as a worker would, and learn from disputes and outcomes.
 
     All charges are processed, in the order of event time, and all scored events are written, one a
     line. The metrics are of the charges made between --from and --to: Unix seconds, or an ISO date
     or time, in UTC unless it says otherwise. A charge that any dispute in the file calls fraudulent
     is a fraud.
 
-    Files are JSON Lines (.jsonl, .jsonl.gz, .jsonl.zst). CHARGES and DISPUTES may also be other
-    JSON (.ndjson, .json; lines, an array, or events over several lines) and Parquet. It ends with
-    an error when less than half of the events of one of them can be used, at once if already its
+    The charges went through, but for what their outcomes tell. With --closed-loop the actions are
+    carried out instead, by the rates of the cost table: challenges and reviews come back as
+    outcomes, a holdout goes through, and what is stopped is not disputed. The metrics and SCORES
+    are of the closed loop then, and the report has the open one beside it.
+
+    Files are JSON Lines (.jsonl, .jsonl.gz, .jsonl.zst). The inputs may also be other JSON
+    (.ndjson, .json; lines, an array, or events over several lines) and Parquet. It ends with an
+    error when less than half of the events of one of them can be used, at once if already its
     first events are such; a dispute of an unknown charge cannot be used.
 
     Of each charge some 750 bytes stay in memory for as long as it may be disputed (the setting
     dispute_retention_days).
     """
-    period = (-inf if start is None else start, inf if end is None else end)
-    if period[0] >= period[1]:
-        raise click.UsageError("--from: expected a time before --to")
-    _check_out(out, charges, disputes)
+    period = _period(start, end)
+    found = _label_files(labels, closed_loop=closed_loop)
+    _check_out(out, charges, *labels)
     if save_model is not None:
         _check_writable(save_model)
     settings = _with_horizon(settings, label_horizon)
     warn_of_old_rates(settings)
     if not allow_rejected:
         _check_start(charges, "charges", settings)
-        if disputes is not None:
-            _check_start(disputes, "disputes", settings)
+        for label_kind, label_file in found.items():
+            _check_start(label_file, label_kind, settings)
     listing = nullcontext() if report is None else event_writer(_made(report) / "rejected.jsonl")
-    gathering = Gathering(*period)
-    finished: list[Finished] = []
     began = time.monotonic()
-    with listing as listed, collecting_rarely():
+    with listing as listed, collecting_rarely(), _progress() as show:
         rejections = Rejections(listed)
         max_created = time.time() + settings.future_allowance_minutes * 60.0
-        replay = Replay(charges, disputes, max_created, settings.input_rules)
-        backtest, last = _score(settings, replay, out, gathering, finished, rejections)
+        disputes, outcomes = found.get("disputes"), found.get("outcomes")
+        replay = Replay(charges, disputes, max_created, settings.input_rules, outcomes)
+        written = None if closed_loop else out
+        run, last = run_open(settings, replay, written, Gathering(*period), rejections, show)
+        opened = evaluated = run.gathering.outcomes()
+        if closed_loop:
+            came_back = (report / "outcomes.jsonl", report / "disputes.jsonl") if report else None
+            run = run_closed(settings, replay, out, came_back, Gathering(*period), show)
+            evaluated = run.gathering.outcomes()
     seconds = time.monotonic() - began
-    outcomes = gathering.outcomes()
+    gathering, backtest = run.gathering, run.backtest
     metrics: dict[str, Any] = {
-        "files": [str(file) for file in (charges, disputes) if file],
+        "files": [str(file) for file in (charges, *labels)],
         "label_horizon_days": settings.label_horizon_days,
         "model": None if backtest.snapshot is None else backtest.snapshot.version,
         "charges_scored": gathering.charges,
@@ -145,17 +158,19 @@ def command(
         "rejected": rejections.counts,
         "disputes_waiting": last.waiting,
         "findings": rejections.findings_by_kind,
-        "drift": drift_summary(finished),
+        "drift": drift_summary(run.finished),
         "still_disputable": gathering.still_disputable(settings.label_horizon_days * DAY_S),
         "seconds": seconds,
         "charges_per_second": gathering.charges / seconds,
-        **evaluate(outcomes, settings.costs),
+        **evaluate(evaluated, settings.costs),
     }
+    if closed_loop:
+        metrics["closed_loop"] = loop_summary(opened, evaluated, gathering.drawn(), settings.costs)
     metrics["peak_rss_mb"] = peak_rss_mb() + last.peak_rss_mb
     _show(metrics, rejections, report)
     if report is not None:
         _write(report / "metrics.json", orjson.dumps(metrics, option=orjson.OPT_INDENT_2))
-        _write(report / "report.html", report_page(outcomes, metrics).encode())
+        _write(report / "report.html", report_page(evaluated, metrics).encode())
         click.echo(f"Report: {report / 'report.html'}")
     if save_model is not None:
         _save(save_model, backtest.learned())
@@ -163,6 +178,34 @@ def command(
         objection = rejections.objection(file, inputs)
         if objection and not allow_rejected:
             raise FileError(f"{objection}. What was written is of the rest; {ALLOW} accepts that")
+
+
+def _period(start: float | None, end: float | None) -> tuple[float, float]:
+    period = (-inf if start is None else start, inf if end is None else end)
+    if period[0] >= period[1]:
+        raise click.UsageError("--from: expected a time before --to")
+    return period
+
+
+def _label_files(files: tuple[Path, ...], *, closed_loop: bool) -> dict[Kind, Path]:
+    """Return the files of disputes and outcomes, told by what they hold."""
+    found: dict[Kind, Path] = {}
+    for file in files:
+        kind = _label_kind(file)
+        if kind in found:
+            raise click.UsageError(f"{file}: holds {kind}, as {found[kind]} does")
+        found[kind] = file
+    if closed_loop and "outcomes" in found:
+        raise click.UsageError(f"{found['outcomes']}: --closed-loop makes outcomes of its own")
+    return found
+
+
+def _label_kind(file: Path) -> Kind:
+    """Return what a file holds; one without an event at its start may be of no disputes."""
+    with suppress(FileError):
+        if kind_of(file) == "outcomes":
+            return "outcomes"
+    return "disputes"
 
 
 def _check_start(file: Path, kind: Kind, settings: Settings) -> None:
@@ -173,7 +216,7 @@ def _check_start(file: Path, kind: Kind, settings: Settings) -> None:
     if 2 * found.others > found.events:
         raise FileError(
             f"{file}: expected {kind}, but event {found.first_other} and most others at its start "
-            f"are not: the order is CHARGES DISPUTES; {ALLOW} goes on all the same"
+            f"are not: the order is CHARGES DISPUTES OUTCOMES; {ALLOW} goes on all the same"
         )
     if objection := found.rejections.objection(str(file), found.events):
         raise FileError(f"{objection}. Nothing was scored; {ALLOW} goes on")
@@ -223,38 +266,6 @@ def _write(path: Path, content: bytes) -> None:
         raise FileError(f"{path}: {error.strerror}") from None
 
 
-def _score(
-    settings: Settings,
-    replay: Replay,
-    out: Path,
-    gathering: Gathering,
-    finished: list[Finished],
-    rejections: Rejections,
-) -> tuple[Backtest, Read]:
-    """Score everything; return the backtest at its end, and what was read last."""
-    backtest = Backtest(settings, time.time)
-    with _progress() as show:
-        for inputs in replay.survey():
-            show("reading the times", inputs, None)
-        with event_writer(out) as scores, running_ahead(read, replay, settings) as parts:
-            for part in parts:
-                rejections.add(part.rejected)
-                rejections.findings += part.findings
-                for counted in part.counted:
-                    rejections.add(counted.rejected)
-                    gathering.add_events(counted.frames.rows["event"])
-                    for step in backtest.score(counted):
-                        output = step.output
-                        scores.write(output.scored)
-                        gathering.add_scored(
-                            step.charges, step.first_of_card, output.actions, output.scored
-                        )
-                        finished.extend(output.finished)
-                        rejections.add(output.rejected)
-                show("scoring", part.inputs, replay.inputs)
-    return backtest, part
-
-
 @contextmanager
 def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
     """Show on stderr what is done, how far it is, and of how much if that is known."""
@@ -280,6 +291,20 @@ def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
         yield show
 
 
+def _show_loop(loop: dict[str, Any]) -> None:
+    table = Table("", "Nobody acts", "Actions carried out", box=box.SIMPLE_HEAD)
+    sides = loop["open"], loop["closed"]
+    table.add_row("Average precision", *(number(side["average_precision"]) for side in sides))
+    table.add_row("Frauds stopped", *(percent(side["stopped"]) for side in sides))
+    table.add_row("Saved", *(dollars(side["saved"]) for side in sides))
+    Console().print(table)
+    held = loop["closed"]["holdout"]
+    click.echo(
+        f"The holdout let {held['charges']:,} charges through, {held['frauds']:,} of them frauds: "
+        f"{dollars(held['cost'])}."
+    )
+
+
 def _show(metrics: dict[str, Any], rejections: Rejections, report: Path | None) -> None:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("Metric")
@@ -287,6 +312,8 @@ def _show(metrics: dict[str, Any], rejections: Rejections, report: Path | None) 
     for name, value, _ in headlines(metrics):
         table.add_row(name, value)
     Console().print(table)
+    if loop := metrics.get("closed_loop"):
+        _show_loop(loop)
     click.echo(
         f"{metrics['charges_scored']:,} charges scored in {metrics['seconds']:.1f} s "
         f"({metrics['charges_per_second']:,.0f} a second), {metrics['duplicates']:,} of them "

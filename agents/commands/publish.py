@@ -1,4 +1,4 @@
-"""`chargewatch publish`: publishes a file of charges or disputes to its topic."""
+"""`chargewatch publish`: publishes a file of charges, disputes or outcomes to its topic."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -8,7 +8,7 @@ import click
 
 from agents.settings.schema import Settings
 from agents.terminal.connection import connect
-from agents.terminal.event_files import ALLOW, Kind, Survey, kind_of, survey
+from agents.terminal.event_files import ALLOW, KINDS, Kind, Survey, kind_of, survey
 from agents.terminal.options import with_settings
 from agents.terminal.publishing import AT_A_TIME, counting, publish_batches
 from streams.events.decoding import card_in
@@ -16,7 +16,7 @@ from streams.events.files import FileError, read_events
 from streams.kafka.publisher import Event
 from streams.kafka.topics import Topics
 
-_KIND = click.Choice(["charges", "disputes"])
+_KIND = click.Choice(KINDS)
 
 
 @click.command(
@@ -30,7 +30,7 @@ _KIND = click.Choice(["charges", "disputes"])
     "kind",
     type=_KIND,
     help="What the file holds  [default: told by its fields; a dispute is about a `charge` and has "
-    "a `reason` or `fraud_type`]",
+    "a `reason` or `fraud_type`, an outcome an `outcome`]",
 )
 @click.option("--topic", type=_KIND, hidden=True, help="As --as")
 @click.option(
@@ -40,12 +40,12 @@ _KIND = click.Choice(["charges", "disputes"])
 def command(
     settings: Settings, *, file: Path, kind: Kind | None, topic: Kind | None, allow_rejected: bool
 ) -> None:
-    """Publish a file of charges or disputes to its topic, keyed by card.
+    """Publish a file of charges, disputes or outcomes to its topic, keyed by card.
 
     FILE is JSON (.jsonl, .ndjson, .json, each also with .gz or .zst) or Parquet. JSON is an event a
     line, an array of events, or an event over several lines.
 
-    All events are looked at before the first is sent. A file that holds both kinds is refused, and
+    All events are looked at before the first is sent. A file that holds two kinds is refused, and
     so is one of which less than half can be used. Every event is published as it is; one that is
     not valid comes to `charges.rejected` with its reason.
     """
@@ -61,7 +61,11 @@ def command(
     if objection and not allow_rejected:
         raise FileError(f"{objection}. Nothing was sent; {ALLOW} sends it as it is")
     topics = Topics(settings.topic_prefix)
-    name = topics.charges if found.kind == "charges" else topics.disputes
+    name = {
+        "charges": topics.charges,
+        "disputes": topics.disputes,
+        "outcomes": topics.outcomes,
+    }[found.kind]
     _, config = connect(settings, name)
     delivered = publish_batches(config, _batches(name, read_events(file)))
     click.echo(f"{delivered:,} events to {name}")
@@ -73,13 +77,14 @@ def command(
 
 
 def _check_all_of_a_kind(file: Path, found: Survey) -> None:
-    if not found.others:
+    if found.other_kind is None:
         return
-    of_kind, of_other = ("charge", "dispute")[:: 1 if found.kind == "charges" else -1]
+    other = found.other_kind.removesuffix("s")
     raise FileError(
-        f"{file}: holds {of_kind}s, but event {found.first_other:,} is a {of_other}, as are "
-        f"{found.others:,} of {found.events:,}: put charges and disputes in files of their own, or "
-        f"say with --as {found.kind} that all are {of_kind}s. Nothing was sent"
+        f"{file}: holds {found.kind}, but event {found.first_other:,} is "
+        f"{'an' if other[0] in 'aeiou' else 'a'} {other}, and {found.others:,} of "
+        f"{found.events:,} are no {found.kind}: put charges, disputes and outcomes in files of "
+        f"their own, or say with --as {found.kind} that all are {found.kind}. Nothing was sent"
     )
 
 

@@ -10,11 +10,11 @@ import orjson
 
 from agents.evaluation.formatting import COLOURS, money
 from agents.settings.schema import Settings
-from agents.stages.decisions import ACTIONS
 from agents.terminal.connection import connect
 from agents.terminal.options import with_settings
 from schemas.currency import Rates
 from schemas.printable import printable, printable_json
+from schemas.scored import ACTIONS
 from streams.kafka.subscriber import Subscriber
 from streams.kafka.topics import Topics
 
@@ -65,12 +65,17 @@ def line(event: dict[str, Any], rates: Rates) -> str:
     >>> click.unstyle(line(event, bundled_rates()))
     '1970-01-01 00:00:00 block     0.930      19.99 USD card_1 acct_2 first time at this merchant, \
 3 cards'
+    >>> drawn = event | {"action": "allow", "holdout": {"action": "block", "propensity": 0.02}}
+    >>> click.unstyle(line(drawn | {"reasons": []}, bundled_rates()))[58:]
+    'acct_2 (let through for the holdout; else block) '
     """
     created = datetime.fromtimestamp(event["created"], UTC)
     action = click.style(f"{event['action']:9}", fg=COLOURS[event["action"]], bold=True)
     texts = ", ".join(reason["text"] for reason in event["reasons"])
     reasons = click.style(printable(texts), dim=True)
     again = " (duplicate)" if event.get("duplicate") else ""
+    if holdout := event.get("holdout"):
+        again += f" (let through for the holdout; else {holdout['action']})"
     return (
         f"{created:%Y-%m-%d %H:%M:%S} {action} {event['score']:.3f} {money(event, rates)} "
         f"{printable(event['card'])} {printable(event['merchant'])}{again} {reasons}"

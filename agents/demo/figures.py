@@ -12,7 +12,7 @@ from agents.evaluation.cost import Money, money
 from agents.evaluation.metrics import average_precision
 from agents.evaluation.outcomes import Outcomes
 from agents.settings.costs import Costs
-from agents.stages.decisions import ACTIONS
+from schemas.scored import ACTIONS
 from streams.durations import DAY_S
 
 _WEEK_S = 7 * DAY_S

@@ -16,7 +16,7 @@ import orjson
 
 from agents.evaluation.outcomes import Outcomes
 from agents.models.prior import VERSION as PRIOR
-from agents.stages.decisions import ACTIONS, ALLOW, BLOCK, REVIEW
+from schemas.scored import ACTIONS, ALLOW, BLOCK, REVIEW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence, Set

@@ -45,6 +45,7 @@ class Worker:
         settings = replace(
             cluster.settings,
             label_horizon_days=min(label_horizon_days, cluster.settings.dispute_retention_days),
+            actions="advisory",  # nobody carries them out: all disputes come
             web_port=self._port,
         )
         with self._log.open("wb") as log:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.stages.decisions import ALLOW, BLOCK, expected_costs
+from agents.stages.decisions import expected_costs
+from schemas.scored import ALLOW, BLOCK
 
 if TYPE_CHECKING:
     from agents.evaluation.outcomes import Outcomes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy as np
@@ -28,10 +28,27 @@ _COLUMNS = np.dtype(
         ("country", "u2"),
         ("channel", "u1"),
         ("action", "u1"),
+        ("is_held_out", "?"),
+        ("withheld", "u1"),
         ("first_of_card", "?"),
     ]
 )
-"""What is kept of a charge until all labels are known: 61 bytes."""
+"""What is kept of a charge until all labels are known: 63 bytes."""
+
+
+class Drawn(NamedTuple):
+    """Charges that were let through for the holdout.
+
+    Attributes
+    ----------
+    places
+        Where they are among the outcomes, i8[M].
+    withheld
+        What would have been done, u1[M], indexes into `schemas.scored.ACTIONS`.
+    """
+
+    places: NDArray[np.intp]
+    withheld: NDArray[np.uint8]
 
 
 class _Score(msgspec.Struct, gc=False):
@@ -80,7 +97,7 @@ class Gathering:
         self,
         charges: Rows,
         first_of_card: NDArray[np.bool_],
-        actions: NDArray[np.uint8],
+        answers: Rows,
         scored: Sequence[bytes],
     ) -> None:
         """Take scored charges.
@@ -91,8 +108,8 @@ class Gathering:
             EVENT[N].
         first_of_card
             bool[N], whether the card was new.
-        actions
-            u1[N], indexes into `agents.stages.decisions.ACTIONS`.
+        answers
+            PENDING[N].
         scored
             N scored events as they are written; it is their scores that count.
         """
@@ -106,7 +123,9 @@ class Gathering:
             part[name] = charges[name][rows]
         part["country"] = charges["card_country"][rows]
         part["score"] = [_decode(scored[row]).score for row in rows.tolist()]
-        part["action"] = actions[rows]
+        part["action"] = answers["action"][rows]
+        part["is_held_out"] = answers["propensity"][rows] > 0.0
+        part["withheld"] = answers["withheld"][rows]
         part["first_of_card"] = first_of_card[rows]
         self._parts.append(part)
 
@@ -114,6 +133,12 @@ class Gathering:
         """Return how many charges of the period are too young to count as genuine for good."""
         youngest = self.newest - horizon_s
         return sum(int(np.count_nonzero(part["created"] > youngest)) for part in self._parts)
+
+    def drawn(self) -> Drawn:
+        """Return the charges of the period that were let through for the holdout."""
+        rows = np.concatenate(self._parts)
+        places = np.flatnonzero(rows["is_held_out"])
+        return Drawn(places, rows["withheld"][places])
 
     def outcomes(self) -> Outcomes:
         """Return how all charges of the period turned out, in the order in which they came."""

@@ -18,7 +18,7 @@ from agents.evaluation.metrics import (
     card_precision,
     recall_at,
 )
-from agents.stages.decisions import ACTIONS
+from schemas.scored import ACTIONS
 from streams.durations import DAY_S
 
 if TYPE_CHECKING:

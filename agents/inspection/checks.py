@@ -24,7 +24,7 @@ from agents.inspection.tables import (
 )
 from schemas.printable import printable
 from streams.engine.task import POSITIONS
-from streams.events.origin import decode_dispute_tail
+from streams.events.origin import decode_label_tail
 from streams.labels.charge_index import decode_known
 from streams.labels.timers import time_in
 from streams.labels.waiting import decode_waiting
@@ -217,7 +217,7 @@ def _is_waiting(key: bytes, value: bytes) -> bool:
     try:
         waiting = decode_waiting(key[:_HASH_BYTES], value)
         waiting.card.decode()
-        decode_dispute_tail(waiting.tail)
+        decode_label_tail(waiting.tail)
     except _UNDECODABLE:
         return False
     times = [waiting.created, waiting.since, waiting.known.created if waiting.known else 0.0]

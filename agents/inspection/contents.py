@@ -79,7 +79,7 @@ class TaskContents(msgspec.Struct, frozen=True, kw_only=True):
     matured_until
         The time of creation up to which charges have matured, Unix seconds.
     card_clock, dispute_clock
-        The newest time of a charge and of a dispute in the card stage, Unix seconds.
+        The newest time of a charge, and of a dispute or outcome, in the card stage, Unix seconds.
     disk_bytes
         Of its files.
     tables

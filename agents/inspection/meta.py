@@ -8,7 +8,7 @@ import msgspec
 
 from agents.stages.card import CLOCKS
 from agents.stages.merchant import PROGRESS, Progress
-from streams.engine.task import POSITIONS, SOURCES
+from streams.engine.task import FIRST_SOURCES, LATER_POSITIONS, POSITIONS, SOURCES
 from streams.layouts.layout import LayoutError
 from streams.state.tables import META, Table, layouts_in
 
@@ -29,7 +29,7 @@ class Meta(NamedTuple):
     progress
         How far the merchant stage has come.
     clocks
-        The newest time of a charge and of a dispute in the card stage, Unix seconds.
+        The newest time of a charge, and of a dispute or outcome, in the card stage, Unix seconds.
     layouts
         The layouts in which records are written, by number.
     faults
@@ -57,8 +57,12 @@ def read_meta(store: Readable) -> Meta:
             return None
 
     positions: dict[str, int] | None = read(POSITIONS, dict[str, int])
-    if positions is not None and not set(SOURCES) <= positions.keys():
-        faults[POSITIONS.decode()] = f"expected those of {', '.join(SOURCES)}"
+    later: dict[str, int] = read(LATER_POSITIONS, dict[str, int]) or {}
+    if positions is not None:
+        if not positions.keys() >= set(FIRST_SOURCES):
+            faults[POSITIONS.decode()] = f"expected those of {', '.join(FIRST_SOURCES)}"
+        positions |= later
+        positions = {source: positions[source] for source in SOURCES if source in positions}
     progress = read(PROGRESS, Progress)
     clocks = read(CLOCKS, tuple[float, float])
     try:

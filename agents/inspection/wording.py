@@ -40,7 +40,7 @@ def contents_lines(contents: TaskContents) -> Iterator[str]:
     yield f"  positions: {told}"
     yield (
         f"  newest charge scored {_time(contents.stream_time)}, counted "
-        f"{_time(contents.card_clock)}; newest dispute {_time(contents.dispute_clock)}; "
+        f"{_time(contents.card_clock)}; newest dispute or outcome {_time(contents.dispute_clock)}; "
         f"matured until {_time(contents.matured_until)}"
     )
 

@@ -33,6 +33,8 @@ class Costs:
         An analyst's minutes.
     review_success_share
         Share of charges, fraudulent or good, that a review judges right.
+    review_hours
+        How long an analyst takes for a verdict.
     review_capacity_share
         Largest share of charges that can be reviewed; 0 for no review at all.
 
@@ -51,6 +53,7 @@ class Costs:
     verification_amount_usd: float = 50.0
     review_cost_usd: float = 4.0
     review_success_share: float = 0.95
+    review_hours: float = 4.0
     review_capacity_share: float = 0.005
 
     def __post_init__(self) -> None:

@@ -20,6 +20,8 @@ COSTS = "costs"
 _EXACTLY_ONCE_MS, _AT_LEAST_ONCE_MS = 20, 100
 """Between two commits, where it is not set; measured, see tests/bench/RESULTS.md."""
 
+Actions = Literal["enforced", "advisory"]
+
 _NAME = "[A-Za-z0-9._-]"
 _NAME_TEXT = "ASCII letters, digits, dots, hyphens or underscores"
 
@@ -125,6 +127,41 @@ class Settings(Struct, frozen=True, kw_only=True):
             gt=0, le=1, description="share of the genuine charges that tell how frequent fraud is"
         ),
     ] = 0.1
+    actions: Annotated[
+        Actions,
+        Meta(
+            description="whether the scored actions are carried out, so that the silence of what "
+            "they stop is no label; `advisory`: every charge is taken to have gone through"
+        ),
+    ] = "enforced"
+    holdout_share: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=0.5,
+            description="share of the charges that would be stopped which is let through at "
+            "random, to learn from; 0 for none",
+        ),
+    ] = 0.02
+    holdout_amount_max_usd: Annotated[
+        float, Meta(ge=0, description="largest amount that is let through for the holdout")
+    ] = 100.0
+    holdout_budget_usd: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="loss that may be expected of a merchant's holdout on one day, at the most",
+        ),
+    ] = 500.0
+    holdout_key: Annotated[
+        str,
+        Meta(
+            pattern=r"^([\s\S]{16,})?$",
+            extra={"expected": "a secret text of at least 16 characters", "is_secret": True},
+            description="secret by which the holdout is drawn; the same for all workers. Without "
+            "one the draw is the same everywhere, and could be foreseen",
+        ),
+    ] = ""
     dedup_window_hours: Annotated[
         float, Meta(ge=0, le=720, description="a charge id seen again within it is a duplicate")
     ] = 24.0
@@ -194,7 +231,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     costs: Costs = msgspec.field(default_factory=Costs)
 
     def __repr__(self) -> str:
-        shown = {**msgspec.structs.asdict(self), "card_hash_key": "..."}
+        shown = {**msgspec.structs.asdict(self), "card_hash_key": "...", "holdout_key": "..."}
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     @property

@@ -15,9 +15,9 @@ from agents.stages.entity import EntityRecords
 from schemas.rejected import InvalidEvent
 from streams.durations import DAY_S, HOUR_S, MINUTE_S
 from streams.events.batch import Batch
-from streams.events.origin import decode_dispute_tail
+from streams.events.origin import decode_label_tail
 from streams.events.rejected import Input, Rejected, reject
-from streams.events.rows import CHARGE, Rows
+from streams.events.rows import CHARGE, DISPUTE_WON, FRAUD_DISPUTE, FRAUD_KINDS, Rows
 from streams.features.deduplication import EVICTED
 from streams.features.entities import CARDS
 from streams.features.windows import AHEAD_S
@@ -174,19 +174,20 @@ class CardStage:
 
     def _rejected(self, dispute: Waiting) -> Rejected:
         """Reject a dispute that has waited in vain."""
-        origin, key, value = decode_dispute_tail(dispute.tail)
+        origin, key, value = decode_label_tail(dispute.tail)
         error = InvalidEvent(
             "unknown_charge",
             "charge: no such charge of this card has come in "
             f"{self._dispute_retention_s / DAY_S:g} days (dispute_retention_days), nor up to "
-            f"{self._orphan_wait_s / HOUR_S:g} hours after the dispute (orphan_wait_hours)",
+            f"{self._orphan_wait_s / HOUR_S:g} hours after it was made (orphan_wait_hours)",
         )
         return reject(Input(key, value, origin), error)
 
     def _seen_until(self, events: Rows, slots: Slots) -> npt.NDArray[np.float64]:
         """Tell up to which clock of its card each event is a duplicate, by what the tables know.
 
-        These are duplicate disputes, and charges that their card's own short memory has lost.
+        These are duplicate disputes and outcomes, and charges that their card's own short memory
+        has lost.
         """
         until = np.full(len(events), -np.inf)
         window_s = self._dedup_window_s
@@ -205,20 +206,39 @@ class CardStage:
                 same = np.abs(seen["created"] - events["created"][place]) <= window_s
                 until[place] = seen["came"][same].max(initial=-np.inf) + window_s + AHEAD_S
         for i in np.flatnonzero(events["kind"] != CHARGE):
-            if self._is_duplicate_dispute(events[i]):
+            event = events[i]
+            if len(self._told(event, event["kind"])):
                 until[i] = np.inf
+                continue
+            event["labelled_at"] = self._labelled_at(event)
+            said = bytes([event["kind"]]) + event["charge"].tobytes()
+            # Not when it says so itself: what came first counted, and is what may be taken back.
+            found = event["created"] if event["labelled_at"] == 0.0 else event["labelled_at"]
+            self._disputed.put(said, float(event["created"]), found.tobytes())
         return until
 
-    def _is_duplicate_dispute(self, event: np.void) -> bool:
-        """Tell whether a charge has had a dispute of this kind before; remember it if not."""
+    def _labelled_at(self, event: np.void) -> float:
+        """Return when the charge of an event was first found to be a fraud, 0 if it was not.
+
+        A dispute that is won takes back only what a dispute had said.
+        """
+        is_won = event["kind"] == DISPUTE_WON
+        if event["kind"] not in FRAUD_KINDS and not is_won:
+            return 0.0
+        times = np.concatenate([self._told(event, kind) for kind in FRAUD_KINDS])
+        is_asked = len(times) and not (is_won and not len(self._told(event, FRAUD_DISPUTE)))
+        return float(times.min()) if is_asked else 0.0
+
+    def _told(self, event: np.void, kind: int) -> npt.NDArray[np.float64]:
+        """Return when the charge of an event has had others of a kind, f8[N], Unix seconds.
+
+        Of a kind that finds a fraud it is when the first of all these kinds did.
+        """
         created, retention_s = float(event["created"]), self._dispute_retention_s
-        dispute = bytes([event["kind"]]) + event["charge"].tobytes()
-        (values,) = self._disputed.find([dispute], [created - retention_s], [created + retention_s])
+        said = bytes([kind]) + event["charge"].tobytes()
+        (values,) = self._disputed.find([said], [created - retention_s], [created + retention_s])
         times = np.frombuffer(b"".join(values), np.float64)
-        if (np.abs(times - created) <= retention_s).any():
-            return True
-        self._disputed.put(dispute, created, event["created"].tobytes())
-        return False
+        return times[np.abs(times - created) <= retention_s]
 
     def _remember(self, evicted: Rows) -> None:
         seen = np.empty(len(evicted), SEEN)

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from schemas.scored import ALLOW, BLOCK, CHALLENGE, REVIEW
 from streams.compiled import compiled
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
     from agents.settings.costs import Costs
 
-ACTIONS = ("allow", "challenge", "review", "block")
-ALLOW, CHALLENGE, REVIEW, BLOCK = range(4)
 
 REVIEWS_SAVED_MAX = 100
 """Reviews that a quiet time can leave for a busy one."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -16,19 +17,24 @@ from agents.models.protocols import Scorer
 from agents.settings.costs import Costs
 from agents.stages.decisions import ReviewBudget, choose
 from agents.stages.entity import EntityRecords
+from agents.stages.holdout import HoldoutRules, let_through
 from agents.stages.reasons import Reasons
 from agents.stages.scored_events import encode_scored, shadow_scores
+from schemas.scored import ALLOW, BLOCK
+from streams.durations import DAY_S
 from streams.events.batch import Batch
 from streams.events.headers import Headers, taken_off
 from streams.events.rejected import Rejected
 from streams.events.rows import CHARGE, Rows
 from streams.features.charge import charge_features
 from streams.features.entities import CHARGE_FEATURES, ENTITIES, FEATURES, MERCHANTS
-from streams.labels.disputes import join_disputes
-from streams.labels.join import PENDING_LAYOUT, LabelJoin, LabelRules
+from streams.features.merchant_fraud_history import count_stopped
+from streams.labels.disputes import join_labels
+from streams.labels.join import PENDING_LAYOUT, LabelJoin, LabelRules, draws_of
 from streams.labels.lookup import Times, find_referred
 from streams.state.record_cache import Slots
 from streams.state.tables import TaskState
+from streams.wire.examples import BY_DISPUTE, BY_VERDICT
 from streams.wire.frames import features_of
 
 NO_SHADOW: Mapping[str, Scorer] = MappingProxyType({})
@@ -55,16 +61,23 @@ class Progress(NamedTuple):
 class MerchantOutput:
     """What a batch gives: scored events with keys, examples, inputs given up on, finished days.
 
-    `headers` are those of the scored events, `None` where none has any.
+    `headers` are those of the scored events, `None` where none has any; `answers` are the charges,
+    PENDING[N].
     """
 
     keys: list[bytes]
     scored: list[bytes]
     headers: list[Headers] | None
-    actions: npt.NDArray[np.uint8]
+    answers: Rows
     examples: Rows
     rejected: list[Rejected]
     finished: list[Finished]
+
+    @property
+    def actions(self) -> npt.NDArray[np.uint8]:
+        """The codes of the actions, u1[N]."""
+        actions: npt.NDArray[np.uint8] = self.answers["action"]
+        return actions
 
     @property
     def shifts(self) -> list[Shift]:
@@ -85,6 +98,8 @@ class MerchantStage:
         For how long a duplicate charge gets the answer of the first, seconds of event time.
     costs
         What each outcome costs.
+    holdout
+        What may be let through of what would be stopped.
     capacity
         Merchant records held in memory at most, and distinct merchants in a batch.
 
@@ -102,6 +117,7 @@ class MerchantStage:
         rules: LabelRules,
         dedup_window_s: float,
         costs: Costs,
+        holdout: HoldoutRules,
         capacity: int,
     ) -> None:
         self._merchants = EntityRecords(state, MERCHANTS, capacity)
@@ -110,6 +126,7 @@ class MerchantStage:
         self._rules = rules
         self._dedup_window_s = dedup_window_s
         self._costs = costs
+        self._holdout = holdout
         self._budget = ReviewBudget()
         self._reasons = Reasons(FEATURES)
         self._drift = DriftMonitor(state.drift, state.reader(BLOCK_LAYOUT))
@@ -140,21 +157,20 @@ class MerchantStage:
         times = np.maximum.accumulate(np.maximum(of_charges, self.stream_time))
         before, now = self.stream_time, float(times[-1])
         self.stream_time = now
-        features = self._count(frames, events)
-
         charges = np.flatnonzero(events["kind"] == CHARGE)
         rows = _of(charges, events)
-        earlier = [_of(charges, frames.rows[features_of(entity)]) for entity in ENTITIES[:-1]]
-        vectors = _vectors(rows, [*earlier, _of(charges, features)])
-        answers = self._answer(rows, vectors, scorer, times[charges])
+        answers = self._answers(frames, events, times, scorer)
+        vectors = answers["vector"]
 
-        joined = join_disputes(self._labels, events, times, frames.tails)
+        imputed = np.zeros(len(events), np.bool_)
+        imputed[charges] = self._is_imputed(rows, answers)
+        joined = join_labels(self._labels, events, times, frames.tails, imputed)
         finished = self._drift.add(
             watched_in(
                 rows,
                 answers,
                 times[charges],
-                joined.examples[joined.examples["label"] == 1],
+                joined.examples[np.isin(joined.examples["source"], (BY_DISPUTE, BY_VERDICT))],
                 self._labels,
                 is_learned=scorer.version != PRIOR,
             )
@@ -172,7 +188,7 @@ class MerchantStage:
                 shadow_scores(vectors, shadow),
             ),
             headers=headers,
-            actions=answers["action"],
+            answers=answers,
             examples=_in_order(joined.examples, self._mature(before, now)),
             rejected=joined.rejected,
             finished=finished,
@@ -194,16 +210,36 @@ class MerchantStage:
         progress = Progress(0.0, 0) if stored is None else Progress(*orjson.loads(stored))
         self.stream_time, self._budget.tokens, self._matured_until = progress
 
-    def _count(self, frames: Batch, events: Rows) -> npt.NDArray[np.float32]:
-        """Update the merchants' records and return the features of every event."""
+    def _answers(self, frames: Batch, events: Rows, times: Times, scorer: Scorer) -> Rows:
+        """Count events, and return PENDING[N] of the charges among them.
+
+        What is stopped on a day counts from the next day of stream time on, so a batch is taken day
+        by day: nearly always all of it.
+        """
+        ends = np.append(np.flatnonzero(np.diff(times // DAY_S)) + 1, len(times)).tolist()
+        answers = [
+            self._answers_of_day(
+                frames.part(start, end), events[start:end], times[start:end], scorer
+            )
+            for start, end in pairwise([0, *ends])
+        ]
+        return answers[0] if len(answers) == 1 else np.concatenate(answers)
+
+    def _answers_of_day(self, frames: Batch, events: Rows, times: Times, scorer: Scorer) -> Rows:
+        slots = self._merchants.slots(frames)
         features, _ = self._merchants.count(
-            self._merchants.slots(frames),
+            slots,
             events,
             np.ascontiguousarray(events["charged_at"]),
             events["duplicate"] == 0,
+            times,
             self._rules.horizon_s,
         )
-        return features
+        charges = np.flatnonzero(events["kind"] == CHARGE)
+        rows = _of(charges, events)
+        earlier = [_of(charges, frames.rows[features_of(entity)]) for entity in ENTITIES[:-1]]
+        vectors = _vectors(rows, [*earlier, _of(charges, features)])
+        return self._answer(rows, vectors, scorer, _of(charges, times), _of(charges, slots))
 
     def _answer(
         self,
@@ -211,11 +247,16 @@ class MerchantStage:
         vectors: npt.NDArray[np.float32],
         scorer: Scorer,
         times: Times,
+        slots: Slots,
     ) -> Rows:
         """Return PENDING[N] of the charges and keep it; a duplicate gets what its original got."""
         is_first = charges["duplicate"] == 0
         answers = self._score(charges, vectors, scorer)
         self._decide(charges, answers, is_first, self._budget)
+        records = self._merchants.rows
+        let_through(charges, answers, times, records, slots, self._costs, self._holdout)
+        if not self._rules.is_advisory:
+            count_stopped(records, slots, is_first & (answers["action"] != ALLOW), times)
         if not is_first.all():
             self._answer_duplicates(charges, answers, np.flatnonzero(~is_first))
         first = np.flatnonzero(is_first)
@@ -250,6 +291,14 @@ class MerchantStage:
         originals = find_referred(self._labels, charges, duplicates, around, window_s, window_s)
         for duplicate, original in originals.items():
             answers[duplicate] = answers[original] if isinstance(original, int) else original.charge
+
+    def _is_imputed(self, charges: Rows, answers: Rows) -> npt.NDArray[np.bool_]:
+        """Tell which charges are blocked and taken for frauds: as likely as they are one."""
+        if self._rules.is_advisory:
+            return np.zeros(len(charges), np.bool_)
+        is_blocked = (answers["action"] == BLOCK) & (charges["duplicate"] == 0)
+        drawn: npt.NDArray[np.bool_] = is_blocked & (draws_of(charges) < answers["score"])
+        return drawn
 
     def _mature(self, before: float, now: float) -> Rows:
         """Return EXAMPLE[N] of the charges whose silence now says something; forget the oldest."""

@@ -8,9 +8,8 @@ import numpy.typing as npt
 import orjson
 
 from agents.models.protocols import Scorer
-from agents.stages.decisions import ACTIONS
 from agents.stages.reasons import Reasons
-from schemas.scored import DUPLICATE, end_scored, shadow_json
+from schemas.scored import ACTIONS, BY_MODEL, DUPLICATE, end_scored, holdout_json, shadow_json
 from streams.events.rows import Rows
 
 _ACTIONS = [orjson.dumps(action) for action in ACTIONS]
@@ -41,9 +40,22 @@ def encode_scored(
     shadows
         N scores of the challengers, where there are any; a duplicate does without.
     """
-    rest = list(shadows) if shadows is not None else [b""] * len(begun)
+    rest = [BY_MODEL] * len(begun)
+    drawn = np.flatnonzero(answers["propensity"])
+    for place, withheld, propensity in zip(
+        drawn.tolist(),
+        answers["withheld"][drawn].tolist(),
+        answers["propensity"][drawn].tolist(),
+        strict=True,
+    ):
+        rest[place] = holdout_json(_ACTIONS[withheld], propensity)
     for place in np.flatnonzero(duplicates).tolist():
-        rest[place] = DUPLICATE
+        rest[place] += DUPLICATE
+    if shadows is not None:
+        rest = [
+            decided if is_duplicate else decided + shadow
+            for decided, shadow, is_duplicate in zip(rest, shadows, duplicates, strict=True)
+        ]
     return list(
         map(
             end_scored,

@@ -5,6 +5,7 @@ from pathlib import Path
 from agents.drift.daily_blocks import BLOCK_LAYOUT
 from agents.settings.schema import Settings
 from agents.stages.card import card_stage
+from agents.stages.holdout import HoldoutRules
 from agents.stages.merchant import MerchantStage
 from streams.durations import DAY_S, HOUR_S
 from streams.engine.task import Task
@@ -28,6 +29,8 @@ class TaskStages:
             horizon_s=settings.label_horizon_days * DAY_S,
             retention_s=settings.dispute_retention_days * DAY_S,
             negative_rate=settings.negative_rate,
+            is_advisory=settings.actions == "advisory",
+            challenge_success_share=settings.costs.challenge_success_share,
         )
         self.card = card_stage(state, settings)
         self.merchant = MerchantStage(
@@ -35,6 +38,7 @@ class TaskStages:
             rules,
             settings.dedup_window_hours * HOUR_S,
             settings.costs,
+            _holdout_rules(settings),
             settings.cache_records,
         )
 
@@ -47,6 +51,16 @@ class TaskStages:
         """See `streams.engine.task.Stages.reload`."""
         self.card.reload()
         self.merchant.reload()
+
+
+def _holdout_rules(settings: Settings) -> HoldoutRules:
+    """Return what may be let through; nothing is held back where nothing is stopped."""
+    return HoldoutRules(
+        share=settings.holdout_share if settings.actions == "enforced" else 0.0,
+        amount_max=settings.holdout_amount_max_usd,
+        budget=settings.holdout_budget_usd,
+        key=settings.holdout_key.encode(),
+    )
 
 
 def open_store(number: int, settings: Settings) -> Store:

@@ -1,29 +1,46 @@
 """What a file of events holds, and how much of it could be used: asked before it is used."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 import orjson
 
 from agents.evaluation.rejections import Rejections
 from agents.settings.schema import Settings
+from schemas.aside import Aside
+from schemas.outcome import OUTCOMES
 from schemas.rejected import InvalidEvent
-from schemas.validation import parse_charge, parse_dispute
+from schemas.validation import parse_charge, parse_dispute, parse_outcome
 from streams.events.decoding import card_in
 from streams.events.files import FileError, read_events
 from streams.events.origin import Origin
 from streams.events.rejected import Input, reject
 
-Kind = Literal["charges", "disputes"]
+Kind = Literal["charges", "disputes", "outcomes"]
+
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 ALLOW = "--allow-rejected"
 LOOKED_AT = 1000
 """Events at the start of a file that are looked at where not all are."""
 
-_DISPUTE_OBJECTS = frozenset({"dispute", "early_fraud_warning", "radar.early_fraud_warning"})
+_NAMED: Final[dict[str, Kind]] = {
+    "charge": "charges",
+    "dispute": "disputes",
+    "early_fraud_warning": "disputes",
+    "radar.early_fraud_warning": "disputes",
+    "outcome": "outcomes",
+}
+"""What an event is that says it itself, in `object`."""
+
+_PARSE: Final[dict[Kind, Callable[..., tuple[object, Aside]]]] = {
+    "charges": parse_charge,
+    "disputes": parse_dispute,
+    "outcomes": parse_outcome,
+}
 _SHOWN_EVERY = 10_000
 
 
@@ -37,9 +54,11 @@ class Survey(NamedTuple):
     events
         How many were looked at.
     others
-        How many of them are of the other kind.
+        How many of them are of another kind.
     first_other
         Number of the first of those, from 1.
+    other_kind
+        What that one is.
     rejections
         What could not be used.
     """
@@ -48,11 +67,12 @@ class Survey(NamedTuple):
     events: int
     others: int
     first_other: int
+    other_kind: Kind | None
     rejections: Rejections
 
 
 def kind_in(event: bytes) -> Kind | None:
-    """Tell a charge from a dispute, which is about a charge; `None` for what is neither.
+    """Tell a charge from what is about one, a dispute or an outcome; `None` for what is neither.
 
     Examples
     --------
@@ -60,6 +80,8 @@ def kind_in(event: bytes) -> Kind | None:
     ('charges', None)
     >>> kind_in(b'{"id":"d1","charge":"c1","reason":"fraudulent","amount":1999}')
     'disputes'
+    >>> kind_in(b'{"id":"o1","charge":"c1","outcome":"authorized"}')
+    'outcomes'
     """
     try:
         fields = orjson.loads(event)
@@ -68,20 +90,30 @@ def kind_in(event: bytes) -> Kind | None:
     if not isinstance(fields, dict):
         return None
     named = fields.get("object")
-    given = {name for name, content in fields.items() if content not in (None, "")}
-    is_about_a_charge = "charge" in given
-    has_reason = not given.isdisjoint({"reason", "fraud_type"})
-    if named == "charge":
-        return "charges"
-    if named in _DISPUTE_OBJECTS or (is_about_a_charge and has_reason):
-        return "disputes"
+    if isinstance(named, str) and named in _NAMED:
+        return _NAMED[named]
+    return _kind_by_fields(
+        {n: content for n, content in fields.items() if content not in (None, "")}
+    )
+
+
+def _kind_by_fields(given: Mapping[str, Any]) -> Kind | None:
+    """Tell the kind by fields alone: disputes and outcomes may have amounts and each other's."""
+    outcome = given.get("outcome")
+    if "charge" in given:
+        if isinstance(outcome, str) and outcome.lower() in OUTCOMES:
+            return "outcomes"
+        if "reason" in given or "fraud_type" in given:
+            return "disputes"
+        if isinstance(outcome, str):
+            return "outcomes"
     if "amount" in given:
         return "charges"
-    return "disputes" if is_about_a_charge or "fraud_type" in given else None
+    return "disputes" if "charge" in given or "fraud_type" in given else None
 
 
 def kind_of(file: Path) -> Kind:
-    """Return what the first event of a file that is of either kind is.
+    """Return what the first event of a file that is of any kind is.
 
     Raises
     ------
@@ -99,8 +131,8 @@ def kind_of(file: Path) -> Kind:
         except InvalidEvent as error:
             example = f"; event 1: {error}"
     raise FileError(
-        f"{file}: holds no charge and no dispute at its start; --as charges or --as disputes says "
-        f"what it holds{example}"
+        f"{file}: holds no charge, dispute or outcome at its start; --as charges, --as disputes or "
+        f"--as outcomes says what it holds{example}"
     )
 
 
@@ -131,10 +163,11 @@ def survey(
     FileError
         When it cannot be read.
     """
-    parse = parse_charge if kind == "charges" else parse_dispute
+    parse = _PARSE[kind]
     max_created = time.time() + settings.future_allowance_minutes * 60.0
     rejections = Rejections(None)
     number = others = first_other = 0
+    other_kind: Kind | None = None
     for number, event in enumerate(islice(read_events(file), limit), 1):
         card = card_in(event)
         try:
@@ -144,10 +177,11 @@ def survey(
             received = Input(card, event, Origin(str(file), 0, number - 1))
             rejections.add([reject(received, error)])
             is_plain = False
-        if not is_plain and kind_in(event) not in {kind, None}:
+        if not is_plain and (found := kind_in(event)) not in {kind, None}:
             others += 1
-            first_other = first_other or number
+            if not first_other:
+                first_other, other_kind = number, found
         if number % _SHOWN_EVERY == 0:
             show(number)
     show(number)
-    return Survey(kind, number, others, first_other, rejections)
+    return Survey(kind, number, others, first_other, other_kind, rejections)

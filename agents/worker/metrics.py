@@ -10,8 +10,8 @@ from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from agents.stages.card import CardStage
-from agents.stages.decisions import ACTIONS
 from agents.stages.merchant import MerchantOutput
+from schemas.scored import ACTIONS
 from streams.engine.engine import Engine
 from streams.engine.task import SOURCES
 from streams.events.decoding import Finding
@@ -40,7 +40,7 @@ LAG_SECONDS = Gauge(
 )
 DISPUTES_WAITING = Gauge(
     "chargewatch_disputes_waiting",
-    "Disputes that wait: for their charge to come, or for charges to reach their time",
+    "Disputes and outcomes that wait: for their charge to come, or for charges to reach their time",
     ["until"],
 )
 TASKS = Gauge("chargewatch_tasks", "Tasks of this worker, by state", ["state"])
@@ -181,7 +181,7 @@ def show_tasks(engine: Engine, newest_scored: float, now: float) -> None:
 
 
 def show_waiting(stages: Sequence[CardStage]) -> None:
-    """Show how many disputes wait in a worker's tasks, and for what."""
+    """Show how many disputes and outcomes wait in a worker's tasks, and for what."""
     waiting = [stage.waiting for stage in stages]
     DISPUTES_WAITING.labels("charge").set(sum(each.for_charge for each in waiting))
     DISPUTES_WAITING.labels("time").set(sum(each.for_time for each in waiting))

@@ -178,12 +178,14 @@ class Pipeline:
         self.producer.send_rejected(self.topics.rejected, rejected)
         metrics.count_rejected(rejected)
 
-    def _give_up(self, disputes: Sequence[Rejected]) -> None:
-        """Reject disputes whose charge is not known, and say so."""
-        if disputes:
-            self.reject(disputes)
-            reason = dict(disputes[0].headers)["error"].decode()
-            logger.warning("given up: %d disputes, such as one for which %s", len(disputes), reason)
+    def _give_up(self, labels: Sequence[Rejected]) -> None:
+        """Reject disputes and outcomes whose charge is not known, and say so."""
+        if labels:
+            self.reject(labels)
+            reason = dict(labels[0].headers)["error"].decode()
+            logger.warning(
+                "given up: %d disputes or outcomes, such as one for which %s", len(labels), reason
+            )
 
     def _send_drifts(self, drifts: Iterable[Drift]) -> None:
         """Send drift events, and log them."""

@@ -15,14 +15,20 @@ import orjson
 from agents.learning.learner import LearnerStage
 from agents.models.kinds import DEFAULT, KINDS
 from agents.models.prior import PriorScorer
+from agents.settings.costs import Costs
+from agents.stages.holdout import HoldoutRules, let_through
 from agents.stages.in_memory import TaskInMemory
+from schemas.scored import BLOCK
 from streams.durations import DAY_S
 from streams.events.batch import TimedBatch
 from streams.events.decoding import decode_charges, decode_disputes
 from streams.events.origin import Origin
 from streams.events.rejected import Input
+from streams.events.rows import EVENT
 from streams.features.entities import FEATURES
+from streams.features.merchant_record import MERCHANT
 from streams.kafka.partitioner import partitions_of
+from streams.labels.join import PENDING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +63,17 @@ def rehearse(settings: Settings) -> None:
         scorer = KINDS[kind].scorer(learner.snapshot(), FEATURES)
         scorer.risks(scorer.predict(vectors))
         scorer.contributions(vectors)
+    _draw()
     partitions_of([_CARD], 1)
+
+
+def _draw() -> None:
+    """Draw a charge for the holdout: by some costs none of those above is stopped."""
+    answers = np.zeros(1, PENDING)
+    answers["action"] = BLOCK
+    rules = HoldoutRules(share=1.0, amount_max=inf, budget=inf, key=b"")
+    records, slots = np.zeros(1, MERCHANT), np.zeros(1, np.intp)
+    let_through(np.zeros(1, EVENT), answers, np.zeros(1), records, slots, Costs(), rules)
 
 
 def _charge(charge_id: str, created: float) -> dict[str, object]:

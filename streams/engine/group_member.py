@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from confluent_kafka import Consumer, TopicPartition
 
-from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES
+from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES, OUTCOMES
 from streams.kafka.topics import Topics
 
 
@@ -27,7 +27,7 @@ class TaskTopics:
     --------
     >>> topics = TaskTopics(Topics("eu."))
     >>> [partition.topic for partition in topics.partitions(3)]
-    ['eu.charges', 'eu.disputes', 'eu.chargewatch.by-merchant']
+    ['eu.charges', 'eu.disputes', 'eu.outcomes', 'eu.chargewatch.by-merchant']
     >>> [(found.topic, found.offset) for found in topics.at(3, {"disputes": 7})]
     [('eu.disputes', 7)]
     """
@@ -37,6 +37,7 @@ class TaskTopics:
         self.inputs = {
             CHARGES: topics.charges,
             DISPUTES: topics.disputes,
+            OUTCOMES: topics.outcomes,
             BY_MERCHANT: topics.by_merchant,
         }
 

@@ -12,9 +12,9 @@ from confluent_kafka import Message, TopicPartition
 from streams.engine.buffers import PartitionBuffer, turn
 from streams.engine.group_member import GroupMember
 from streams.engine.settings import EngineSettings
-from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES, Task
+from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES, OUTCOMES, Task
 from streams.events.batch import TimedBatch
-from streams.events.decoding import Finding, decode_charges, decode_disputes
+from streams.events.decoding import Finding, decode_charges, decode_disputes, decode_outcomes
 from streams.events.headers import carried
 from streams.events.origin import Origin
 from streams.events.rejected import Input, Rejected
@@ -29,8 +29,12 @@ _PATIENCE_S = 1.0
 """How long a partition that is behind and delivers nothing holds up the others, seconds."""
 
 _CHARGES_PAUSE_S = 15.0
-"""After how long without a charge, seconds, disputes do not wait any more for charges to reach
-their time. Whoever publishes both does not send disputes so far ahead."""
+"""After how long without a charge, seconds, disputes and outcomes do not wait any more for charges
+to reach their time. Whoever publishes both does not send them so far ahead."""
+
+_DECODE = {CHARGES: decode_charges, DISPUTES: decode_disputes, OUTCOMES: decode_outcomes}
+"""How the messages of an input become events; of those of the same time these come in this order.
+"""
 
 _Stage = Literal["inputs", "frames"]
 
@@ -135,13 +139,13 @@ class Inputs:
     def _take_inputs(self, tasks: Sequence[Task], work: Work) -> None:
         until = self._turn("inputs", _inputs_of(tasks))
         for task in tasks:
-            charges, disputes = task.buffers[CHARGES], task.buffers[DISPUTES]
+            buffers = _inputs_of([task])
             has_paused = self._note_pause(task)
-            if parts := charges.take(until) + disputes.take(until):
+            if parts := [part for buffer in buffers for part in buffer.take(until)]:
                 work.inputs.append((task, TimedBatch.merged(parts)))
             elif has_paused:
                 work.inputs.append((task, TimedBatch()))
-            for buffer in (charges, disputes):
+            for buffer in buffers:
                 if rejected := buffer.take_rejected():
                     task.is_dirty = True
                     work.rejected.extend(rejected)
@@ -179,8 +183,7 @@ class Inputs:
                 messages, values, offsets.tolist(), headers, strict=True
             )
         ]
-        decode = decode_charges if source == CHARGES else decode_disputes
-        decoded = decode(
+        decoded = _DECODE[source](
             inputs, time() + self._settings.future_allowance_s, self._settings.input_rules
         )
         self._findings += decoded.findings
@@ -238,4 +241,4 @@ class Inputs:
 
 
 def _inputs_of(tasks: Iterable[Task]) -> list[PartitionBuffer]:
-    return [task.buffers[source] for task in tasks for source in (CHARGES, DISPUTES)]
+    return [task.buffers[source] for task in tasks for source in _DECODE]

@@ -84,7 +84,7 @@ class TaskOpener:
             try:
                 restore(store, reader, number, progress, offsets)
                 task = self._factory.new_task(number, store)
-                return task, task.stored_positions() or self._beginnings(number)
+                return task, self._positions(task, offsets)
             finally:
                 reader.close()
         except BaseException:
@@ -96,6 +96,19 @@ class TaskOpener:
         partitions = self._topics.partitions(number)
         offsets = self._group_offsets.committed_offsets(partitions, since, progress.stop)
         return dict(zip(self._topics.inputs, offsets, strict=True))
+
+    def _positions(self, task: Task, offsets: Positions) -> Positions:
+        """Return where a restored task goes on.
+
+        Where the version that wrote its state had no such source, that is at the group's offset, or
+        else at its first message.
+        """
+        stored = task.stored_positions() or {}
+        if stored.keys() >= self._topics.inputs.keys():
+            return stored
+        first = self._beginnings(task.number)
+        of_group = {source: offset for source, offset in offsets.items() if stored and offset >= 0}
+        return first | of_group | stored
 
     def _beginnings(self, number: int) -> Positions:
         """Return where a task begins that has never run: at the first messages there are."""

@@ -156,4 +156,7 @@ def _up_to(
 
 
 def _is_behind(positions: Mapping[str, int] | None, offsets: Mapping[str, int]) -> bool:
-    return any(offset > (positions or {}).get(source, -1) for source, offset in offsets.items())
+    """Whether a state stands for less than the group's offsets, but for sources it knows not."""
+    if positions is None:
+        return any(offset >= 0 for offset in offsets.values())
+    return any(offset > positions.get(source, offset) for source, offset in offsets.items())

@@ -8,12 +8,17 @@ from streams.engine.buffers import PartitionBuffer
 from streams.state.store import Changes
 from streams.state.tables import TaskState
 
-POSITIONS = b"positions"
-"""Under it the table META has the offset of the first input of each source that does not count."""
+POSITIONS, LATER_POSITIONS = b"positions", b"positions/later"
+"""Under them the table META has the offset of the first input of each source that does not count:
+of those of the first release, and of the others. An earlier version, which takes a task back while
+workers are replaced, fetches all that it finds under the first, and leaves the second as it is."""
 
-CHARGES, DISPUTES, BY_MERCHANT = "charges", "disputes", "by_merchant"
-SOURCES = (CHARGES, DISPUTES, BY_MERCHANT)
+CHARGES, DISPUTES, OUTCOMES, BY_MERCHANT = "charges", "disputes", "outcomes", "by_merchant"
+SOURCES = (CHARGES, DISPUTES, OUTCOMES, BY_MERCHANT)
 """The inputs of a task; a partition number has one of each."""
+
+FIRST_SOURCES = (CHARGES, DISPUTES, BY_MERCHANT)
+"""Those of the first release."""
 
 
 class Stages(Protocol):
@@ -88,7 +93,12 @@ class Task:
         """
         self.stages.flush()
         self._sealed = self.positions()
-        self.state.meta.put(POSITIONS, orjson.dumps(self._sealed))
+        first = {source: self._sealed[source] for source in FIRST_SOURCES}
+        self.state.meta.put(POSITIONS, orjson.dumps(first))
+        others = {source: at for source, at in self._sealed.items() if source not in first}
+        later = orjson.dumps(others)
+        if later != self.state.meta.get(LATER_POSITIONS):
+            self.state.meta.put(LATER_POSITIONS, later)
         self.is_dirty, self.is_sealed = False, True
         return self.state.seal()
 
@@ -117,6 +127,12 @@ class Task:
 
 
 def positions_of(state: TaskState) -> dict[str, int] | None:
-    """Return the positions that a state stands for, `None` when it is empty."""
-    stored = state.meta.get(POSITIONS)
-    return None if stored is None else orjson.loads(stored)
+    """Return the positions that a state stands for, `None` when it is empty.
+
+    Those of sources are missing that no version that had the state knew.
+    """
+    stored, later = state.meta.get(POSITIONS), state.meta.get(LATER_POSITIONS)
+    if stored is None:
+        return None
+    found = orjson.loads(stored) | orjson.loads(later or b"{}")
+    return {source: found[source] for source in SOURCES if source in found}

@@ -1,9 +1,9 @@
 """From bytes to events: what a batch of inputs becomes, and what of it must be rejected."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 import orjson
@@ -13,14 +13,15 @@ from schemas.card_numbers import mask_key, mask_payload
 from schemas.charge import Charge
 from schemas.dispute import Dispute
 from schemas.input_rules import DEFAULT_RULES, InputRules
+from schemas.outcome import Outcome
 from schemas.rejected import InvalidEvent
 from schemas.scored import begin_scored
-from schemas.validation import parse_charge, parse_dispute
+from schemas.validation import parse_charge, parse_dispute, parse_outcome
 from streams.events.batch import Batch
 from streams.events.headers import put_behind
-from streams.events.origin import encode_dispute_tail
+from streams.events.origin import encode_label_tail
 from streams.events.rejected import Input, Rejected, reject
-from streams.events.rows import charge_rows, dispute_rows
+from streams.events.rows import Rows, charge_rows, dispute_rows, outcome_rows
 
 Finding = Literal["ignored", "masked", "card_number"]
 """What was found in a field of a valid input: a value that it cannot have, a card number that was
@@ -29,7 +30,15 @@ masked, or one that was left in an identifier."""
 OTHER_FIELD = "other"
 """Stands for a field that is not the event's own: its name may be anything."""
 
-_FIELDS = frozenset({*Charge.__struct_fields__, *Dispute.__struct_fields__})
+_FIELDS = frozenset(
+    {
+        *Charge.__struct_fields__,
+        *Dispute.__struct_fields__,
+        *Outcome.__struct_fields__,
+    }
+)
+
+Label = TypeVar("Label", Dispute, Outcome)
 
 
 class _Carded(msgspec.Struct, gc=False):
@@ -107,24 +116,42 @@ def decode_disputes(
     inputs: Sequence[Input], max_created: float, rules: InputRules = DEFAULT_RULES
 ) -> Decoded:
     """Decode a batch of disputes; see `decode_charges`."""
+    return _decode_labels(inputs, max_created, rules, parse_dispute, dispute_rows)
+
+
+def decode_outcomes(
+    inputs: Sequence[Input], max_created: float, rules: InputRules = DEFAULT_RULES
+) -> Decoded:
+    """Decode a batch of outcomes; see `decode_charges`."""
+    return _decode_labels(inputs, max_created, rules, parse_outcome, outcome_rows)
+
+
+def _decode_labels(
+    inputs: Sequence[Input],
+    max_created: float,
+    rules: InputRules,
+    parse: Callable[..., tuple[Label, Aside]],
+    encode: Callable[[Sequence[Label]], Rows],
+) -> Decoded:
+    """Decode a batch of what is about charges."""
     decoded = Decoded()
-    disputes: list[Dispute] = []
+    labels: list[Label] = []
     for i, received in enumerate(inputs):
         try:
-            dispute, aside = parse_dispute(received.value, received.key, max_created, rules)
+            label, aside = parse(received.value, received.key, max_created, rules)
         except InvalidEvent as error:
             decoded.rejected.append(reject(received, error))
             continue
         key, value = mask_key(received.key), mask_payload(received.value)
         assert key is not None
         assert value is not None
-        disputes.append(dispute)
-        decoded.batch.cards.append(dispute.card.encode())
-        decoded.batch.merchants.append(dispute.merchant.encode())
-        decoded.batch.tails.append(encode_dispute_tail(received.origin, key, value))
+        labels.append(label)
+        decoded.batch.cards.append(label.card.encode())
+        decoded.batch.merchants.append(label.merchant.encode())
+        decoded.batch.tails.append(encode_label_tail(received.origin, key, value))
         decoded.index.append(i)
         _count(decoded.findings, aside)
-    decoded.batch.rows = dispute_rows(disputes)
+    decoded.batch.rows = encode(labels)
     return decoded
 
 

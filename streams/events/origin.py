@@ -15,12 +15,12 @@ class Origin(msgspec.Struct, frozen=True, gc=False):
     headers: Headers = ()
 
 
-def encode_dispute_tail(origin: Origin, key: bytes, value: bytes) -> bytes:
-    """Pack what a rejected copy of a dispute needs.
+def encode_label_tail(origin: Origin, key: bytes, value: bytes) -> bytes:
+    """Pack what a rejected copy of a dispute or outcome needs.
 
     Examples
     --------
-    >>> decode_dispute_tail(encode_dispute_tail(Origin("disputes", 3, 41), b"card_1", b"{}"))
+    >>> decode_label_tail(encode_label_tail(Origin("disputes", 3, 41), b"card_1", b"{}"))
     (Origin(topic='disputes', partition=3, offset=41, headers=()), b'card_1', b'{}')
     """
     place = (origin.topic, origin.partition, origin.offset)
@@ -28,7 +28,7 @@ def encode_dispute_tail(origin: Origin, key: bytes, value: bytes) -> bytes:
     return head + b"\n" + key + value
 
 
-def decode_dispute_tail(tail: bytes) -> tuple[Origin, bytes, bytes]:
+def decode_label_tail(tail: bytes) -> tuple[Origin, bytes, bytes]:
     """Unpack an origin, a key and a payload."""
     head, _, rest = tail.partition(b"\n")
     topic, partition, offset, headers, key_bytes = orjson.loads(head)

@@ -13,10 +13,11 @@ from msgspec import inspect as types
 
 from schemas.charge import Charge
 from schemas.dispute import Dispute
+from schemas.outcome import Outcome
 from streams.events.parquet_values import is_plain, json_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
 _ROWS_AT_A_TIME = 10_000
 
@@ -82,10 +83,11 @@ class ParquetWriter:
         pyarrow.ArrowException
             Names the event that is no object, or the field that has no such column.
         """
+        if not events:  # they would not tell what those to come are
+            return
         rows = [self._row(event, number) for number, event in enumerate(events, self._written)]
         if self._writer is None:
-            self._schema = _schema(rows)
-            self._writer = pq.ParquetWriter(self._stream, self._schema)
+            self._writer = self._begin(rows)
         if unknown := {name for row in rows for name in row} - set(self._schema.names):
             raise pa.ArrowInvalid(f"{min(unknown)}: no such field in the first events")
         columns = [_column([row.get(field.name) for row in rows], field) for field in self._schema]
@@ -95,9 +97,12 @@ class ParquetWriter:
     def close(self) -> None:
         """Finish the file; one without events is a file of charges."""
         if self._writer is None:
-            self.write([])
-        assert self._writer is not None
+            self._writer = self._begin([])
         self._writer.close()
+
+    def _begin(self, rows: list[dict[str, Any]]) -> pq.ParquetWriter:
+        self._schema = _schema(rows)
+        return pq.ParquetWriter(self._stream, self._schema)
 
     @staticmethod
     def _row(event: bytes, number: int) -> dict[str, Any]:
@@ -112,10 +117,17 @@ class ParquetWriter:
 
 def _schema(rows: list[dict[str, Any]]) -> pa.Schema:
     given = dict.fromkeys(name for row in rows for name in row)
-    known = _columns(Dispute if "charge" in given else Charge)
+    known = _columns(_event_type(given))
     own = [name for name in given if name not in known]
     others = [(name, pa.array([row.get(name) for row in rows]).type) for name in own]
     return pa.schema([*known.items(), *others])
+
+
+def _event_type(given: Container[str]) -> type[msgspec.Struct]:
+    if "charge" not in given:
+        return Charge
+    is_outcome = "outcome" in given and "reason" not in given and "fraud_type" not in given
+    return Outcome if is_outcome else Dispute
 
 
 def _columns(event: type[msgspec.Struct]) -> dict[str, pa.DataType]:

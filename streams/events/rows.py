@@ -16,8 +16,40 @@ if TYPE_CHECKING:
     from schemas.charge import Charge
     from schemas.currency import Rates
     from schemas.dispute import Dispute
+    from schemas.outcome import Outcome
 
 CHARGE, FRAUD_DISPUTE, OTHER_DISPUTE = 0, 1, 2
+AUTHORIZED, DECLINED, STOPPED, CHALLENGE_PASSED, CHALLENGE_FAILED = 3, 4, 5, 6, 7
+REVIEW_FRAUD, REVIEW_GENUINE, REFUNDED, DISPUTE_WON = 8, 9, 10, 11
+ANSWERED_ALLOW, ANSWERED_CHALLENGE, ANSWERED_REVIEW, ANSWERED_BLOCK = 12, 13, 14, 15
+
+FRAUD_KINDS = (FRAUD_DISPUTE, CHALLENGE_FAILED, REVIEW_FRAUD)
+"""Kinds by which the history of a card and merchant has a fraud, once for each charge."""
+
+GENUINE_KINDS = (CHALLENGE_PASSED, REVIEW_GENUINE)
+"""Kinds by which it has a genuine charge at once."""
+
+OUTCOME_KIND: dict[str, int] = {
+    "authorized": AUTHORIZED,
+    "declined": DECLINED,
+    "blocked": STOPPED,
+    "canceled": STOPPED,
+    "challenge_passed": CHALLENGE_PASSED,
+    "challenge_failed": CHALLENGE_FAILED,
+    "challenge_abandoned": STOPPED,
+    "review_fraud": REVIEW_FRAUD,
+    "review_genuine": REVIEW_GENUINE,
+    "refunded": REFUNDED,
+    "dispute_won": DISPUTE_WON,
+}
+"""Kind of an outcome; of `answered` it is by its action, `ANSWERED_KIND`."""
+
+ANSWERED_KIND = {
+    "allow": ANSWERED_ALLOW,
+    "challenge": ANSWERED_CHALLENGE,
+    "review": ANSWERED_REVIEW,
+    "block": ANSWERED_BLOCK,
+}
 
 FUNDING = {None: 0, "credit": 1, "debit": 2, "prepaid": 3}
 CHANNEL = {None: 0, "online": 1, "in_person": 2, "recurring": 3}
@@ -52,6 +84,7 @@ EVENT = np.dtype(
         ("offset", "i8"),
         ("amount", "f8"),
         ("charged_at", "f8"),
+        ("labelled_at", "f8"),
         ("charge", "u8", (2,)),
         ("card", "u8"),
         ("merchant", "u8"),
@@ -61,12 +94,14 @@ EVENT = np.dtype(
     ],
     align=True,
 )
-"""A charge or dispute. Code 0 and hash 0 mean "missing"; `amount` is in the reference currency.
+"""A charge, or a dispute or outcome of one, as `kind` tells. Code 0 and hash 0 mean "missing";
+`amount` is in the reference currency.
 
 `published` is when the broker had the message, Unix seconds, 0 where there is no broker: it is for
 measuring latency alone, and nothing else is computed from it. `offset` is the message's, and orders
-what comes of the charges of one card. `charged_at` is of a dispute: when its charge was made, Unix
-seconds, as the card stage finds it.
+what comes of the charges of one card. `charged_at` and `labelled_at` are of a dispute or outcome,
+Unix seconds, as the card stage finds them: when its charge was made, and when that was first found
+to be a fraud by another, 0 if it was not.
 """
 
 Rows = np.ndarray[Any, np.dtype[np.void]]
@@ -134,13 +169,29 @@ def dispute_rows(disputes: Sequence[Dispute]) -> Rows:
     EVENT[N]
         In the same order; only `kind`, `created`, `charge`, `card` and `merchant` are set.
     """
-    rows = np.zeros(len(disputes), EVENT)
-    rows["kind"] = [FRAUD_DISPUTE if d.is_fraud else OTHER_DISPUTE for d in disputes]
-    rows["created"] = [d.created for d in disputes]
-    rows["card"] = [hash_of(d.card) for d in disputes]
-    rows["merchant"] = [hash_of(d.merchant) for d in disputes]
-    rows["charge"] = _charge_hashes((d.card, d.charge) for d in disputes)
+    kinds = [FRAUD_DISPUTE if dispute.is_fraud else OTHER_DISPUTE for dispute in disputes]
+    return _label_rows(disputes, kinds)
+
+
+def outcome_rows(outcomes: Sequence[Outcome]) -> Rows:
+    """Encode outcomes as rows, EVENT[N], as `dispute_rows` does."""
+    return _label_rows(outcomes, [_outcome_kind(outcome) for outcome in outcomes])
+
+
+def _label_rows(labels: Sequence[Dispute] | Sequence[Outcome], kinds: Sequence[int]) -> Rows:
+    rows = np.zeros(len(labels), EVENT)
+    rows["kind"] = kinds
+    rows["created"] = [label.created for label in labels]
+    rows["card"] = [hash_of(label.card) for label in labels]
+    rows["merchant"] = [hash_of(label.merchant) for label in labels]
+    rows["charge"] = _charge_hashes((label.card, label.charge) for label in labels)
     return rows
+
+
+def _outcome_kind(outcome: Outcome) -> int:
+    if outcome.action is not None and outcome.outcome == "answered":
+        return ANSWERED_KIND[outcome.action]
+    return OUTCOME_KIND[outcome.outcome]
 
 
 def _payment_method_code(method: str | None) -> int:

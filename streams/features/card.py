@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 
 from streams.compiled import compiled
-from streams.events.rows import CHARGE, CHECK, FRAUD_DISPUTE, Rows
+from streams.events.rows import (
+    CHARGE,
+    CHECK,
+    DISPUTE_WON,
+    FRAUD_DISPUTE,
+    FRAUD_KINDS,
+    OTHER_DISPUTE,
+    Rows,
+)
 from streams.features.card_places import NEVER_S, PLACE_FEATURES, places
 from streams.features.card_record import CARD, DAY, LATEST_CHARGES, SEVEN_DAYS
 from streams.features.deduplication import EVICTED, is_duplicate, remember_id, was_evicted
@@ -86,11 +94,11 @@ _AMOUNT = (
 )  # fmt: skip
 _DISPUTES = (
     _feature("fraud_disputes", "disputes", "log1p", "0",
-             "{value:.0f} fraud disputes on this card in the last 90 days"),
+             "{value:.0f} charges on this card disputed or found to be fraud in the last 90 days"),
     _feature("other_disputes", "disputes", "log1p", "0",
              "{value:.0f} other disputes on this card in the last 90 days"),
     _feature("since_fraud_dispute", "s", "log1p", "90 days",
-             "{value:.0f} s since the card's last fraud dispute"),
+             "{value:.0f} s since a charge on this card was last found to be fraud"),
 )  # fmt: skip
 
 CARD_FEATURES = (*_VELOCITY, *_HISTORY, *_AMOUNT, *PLACE_FEATURES, *_DISPUTES)
@@ -165,7 +173,7 @@ def update_cards(
             out[i, :] = 0.0
             event.duplicate = seen_until[i] >= event.created
             if not event.duplicate:
-                remember_dispute(record, event)
+                count_label(record, event)
         elif (
             seen_until[i] >= max(record.clock_s, event.created)
             or is_duplicate(record, event, dedup_window_s)
@@ -181,13 +189,34 @@ def update_cards(
 
 
 @compiled
-def remember_dispute(record: Any, event: Any) -> None:
+def count_label(record: Any, event: Any) -> None:
+    """Count what a dispute or outcome says of a charge; a fraud counts once for its charge."""
+    if event.kind == OTHER_DISPUTE:
+        remember_dispute(record, event.created, OTHER_DISPUTE)
+    elif event.kind == DISPUTE_WON:
+        forget_dispute(record, event.labelled_at)
+    elif event.kind in FRAUD_KINDS and event.labelled_at == 0.0:
+        remember_dispute(record, event.created, FRAUD_DISPUTE)
+
+
+@compiled
+def remember_dispute(record: Any, created: float, kind: int) -> None:
     """Put a dispute first among the latest; the one that arrived longest ago is forgotten."""
     for place in range(len(record.disputed_at) - 1, 0, -1):
         record.disputed_at[place] = record.disputed_at[place - 1]
         record.dispute_kinds[place] = record.dispute_kinds[place - 1]
-    record.disputed_at[0] = whole_seconds(ceil(event.created))
-    record.dispute_kinds[0] = event.kind
+    record.disputed_at[0] = whole_seconds(ceil(created))
+    record.dispute_kinds[0] = kind
+
+
+@compiled
+def forget_dispute(record: Any, created: float) -> None:
+    """Forget the fraud dispute that was made at a time, if it is among the latest."""
+    for place in range(len(record.disputed_at)):
+        is_it = record.disputed_at[place] == whole_seconds(ceil(created))
+        if is_it and record.dispute_kinds[place] == FRAUD_DISPUTE:
+            record.dispute_kinds[place] = 0
+            return
 
 
 @compiled

@@ -13,9 +13,10 @@ from streams.features.distinct_counts import clear_passed_bits, distinct, set_bi
 from streams.features.merchant_fraud_history import (
     LABEL_FEATURES,
     count_day,
-    count_dispute,
+    count_label,
     dispute_shares,
     latest_labels,
+    stopped_shares,
 )
 from streams.features.merchant_record import DAY, DAY_WORDS, HOUR, HOUR_WORDS, MERCHANT, SMALL_WORDS
 from streams.features.spec import Feature, column, first_column
@@ -100,6 +101,7 @@ def update_merchants(
     out: Any,
     charge_created: Any,
     counted: Any,
+    times: Any,
     horizon_s: float,
 ) -> None:
     """Walk a batch in order: update each event's merchant and write its features.
@@ -116,9 +118,11 @@ def update_merchants(
         f4[N, len(MERCHANT_FEATURES)], written. A duplicate charge gets what it would have had as a
         new one; a dispute gets zeros.
     charge_created
-        f8[N], for a dispute the time of the charge it is about, NaN if unknown; else unused.
+        f8[N], for a dispute or outcome the time of its charge, NaN if unknown; else unused.
     counted
         bool[N], false for a duplicate, which changes no record.
+    times
+        f8[N], stream time at each event, Unix seconds.
     horizon_s
         Age at which an undisputed charge counts as labelled good, seconds.
     """
@@ -128,16 +132,16 @@ def update_merchants(
         if event.kind != CHARGE:
             out[i, :] = 0.0
             if counted[i]:
-                count_dispute(record, event, charge_created[i])
+                count_label(record, event, charge_created[i])
         elif counted[i]:
-            count_charge(record, event, horizon_s, out[i])
+            count_charge(record, event, times[i], horizon_s, out[i])
         else:
             scratch[0] = record
-            count_charge(scratch[0], event, horizon_s, out[i])
+            count_charge(scratch[0], event, times[i], horizon_s, out[i])
 
 
 @compiled
-def count_charge(record: Any, event: Any, horizon_s: float, row: Vector) -> None:
+def count_charge(record: Any, event: Any, now: float, horizon_s: float, row: Vector) -> None:
     """Update a merchant's record with a charge and write the charge's features."""
     created, clock = event.created, max(record.clock_s, event.created)
     count_day(record, clock, created)
@@ -147,6 +151,7 @@ def count_charge(record: Any, event: Any, horizon_s: float, row: Vector) -> None
     history(record, event, row)
     dispute_shares(record, clock, created, row[LABELS:])
     latest_labels(record, clock, created, horizon_s, row[LABELS:])
+    stopped_shares(record, clock, created, now, row[LABELS:])
     learn_amount(record, event.amount)
     record.first_s = first_time(record.charges, record.first_s, clock, created)
     record.clock_s = clock

@@ -6,6 +6,7 @@ Two views of the same disputes, both in rings of UTC days::
     day       |  1  |  2  |  3  |  4  |  5  |  6  |  7  |
     charges   |  c  |  c  |  c  |  c  |  c  |  c  |  c  |   by the charge's day
     frauds    |  f  |     |  f  |     |  f  |     |     |   known by now, by the *charge's* day
+    genuine   |     |     |  g  |     |     |  g  |     |   likewise, told by an outcome
     disputes  |     |     |     |  d  |  d  |     |  d  |   by the dispute's own day
               |- matured -|----------- young -----------|
                all labelled     labelled if disputed
@@ -14,6 +15,11 @@ The share of disputed charges divides the disputes of a window by its charges: s
 run of the latest labels walks back over the charges' days until enough are labelled: it sees a
 merchant turn bad as soon as its first disputes are in. Both look back from the charge's own day:
 what the record has of later days, by a clock that is ahead, is left out.
+
+What is stopped is never disputed. A failed challenge and a verdict of fraud therefore count as a
+dispute does, once for each charge; a passed challenge and a verdict of genuine make their charge a
+good label at once. How much of late was stopped is a feature by itself: it tells a merchant whose
+disputes have ended because its frauds are stopped from one that is clean again.
 """
 
 from __future__ import annotations
@@ -22,8 +28,14 @@ from typing import Any
 
 from streams.compiled import compiled
 from streams.durations import DAY_S
-from streams.events.rows import FRAUD_DISPUTE
-from streams.features.merchant_record import DAYS
+from streams.events.rows import (
+    DISPUTE_WON,
+    FRAUD_KINDS,
+    GENUINE_KINDS,
+    OTHER_DISPUTE,
+    Rows,
+)
+from streams.features.merchant_record import DAYS, STOP_DAYS
 from streams.features.spec import Feature, column, first_column
 from streams.features.windows import (
     UINT16_MAX,
@@ -37,6 +49,7 @@ from streams.features.windows import (
 SHARE_DAYS = (7, 30, 90)
 LATEST = (1, 3, 5, 10)
 MATURED = (5, 20)
+STOPPED_DAYS = (7, 30)
 
 PRIOR_SHARE = 0.004
 """Share of fraud disputes that a merchant without history is taken to have."""
@@ -60,14 +73,14 @@ def _feature(name: str, unit: str, transform: Any, missing: str, text: str) -> F
 LABEL_FEATURES = (
     *(
         _feature(f"dispute_share_{days}d", "share", "none", _FIRST_SHARE,
-                 "{value:.1%} of the merchant's charges disputed as fraud in the last "
+                 "{value:.1%} of the merchant's charges found to be fraud in the last "
                  f"{days} days")
         for days in SHARE_DAYS
     ),
     _feature("other_dispute_share_90d", "share", "none", _FIRST_SHARE,
              "{value:.1%} of the merchant's charges disputed for other reasons in 90 days"),
     _feature("since_fraud_dispute", "days", "log1p", "91",
-             "the merchant's last fraud dispute came {value:.0f} days ago"),
+             "a charge at the merchant was last found to be fraud {value:.0f} days ago"),
     *(
         _feature(f"fraud_share_last_{n}", "share", "none", "0",
                  "{value:.0%} fraud among the merchant's last " + str(n) + " labelled charges")
@@ -78,6 +91,12 @@ LABEL_FEATURES = (
                  "{value:.0%} fraud among the merchant's last " + str(n)
                  + " charges past the label horizon")
         for n in MATURED
+    ),
+    *(
+        _feature(f"stopped_share_{days}d", "share", "none", "0",
+                 "{value:.0%} of the merchant's charges were challenged, reviewed or blocked in "
+                 f"the {days} days before today")
+        for days in STOPPED_DAYS
     ),
     _feature("fraud_recency", "1 / labels", "none", "0",
              "fraud is recent among the merchant's labels (1 if the latest, now {value:.2f})"),
@@ -92,6 +111,9 @@ LATEST_SHARES = first_column(LABEL_FEATURES, [f"merchant_fraud_share_last_{n}" f
 MATURED_SHARES = first_column(
     LABEL_FEATURES, [f"merchant_fraud_share_matured_{n}" for n in MATURED]
 )
+STOPPED_SHARES = first_column(
+    LABEL_FEATURES, [f"merchant_stopped_share_{days}d" for days in STOPPED_DAYS]
+)
 FRAUD_RECENCY = column(LABEL_FEATURES, "merchant_fraud_recency")
 
 
@@ -101,6 +123,7 @@ def count_day(record: Any, clock: float, created: float) -> None:
     before, after = tile_of(record.clock_s, DAY_S), tile_of(clock, DAY_S)
     clear_passed(record.day_charges, 0, DAYS, before, after)
     clear_passed(record.day_frauds, 0, DAYS, before, after)
+    clear_passed(record.day_genuine, 0, DAYS, before, after)
     day = tile_of(created, DAY_S)
     if after - day < DAYS:
         slot = day % DAYS
@@ -108,24 +131,90 @@ def count_day(record: Any, clock: float, created: float) -> None:
 
 
 @compiled
-def count_dispute(record: Any, event: Any, charge_created: float) -> None:
-    """Count a dispute in its own day, and a fraud in the day of its charge if that is known."""
-    now = max(record.dispute_clock_s, event.created)
+def count_label(record: Any, event: Any, charge_created: float) -> None:
+    """Count what a dispute or outcome says of a charge.
+
+    A fraud counts in its own day and in that of its charge, once: a dispute that follows a verdict
+    changes nothing more. A dispute that is won takes back what it had counted.
+    """
+    kind = event.kind
+    if kind in GENUINE_KINDS:
+        add_to_charges_day(record, record.day_genuine, charge_created, 1)
+    elif kind == DISPUTE_WON:
+        if event.labelled_at > 0.0:
+            add_to_own_day(record, record.day_fraud_disputes, event.labelled_at, -1)
+            add_to_charges_day(record, record.day_frauds, charge_created, -1)
+    elif kind == OTHER_DISPUTE:
+        add_to_own_day(record, record.day_other_disputes, event.created, 1)
+    elif kind in FRAUD_KINDS and event.labelled_at == 0.0:
+        add_to_own_day(record, record.day_fraud_disputes, event.created, 1)
+        add_to_charges_day(record, record.day_frauds, charge_created, 1)
+
+
+@compiled
+def add_to_own_day(record: Any, ring: Any, created: float, count: int) -> None:
+    """Add to the day of a dispute or what counts as one."""
+    now = max(record.dispute_clock_s, created)
     before, after = tile_of(record.dispute_clock_s, DAY_S), tile_of(now, DAY_S)
     clear_passed(record.day_fraud_disputes, 0, DAYS, before, after)
     clear_passed(record.day_other_disputes, 0, DAYS, before, after)
     record.dispute_clock_s = now
-    ring = record.day_other_disputes
-    if event.kind == FRAUD_DISPUTE:
-        ring = record.day_fraud_disputes
-    day = tile_of(event.created, DAY_S)
+    day = tile_of(created, DAY_S)
     if after - day < DAYS:
-        ring[day % DAYS] = min(ring[day % DAYS] + 1, UINT16_MAX)
-    if event.kind == FRAUD_DISPUTE and charge_created <= record.clock_s:  # NaN is not
+        ring[day % DAYS] = min(max(ring[day % DAYS] + count, 0), UINT16_MAX)
+
+
+@compiled
+def add_to_charges_day(record: Any, ring: Any, charge_created: float, count: int) -> None:
+    """Add to the day of a charge, if that is known."""
+    if charge_created <= record.clock_s:  # NaN is not
         day = tile_of(charge_created, DAY_S)
         if tile_of(record.clock_s, DAY_S) - day < DAYS:
-            slot = day % DAYS
-            record.day_frauds[slot] = min(record.day_frauds[slot] + 1, UINT16_MAX)
+            ring[day % DAYS] = min(max(ring[day % DAYS] + count, 0), UINT16_MAX)
+
+
+@compiled
+def count_stopped(records: Rows, slots: Any, stopped: Any, times: Any) -> None:
+    """Count charges that were challenged, reviewed or blocked, on the day of stream time.
+
+    Parameters
+    ----------
+    records, slots
+        MERCHANT[M], updated in place, and i8[N], the record of each charge.
+    stopped
+        bool[N].
+    times
+        f8[N], stream time at each charge, Unix seconds.
+    """
+    for i in range(len(slots)):
+        if stopped[i]:
+            record = records[slots[i]]
+            before, today = tile_of(record.stop_clock_s, DAY_S), tile_of(times[i], DAY_S)
+            clear_passed(record.day_stopped, 0, STOP_DAYS, before, today)
+            record.stop_clock_s = times[i]
+            slot = today % STOP_DAYS
+            record.day_stopped[slot] = min(record.day_stopped[slot] + 1, UINT16_MAX)
+
+
+@compiled
+def stopped_shares(record: Any, clock: float, created: float, now: float, row: Vector) -> None:
+    """Write what share of the charges was stopped, on the days before that of stream time.
+
+    What is stopped today counts from tomorrow on: then it is known, however charges are cut into
+    batches, while today's actions are chosen a batch at a time.
+    """
+    today, newest = tile_of(created, DAY_S), tile_of(record.stop_clock_s, DAY_S)
+    left = tiles_left(tile_of(clock, DAY_S), today, DAYS, DAYS)
+    day_now = tile_of(now, DAY_S)
+    charges, stopped, share = 0.0, 0.0, 0
+    for ago in range(STOPPED_DAYS[-1] + 1):
+        if ago < left:
+            charges += record.day_charges[(today - ago) % DAYS]
+        if ago > 0 and newest - STOP_DAYS < day_now - ago <= newest:
+            stopped += record.day_stopped[(day_now - ago) % STOP_DAYS]
+        if ago == STOPPED_DAYS[share]:
+            row[STOPPED_SHARES + share] = min(stopped / max(charges, 1.0), 1.0)
+            share += 1
 
 
 @compiled
@@ -172,11 +261,12 @@ def latest_labels(record: Any, clock: float, created: float, horizon_s: float, r
     for ago in range(tiles_left(tile_of(clock, DAY_S), today, DAYS, DAYS)):
         known = float(record.day_frauds[slot])
         good = max(record.day_charges[slot] - known, 0.0)
+        told = min(float(record.day_genuine[slot]), good)
         if (today - ago + 1) * DAY_S <= created - horizon_s:
             matured += known + good
             matured_frauds += known
         else:
-            good *= YOUNG_LABEL
+            good = told + (good - told) * YOUNG_LABEL
         if frauds == 0.0 and known > 0.0:
             row[FRAUD_RECENCY] = 1.0 / (1.0 + labels)
         labels += known + good

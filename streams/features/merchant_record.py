@@ -17,15 +17,21 @@ HOUR_WORDS, DAY_WORDS, SMALL_WORDS = 4, 4, 2
 DAYS = 98
 """Days of label memory: 90, the running one, and a week by which others may run ahead."""
 
+STOP_DAYS = 34
+"""Days for which it is remembered how much was stopped: 30 and the running one; no gap with 34."""
+
 MERCHANT = np.dtype(
     [
         (HEAD, "u8"),
         ("clock_s", "f8"),
         ("first_s", "f8"),
         ("dispute_clock_s", "f8"),
+        ("stop_clock_s", "f8"),
         ("charges", "u8"),
         ("log_mean", "f8"),
         ("log_m2", "f8"),
+        ("holdout_day", "u8"),
+        ("holdout_loss", "f8"),
         ("cards_1h", "u8", (SLOTS[HOUR] * HOUR_WORDS,)),
         ("cards_24h", "u8", (SLOTS[DAY] * DAY_WORDS,)),
         ("small_cards_1h", "u8", (SLOTS[HOUR] * SMALL_WORDS,)),
@@ -34,8 +40,10 @@ MERCHANT = np.dtype(
         ("small_counts_1h", "u4", (SLOTS[HOUR],)),
         ("day_charges", "u4", (DAYS,)),
         ("day_frauds", "u2", (DAYS,)),
+        ("day_genuine", "u2", (DAYS,)),
         ("day_fraud_disputes", "u2", (DAYS,)),
         ("day_other_disputes", "u2", (DAYS,)),
+        ("day_stopped", "u2", (STOP_DAYS,)),
     ],
     align=True,
 )
@@ -46,19 +54,28 @@ Fields
 clock_s, first_s
     Newest time of a charge, and since when the merchant is known, Unix seconds.
 dispute_clock_s
-    Newest time of a dispute, Unix seconds.
+    Newest time of a dispute, or of what counts as one, Unix seconds.
+stop_clock_s
+    Stream time when a charge was last stopped, Unix seconds.
 charges
     Charges ever counted.
 log_mean, log_m2
     Mean and sum of squared deviations (Welford) of the amounts' logarithms.
+holdout_day, holdout_loss
+    The day of stream time, since 1970, on which a charge was last let through for the holdout, and
+    the loss expected of all on that day, in the reference currency.
 cards_1h, cards_24h, small_cards_1h
     Bitmaps of the cards seen in each tile (see `streams.features.distinct_counts`).
 counts, sums, small_counts_1h
     The tiles of the sliding windows (see `streams.features.windows`).
 day_charges, day_frauds
     Charges of each UTC day, and how many of *them* are known as fraud by now.
+day_genuine
+    How many of them an outcome has told to be genuine.
 day_fraud_disputes, day_other_disputes
-    Disputes of each UTC day, by their own time.
+    Disputes, and what counts as one, of each UTC day, by their own time.
+day_stopped
+    Charges challenged, reviewed or blocked on each UTC day of stream time.
 """
 
 _DAYS = (Tiles("days", DAY_S, DAYS),)
@@ -74,9 +91,11 @@ MERCHANT_LAYOUT = Record(
         "small_cards_1h": Ring((tiles_in(HOUR, SMALL_WORDS),), "clock_s", "union"),
         "small_counts_1h": Ring((tiles_in(HOUR),), "clock_s"),
         "day_charges": Ring(_DAYS, "clock_s"),
+        "day_genuine": Ring(_DAYS, "clock_s"),
         "day_frauds": Ring(_DAYS, "clock_s"),
         "day_fraud_disputes": Ring(_DAYS, "dispute_clock_s"),
         "day_other_disputes": Ring(_DAYS, "dispute_clock_s"),
+        "day_stopped": Ring((Tiles("days", DAY_S, STOP_DAYS),), "stop_clock_s"),
     },
 )
 """What another version reads it by."""

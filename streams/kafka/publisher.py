@@ -1,4 +1,4 @@
-"""Publishing events, as a producer of charges and disputes should."""
+"""Publishing events, as a producer of charges, disputes and outcomes should."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -44,7 +44,7 @@ def partitions_changed(name: str, found: str, kept: int) -> str:
         f"topic {name} has {found}, and the state of this installation is of {kept}: a card's "
         "history would be split between its old and its new partition, so nothing is processed. "
         "Partitions cannot be taken away again: make all topics under another topic_prefix and "
-        "publish the history there; or, of charges or disputes alone, make the topic anew with "
+        "publish the history there; or, of an input topic alone, make the topic anew with "
         f"{kept} and publish again what it held"
     )
 
@@ -90,6 +90,7 @@ class Topics:
 
     charges = _Named(table.CHARGES)
     disputes = _Named(table.DISPUTES)
+    outcomes = _Named(table.OUTCOMES)
     scored = _Named(table.SCORED)
     rejected = _Named(table.REJECTED)
     models = _Named(table.MODELS)
@@ -175,7 +176,7 @@ def ensure_topics(
     replication
         Replicas of each partition of a topic that is made.
     label_horizon_days
-        How long charges and disputes have to be kept.
+        How long charges, disputes and outcomes have to be kept.
 
     Returns
     -------
@@ -265,7 +266,8 @@ def _create(admin: Admin, new: list[NewTopic]) -> set[str]:
 def _check_configs(admin: Admin, topics: Topics, label_horizon_days: float) -> dict[str, str]:
     """Return a warning for each topic that has one, from settings that may be another's choice."""
     compacted = [topics.models, topics.changelog, topics.installation]
-    names = [topics.charges, topics.disputes, topics.rejected, *compacted]
+    inputs = [topics.charges, topics.disputes, topics.outcomes]
+    names = [*inputs, topics.rejected, *compacted]
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
     futures = admin.describe_configs(resources, request_timeout=TIMEOUT_S)
     configs = {
@@ -283,10 +285,10 @@ def _check_configs(admin: Admin, topics: Topics, label_horizon_days: float) -> d
     sizes = {name: int(configs[name]["max.message.bytes"]) for name in names}
     warnings = {
         name: warning
-        for name in (topics.charges, topics.disputes)
+        for name in inputs
         if (warning := loss(name, configs[name], label_horizon_days))
     }
-    if sizes[topics.rejected] <= max(sizes[topics.charges], sizes[topics.disputes]):
+    if sizes[topics.rejected] <= max(sizes[name] for name in inputs):
         warnings[topics.rejected] = (
             f"max.message.bytes={sizes[topics.rejected]} leaves no room for the headers of the "
             f"largest rejected input; set {REJECTED_BYTES_MAX}"

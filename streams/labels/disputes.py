@@ -1,11 +1,15 @@
-"""Where disputes meet the vectors of their charges, in the order of events, however cut.
+"""Where disputes and outcomes meet the vectors of their charges, in order, however cut.
 
-A dispute comes behind its charge, from the card stage. Stream time at an event is the newest time
+Either comes behind its charge, from the card stage. Stream time at an event is the newest time
 of the charges up to it. What time brings about comes before what the event does: silence makes
 negatives, and only then does the event count::
 
     charge ........ dispute                a positive at once, after its controls
+    charge .... outcome                    whether silence will say anything; a verdict of fraud
+                                           is a positive as a dispute is
     charge ........................ dispute    rejected: the charge is older than is kept
+
+A blocked charge that is taken for a fraud (`imputed`) is learned where it stands itself.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,14 +17,40 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from schemas.rejected import InvalidEvent
 from streams.durations import DAY_S
-from streams.events.origin import decode_dispute_tail
+from streams.events.origin import decode_label_tail
 from streams.events.rejected import Input, Rejected, reject
-from streams.events.rows import CHARGE, FRAUD_DISPUTE, Rows
+from streams.events.rows import (
+    ANSWERED_ALLOW,
+    ANSWERED_BLOCK,
+    ANSWERED_CHALLENGE,
+    ANSWERED_REVIEW,
+    AUTHORIZED,
+    CHALLENGE_FAILED,
+    CHALLENGE_PASSED,
+    CHARGE,
+    DECLINED,
+    FRAUD_DISPUTE,
+    REFUNDED,
+    REVIEW_FRAUD,
+    REVIEW_GENUINE,
+    STOPPED,
+    Rows,
+)
 from streams.labels.join import NO_EXAMPLES, IsLater, LabelJoin, kept_keys
 from streams.labels.lookup import Times
+from streams.wire.examples import BY_DISPUTE, BY_VERDICT
+
+_FRAUD_BY = {FRAUD_DISPUTE: BY_DISPUTE, REVIEW_FRAUD: BY_VERDICT}
+_WENT_THROUGH = frozenset({AUTHORIZED, CHALLENGE_PASSED, REVIEW_GENUINE, ANSWERED_ALLOW})
+_STOPPED = frozenset({
+    DECLINED, STOPPED, CHALLENGE_FAILED, ANSWERED_CHALLENGE, ANSWERED_REVIEW, ANSWERED_BLOCK,
+})  # fmt: skip
+_ANSWERED = frozenset({ANSWERED_ALLOW, ANSWERED_CHALLENGE, ANSWERED_REVIEW, ANSWERED_BLOCK})
+"""Kinds of events by what they say; the others say nothing of their charge's label."""
 
 
 class Joined(NamedTuple):
@@ -30,8 +60,14 @@ class Joined(NamedTuple):
     rejected: list[Rejected]
 
 
-def join_disputes(labels: LabelJoin, events: Rows, times: Times, tails: Sequence[bytes]) -> Joined:
-    """Join the disputes of a batch with their charges, which are kept by now.
+def join_labels(
+    labels: LabelJoin,
+    events: Rows,
+    times: Times,
+    tails: Sequence[bytes],
+    imputed: npt.NDArray[np.bool_],
+) -> Joined:
+    """Join the disputes and outcomes of a batch with their charges, which are kept by now.
 
     Parameters
     ----------
@@ -43,36 +79,57 @@ def join_disputes(labels: LabelJoin, events: Rows, times: Times, tails: Sequence
         f8[N], stream time at each event, Unix seconds.
     tails
         N tails of the frames.
+    imputed
+        bool[N], which of the charges are blocked ones that are taken for frauds.
     """
-    disputes = np.flatnonzero(events["kind"] != CHARGE)
+    is_charge = events["kind"] == CHARGE
+    places = np.flatnonzero(~is_charge | imputed)
     labelled: list[Rows] = [NO_EXAMPLES]
     rejected: list[Rejected] = []
     positions = cache(lambda: _positions(events))
-    for position, key in zip(disputes.tolist(), _charge_keys(events[disputes]), strict=True):
+    for position, key in zip(places.tolist(), _charge_keys(events[places]), strict=True):
 
         def is_later(key: bytes, position: int = position) -> bool:
             return positions().get(key, -1) > position
 
-        dispute, now = events[position], float(times[position])
-        if not labels.is_kept(key, now):
-            rejected.append(_rejected(tails[position], now - float(dispute["charged_at"])))
-        elif dispute["kind"] == FRAUD_DISPUTE:
-            labelled.extend(_label(labels, key, now, is_later))
+        event, now = events[position], float(times[position])
+        is_kept = labels.is_kept(key, now)
+        if is_kept and imputed[position]:
+            labelled.extend(_compared(labels, key, labels.impute(key, now), is_later))
+        elif is_kept:
+            labelled.extend(_taken(labels, int(event["kind"]), key, now, is_later))
+        elif not imputed[position]:  # a charge that comes years late is scored, and no more
+            rejected.append(_rejected(tails[position], now - float(event["charged_at"])))
     return Joined(np.concatenate(labelled), rejected)
 
 
-def _label(labels: LabelJoin, key: bytes, now: float, is_later: IsLater) -> Iterator[Rows]:
-    """Make a positive and its controls, unless the charge has been one before."""
-    positive = labels.label(key, now)
+def _taken(
+    labels: LabelJoin, kind: int, key: bytes, now: float, is_later: IsLater
+) -> Iterator[Rows]:
+    """Take the word of one event on its charge; give what is to be learned from it."""
+    if kind in _FRAUD_BY:
+        yield from _compared(labels, key, labels.fraud(key, now, _FRAUD_BY[kind]), is_later)
+    elif kind in _WENT_THROUGH or kind in _STOPPED:
+        went_through, is_answered = kind in _WENT_THROUGH, kind in _ANSWERED
+        yield labels.settle(key, now, went_through=went_through, is_answered=is_answered)
+    elif kind == REFUNDED:
+        labels.refund(key, now)
+
+
+def _compared(labels: LabelJoin, key: bytes, positive: Rows, is_later: IsLater) -> Iterator[Rows]:
+    """Give a positive behind its controls; those of an imputed fraud count no more than it."""
     if len(positive):
-        yield labels.controls(key, now, is_later)
+        controls = labels.controls(key, float(positive["labelled_at"][0]), is_later)
+        controls["weight"] *= min(float(positive["weight"][0]), 1.0)
+        yield controls
         yield positive
 
 
-def _charge_keys(disputes: Rows) -> list[bytes]:
-    """Return the keys under which the charges of disputes are kept."""
-    charges = disputes.copy()
-    charges["created"] = charges["charged_at"]
+def _charge_keys(events: Rows) -> list[bytes]:
+    """Return the keys under which charges are kept: of disputes and outcomes the ones they name."""
+    charges = events.copy()
+    is_label = events["kind"] != CHARGE
+    charges["created"][is_label] = events["charged_at"][is_label]
     return kept_keys(charges)
 
 
@@ -83,7 +140,7 @@ def _positions(events: Rows) -> Mapping[bytes, int]:
 
 
 def _rejected(tail: bytes, age_s: float) -> Rejected:
-    origin, key, value = decode_dispute_tail(tail)
+    origin, key, value = decode_label_tail(tail)
     error = InvalidEvent(
         "unknown_charge",
         f"charge: it is {age_s / DAY_S:.0f} days old, and no longer kept (dispute_retention_days)",

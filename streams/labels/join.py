@@ -6,6 +6,10 @@
     |-- scored, vector kept ------|-- a negative, unless disputed ------|-- forgotten
           ^ fraud dispute: a positive at once        ^ still a positive
 
+Silence tells only of what went through. A charge that was stopped, or whose money went back, is no
+negative and no control. Whether it went through is told by its outcome, and without one by its
+action, unless actions are advisory.
+
 Every vector is kept, since any charge may be disputed. Of the charges that come out good only a
 sample is made an example: which ones is decided by a hash of the charge, so that every replica and
 every replay chooses the same. Each stands for `1 / negative_rate` charges, of the rate at which it
@@ -23,6 +27,13 @@ rarely as any charge. How frequent fraud is can only be learned from what has ma
     fraud       1          1          at the dispute
     controls    1          0          with it
     genuine     0     1 / negative_rate   past the horizon
+    imputed    0.5         0          when it is blocked
+
+What was let through at random, or passed its challenge, stands for the like of it that was stopped:
+its numbers are divided by its propensity, within a limit. An imputed fraud is a blocked charge that
+is drawn by its score to be taken for one, so that what is blocked is not forgotten (the direct
+method of Dudik, Langford and Li 2011, "Doubly robust policy evaluation and learning"). It is no
+label.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,13 +43,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from schemas.scored import ALLOW, CHALLENGE
 from streams.durations import DAY_S
 from streams.events.rows import Rows
 from streams.features.entities import FEATURES
 from streams.labels.timers import Timers
 from streams.layouts.layout import HEAD, Record
 from streams.state.tables import TaskState
-from streams.wire.examples import EXAMPLE, EXAMPLE_LAYOUT
+from streams.wire.examples import BY_SILENCE, CONTROL, EXAMPLE, EXAMPLE_LAYOUT, IMPUTED
 
 PENDING = np.dtype(
     [
@@ -49,6 +61,8 @@ PENDING = np.dtype(
         ("labels", "u1"),
         ("action", "u1"),
         ("risk", "u1"),
+        ("withheld", "u1"),
+        ("propensity", "f4"),
         ("reason_count", "u1"),
         ("reasons", "u1", (5,)),
         ("model", "S32"),
@@ -58,15 +72,20 @@ PENDING = np.dtype(
 """What is kept of a scored charge: its vector, and the answer it got, for a duplicate.
 
 `stands_for` is how many charges it stands for as a negative, by the rate at which it was drawn; 0
-if it was not, or the first release kept it.
+if it was not, or the first release kept it. `propensity` is how likely it was to be let through, if
+it was drawn for the holdout, else 0; `withheld` is then the action that would have been taken.
 """
 
 PENDING_LAYOUT = Record("pending", PENDING, {"vector": FEATURES}, places_in={"reasons": "vector"})
 """What another version reads it by."""
 
-FRAUD_LABEL, CANCELLED, MATURED = 1, 2, 4
-"""Bits of `labels`: disputed as fraud; so before the horizon, hence never a negative; learned as
-a negative."""
+FRAUD_LABEL, CANCELLED, MATURED, WENT_THROUGH, STOPPED, REFUNDED, ANSWERED = 1, 2, 4, 8, 16, 32, 64
+"""Bits of `labels`: learned as a fraud; so before its silence was, hence never a negative; learned
+as a negative; went through, or was stopped, as far as is known; its money went back; another action
+than the scored one was given."""
+
+IMPUTED_WEIGHT = 0.5
+"""How much a blocked charge counts that is taken for a fraud; measured, see `tests/quality`."""
 
 CONTROLS = 40
 """Charges that a fraud is compared with; measured: 20 lose 0.01 of the average precision."""
@@ -84,7 +103,9 @@ _KEY = np.dtype([("day", ">u4"), ("charge", ">u8", (2,))])
 _DAY_BYTES = _KEY["day"].itemsize
 assert PENDING.fields is not None
 _LABELS_AT = PENDING.fields["labels"][1]
+_ACTION_AT = PENDING.fields["action"][1]
 _HASH_RANGE = float(2**64)
+_NO_NEGATIVE = CANCELLED | MATURED | REFUNDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +121,20 @@ class LabelRules:
     negative_rate
         Share of the charges to come that is made examples if they are negatives, above 0 and at
         most 1.
+    is_advisory
+        Whether every charge went through, whatever its action was.
+    weight_max
+        How many charges one stands for at the most, by the inverse of its propensity.
+    challenge_success_share
+        Share of the frauds that a challenge stops.
     """
 
     horizon_s: float
     retention_s: float
     negative_rate: float
+    is_advisory: bool = False
+    weight_max: float = 3.0
+    challenge_success_share: float = 0.0
 
     def __post_init__(self) -> None:
         assert 0 < self.negative_rate <= 1
@@ -159,6 +189,8 @@ class LabelJoin:
         keys = kept_keys(charges)
         sampled = charges["charge"][:, 0] < self._rules.negative_rate * _HASH_RANGE
         kept["stands_for"] = np.where(sampled, 1.0 / self._rules.negative_rate, 0.0)
+        goes_through = (kept["action"] == ALLOW) | self._rules.is_advisory
+        kept["labels"] = np.where(goes_through, WENT_THROUGH, STOPPED)
         due_at = np.maximum(charges["created"], matured_until).tolist()
         size, raw = PENDING.itemsize, kept.tobytes()
         for i, key in enumerate(keys):
@@ -228,37 +260,74 @@ class LabelJoin:
 
         It is for the whole day on which it is forgotten, whether a commit has done so or not.
         """
-        oldest = max(0, int((now - self._rules.retention_s) // DAY_S))
-        return key[:_DAY_BYTES] >= _day_key(oldest) and self._pending.get(key) is not None
+        return key >= self._first_key(now) and self._pending.get(key) is not None
 
-    def label(self, key: bytes, now: float) -> Rows:
-        """Take a fraud dispute's word on the charge kept under `key`, at a stream time.
+    def fraud(self, key: bytes, now: float, source: int) -> Rows:
+        """Take the word of a dispute or a verdict, at a stream time, that a kept charge is a fraud.
 
         Returns
         -------
         EXAMPLE[0 or 1]
             A positive, unless the charge has been one before.
         """
-        value = self._pending.get(key)
-        assert value is not None
-        charge = self._reader.rows([value])[0]
-        if charge["labels"] & FRAUD_LABEL:
-            return np.empty(0, EXAMPLE)
-        charge["labels"] |= FRAUD_LABEL
-        if now <= charge["created"] + self._rules.horizon_s:
-            charge["labels"] |= CANCELLED
+        charge = self._charge(key)
+        if charge["labels"][0] & FRAUD_LABEL:
+            return NO_EXAMPLES
+        was_silent = self._is_past(charge, now) and self._went_through(charge)[0]
+        charge["labels"] |= FRAUD_LABEL if was_silent else FRAUD_LABEL | CANCELLED
         self._pending.put(key, charge.tobytes())
-        example = EXAMPLE_LAYOUT.new(1)
+        example = self._examples([key], charge, now, source)
         example["label"] = 1
-        example["weight"] = example["stands_for"] = 1.0
-        example["charge"] = _hashes_in([key])
-        example["charged_at"] = charge["created"]
-        example["labelled_at"] = now
-        example["vector"] = charge["vector"]
+        stands_for = self._frauds_it_stands_for(charge[0])
+        example["weight"] = 1.0 if charge["propensity"][0] > 0.0 else stands_for
+        example["stands_for"] = stands_for
+        return example
+
+    def settle(
+        self, key: bytes, now: float, *, went_through: bool, is_answered: bool = False
+    ) -> Rows:
+        """Take an outcome's word, at a stream time, on whether a kept charge went through.
+
+        Past the horizon silence has said what it can: of a charge that is only now known to have
+        gone through at once, of any other nothing is changed. `is_answered` tells that it is the
+        word of who gave another action than the scored one.
+
+        Returns
+        -------
+        EXAMPLE[0 or 1]
+            A negative.
+        """
+        charge = self._charge(key)
+        is_past = self._is_past(charge, now)
+        if is_past and (not went_through or self._went_through(charge)[0]):
+            return NO_EXAMPLES
+        labels = int(charge["labels"][0]) & ~(WENT_THROUGH | STOPPED)
+        labels |= WENT_THROUGH if went_through else STOPPED
+        labels |= ANSWERED if is_answered else 0
+        is_negative = is_past and charge["stands_for"][0] > 0.0 and not labels & _NO_NEGATIVE
+        charge["labels"] = labels | MATURED if is_negative else labels
+        self._pending.put(key, charge.tobytes())
+        return self._negatives([key], charge, np.array([now])) if is_negative else NO_EXAMPLES
+
+    def refund(self, key: bytes, now: float) -> None:
+        """Take an outcome's word, at a stream time, that the money of a kept charge went back.
+
+        Past the horizon it is too late, save for one that is not known to have gone through.
+        """
+        charge = self._charge(key)
+        if not (self._is_past(charge, now) and self._went_through(charge)[0]):
+            charge["labels"] |= REFUNDED
+            self._pending.put(key, charge.tobytes())
+
+    def impute(self, key: bytes, now: float) -> Rows:
+        """Return EXAMPLE[1] of a charge blocked at a stream time, as the fraud it is taken for."""
+        example = self._examples([key], self._charge(key), now, IMPUTED)
+        example["label"] = 1
+        example["weight"] = IMPUTED_WEIGHT
         return example
 
     def controls(self, key: bytes, now: float, is_later: IsLater) -> Rows:
-        """Take charges to compare a disputed one with: of its time, and not disputed by now.
+        """Take charges to compare a fraud with: of its time, gone through, and no fraud by now.
 
         Keys begin with the day and go on with a hash, so those before the charge's own, from its
         hash on the day before, are the charges of a day in random order.
@@ -266,7 +335,7 @@ class LabelJoin:
         Parameters
         ----------
         key
-            The disputed charge's.
+            The fraud's.
         now
             Stream time, Unix seconds.
         is_later
@@ -278,22 +347,19 @@ class LabelJoin:
             `CONTROLS` of them, fewer where there are no more.
         """
         day_before = _day_key(max(int.from_bytes(key[:_DAY_BYTES], "big") - 1, 0))
+        first = max(day_before + key[_DAY_BYTES:], self._first_key(now))
         chosen: list[bytes] = []
         values: list[bytes] = []
-        for other, value in self._pending.scan(day_before + key[_DAY_BYTES:], key):
+        for other, value in self._pending.scan(first, key):
             ours = self._reader.current(value)
-            if not ours[_LABELS_AT] & FRAUD_LABEL and not is_later(other):
+            if self._is_comparable(ours) and not is_later(other):
                 chosen.append(other)
                 values.append(ours)
             if len(chosen) == CONTROLS:
                 break
         kept = np.frombuffer(b"".join(values), PENDING)
-        examples = EXAMPLE_LAYOUT.new(len(chosen))
+        examples = self._examples(chosen, kept, now, CONTROL)
         examples["weight"] = 1.0
-        examples["charge"] = _hashes_in(chosen)
-        examples["charged_at"] = kept["created"]
-        examples["labelled_at"] = now
-        examples["vector"] = kept["vector"]
         return examples
 
     def mature(self, after: float, until: float) -> Rows:
@@ -312,14 +378,14 @@ class LabelJoin:
         values = [value for value in self._pending.get_many(list(due_at)) if value is not None]
         assert len(values) == len(due_at), "a charge is kept for longer than it takes to mature"
         kept = self._reader.rows(values)
-        is_negative = kept["labels"] & (CANCELLED | MATURED) == 0
+        is_negative = (kept["labels"] & _NO_NEGATIVE == 0) & self._went_through(kept)
         keys = [key for key, chosen in zip(due_at, is_negative, strict=True) if chosen]
         kept["labels"] |= MATURED
         size, raw = PENDING.itemsize, kept[is_negative].tobytes()
         for i, key in enumerate(keys):
             self._pending.put(key, raw[i * size : (i + 1) * size])
         due = np.array(list(due_at.values()))
-        return self._negatives(keys, kept[is_negative], due[is_negative])
+        return self._negatives(keys, kept[is_negative], due[is_negative] + self._rules.horizon_s)
 
     def expire(self, after: float, until: float) -> None:
         """Forget the charges created before the day of `until`, once that day is a new one.
@@ -330,15 +396,87 @@ class LabelJoin:
         if max(0, int(after // DAY_S)) < today:
             self._pending.drop(_day_key(0), _day_key(today))
 
-    def _negatives(self, keys: Sequence[bytes], kept: Rows, due: npt.NDArray[np.float64]) -> Rows:
+    def _first_key(self, now: float) -> bytes:
+        """Return before which key nothing counts as kept at a stream time, forgotten or not."""
+        return _day_key(max(0, int((now - self._rules.retention_s) // DAY_S)))
+
+    def _charge(self, key: bytes) -> Rows:
+        """Return the charge that is kept under `key`, PENDING[1]."""
+        value = self._pending.get(key)
+        assert value is not None
+        return self._reader.rows([value])
+
+    def _is_past(self, charge: Rows, now: float) -> bool:
+        """Whether a charge, PENDING[1], is past the horizon at a stream time."""
+        return bool(now > charge["created"][0] + self._rules.horizon_s)
+
+    def _went_through(self, kept: Rows) -> npt.NDArray[np.bool_]:
+        """Tell which of PENDING[N] went through: by what is known, else by their action."""
+        by_action = (kept["action"] == ALLOW) | self._rules.is_advisory
+        is_stopped = kept["labels"] & STOPPED != 0
+        is_known = kept["labels"] & WENT_THROUGH != 0
+        through: npt.NDArray[np.bool_] = is_known | ~is_stopped & by_action
+        return through
+
+    def _is_comparable(self, value: bytes) -> bool:
+        """Whether a charge, PENDING as its bytes, can be a control."""
+        labels = value[_LABELS_AT]
+        if labels & (FRAUD_LABEL | STOPPED | REFUNDED):
+            return False
+        is_allowed = value[_ACTION_AT] == ALLOW or self._rules.is_advisory
+        return bool(labels & WENT_THROUGH) or is_allowed
+
+    def _frauds_it_stands_for(self, charge: np.void) -> float:
+        """Return how many frauds one, PENDING, stands for.
+
+        Of the frauds that a challenge meets few are seen: those that passed. Where it was told that
+        this one did, as it is then of the genuine ones, it stands for the others as well. One that
+        was answered otherwise, or whose action nobody carried out, stands for itself.
+        """
+        propensity = float(charge["propensity"]) or 1.0
+        if charge["action"] == CHALLENGE and charge["labels"] & WENT_THROUGH:
+            propensity = 1.0 - self._rules.challenge_success_share
+        if charge["labels"] & ANSWERED or self._rules.is_advisory:
+            propensity = 1.0
+        return 1.0 / max(propensity, 1.0 / self._rules.weight_max)
+
+    def _weights(self, kept: Rows) -> npt.NDArray[np.float64]:
+        """Return how many each of PENDING[N] stands for: by inverse propensity, up to the limit."""
+        is_by_draw = (kept["propensity"] > 0.0) & (kept["labels"] & ANSWERED == 0)
+        propensity = np.where(is_by_draw, kept["propensity"], 1.0)
+        weights: npt.NDArray[np.float64] = np.minimum(
+            1.0 / propensity.astype(np.float64), self._rules.weight_max
+        )
+        return weights
+
+    def _negatives(self, keys: Sequence[bytes], kept: Rows, at: npt.NDArray[np.float64]) -> Rows:
+        examples = self._examples(keys, kept, at, BY_SILENCE)
+        drawn_at = 1.0 / self._rules.negative_rate
+        stands_for = np.where(kept["stands_for"] > 0.0, kept["stands_for"], drawn_at)
+        examples["stands_for"] = stands_for * self._weights(kept)
+        return examples
+
+    def _examples(
+        self,
+        keys: Sequence[bytes],
+        kept: Rows,
+        at: float | npt.NDArray[np.float64],
+        source: int,
+    ) -> Rows:
+        """Return EXAMPLE[N] of PENDING[N], which are of no weight yet."""
         examples = EXAMPLE_LAYOUT.new(len(keys))
+        examples["source"] = source
         examples["charge"] = _hashes_in(keys)
         examples["charged_at"] = kept["created"]
-        examples["labelled_at"] = due + self._rules.horizon_s
+        examples["labelled_at"] = at
         examples["vector"] = kept["vector"]
-        drawn_at = 1.0 / self._rules.negative_rate
-        examples["stands_for"] = np.where(kept["stands_for"] > 0.0, kept["stands_for"], drawn_at)
         return examples
+
+
+def draws_of(charges: Rows) -> npt.NDArray[np.float64]:
+    """Return a number from 0 to 1 for each of EVENT[N], by its hash and independent of sampling."""
+    draws: npt.NDArray[np.float64] = charges["charge"][:, 1] / _HASH_RANGE
+    return draws
 
 
 def kept_key(charge: np.void) -> bytes:

@@ -13,6 +13,7 @@ EXAMPLE = np.dtype(
     [
         (HEAD, "u8"),
         ("label", "u1"),
+        ("source", "u1"),
         ("weight", "f8"),
         ("stands_for", "f8"),
         ("charged_at", "f8"),
@@ -22,7 +23,11 @@ EXAMPLE = np.dtype(
     ]
 )
 """A charge to learn from: `vector` is what was scored, `weight` how much it counts in telling fraud
-from the rest, and `stands_for` how many charges it stands for in counting how frequent fraud is."""
+from the rest, and `stands_for` how many charges it stands for in counting how frequent fraud is.
+`source` is what its label is by."""
+
+BY_SILENCE, BY_DISPUTE, BY_VERDICT, CONTROL, IMPUTED = range(5)
+"""Sources of labels; a control has none, and an imputed fraud is none (`streams.labels.join`)."""
 
 
 EXAMPLE_LAYOUT = Record("example", EXAMPLE, {"vector": FEATURES})

@@ -62,6 +62,7 @@ class System:
             "CHARGEWATCH_STATE_DIR": str(directory / "state"),
             "CHARGEWATCH_WEB_PORT": "0",
             "CHARGEWATCH_LABEL_HORIZON_DAYS": str(HORIZON_DAYS),
+            "CHARGEWATCH_ACTIONS": "advisory",  # all disputes come
         }
         return Running(self.command(), {**env, **self.env}, directory / "log")
 

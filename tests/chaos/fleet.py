@@ -67,7 +67,8 @@ class Slot:
     def start(self) -> None:
         log = self.directory / "log"
         self.log_start = log.stat().st_size if log.exists() else 0
-        self.worker = WorkerProcess(self.directory, self.env, self.module, self.source)
+        env = self.env if self.source is None else _known_to(self.source, self.env)
+        self.worker = WorkerProcess(self.directory, env, self.module, self.source)
 
     def text(self) -> str:
         """Return what the latest process has logged."""
@@ -262,3 +263,15 @@ def delete_state(slot: Slot) -> None:
     """Delete all of a worker's state."""
     assert slot.worker is not None
     shutil.rmtree(slot.worker.state_dir)
+
+
+def _known_to(source: Path, env: dict[str, str]) -> dict[str, str]:
+    """Return an environment without the settings that another version does not have."""
+    files = [source / "agents" / "settings.py", source / "agents" / "settings" / "schema.py"]
+    text = "".join(file.read_text(encoding="utf-8") for file in files if file.exists())
+    prefix = "CHARGEWATCH_"
+    return {
+        name: value
+        for name, value in env.items()
+        if not name.startswith(prefix) or f"{name.removeprefix(prefix).lower()}:" in text
+    }

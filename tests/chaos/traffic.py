@@ -34,9 +34,10 @@ SETTINGS = {
     "CHARGEWATCH_ORPHAN_WAIT_HOURS": str(24 * ORPHAN_WAIT_DAYS),
     "CHARGEWATCH_DISPUTE_RETENTION_DAYS": str(RETENTION_DAYS),
     "CHARGEWATCH_NEGATIVE_RATE": "1.0",
+    "CHARGEWATCH_ACTIONS": "advisory",
     "CHARGEWATCH_CHALLENGERS": "linear",
 }
-"""Of the workers: every charge becomes an example, and soon."""
+"""Of the workers: every charge becomes an example, and soon; nobody carries their actions out."""
 
 SPAN_DAYS = 60.0
 """Event time that a run covers, whatever its length."""

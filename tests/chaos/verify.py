@@ -18,7 +18,7 @@ import orjson
 from xxhash import xxh3_128_digest
 
 from schemas.charge import Charge
-from streams.events.origin import decode_dispute_tail
+from streams.events.origin import decode_label_tail
 from streams.features.entities import CARDS, FEATURE_NAMES
 from streams.labels.join import PENDING_LAYOUT
 from streams.labels.waiting import decode_waiting
@@ -193,7 +193,7 @@ class Verifier:
                 if row["event"]["kind"] == 0:
                     number = orjson.loads(tail + b"}")["number"]
                 else:
-                    origin, _, _ = decode_dispute_tail(tail)
+                    origin, _, _ = decode_label_tail(tail)
                     number = self._inputs[origin.topic, origin.partition, origin.offset].number
                 place, duplicate = (read.offset, i), bool(row["event"]["duplicate"])
                 features = row["card_features"].copy()
@@ -305,7 +305,7 @@ class Verifier:
             if read.key and read.key.startswith(state.WAITING):
                 values[read.key] = read.value
         tails = [decode_waiting(b"", value).tail for value in values.values() if value]
-        origins = [decode_dispute_tail(tail)[0] for tail in tails]
+        origins = [decode_label_tail(tail)[0] for tail in tails]
         return {(origin.topic, origin.partition, origin.offset) for origin in origins}
 
     def _pending(self, expected: Expected) -> dict[int, np.ndarray[Any, Any]]:

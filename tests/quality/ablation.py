@@ -40,6 +40,7 @@ _PATTERNS = {
     "amount against the merchant's": r"merchant_amount_.*",
     "merchant's dispute shares": r"merchant_(other_)?dispute_share_.*|merchant_since_fraud_dispute",
     "merchant's latest labels": r"merchant_fraud_(share|recency).*",
+    "merchant's stopped charges": r"merchant_stopped_share_.*",
 }
 _NOTHING = "(nothing left out)"
 _PERIOD, _HELD_OUT = "all", "held out"

@@ -104,7 +104,7 @@ class _Recorder(Backtest):
         """Keep what the batch just processed gave; a duplicate does not count."""
         is_first = step.charges["duplicate"] == 0
         output = step.output
-        self.gathering.add_scored(step.charges, step.first_of_card, output.actions, output.scored)
+        self.gathering.add_scored(step.charges, step.first_of_card, output.answers, output.scored)
         self._charges += int(np.count_nonzero(is_first))
         self._vectors.append(self._given.vectors[is_first])
         self._examples.append(output.examples)

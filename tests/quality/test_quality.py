@@ -72,7 +72,7 @@ def test_the_scores_are_those_of_the_backtest(
         gathering.add_events(part.events.batch.rows)
         for step in backtest.run(part.events):
             output = step.output
-            gathering.add_scored(step.charges, step.first_of_card, output.actions, output.scored)
+            gathering.add_scored(step.charges, step.first_of_card, output.answers, output.scored)
     outcomes = gathering.outcomes()
     np.testing.assert_array_equal(recording.fraud, outcomes.fraud)
     # Scored events have nine digits; log-odds are limited.

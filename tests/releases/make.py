@@ -66,10 +66,9 @@ def main(name: str) -> None:
     for learner in learners.values():
         learner.learn(examples, range(len(examples)))
     models = {kind: learner.snapshot() for kind, learner in learners.items()}
-    recording = Recording(scorer(models["additive"], FEATURES))
-    answers = [*answers_to(stages, frames, recording, models)]
+    answers = [*answers_to(stages, frames, models)]
     for batch in batches(messages[-NEXT:]):
-        answers += answers_to(stages, count(stages, batch), recording, models)
+        answers += answers_to(stages, count(stages, batch), models)
     Contents(
         layout=[layout()],
         settings=[SETTINGS],
@@ -117,7 +116,8 @@ def answer(stages: TaskStages, frames: Any, given: Any = None) -> MerchantOutput
     return stages.merchant.process(frames, given or scorer(None, FEATURES), lambda: 0.0)
 
 
-def answers_to(stages: TaskStages, frames: Any, given: Recording, models: Any) -> Iterator[Any]:
+def answers_to(stages: TaskStages, frames: Any, models: Any) -> Iterator[Any]:
+    given = Recording(scorer(models["additive"], FEATURES))
     output = answer(stages, frames, given)
     scores = {k: scorer(m, FEATURES).predict(given.vectors).tolist() for k, m in models.items()}
     for number, event in enumerate(output.scored):

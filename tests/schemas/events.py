@@ -40,6 +40,20 @@ DISPUTE: Mapping[str, Any] = {
     "created": NOW,
     "reason": "fraudulent",
 }
+OUTCOME: Mapping[str, Any] = {
+    "id": "oc_1",
+    "charge": "ch_1",
+    "card": "tok_1",
+    "merchant": "m_1",
+    "created": NOW,
+    "outcome": "authorized",
+}
+ANSWERED: Mapping[str, Any] = {**OUTCOME, "outcome": "answered", "action": "challenge"}
+OUTCOMES = [
+    "authorized", "declined", "blocked", "canceled", "challenge_passed", "challenge_failed",
+    "challenge_abandoned", "review_fraud", "review_genuine", "refunded", "dispute_won", "answered",
+]  # fmt: skip
+ACTIONS = ["allow", "challenge", "review", "block"]
 
 
 def encoded(event: Mapping[str, Any]) -> bytes:

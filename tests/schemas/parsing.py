@@ -8,13 +8,14 @@ from schemas.aside import Aside
 from schemas.charge import Charge
 from schemas.dispute import Dispute
 from schemas.input_rules import DEFAULT_RULES, InputRules
+from schemas.outcome import Outcome
 from schemas.rejected import InvalidEvent
-from schemas.validation import parse_charge, parse_dispute
-from tests.schemas.events import CHARGE, DISPUTE, MAX_CREATED
+from schemas.validation import parse_charge, parse_dispute, parse_outcome
+from tests.schemas.events import CHARGE, DISPUTE, MAX_CREATED, OUTCOME
 
 
 class Parser(Protocol):
-    """`parse_charge` or `parse_dispute`."""
+    """`parse_charge`, `parse_dispute` or `parse_outcome`."""
 
     def __call__(
         self,
@@ -22,11 +23,12 @@ class Parser(Protocol):
         key: bytes | None,
         max_created: float,
         rules: InputRules = ...,
-    ) -> tuple[Charge | Dispute, Aside]: ...
+    ) -> tuple[Charge | Dispute | Outcome, Aside]: ...
 
 
 PARSERS = pytest.mark.parametrize(
-    ("parse", "event"), [(parse_charge, CHARGE), (parse_dispute, DISPUTE)]
+    ("parse", "event"),
+    [(parse_charge, CHARGE), (parse_dispute, DISPUTE), (parse_outcome, OUTCOME)],
 )
 CURRENCY = "a currency's three letters (ISO 4217)"
 

@@ -14,11 +14,23 @@ from jsonschema import Draft202012Validator
 from schemas.currency import bundled_rates
 from schemas.generate import FOLDER, documents
 from schemas.rejected import InvalidEvent
-from schemas.validation import parse_charge, parse_dispute
+from schemas.validation import parse_charge, parse_dispute, parse_outcome
 from tests.schemas import reference
-from tests.schemas.events import CHARGE, DISPUTE, OPTIONAL, encoded, values, words
+from tests.schemas.events import (
+    ACTIONS,
+    ANSWERED,
+    CHARGE,
+    DISPUTE,
+    OPTIONAL,
+    OUTCOME,
+    OUTCOMES,
+    encoded,
+    values,
+    words,
+)
 
-STRING, NUMBER, INTEGER, BOOLEAN, ARRAY = "string", "number", "integer", "boolean", "array"
+STRING, NUMBER, INTEGER, BOOLEAN = "string", "number", "integer", "boolean"
+ARRAY, OBJECT = "array", "object"
 CHECK = {"pass", "fail", "unchecked"}
 # As the contract has them: the field, its type or values, and whether it is required.
 CONTRACT: dict[str, dict[str, tuple[str | set[str], bool]]] = {
@@ -52,6 +64,15 @@ CONTRACT: dict[str, dict[str, tuple[str | set[str], bool]]] = {
         "reason": (STRING, False),
         "fraud_type": (STRING, False),
     },
+    "outcome": {
+        "id": (STRING, True),
+        "charge": (STRING, True),
+        "card": (STRING, True),
+        "merchant": (STRING, True),
+        "created": (NUMBER, True),
+        "outcome": ({*OUTCOMES}, True),
+        "action": ({*ACTIONS}, False),
+    },
     "scored": {
         "charge": (STRING, True),
         "card": (STRING, True),
@@ -61,14 +82,16 @@ CONTRACT: dict[str, dict[str, tuple[str | set[str], bool]]] = {
         "created": (NUMBER, True),
         "score": (NUMBER, True),
         "risk": (INTEGER, True),
-        "action": ({"allow", "challenge", "review", "block"}, True),
+        "action": ({*ACTIONS}, True),
         "reasons": (ARRAY, True),
         "model": (STRING, True),
         "scored_at": (NUMBER, True),
+        "decided_by": (STRING, False),
+        "holdout": (OBJECT, False),
         "duplicate": (BOOLEAN, False),
         "ignored": (ARRAY, False),
         "masked": (ARRAY, False),
-        "shadow": ("object", False),
+        "shadow": (OBJECT, False),
     },
     "rejected-headers": {
         "error": (STRING, True),
@@ -89,6 +112,7 @@ CONTRACT: dict[str, dict[str, tuple[str | set[str], bool]]] = {
 TOPICS = {
     "charges": "receive",
     "disputes": "receive",
+    "outcomes": "receive",
     "scored": "send",
     "charges.rejected": "send",
     "models": "send",
@@ -149,14 +173,16 @@ def test_fields_are_those_of_the_contract(name: str) -> None:
         if document["$ref"] == f"#/$defs/{title}"
     )  # fmt: skip
     assert {
-        field: (_type(content), field in event["required"])
+        field: (_type(content, document["$defs"]), field in event["required"])
         for field, content in event["properties"].items()
     } == CONTRACT[name]
     assert all(content["description"] for content in event["properties"].values())
 
 
-def _type(field: dict[str, Any]) -> str | set[str]:
-    described = next(iter(field.get("anyOf", [field])))
+def _type(field: dict[str, Any], definitions: dict[str, Any]) -> str | set[str]:
+    described = next(form for form in field.get("anyOf", [field]) if form.get("type") != "null")
+    if "$ref" in described:
+        described = definitions[described["$ref"].removeprefix("#/$defs/")]
     return set(described["enum"]) if "enum" in described else described["type"]
 
 
@@ -179,6 +205,13 @@ def _type(field: dict[str, Any]) -> str | set[str]:
         ({"shadow": {"linear": 0.5}}, True),
         ({"shadow": {"linear": 1.01}}, False),
         ({"action": "wait"}, False),
+        ({"decided_by": "model"}, True),
+        ({"decided_by": "holdout", "holdout": {"action": "block", "propensity": 0.02}}, True),
+        ({"holdout": {"action": "block", "propensity": 0.0}}, False),
+        ({"holdout": {"action": "block", "propensity": 1.01}}, False),
+        ({"holdout": {"action": "wait", "propensity": 0.02}}, False),
+        ({"holdout": {"action": "block"}}, False),
+        ({"holdout": True}, False),
     ],
 )
 def test_schema_of_scored_events(change: dict[str, Any], is_valid: bool) -> None:
@@ -206,6 +239,7 @@ contents = st.one_of(
         ]
     ),
     st.sampled_from(["credit", "online", "pass", "card", "Pass", "loan", True, False, None]),
+    st.sampled_from([*OUTCOMES, *ACTIONS, "Answered", "BLOCK", "approved"]),
     st.sampled_from(["5411", "0742", "10000", "-1", "true", "FALSE", "yes", "t1", "é1", "USA"]),
     strings(1, 2, 3, 128, 129, 1024, 1025),
     values,
@@ -283,6 +317,25 @@ def test_schema_of_disputes_agrees_with_the_validation(event: dict[str, Any]) ->
     assert _is_refused(parse_dispute, event) != VALIDATORS["dispute"].is_valid(meant)
 
 
+@settings(max_examples=500)
+@given(st.one_of(changed(dict(OUTCOME)), changed(dict(ANSWERED))))
+@example({**OUTCOME, "outcome": "approved"})
+@example({**OUTCOME, "outcome": "Authorized"})
+@example({**OUTCOME, "outcome": "answered"})
+@example({**OUTCOME, "action": ""})
+@example({**ANSWERED, "action": ""})
+@example({**ANSWERED, "action": None})
+@example({**ANSWERED, "action": "BLOCK"})
+def test_schema_of_outcomes_agrees_with_the_validation(event: dict[str, Any]) -> None:
+    """Of an outcome and its action, the validation reads any case, and no action from ""."""
+    assume(not reference.holds_card_number(encoded(event).decode()))
+    names = {name for name in ("outcome", "action") if isinstance(event.get(name), str)}
+    meant = {name: str(text).lower() if name in names else text for name, text in event.items()}
+    if meant.get("action") == "":
+        del meant["action"]
+    assert _is_refused(parse_outcome, event) != VALIDATORS["outcome"].is_valid(meant)
+
+
 def _is_refused(parse: Callable[..., object], event: dict[str, Any]) -> bool:
     try:
         parse(encoded(event), str(event.get("card")).encode(), float("inf"))
@@ -324,6 +377,7 @@ def test_asyncapi_describes_what_is_on_a_topic() -> None:
     assert payloads == {
         "Charges": "Charge",
         "Disputes": "Dispute",
+        "Outcomes": "Outcome",
         "Scored": "Scored",
         "ChargesRejected": "",
         "Models": "Snapshot",

@@ -13,12 +13,13 @@ import pytest
 
 from schemas.envelopes import envelope_in
 from schemas.hints import time_hint
-from schemas.validation import parse_charge, parse_dispute
-from tests.schemas.events import CHARGE, DISPUTE
+from schemas.validation import parse_charge, parse_dispute, parse_outcome
+from tests.schemas.events import CHARGE, DISPUTE, OUTCOME
 from tests.schemas.parsing import PARSERS, Parser, refusal
 
 NOW_S = 1_790_000_000
 SEEDS = range(200)
+EVENTS = ((parse_charge, CHARGE), (parse_dispute, DISPUTE), (parse_outcome, OUTCOME))
 
 
 def encoded(event: Any) -> bytes:
@@ -173,7 +174,7 @@ def test_what_is_around_the_bytes_is_named(parse: Parser, event: dict[str, Any])
 
 def test_an_event_with_the_fields_of_an_envelope_is_none() -> None:
     marks = {"before": 1, "after": {}, "op": "c", "schema": {}, "payload": {}, "specversion": "1"}
-    for parse, event in ((parse_charge, CHARGE), (parse_dispute, DISPUTE)):
+    for parse, event in EVENTS:
         whole = encoded({**event, **marks, "data": dict(event)})
         assert parse(whole, b"tok_1", NOW_S)[0].id == event["id"]
         broken = encoded({**event, **marks, "data": dict(event), "id": 5})

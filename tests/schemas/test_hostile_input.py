@@ -19,12 +19,34 @@ from hypothesis import strategies as st
 
 from schemas.aside import Aside
 from schemas.rejected import InvalidEvent, RejectReason
-from schemas.validation import NESTING_MAX, PAYLOAD_BYTES_MAX, parse_charge, parse_dispute
-from streams.events.decoding import Decoded, card_in, decode_charges, decode_disputes
-from streams.events.origin import Origin, decode_dispute_tail
+from schemas.validation import (
+    NESTING_MAX,
+    PAYLOAD_BYTES_MAX,
+    parse_charge,
+    parse_dispute,
+    parse_outcome,
+)
+from streams.events.decoding import (
+    Decoded,
+    card_in,
+    decode_charges,
+    decode_disputes,
+    decode_outcomes,
+)
+from streams.events.origin import Origin, decode_label_tail
 from streams.events.rejected import Input
 from tests.schemas import reference
-from tests.schemas.events import CHARGE, DISPUTE, MAX_CREATED, OPTIONAL, encoded
+from tests.schemas.events import (
+    ACTIONS,
+    ANSWERED,
+    CHARGE,
+    DISPUTE,
+    MAX_CREATED,
+    OPTIONAL,
+    OUTCOME,
+    OUTCOMES,
+    encoded,
+)
 
 Parse = Callable[[bytes, bytes, float], tuple[msgspec.Struct, Aside]]
 
@@ -35,6 +57,9 @@ ORIGIN = Origin("charges", 3, 41)
 # The last two take long to make, so they are rare; the first is not decided here.
 REASONS = {*get_args(RejectReason)} - {"unknown_charge", "too_large", "nesting"}
 NUMBERS = ["4242424242424242", "378282246310005", "4222222222222", "6205500000000000004"]
+WHOLE: Mapping[str, Any] = {**ANSWERED, **DISPUTE, **OPTIONAL, **CHARGE}
+"""A charge, a dispute and an outcome at once."""
+
 PLAIN_STRING = re.compile(r'"([^"\\]*)"')
 TOKENS = [
     b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b"0", b"-", b" ", b"\n", b"\x00", b"\xff",
@@ -50,32 +75,32 @@ WRONG: list[object] = [
 
 
 def check(received: Input) -> list[str]:
-    """Return what became of an input as a charge and as a dispute."""
-    outcomes = []
+    """Return what became of an input as a charge, as a dispute and as an outcome."""
+    results = []
     card = None if received.value is None else card_in(received.value)
-    for decode in (decode_charges, decode_disputes):
+    for decode in (decode_charges, decode_disputes, decode_outcomes):
         decoded = decode([received], MAX_CREATED)
         assert len(decoded.batch.rows) + len(decoded.rejected) == 1, received
         if not decoded.rejected:
-            outcomes.append("valid")
+            results.append("valid")
             assert card == received.key
-            shown = written(decoded, is_dispute=decode is decode_disputes)
+            shown = written(decoded, is_charge=decode is decode_charges)
         else:
             (copy,) = decoded.rejected
-            outcomes.append(copy.reason)
+            results.append(copy.reason)
             headers = {name: value.decode() for name, value in copy.headers}
             assert headers.keys() == {"error", "topic", "partition", "offset"}, received
             assert "\n" not in headers["error"], received
             shown = [copy.reason, *headers.values(), *readings(copy.key), *readings(copy.value)]
         assert not reference.card_numbers("\n".join(shown)), received
-    return outcomes
+    return results
 
 
-def written(decoded: Decoded, *, is_dispute: bool) -> list[str]:
+def written(decoded: Decoded, *, is_charge: bool) -> list[str]:
     """Return what goes on of a valid input, save the identifiers of a charge: these are left."""
     (tail,) = decoded.batch.tails
-    if is_dispute:
-        _, key, value = decode_dispute_tail(tail)
+    if not is_charge:
+        _, key, value = decode_label_tail(tail)
         return [*readings(key), *readings(value)]
     head = orjson.loads(tail + b"}")
     assert head.pop("merchant").encode() == decoded.batch.merchants[0]
@@ -115,11 +140,13 @@ def noise(rng: Random) -> bytes:
 
 def edited(rng: Random) -> bytes:
     """JSON of an event with some fields that are wrong, missing or unknown."""
-    event: dict[str, Any] = {**DISPUTE, **OPTIONAL, **CHARGE}
+    event: dict[str, Any] = {**WHOLE}
     names = [*event]
     for _ in range(rng.choice([0, 0, 1, 1, 2, 5])):
         name = rng.choice([*names, "note", "é", rng.choice(NUMBERS)])
         event[name] = rng.choice([*WRONG, f"{rng.choice(['', 'x', '1'])}{written_number(rng)}"])
+    if rng.random() < 0.3:
+        event["outcome"] = rng.choice([*OUTCOMES, "Authorized", "approved"])
     if rng.random() < 0.1:
         del event[rng.choice(names)]
     if rng.random() < 0.05:
@@ -168,24 +195,24 @@ def nested(rng: Random) -> bytes:
     depth = rng.choice([10, NESTING_MAX - 1, NESTING_MAX, 500, 1_100, 10_000])
     inner = rng.choice([b"1", b'"4242424242424242"', b""])
     end = closing * (depth - rng.choice([0, 0, 1])) + rng.choice([b"}", b""])
-    return encoded({**DISPUTE, **CHARGE})[:-1] + b',"deep":' + opening * depth + inner + end
+    return encoded(WHOLE)[:-1] + b',"deep":' + opening * depth + inner + end
 
 
 def oversized(rng: Random) -> bytes:
     """Around the largest payload that is read."""
     part = rng.choice([b" ", b"x", b'"', b"4242424242424242 ", b"[", b"\\", b"\\u0034"])
     size = PAYLOAD_BYTES_MAX + rng.choice([-4_000, 0, 1, 7, 4_000])
-    start = encoded({**DISPUTE, **CHARGE})[:-1] + b',"note":"'
+    start = encoded(WHOLE)[:-1] + b',"note":"'
     return start + part * ((size - len(start) - 2) // len(part)) + b'"}'
 
 
 @pytest.mark.parametrize("seed", range(ROUNDS))
 def test_fuzz(seed: int) -> None:
     rng = Random(seed)
-    outcomes = Counter(outcome for _ in range(INPUTS_A_ROUND) for outcome in check(hostile(rng)))
+    results = Counter(result for _ in range(INPUTS_A_ROUND) for result in check(hostile(rng)))
     # That every way through was taken, not only the first check.
-    assert outcomes.keys() >= {"valid", *REASONS}
-    assert outcomes["valid"] > INPUTS_A_ROUND / 50
+    assert results.keys() >= {"valid", *REASONS}
+    assert results["valid"] > INPUTS_A_ROUND / 50
 
 
 def of_known_fields(rng: Random, event: Mapping[str, Any]) -> bytes:
@@ -209,7 +236,13 @@ def meaning(parse: Parse, value: bytes) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("seed", range(ROUNDS))
 @pytest.mark.parametrize(
-    ("parse", "event"), [(parse_charge, {**OPTIONAL, **CHARGE}), (parse_dispute, DISPUTE)]
+    ("parse", "event"),
+    [
+        (parse_charge, {**OPTIONAL, **CHARGE}),
+        (parse_dispute, DISPUTE),
+        (parse_outcome, OUTCOME),
+        (parse_outcome, ANSWERED),
+    ],
 )
 def test_an_escape_changes_nothing(parse: Parse, event: Mapping[str, Any], seed: int) -> None:
     """What is decoded in one pass means the same when an escape has it looked at closely."""
@@ -226,6 +259,30 @@ def test_an_escape_changes_nothing(parse: Parse, event: Mapping[str, Any], seed:
     assert read > INPUTS_A_ROUND / 10
 
 
+@pytest.mark.parametrize("seed", range(ROUNDS))
+def test_an_outcome_is_one_of_those_there_are(seed: int) -> None:
+    """Whatever is written for it and for its action, by the rule in plain Python."""
+    rng = Random(seed)
+    contents: list[object] = [*OUTCOMES, *ACTIONS, "Blocked", "ALLOW", "blocked ", *WRONG]
+    known = 0
+    for _ in range(INPUTS_A_ROUND):
+        event = {**OUTCOME, "outcome": rng.choice(contents), "action": rng.choice(contents)}
+        outcome, action = (lowered(event[name]) for name in ("outcome", "action"))
+        is_valid = outcome in OUTCOMES and (
+            action in ACTIONS or (action in (None, "") and outcome != "answered")
+        )
+        known += is_valid
+        found = meaning(parse_outcome, encoded(event))
+        assert (len(found) > 1) == is_valid, event
+        if is_valid:
+            assert found[0] == {**event, "outcome": outcome, "action": action or None}
+    assert INPUTS_A_ROUND / 50 < known < INPUTS_A_ROUND / 2
+
+
+def lowered(content: object) -> object:
+    return content.lower() if isinstance(content, str) else content
+
+
 @given(st.one_of(st.none(), st.binary(max_size=40)), st.one_of(st.none(), st.binary(max_size=300)))
 def test_any_bytes(key: bytes | None, value: bytes | None) -> None:
     check(Input(key, value, ORIGIN))
@@ -240,15 +297,15 @@ json_values = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from([*CHARGE, *OPTIONAL, *DISPUTE]), json_values), json_values)
+@given(st.dictionaries(st.sampled_from([*WHOLE]), json_values), json_values)
 def test_any_json(fields: dict[str, object], note: object) -> None:
     check(Input(b"tok_1", json.dumps(note).encode(), ORIGIN))
-    check(Input(b"tok_1", encoded({**DISPUTE, **CHARGE, **fields, "note": note}), ORIGIN))
+    check(Input(b"tok_1", encoded({**WHOLE, **fields, "note": note}), ORIGIN))
 
 
-@given(st.lists(st.tuples(st.integers(0, 500), st.sampled_from(TOKENS)), max_size=8))
+@given(st.lists(st.tuples(st.integers(0, 600), st.sampled_from(TOKENS)), max_size=8))
 def test_any_tokens_in_an_event(insertions: list[tuple[int, bytes]]) -> None:
-    value = encoded({**DISPUTE, **OPTIONAL, **CHARGE})
+    value = encoded(WHOLE)
     for position, token in insertions:
         value = value[:position] + token + value[position:]
     check(Input(b"tok_1", value, ORIGIN))

@@ -17,11 +17,17 @@ import pytest
 
 from schemas.input_rules import InputRules
 from schemas.validation import parse_charge
-from streams.events.decoding import Decoded, card_in, decode_charges, decode_disputes
+from streams.events.decoding import (
+    Decoded,
+    card_in,
+    decode_charges,
+    decode_disputes,
+    decode_outcomes,
+)
 from streams.events.origin import Origin
 from streams.events.rejected import Input
 from tests.schemas import reference
-from tests.schemas.events import CHARGE, DISPUTE, MAX_CREATED, OPTIONAL, encoded
+from tests.schemas.events import ANSWERED, CHARGE, DISPUTE, MAX_CREATED, OPTIONAL, encoded
 
 TOKENS = int(os.environ.get("FUZZ_INPUTS", "10000"))
 NUMBERS = min(TOKENS // 10, 10_000)
@@ -147,14 +153,16 @@ def test_card_numbers_never_leave(rules: InputRules) -> None:
     rejected = 0
     for _ in range(NUMBERS):
         digits = numbers(rng)
-        is_charge = rng.random() < 0.7
-        value, field = hidden(rng, dict(CHARGE if is_charge else DISPUTE), digits)
-        decode = decode_charges if is_charge else decode_disputes
+        decode, event = rng.choices(
+            [(decode_charges, CHARGE), (decode_disputes, DISPUTE), (decode_outcomes, ANSWERED)],
+            weights=[6, 3, 3],
+        )[0]
+        value, field = hidden(rng, dict(event), digits)
         decoded = decode([Input(card_in(value), value, Origin("t", 0, 0))], MAX_CREATED, rules)
         assert len(decoded.batch.cards) + len(decoded.rejected) == 1
         if not decoded.batch.cards:
             rejected += 1
-            assert field in {*CHARGE, *DISPUTE}, value
+            assert field in {*CHARGE, *DISPUTE, *ANSWERED}, value
         is_left = rules.card_numbers == "lenient" and field in {"id", "charge", "merchant"}
         if decoded.rejected or not is_left:
             assert digits not in everything(decoded), value

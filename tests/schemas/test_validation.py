@@ -9,8 +9,18 @@ import pytest
 
 from schemas.aside import Aside
 from schemas.charge import Charge
-from schemas.validation import parse_charge, parse_dispute
-from tests.schemas.events import CHARGE, DISPUTE, MAX_CREATED, OPTIONAL, encoded
+from schemas.validation import parse_charge, parse_dispute, parse_outcome
+from tests.schemas.events import (
+    ACTIONS,
+    ANSWERED,
+    CHARGE,
+    DISPUTE,
+    MAX_CREATED,
+    OPTIONAL,
+    OUTCOME,
+    OUTCOMES,
+    encoded,
+)
 from tests.schemas.parsing import CURRENCY, PARSERS, Parser, refusal
 
 LONG = "x" * 129
@@ -18,6 +28,10 @@ STRING = "a string of 1 to 128 characters"
 MAJOR = "; it looks like major units: write minor units (1999 for 19.99 USD, 20 for 20 JPY)"
 TEXT = "a string of 1 to 1024 characters"
 REASON = "a string of at most 1024 characters, or a number"
+ONE_OUTCOME = f"one of {', '.join(sorted(OUTCOMES))}"
+ONE_ACTION = f"one of {', '.join(sorted(ACTIONS))}"
+WHICH_ACTION = "; an `answered` outcome says which action was given"
+FROM_SCORED = "; add it as it is in the charge, or on the topic `scored`"
 WARNING = "or the fraud_type of an early warning"
 FROM_THE_CHARGE = (
     "add it as it is in the charge that is disputed, which is found by its id among the charges, "
@@ -48,6 +62,29 @@ def test_dispute_with_every_field() -> None:
     dispute, aside = parse_dispute(encoded(event), b"tok_1", MAX_CREATED)
     assert {name: getattr(dispute, name) for name in dispute.__struct_fields__} == event
     assert aside == Aside({})
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+@pytest.mark.parametrize("action", [None, *ACTIONS])
+def test_outcome_with_every_field(name: str, action: str | None) -> None:
+    event = {**OUTCOME, "outcome": name, "action": action}
+    if name == "answered" and action is None:
+        return  # refused, see below
+    outcome, aside = parse_outcome(encoded({**event, "psp": 7}), b"tok_1", MAX_CREATED)
+    assert {field: getattr(outcome, field) for field in outcome.__struct_fields__} == event
+    assert orjson.dumps(aside.unknown) == b'{"psp":7}'
+
+
+@pytest.mark.parametrize("action", ["", None])
+def test_outcome_may_have_an_empty_action(action: str | None) -> None:
+    outcome, _ = parse_outcome(encoded({**OUTCOME, "action": action}), b"tok_1", MAX_CREATED)
+    assert (outcome.outcome, outcome.action) == ("authorized", None)
+
+
+def test_case_of_an_outcome_does_not_matter() -> None:
+    event = {**ANSWERED, "outcome": "ANSWERED", "action": "Block"}
+    outcome, _ = parse_outcome(encoded(event), b"tok_1", MAX_CREATED)
+    assert (outcome.outcome, outcome.action) == ("answered", "block")
 
 
 @pytest.mark.parametrize(
@@ -220,6 +257,44 @@ def test_wrong_field_of_a_dispute_is_named(
     field: str, content: object, reason: str, message: str
 ) -> None:
     assert refusal(parse_dispute, encoded({**DISPUTE, field: content})) == (reason, message)
+
+
+@pytest.mark.parametrize(
+    ("field", "content", "reason", "message"),
+    [
+        ("id", "", "range", f"id: expected {TEXT}, got an empty string"),
+        ("charge", LONG, "range", f"charge: expected {STRING}, got 129 characters"),
+        ("charge", None, "missing", f"charge: expected {STRING}, got none"),
+        ("card", None, "missing", f"card: expected {STRING}, got none{FROM_SCORED}"),
+        ("merchant", None, "missing", f"merchant: expected {STRING}, got none{FROM_SCORED}"),
+        ("created", "1", "type", 'created: expected a number of at least 0, got "1"'),
+        ("outcome", None, "missing", f"outcome: expected {ONE_OUTCOME}, got none"),
+        ("outcome", "", "range", f'outcome: expected {ONE_OUTCOME}, got ""'),
+        ("outcome", "approved", "range", f'outcome: expected {ONE_OUTCOME}, got "approved"'),
+        ("outcome", "blocked ", "range", f'outcome: expected {ONE_OUTCOME}, got "blocked "'),
+        ("outcome", 1, "type", f"outcome: expected {ONE_OUTCOME}, got 1"),
+        ("outcome", True, "type", f"outcome: expected {ONE_OUTCOME}, got true"),
+        ("outcome", ["authorized"], "type", f"outcome: expected {ONE_OUTCOME}, got an array"),
+        ("outcome", {"type": "authorized"}, "type",
+         f"outcome: expected {ONE_OUTCOME}, got an object"),
+        ("action", None, "missing", f"action: expected {ONE_ACTION}, got none{WHICH_ACTION}"),
+        ("action", "", "missing", f"action: expected {ONE_ACTION}, got none{WHICH_ACTION}"),
+        ("action", "deny", "range", f'action: expected {ONE_ACTION}, got "deny"'),
+        ("action", 3, "type", f"action: expected {ONE_ACTION}, got 3"),
+        ("action", [], "type", f"action: expected {ONE_ACTION}, got an array"),
+    ],
+)  # fmt: skip
+def test_wrong_field_of_an_outcome_is_named(
+    field: str, content: object, reason: str, message: str
+) -> None:
+    assert refusal(parse_outcome, encoded({**ANSWERED, field: content})) == (reason, message)
+
+
+def test_an_answer_without_its_action_says_what_to_add() -> None:
+    rest = {name: content for name, content in ANSWERED.items() if name != "action"}
+    assert refusal(parse_outcome, encoded(rest)) == (
+        "missing", f"action: expected {ONE_ACTION}, got none{WHICH_ACTION}"
+    )  # fmt: skip
 
 
 @PARSERS

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES
+from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES, OUTCOMES
 from streams.state.tables import META
 from tests.simulation.disk import EVERYTHING
 
@@ -40,6 +40,7 @@ class Checks(ABC):
         self._inputs = inputs
         self.charges = self._published(topics.charges)
         self.disputes = self._published(topics.disputes)
+        self.outcomes = self._published(topics.outcomes)
 
     def exactly_once(self, workers: Iterable[Worker]) -> Iterator[str]:
         """Yield what is wrong after a schedule with transactions."""
@@ -83,11 +84,13 @@ class Checks(ABC):
 
     def _positions(self, number: int, restored: Mapping[bytes, bytes]) -> Iterator[str]:
         """Compare the group's offsets with the positions that the changelog has."""
-        stored = restored.get(META + b"positions")
-        positions = {} if stored is None else orjson.loads(stored)
+        positions: dict[str, int] = {}
+        for key in (b"positions", b"positions/later"):
+            positions |= orjson.loads(restored.get(META + key, b"{}"))
         for source, topic in (
             (CHARGES, self.topics.charges),
             (DISPUTES, self.topics.disputes),
+            (OUTCOMES, self.topics.outcomes),
             (BY_MERCHANT, self.topics.by_merchant),
         ):
             offset = self.broker.group.offsets.get((topic, number))
@@ -109,7 +112,7 @@ class Checks(ABC):
                 yield f"task {number}: the store of {worker.name} stands at {store.offset}"
 
     def _published(self, topic: str) -> list[Published]:
-        """Return the charges or disputes of a topic, those of each partition in their order."""
+        """Return the events of a topic, those of each partition in their order."""
         found = [self._inputs.by_value[r.value or b""] for r in self.broker.committed(topic)]
         return [published for published in found if published.name]
 
@@ -117,7 +120,7 @@ class Checks(ABC):
         """Return topic, partition and offset of what is no event."""
         return [
             (topic, str(number), str(record.offset))
-            for topic in (self.topics.charges, self.topics.disputes)
+            for topic in (self.topics.charges, self.topics.disputes, self.topics.outcomes)
             for number in range(self.broker.partitions[topic])
             for record in self.broker.logs[topic, number].committed()
             if not self._inputs.by_value[record.value or b""].name

@@ -18,8 +18,8 @@ from streams.engine.application import Application, TaskFactory
 from streams.engine.engine import Engine
 from streams.engine.task import Task
 from streams.events.batch import Batch
-from streams.events.origin import decode_dispute_tail
-from streams.events.rows import CHARGE
+from streams.events.origin import decode_label_tail
+from streams.events.rows import CHARGE, FRAUD_DISPUTE, OTHER_DISPUTE
 from streams.features.entities import CARDS
 from streams.kafka.transactional_producer import TransactionalProducer
 from streams.state.tables import TaskState
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _MASK = 2**64 - 1
 
 Tally = list[int]
-"""Charges counted and their chain, disputes counted and theirs."""
+"""Charges counted and their chain, disputes counted and theirs, outcomes and theirs."""
 
 
 def chained(chain: int, name: str) -> int:
@@ -68,8 +68,8 @@ class Tallies:
         tally = self._changed.get(key)
         if tally is None:
             stored = self._table.get(key)
-            tally = self._changed[key] = [0, 0, 0, 0] if stored is None else orjson.loads(stored)
-        place = 0 if kind == CHARGE else 2
+            tally = self._changed[key] = [0] * 6 if stored is None else orjson.loads(stored)
+        place = 0 if kind == CHARGE else 2 if kind in {FRAUD_DISPUTE, OTHER_DISPUTE} else 4
         tally[place] += 1
         tally[place + 1] = self._combine(tally[place + 1], name)
         return tally[place]
@@ -228,10 +228,10 @@ def _kinds(events: TimedBatch) -> list[int]:
 
 
 def _names(events: TimedBatch) -> list[str]:
-    """Return the id of each charge or dispute, out of the tails."""
+    """Return the id of each event, out of the tails."""
     return [
         orjson.loads(tail + b"}")["charge"]
         if kind == CHARGE
-        else orjson.loads(decode_dispute_tail(tail)[2])["id"]
+        else orjson.loads(decode_label_tail(tail)[2])["id"]
         for kind, tail in zip(_kinds(events), events.batch.tails, strict=True)
     ]

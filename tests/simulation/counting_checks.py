@@ -19,14 +19,16 @@ class CountingChecks(Checks):
     """Checks of schedules with counting stages."""
 
     def stages(self) -> Iterator[str]:
-        yield from differences("an example", self._examples(), names(self.disputes))
+        yield from differences(
+            "an example", self._examples(), names([*self.disputes, *self.outcomes])
+        )
         yield from self._numbers()
         yield from self._order()
         yield from self._tallies()
 
     def at_least_once(self) -> Iterator[str]:
         yield from super().at_least_once()
-        yield from at_least("an example", self._examples(), names(self.disputes))
+        yield from at_least("an example", self._examples(), names([*self.disputes, *self.outcomes]))
 
     def _examples(self) -> list[str]:
         return [(r.value or b"").decode() for r in self.broker.committed(self.topics.examples)]
@@ -65,8 +67,8 @@ class CountingChecks(Checks):
 
     def _tallies(self) -> Iterator[str]:
         """Compare the tallies in the changelog with those of the inputs."""
-        wanted: dict[bytes, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-        for place, events in ((0, self.charges), (2, self.disputes)):
+        wanted: dict[bytes, list[int]] = defaultdict(lambda: [0] * 6)
+        for place, events in ((0, self.charges), (2, self.disputes), (4, self.outcomes)):
             for event in events:
                 for key, combine in (
                     (CARDS.prefix + event.card.encode(), chained),

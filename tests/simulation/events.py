@@ -19,8 +19,16 @@ _DISORDER_S = (0, 0, -3, 5, -60)
 _WINDOWS_S = (4.0, 8.0, 14.0)
 _BURSTS = (1, 1, 2, 5, 8)
 _BAD_SHARES = (0.05, 0.05, 0.4)
-_DISPUTE_SHARE, _DUPLICATE_SHARE = 0.2, 0.1
-_DISPUTED_AFTER_S = (0, 0, 10, 25, 100)
+_DISPUTE_SHARE, _OUTCOME_SHARE, _DUPLICATE_SHARE = 0.2, 0.25, 0.1
+_AFTER_S = (0, 0, 10, 25, 100)
+_OUTCOMES = (
+    "authorized", "declined", "challenge_passed", "challenge_failed", "challenge_abandoned",
+    "review_fraud", "review_fraud", "review_genuine", "refunded", "dispute_won", "answered",
+)  # fmt: skip
+_ACTIONS = ("allow", "challenge", "block")
+_AMOUNTS = (500, 100_000)
+"""Of real charges, in cents: of one that is allowed unlearned, and one that is challenged."""
+
 _ENDS = (None, None, None, None, None, State.COMMITTED, State.COMMITTED, State.ABORTED)
 """How the transaction of a burst ends; most are published without one."""
 
@@ -29,7 +37,7 @@ _FIRST_PRODUCER = 1_000_000
 
 
 class Published(NamedTuple):
-    """One input; `name` is the id of the charge or dispute, empty for what is neither."""
+    """One input; `name` is the id of the event, empty for what is none."""
 
     topic: str
     name: str
@@ -39,7 +47,7 @@ class Published(NamedTuple):
 
 
 class Inputs:
-    """Publishes charges, disputes and what is neither: late, out of order, in transactions or not.
+    """Publishes charges, disputes, outcomes and what is none: late, out of order, in transactions.
 
     Parameters
     ----------
@@ -51,7 +59,8 @@ class Inputs:
         Has the topics.
     for_real
         Whether they are for the real stages: with duplicates of charges, and with one dispute at
-        most of a charge that is there, published at any time, before its charge too.
+        most and any outcomes of a charge that is there, the same ones too, each published at any
+        time, before its charge too.
 
     Attributes
     ----------
@@ -91,13 +100,14 @@ class Inputs:
                 burst.append(draw(number, random.choice(cards), random.choice(shops)))
                 number += 1
             at_s += random.random() * 2 * self.window_s * len(burst) / total
-            disputes = [each for each in burst if self._is_apart(each)]
-            self._publish_at(at_s, [each for each in burst if each not in disputes])
-            for dispute in disputes:
-                self._publish_at(random.random() * self.window_s, [dispute])
+            apart = [each for each in burst if self._is_apart(each)]
+            self._publish_at(at_s, [each for each in burst if each not in apart])
+            for label in apart:
+                self._publish_at(random.random() * self.window_s, [label])
 
     def _bad(self, number: int, card: str, shop: str) -> Published:
-        topic = self._random.choice((self._topics.charges, self._topics.disputes))
+        topics = self._topics
+        topic = self._random.choice((topics.charges, topics.disputes, topics.outcomes))
         return Published(topic, "", card, shop, b'{"bad": %d}' % number)
 
     def _good(self, number: int, card: str, shop: str) -> Published:
@@ -106,10 +116,14 @@ class Inputs:
         chance = self._random.random()
         if chance < _DISPUTE_SHARE:
             return self._dispute(number, event)
-        if chance < _DISPUTE_SHARE + _DUPLICATE_SHARE and self._for_real and self._charges:
+        if chance < _DISPUTE_SHARE + _OUTCOME_SHARE:
+            return self._outcome(number, event)
+        is_retry = chance < _DISPUTE_SHARE + _OUTCOME_SHARE + _DUPLICATE_SHARE
+        if is_retry and self._for_real and self._charges:
             return self._random.choice(self._charges)
         name = f"charge_{number}"
-        event |= {"id": name, "amount": 100 + number, "currency": "usd"}
+        amount = self._random.choice(_AMOUNTS) if self._for_real else 100
+        event |= {"id": name, "amount": amount + number, "currency": "usd"}
         charge = Published(self._topics.charges, name, card, shop, orjson.dumps(event))
         self._charges.append(charge)
         return charge
@@ -121,15 +135,28 @@ class Inputs:
         if self._for_real and undisputed:
             charge = self._random.choice(undisputed)
             self._disputed.add(charge.name)
-            after_s = self._random.choice(_DISPUTED_AFTER_S)
-            created = float(orjson.loads(charge.value)["created"]) + after_s
-            event |= {"charge": charge.name, "card": charge.card, "created": created}
+            event |= self._of(charge)
         card, shop = str(event["card"]), str(event["merchant"])
         return Published(self._topics.disputes, name, card, shop, orjson.dumps(event))
 
+    def _outcome(self, number: int, event: dict[str, object]) -> Published:
+        name, outcome = f"outcome_{number}", self._random.choice(_OUTCOMES)
+        event |= {"id": name, "charge": f"charge_{number}", "outcome": outcome}
+        if outcome == "answered":
+            event["action"] = self._random.choice(_ACTIONS)
+        if self._for_real and self._charges:
+            event |= self._of(self._random.choice(self._charges))
+        card, shop = str(event["card"]), str(event["merchant"])
+        return Published(self._topics.outcomes, name, card, shop, orjson.dumps(event))
+
+    def _of(self, charge: Published) -> dict[str, object]:
+        """Return the fields of a dispute or outcome of a charge, made some time after it."""
+        created = float(orjson.loads(charge.value)["created"]) + self._random.choice(_AFTER_S)
+        return {"charge": charge.name, "card": charge.card, "created": created}
+
     def _is_apart(self, published: Published) -> bool:
         """Tell whether an event is published apart from the others of its burst."""
-        return self._for_real and published.topic == self._topics.disputes
+        return self._for_real and published.topic != self._topics.charges and bool(published.name)
 
     def _publish_at(self, at_s: float, burst: list[Published]) -> None:
         if not burst:

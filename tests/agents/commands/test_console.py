@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agents.commands import VERBS, chargewatch
+from streams.events.files import read_events
 
 QUICK = ("topics", "simulate", "publish", "watch")
 
@@ -129,6 +130,28 @@ def test_simulate_takes_its_start_as_a_date() -> None:
     assert 0 <= first["created"] - 1_767_571_200 < 600
 
 
+def test_simulated_files_may_be_parquet() -> None:
+    """As the example of its help has it; the first disputes come long after the first charges."""
+    options = ("--cards", "200", "--merchants", "20", "--days", "6", "--charges-per-day", "800")
+    found = {}
+    for suffix in ("jsonl", "parquet"):
+        files = {name: Path(f"{name}.{suffix}") for name in ("charges", "disputes")}
+        given = [text for name, file in files.items() for text in (f"--{name}", str(file))]
+        result = invoke("simulate", *options, "--start", "1.75e9", *given)
+        assert result.exit_code == 0, result.output
+        found[suffix] = {
+            name: [_given(orjson.loads(event)) for event in read_events(file)]
+            for name, file in files.items()
+        }
+    assert found["parquet"] == found["jsonl"]
+    assert len(found["parquet"]["charges"]) > 4000
+    assert found["parquet"]["disputes"]
+
+
+def _given(event: dict[str, object]) -> dict[str, object]:
+    return {name: content for name, content in event.items() if content is not None}
+
+
 def test_simulate_to_one_file_only() -> None:
     result = invoke("simulate", "--charges", "c.jsonl")
     assert result.exit_code == 2
@@ -140,7 +163,7 @@ def test_simulate_to_one_file_only() -> None:
     [
         ("none.jsonl", None, "none.jsonl: No such file or directory"),
         ("f.csv", b"", "f.csv: expected a name that ends in"),
-        ("f.jsonl", b"nonsense\n[]\n{}", "f.jsonl: holds no charge and no dispute"),
+        ("f.jsonl", b"nonsense\n[]\n{}", "f.jsonl: holds no charge, dispute or outcome"),
         ("f.jsonl.gz", b"nonsense", "f.jsonl.gz: Not a gzipped file"),
     ],
 )

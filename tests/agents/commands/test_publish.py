@@ -17,7 +17,7 @@ from agents.commands import chargewatch, publish
 from streams.events.files import write_events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from streams.kafka.publisher import Event
@@ -50,6 +50,19 @@ def dispute(number: int, **fields: Any) -> dict[str, Any]:
     }
 
 
+def outcome(number: int, **fields: Any) -> dict[str, Any]:
+    return {
+        "id": f"oc_{number}",
+        "charge": f"ch_{number}",
+        "card": f"card_{number}",
+        "merchant": "acct_1",
+        "created": START + 60 + number,
+        "outcome": "authorized",
+        **fields,
+    }
+
+
+OTHER = {"a dispute": "an outcome", "an outcome": "a dispute"}
 WITH_MONEY = {"amount": 1999, "currency": "usd", "status": "needs_response"}
 
 
@@ -96,7 +109,17 @@ def file_of(tmp_path: Path, events: Iterable[dict[str, Any] | bytes]) -> Path:
         (dispute(1, **WITH_MONEY, object="dispute"), "disputes"),
         (dispute(1, fraud_type="made_with_stolen_card", object="radar.early_fraud_warning"),
          "disputes"),
+        (outcome(1), "outcomes"),
+        (outcome(1, **WITH_MONEY), "outcomes"),
+        (outcome(1, outcome="Refunded", reason="requested_by_customer", **WITH_MONEY), "outcomes"),
+        (outcome(1, outcome="answered", action="block"), "outcomes"),
+        (dispute(1, outcome="lost"), "disputes"),
+        (dispute(1, outcome=None), "disputes"),
         (charge(1), "charges"),
+        (charge(1, outcome={"type": "authorized"}), "charges"),
+        (charge(1, outcome="authorized"), "charges"),
+        (charge(1, object="charge", charge="ch_0", outcome="authorized"), "charges"),
+        (charge(1, charge="per hour", outcome={"type": "authorized"}), "charges"),
         (charge(1, object="charge", charge="ch_0", reason="retry"), "charges"),
         (charge(1, charge="per hour"), "charges"),
         (charge(1, reason="subscription"), "charges"),
@@ -115,33 +138,66 @@ def test_the_kind_is_told_by_what_an_event_is(
 
 
 @pytest.mark.parametrize("option", ["--as", "--topic"])
-def test_the_option_wins(tmp_path: Path, sent: dict[str, list[Event]], option: str) -> None:
-    events = [dispute(1, **WITH_MONEY), charge(2)]
+@pytest.mark.parametrize(
+    ("kind", "event"),
+    [("charges", charge(2)), ("disputes", dispute(2)), ("outcomes", outcome(2, reason="fraud"))],
+)
+def test_the_option_wins(
+    tmp_path: Path, sent: dict[str, list[Event]], option: str, kind: str, event: dict[str, Any]
+) -> None:
+    other = dispute(1, **WITH_MONEY) if kind != "disputes" else outcome(1)
+    events = [other, event]
     path = file_of(tmp_path, events)
-    assert run(path, option, "charges").exit_code == 0
-    assert [value for _, value in sent["charges"]] == list(map(orjson.dumps, events))
-    assert "disputes" not in sent
+    assert run(path, option, kind).exit_code == 0
+    assert sent == {kind: [(b"card_1", orjson.dumps(events[0])), (b"card_2", orjson.dumps(event))]}
+
+
+def test_outcomes_that_are_none_are_told_of(tmp_path: Path, sent: dict[str, list[Event]]) -> None:
+    """What a gateway calls them is no outcome: the first is named with those there are."""
+    path = file_of(tmp_path, [outcome(number, outcome="approved") for number in range(3)])
+    message = refused(path)
+    assert "3 of 3 events cannot be used: range 3; event 1: outcome: expected one of " in message
+    assert "authorized, blocked, canceled, " in message
+    assert 'got "approved"' in message
+    assert sent == {}
+    path = file_of(tmp_path, [outcome(1), outcome(2, outcome="answered")])
+    result = run(path)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(
+        "2 events to outcomes\n1 of them are not valid and come to charges.rejected: missing 1; "
+        "event 2: action: expected one of allow, block, challenge, review, got none; "
+    )
 
 
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("fields", [{}, WITH_MONEY])
-def test_a_file_of_both_kinds_is_told_of(
-    tmp_path: Path, sent: dict[str, list[Event]], seed: int, fields: dict[str, Any]
+@pytest.mark.parametrize(("make", "name"), [(dispute, "a dispute"), (outcome, "an outcome")])
+def test_a_file_of_two_kinds_is_told_of(
+    tmp_path: Path,
+    sent: dict[str, list[Event]],
+    seed: int,
+    fields: dict[str, Any],
+    make: Callable[..., dict[str, Any]],
+    name: str,
 ) -> None:
     """However late the first of the other kind comes."""
     rng = random.Random(seed)
     events = [charge(number) for number in range(1500)]
     places = sorted(rng.sample(range(1, 1500), rng.randint(1, 3)))
     for place in places:
-        events[place] = dispute(place, **fields)
+        events[place] = make(place, **fields)
     message = refused(file_of(tmp_path, events))
     wanted = (
-        f"holds charges, but event {places[0] + 1:,} is a dispute, as are {len(places)} of 1,500"
+        f"holds charges, but event {places[0] + 1:,} is {name}, and {len(places)} of 1,500 are no "
+        "charges"
     )
     assert wanted in message, f"seed {seed}"
     assert "--as charges" in message
-    message = refused(file_of(tmp_path, [dispute(number) for number in range(3)] + events[:1]))
-    assert "holds disputes, but event 4 is a charge" in message
+    message = refused(file_of(tmp_path, [make(number) for number in range(3)] + events[:1]))
+    assert f"holds {name.split()[1]}s, but event 4 is a charge" in message
+    both = [outcome(1), dispute(2)][:: 1 if make is outcome else -1]
+    message = refused(file_of(tmp_path, [make(number) for number in range(3)] + both))
+    assert f"holds {name.split()[1]}s, but event 5 is {OTHER[name]}, and 1 of 5" in message
     assert sent == {}
 
 

@@ -45,7 +45,7 @@ def test_show(tasks: Path) -> None:
     assert result.exit_code == 0
     first, positions, times, *_ = result.output.splitlines()
     assert first.startswith("Task 0: form named (this version's), changelog offset ")
-    assert positions == "  positions: charges 1,200, disputes 34, by_merchant 1,234"
+    assert positions == "  positions: charges 1,200, disputes 34, outcomes 5, by_merchant 1,234"
     assert "newest charge scored 2026-01-" in times
     rows = [line.split() for line in result.output.splitlines()]
     assert [row[0] for row in rows if row[1:2] == ["26"]].count("cards") == 2

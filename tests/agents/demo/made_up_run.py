@@ -8,8 +8,8 @@ from agents.demo.figures import Figures
 from agents.demo.ledger import Ledger
 from agents.demo.scenario import Play, Scenario
 from agents.settings.costs import Costs
-from agents.stages.decisions import ACTIONS
 from schemas.currency import bundled_rates
+from schemas.scored import ACTIONS
 from streams.simulator import SimulatedEvent
 
 NOW = 1.75e9

@@ -6,8 +6,9 @@ import pytest
 
 from agents.demo.ledger import Ledger
 from agents.settings.costs import Costs
-from agents.stages.decisions import ACTIONS, expected_costs
+from agents.stages.decisions import expected_costs
 from schemas.currency import bundled_rates
+from schemas.scored import ACTIONS
 from schemas.snapshot import Snapshot
 from streams.simulator import SimulatedEvent
 from tests.agents.demo.made_up_run import LIVE_BEGAN, NOW, Run, is_fraud_dispute

@@ -22,7 +22,8 @@ from agents.evaluation.metrics import (
 from agents.evaluation.outcomes import Outcomes, Segment
 from agents.evaluation.summary import evaluate
 from agents.settings.costs import Costs
-from agents.stages.decisions import ACTIONS, expected_costs
+from agents.stages.decisions import expected_costs
+from schemas.scored import ACTIONS
 
 SEEDS = range(6)
 

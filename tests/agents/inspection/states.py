@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from agents.stages.tasks import STATE_FORMS
-from streams.engine.task import POSITIONS
+from streams.engine.task import LATER_POSITIONS, POSITIONS
 from streams.state.rocksdb import RocksStore
 from streams.state.tables import META
 from tests.agents.stages.stages import Run
@@ -15,17 +15,25 @@ from tests.releases.contents import Contents, bytes_of
 from tests.releases.make import stream
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tests.agents.stages.stages import Message
 
-TOLD = {"charges": 1200, "disputes": 34, "by_merchant": 1234}
+TOLD = {"charges": 1200, "disputes": 34, "outcomes": 5, "by_merchant": 1234}
+TOLD_FIRST = {"charges": 900, "disputes": 21, "by_merchant": 921}
+"""Positions in the state of this version, and of the first release, which knew no outcomes."""
+
 AT_A_TIME = 100
 
 
-def told(store: RocksStore) -> None:
+def told(store: RocksStore, positions: Mapping[str, int]) -> None:
     """Write positions, as a commit of a worker has them, and go out."""
-    store.write({META + POSITIONS: orjson.dumps(TOLD)}, [], (store.offset or 0) + 1)
+    first = {source: at for source, at in positions.items() if source != "outcomes"}
+    changes = {META + POSITIONS: orjson.dumps(first)}
+    if len(first) < len(positions):
+        changes[META + LATER_POSITIONS] = orjson.dumps({"outcomes": positions["outcomes"]})
+    store.write(changes, [], (store.offset or 0) + 1)
     store.close()
 
 
@@ -38,7 +46,7 @@ def run_above(path: Path, messages: list[Message]) -> None:
     for start in range(0, len(messages), AT_A_TIME):
         run.feed(*messages[start : start + AT_A_TIME])
         run.commit()
-    told(store)
+    told(store, TOLD)
 
 
 def present(path: Path) -> None:
@@ -52,7 +60,7 @@ def first_release(path: Path) -> None:
     store = RocksStore(path, STATE_FORMS[1])
     changes = {key: value for key, value in map(bytes_of, contents.changelog) if key is not None}
     store.write(changes, [], len(contents.changelog))
-    told(store)
+    told(store, TOLD_FIRST)
 
 
 def mixed(path: Path) -> None:

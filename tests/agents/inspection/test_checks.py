@@ -144,6 +144,7 @@ def test_charges_that_are_not_asked_for_any_more_may_be_gone(copy: Copy) -> None
     [
         (b"positions", b"{", "truncated"),
         (b"positions", b'{"charges":1}', "expected those of charges, disputes, by_merchant"),
+        (b"positions/later", b'{"outcomes":"1"}', "Expected `int`"),
         (b"progress", b'["a",1]', "Expected `float`"),
         (b"clocks", b"[1.0]", "Expected `array` of length 2"),
         (b"layout/00000007", b'{"form":2}', "told in another form"),

@@ -17,7 +17,7 @@ from streams.layouts.layout import FIRST, head_of
 from streams.state import tables as state
 from streams.state.rocksdb import DAMAGE_NOTE, RocksStore, StateError
 from streams.state.store import KeyRange
-from tests.agents.inspection.states import STATES, TOLD, first_release
+from tests.agents.inspection.states import STATES, TOLD, TOLD_FIRST, first_release
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,6 +88,11 @@ def test_how_far_a_state_has_come(copy: Copy) -> None:
     store = RocksStore(path, *STATE_FORMS)
     assert contents.changelog_offset == store.offset
     store.close()
+
+
+def test_positions_of_the_first_release_lack_outcomes(copy: Copy) -> None:
+    """Its worker goes on all the same, and so does the check (as of every state above)."""
+    assert read_task(0, copy("first_release")).positions == TOLD_FIRST
 
 
 def test_layouts_are_told_by_number_and_by_whom(copy: Copy) -> None:

@@ -12,14 +12,16 @@ from agents.models.prior import PriorScorer
 from agents.settings.schema import Settings
 from agents.stages.tasks import TaskStages, new_task
 from schemas.charge import Charge
+from schemas.dispute import Dispute
+from schemas.outcome import Outcome
 from streams.events.batch import Batch
-from streams.events.decoding import Decoded, decode_charges, decode_disputes
+from streams.events.decoding import Decoded, decode_charges, decode_disputes, decode_outcomes
 from streams.events.origin import Origin
 from streams.events.rejected import Input, Rejected
 from streams.events.rows import EVENT, Rows
 from streams.features.entities import FEATURES
 from streams.state.store import KeyRange, MemoryStore
-from streams.wire.examples import EXAMPLE
+from streams.wire.examples import BY_DISPUTE, BY_SILENCE, BY_VERDICT, CONTROL, EXAMPLE, IMPUTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agents.models.protocols import Scorer
-    from schemas.dispute import Dispute
     from streams.events.headers import Headers
     from streams.simulator import Simulation
 
@@ -37,7 +38,7 @@ SCORED_AT = 1_800_000_000.25
 
 
 class Message(NamedTuple):
-    """One message of `charges` or `disputes`."""
+    """One message of `charges`, `disputes` or `outcomes`."""
 
     topic: str
     key: bytes
@@ -60,9 +61,17 @@ def dispute(name: str, created: float, **fields: object) -> Message:
     return Message("disputes", card.encode(), orjson.dumps(value))
 
 
-def message(event: Charge | Dispute) -> Message:
+def outcome(name: str, created: float, said: str, **fields: object) -> Message:
+    """Make an outcome of the charge `name`."""
+    card = str(fields.get("card", "card_1"))
+    value = {"id": f"{said}_{name}", "charge": name, "created": created, "card": card,
+             "merchant": "shop_1", "outcome": said} | fields  # fmt: skip
+    return Message("outcomes", card.encode(), orjson.dumps(value))
+
+
+def message(event: Charge | Dispute | Outcome) -> Message:
     """Encode an event."""
-    topic = "charges" if isinstance(event, Charge) else "disputes"
+    topic = {Charge: "charges", Dispute: "disputes", Outcome: "outcomes"}[type(event)]
     return Message(topic, event.card.encode(), msgspec.json.encode(event))
 
 
@@ -70,7 +79,11 @@ def decode(messages: Sequence[Message]) -> Batch:
     """Decode messages in their order; the offset of each is its place."""
     rows = np.empty(len(messages), EVENT)
     columns: list[list[bytes]] = [[b""] * len(messages) for _ in range(3)]
-    for topic, decoder in (("charges", decode_charges), ("disputes", decode_disputes)):
+    for topic, decoder in (
+        ("charges", decode_charges),
+        ("disputes", decode_disputes),
+        ("outcomes", decode_outcomes),
+    ):
         places = [i for i, sent in enumerate(messages) if sent.topic == topic]
         decoded: Decoded = decoder(
             [Input(messages[i].key, messages[i].value, Origin(topic, 0, i)) for i in places], 4e9
@@ -103,7 +116,7 @@ class Recording:
 
     def predict(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """See `Scorer.predict`."""
-        self.vectors = vectors.copy()
+        self.vectors = np.concatenate([self.vectors, vectors])
         return self._scorer.predict(vectors)
 
     def risks(self, scores: NDArray[np.float64]) -> NDArray[np.uint8]:
@@ -131,18 +144,20 @@ class Outputs(NamedTuple):
 
     def learned(self) -> Rows:
         """Return EXAMPLE[N] of the labelled charges."""
-        rows = self._rows()
-        labelled: Rows = rows[rows["stands_for"] > 0.0]
-        return labelled
+        return self._by(BY_SILENCE, BY_DISPUTE, BY_VERDICT)
 
     def controls(self) -> Rows:
         """Return EXAMPLE[N] of the charges that frauds are compared with."""
-        rows = self._rows()
-        controls: Rows = rows[rows["stands_for"] == 0.0]
-        return controls
+        return self._by(CONTROL)
 
-    def _rows(self) -> Rows:
-        return np.frombuffer(b"".join(self.examples), EXAMPLE)
+    def imputed(self) -> Rows:
+        """Return EXAMPLE[N] of the blocked charges that are taken for frauds."""
+        return self._by(IMPUTED)
+
+    def _by(self, *sources: int) -> Rows:
+        rows = np.frombuffer(b"".join(self.examples), EXAMPLE)
+        of_these: Rows = rows[np.isin(rows["source"], sources)]
+        return of_these
 
 
 class Run:

@@ -13,7 +13,10 @@ from streams.features.card_record import CARD, LATEST_CHARGES
 from streams.features.entities import CARDS
 from streams.state.store import KeyRange, MemoryStore
 from streams.state.tables import DISPUTED, SEEN, TaskState
-from tests.agents.stages.stages import DAY, HOUR, START, charge, decode, dispute
+from tests.agents.stages.stages import DAY, HOUR, START, charge, decode, dispute, message
+from tests.streams.events.random_events import RandomEvents, with_outcomes
+from tests.streams.features.brute_force import BruteForce
+from tests.streams.features.kernels import event_rows
 
 if TYPE_CHECKING:
     from streams.events.batch import Batch
@@ -243,3 +246,23 @@ def test_what_is_not_committed_can_be_taken_back() -> None:
     assert cards.duplicates(*seconds_apart(21)) == [True] * 20 + [False]
     undisturbed.feed(*seconds_apart(21))
     assert cards.commit() == undisturbed.commit()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_tells_when_a_charge_was_found_to_be_a_fraud(seed: int) -> None:
+    """By what came first, whatever the times of disputes and outcomes, as the reference has it."""
+    events = with_outcomes(RandomEvents(seed, cards=5, merchants=6, pace=0.01).take(1200), seed)
+    by_row = {said(row): event for row, event in zip(event_rows(events), events, strict=True)}
+    oracle, found = BruteForce(), 0
+    for row in Cards().feed(*map(message, events)).rows["event"]:
+        observed = oracle.at_card(by_row[said(row)])
+        assert row["duplicate"] == observed.is_duplicate
+        if not observed.is_duplicate:
+            assert row["labelled_at"] == (observed.found_at or 0.0)
+        found += observed.found_at is not None
+    assert found > 20
+
+
+def said(row: np.void) -> tuple[int, bytes, float]:
+    """Return what a row says of which charge, and when."""
+    return int(row["kind"]), row["charge"].tobytes(), float(row["created"])

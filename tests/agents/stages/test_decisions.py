@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.settings.costs import Costs
-from agents.stages.decisions import ACTIONS, REVIEW, ReviewBudget, choose, expected_costs
+from agents.stages.decisions import ReviewBudget, choose, expected_costs
+from schemas.scored import ACTIONS, REVIEW
 
 shares = st.floats(0.0, 1.0)
 money = st.floats(0.0, 100.0)

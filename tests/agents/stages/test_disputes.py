@@ -12,7 +12,8 @@ from streams.labels.join import CONTROLS
 from streams.state.tables import PENDING, TIMERS, WAITING
 from tests.agents.stages.stages import DAY, HOUR, START, Message, Run, charge, dispute
 
-RULES = {"label_horizon_days": 10.0, "negative_rate": 1.0, "orphan_wait_hours": 24.0}
+RULES = {"label_horizon_days": 10.0, "negative_rate": 1.0, "orphan_wait_hours": 24.0,
+         "actions": "advisory"}  # fmt: skip
 
 
 def labels(run: Run) -> list[tuple[float, int]]:
@@ -88,7 +89,7 @@ def test_a_dispute_of_an_unknown_charge_waits_and_is_rejected_as_it_came(restore
     assert rejected.reason == "unknown_charge"
     assert dict(rejected.headers) == {
         "error": b"charge: no such charge of this card has come in 180 days "
-        b"(dispute_retention_days), nor up to 24 hours after the dispute (orphan_wait_hours)",
+        b"(dispute_retention_days), nor up to 24 hours after it was made (orphan_wait_hours)",
         "topic": b"disputes",
         "partition": b"0",
         "offset": b"1",
@@ -318,7 +319,7 @@ def test_a_sample_of_the_good_charges_stands_for_all(rate: float) -> None:
     count = 4000
     runs = []
     for size in (37, count):
-        run = Run(label_horizon_days=10.0, negative_rate=rate)
+        run = Run(label_horizon_days=10.0, negative_rate=rate, actions="advisory")
         messages = [
             charge(f"c{i}", START + i, card=f"card_{i % 50}", merchant=f"shop_{i % 7}")
             for i in range(count)

@@ -17,11 +17,11 @@ from agents.models.kinds import scorer
 from agents.models.linear import LinearLearner
 from agents.models.prior import PriorScorer
 from agents.settings.costs import Costs
-from agents.stages.decisions import ACTIONS, ReviewBudget, choose
+from agents.stages.decisions import ReviewBudget, choose
 from schemas.currency import bundled_rates
-from schemas.scored import Scored
+from schemas.scored import ACTIONS, Scored
 from streams.events.headers import put_behind
-from streams.events.origin import decode_dispute_tail, encode_dispute_tail
+from streams.events.origin import decode_label_tail, encode_label_tail
 from streams.features.entities import FEATURE_NAMES, FEATURES
 from streams.simulator import Simulation
 from streams.state.tables import META
@@ -102,7 +102,8 @@ def test_the_score_is_the_models_and_the_action_the_cheapest(
     )
     amounts = [bundled_rates().usd(charges[i]["amount"], charges[i]["currency"]) for i in first]
     actions = choose(expected[first], np.array(amounts), Costs(), ReviewBudget())
-    assert [scored[i]["action"] for i in first] == [ACTIONS[code] for code in actions]
+    chosen = [scored[i].get("holdout", scored[i])["action"] for i in first]
+    assert chosen == [ACTIONS[code] for code in actions]
     assert {event["action"] for event in scored} == set(ACTIONS)
     assert {event["model"] for event in scored} == {"prior"}
 
@@ -240,7 +241,7 @@ def test_the_review_budget_goes_on_through_restarts(cut: int) -> None:
 
 def test_a_duplicate_takes_no_review() -> None:
     costs = Costs(review_capacity_share=0.25, review_cost_usd=0.0, review_success_share=1.0)
-    run = Run(costs=costs)
+    run = Run(costs=costs, holdout_share=0.0)
     actions = []
     for i in range(40):
         for _ in range(3):
@@ -308,8 +309,8 @@ def test_headers_go_along_to_the_scored_event_and_to_a_rejected_copy() -> None:
     stage = Run()
     batch = decode([charge("a", START), charge("b", START), dispute("nowhere", START)])
     batch.tails[0] = put_behind(batch.tails[0], given)
-    origin, key, value = decode_dispute_tail(batch.tails[2])
-    batch.tails[2] = encode_dispute_tail(msgspec.structs.replace(origin, headers=given), key, value)
+    origin, key, value = decode_label_tail(batch.tails[2])
+    batch.tails[2] = encode_label_tail(msgspec.structs.replace(origin, headers=given), key, value)
     stage.process(batch)
     assert stage.outputs.headers == [given, ()]
     assert [event["charge"] for event in stage.outputs.events()] == ["a", "b"]

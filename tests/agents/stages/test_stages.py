@@ -19,7 +19,7 @@ from streams.simulator import Simulation
 from streams.state.tables import CHARGES, DISPUTED, PENDING, SEEN
 from tests.agents.stages.counting_order import INDEX_DAYS, CountingOrder
 from tests.agents.stages.stages import DAY, HOUR, Run, decode, message, part, simulated
-from tests.streams.events.random_events import RandomEvents
+from tests.streams.events.random_events import RandomEvents, RandomOutcomes
 from tests.streams.features.brute_force import BruteForce
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from schemas.dispute import Dispute
     from streams.events.batch import Batch
-    from tests.streams.features.brute_past import Event
+    from tests.streams.features.brute_past import AnyEvent, Event
 
 RETENTION_DAYS = 60.0
 RULES = {"label_horizon_days": 20.0, "dispute_retention_days": RETENTION_DAYS,
@@ -144,19 +144,41 @@ def stream(kind: str, seed: int) -> Batch:
         return decode(simulated(simulation))
     pace = {"months": 1.0, "hours": 1e-3}[kind]
     events = without_doubt(with_late_charges(RandomEvents(seed, pace=pace).take(800), seed))
-    return decode([message(event) for event in events])
+    return decode([message(event) for event in with_outcomes(events, seed)])
 
 
+def with_outcomes(events: Sequence[Event], seed: int) -> list[AnyEvent]:
+    """Put outcomes behind some of the events; early, late, twice and contradictory ones."""
+    outcomes = RandomOutcomes(seed)
+    return [each for event in events for each in (event, *outcomes.behind(event))]
+
+
+@pytest.mark.parametrize("actions", ["enforced", "advisory"])
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("kind", ["months", "hours", "simulated"])
-def test_neither_cuts_nor_failures_make_a_difference(kind: str, seed: int) -> None:
+def test_neither_cuts_nor_failures_make_a_difference(kind: str, seed: int, actions: str) -> None:
+    """With outcomes, and with charges that are stopped, let through or taken for frauds."""
     batch = stream(kind, seed)
     horizon = {} if kind == "months" else {"label_horizon_days": 0.2}
-    at_once = Run(**RULES | horizon)
+    rules = RULES | horizon | {"actions": actions, "holdout_share": 0.3}
+    at_once = Run(**rules)
     at_once.process(part(batch, 0, len(batch.cards)))
     at_once.pause()
     assert len(at_once.outputs.examples) > 300
-    assert_same(run_through_trouble(batch, seed, **RULES | horizon), at_once)
+    is_enforced = actions == "enforced"
+    assert any("holdout" in event for event in at_once.outputs.events()) == is_enforced
+    assert (len(at_once.outputs.imputed()) > 0) == is_enforced
+    assert_same(run_through_trouble(batch, seed, **rules), at_once)
+
+
+class These:
+    """Some charges, and none that merely equals one of them, as one that is sent again does."""
+
+    def __init__(self, charges: Sequence[Charge]) -> None:
+        self._charges = charges
+
+    def __contains__(self, other: object) -> bool:
+        return any(charge is other for charge in self._charges)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -164,11 +186,18 @@ def test_the_vectors_scored_equal_brute_force(seed: int) -> None:
     events = with_ascending_ids(RandomEvents(seed).take(400))
     rules = RULES | {"dispute_retention_days": 180.0}  # beyond the days that features look back
     counted = in_their_order(events, 180.0).counted
-    oracle = BruteForce(horizon_s=20.0 * DAY)
-    expected = [oracle.observe(event) for event in counted]
     run = run_through_trouble(decode([message(event) for event in events]), seed, **rules)
-    charges = [o for o, event in zip(expected, counted, strict=True) if isinstance(event, Charge)]
     scored = run.outputs.events()
+    of_charges = [event for event in counted if isinstance(event, Charge)]
+    stopped = [
+        charge
+        for charge, event in zip(of_charges, scored, strict=True)
+        if event["action"] != "allow" and "duplicate" not in event
+    ]
+    assert len(stopped) > 20
+    oracle = BruteForce(horizon_s=20.0 * DAY, stopped=These(stopped))
+    expected = [oracle.observe(event) for event in counted]
+    charges = [o for o, event in zip(expected, counted, strict=True) if isinstance(event, Charge)]
     assert ["duplicate" in event for event in scored] == [o.is_duplicate for o in charges]
     for vector, observed in zip(run.outputs.vectors, charges, strict=True):
         values = [observed.features[name] for name in FEATURE_NAMES]
@@ -264,7 +293,8 @@ def test_examples_and_rejects_are_those_of_the_contract(seed: int) -> None:
     oracle, expected = BruteForce(), Labels()
     for event in order.counted:
         expected.take(event, is_duplicate=oracle.at_card(event).is_duplicate)
-    run = run_through_trouble(decode([message(event) for event in events]), seed, **RULES)
+    rules = RULES | {"actions": "advisory"}
+    run = run_through_trouble(decode([message(event) for event in events]), seed, **rules)
     examples = [
         Label(round(known_at, 3), label, charge.tobytes(), charged_at)
         for known_at, label, charge, charged_at in zip(

@@ -25,12 +25,35 @@ rehearse(SETTINGS)
 before = compiled()
 with separate_metrics():
     Simulation(0, Variant(is_real=True), Coverage()).run()
+{also}
 print(len(before), sorted(compiled() - before))
+"""
+WHAT_IS_STOPPED = """
+import msgspec
+import numpy as np
+from agents.models.prior import PriorScorer
+from agents.stages.in_memory import TaskInMemory
+from agents.worker.warm_up import _charge, _events
+from streams.events.decoding import decode_charges
+from streams.features.entities import FEATURES
+
+class Certain(PriorScorer):
+    def predict(self, vectors):
+        return np.ones(len(vectors))
+
+task = TaskInMemory(msgspec.structs.replace(SETTINGS, holdout_share=0.5), lambda: 0.0)
+charges = _events(decode_charges, *(_charge(f"c{number}", float(number)) for number in range(40)))
+answers = np.concatenate(
+    [task.score(counted, Certain(FEATURES)).answers for counted in task.count(charges)]
+)
+drawn = answers["propensity"] > 0
+assert 0 < drawn.sum() < (answers["action"] > 0).sum() + drawn.sum()
 """
 
 
 def test_a_pipeline_uses_no_kernel_that_was_not_rehearsed() -> None:
-    script = [sys.executable, "-c", AFTER_A_REHEARSAL]
+    """Nor does one whose charges are stopped, and drawn for the holdout."""
+    script = [sys.executable, "-c", AFTER_A_REHEARSAL.replace("{also}", WHAT_IS_STOPPED)]
     done = subprocess.run(script, check=True, capture_output=True, text=True)
     rehearsed, _, others = done.stdout.partition(" ")
     assert int(rehearsed) > 10

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from streams.engine.group_member import GroupMember, TaskTopics
 from streams.engine.inputs import Inputs
 from streams.engine.settings import EngineSettings
-from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES, SOURCES, Task
+from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES, OUTCOMES, SOURCES, Task
 from streams.events.batch import Batch
-from streams.events.rows import CHARGE
+from streams.events.rows import AUTHORIZED, CHARGE, FRAUD_DISPUTE
 from streams.kafka.topics import Topics
 from streams.layouts.reader import Reader
 from streams.state.store import MemoryStore
@@ -41,7 +41,7 @@ class Broker:
 
     Parameters
     ----------
-    charges, disputes
+    charges, disputes, outcomes
         Seconds at which events are created.
     frames
         The same for the frames of each message.
@@ -55,13 +55,14 @@ class Broker:
         disputes: list[float],
         frames: Sequence[Sequence[float]] = (),
         max_batch: int = 4000,
+        outcomes: Sequence[float] = (),
     ) -> None:
         self.now = 0.0
         self.odd: dict[str, object] = {}
         self.task = Task(0, TaskState(MemoryStore()), cast("Stages", None))
         self.task.start(dict.fromkeys(SOURCES, 0))
         self.logs: dict[str, Sequence[Any]] = {
-            CHARGES: charges, DISPUTES: disputes, BY_MERCHANT: frames,
+            CHARGES: charges, DISPUTES: disputes, OUTCOMES: outcomes, BY_MERCHANT: frames,
         }  # fmt: skip
         self.inputs = Inputs(
             GroupMember(cast("Consumer", self), TOPICS),
@@ -81,11 +82,14 @@ class Broker:
         self.inputs.add({0: self.task}, [cast("Any", self._message(source, n)) for n in offsets])
 
     def take(self) -> tuple[int, int]:
-        """Take what is next; return how many charges and disputes."""
+        """Take what is next; return how many charges, and how many disputes and outcomes."""
+        kinds = self.take_kinds()
+        return kinds.count(CHARGE), len(kinds) - kinds.count(CHARGE)
+
+    def take_kinds(self) -> list[int]:
+        """Take what is next; return the kinds of its events."""
         taken = self.inputs.take([self.task], {}).inputs
-        kinds = [events.batch.rows["kind"] for _, events in taken]
-        charges = sum(int((kind == CHARGE).sum()) for kind in kinds)
-        return charges, sum(map(len, kinds)) - charges
+        return [kind for _, events in taken for kind in events.batch.rows["kind"].tolist()]
 
     def has_paused(self) -> bool:
         return self.task.is_paused
@@ -110,8 +114,10 @@ class Broker:
         }  # fmt: skip
         if source == CHARGES:
             event |= {"amount": 1999, "currency": "usd", **self.odd}
-        else:
+        elif source == DISPUTES:
             event |= {"charge": "ch_1", "reason": "fraudulent"}
+        else:
+            event |= {"charge": "ch_1", "outcome": "authorized"}
         return orjson.dumps(event)
 
 
@@ -137,14 +143,27 @@ def test_findings_are_handed_on_once() -> None:
     assert not broker.inputs.take([broker.task], {}).findings
 
 
-def test_few_disputes_are_waited_for_while_many_charges_wait() -> None:
-    broker = Broker(times(MANY), times(FEW, first=0.5))
+@pytest.mark.parametrize("source", [DISPUTES, OUTCOMES])
+def test_few_labels_are_waited_for_while_many_charges_wait(source: str) -> None:
+    broker = Broker(times(MANY), [])
+    broker.logs[source] = times(FEW, first=0.5)
     broker.fetch(CHARGES, MANY)
     assert broker.take() == (0, 0)
-    broker.fetch(DISPUTES, 2)
+    broker.fetch(source, 2)
     assert broker.take() == (2, 2)
-    broker.fetch(DISPUTES, FEW - 2)
+    broker.fetch(source, FEW - 2)
     assert broker.take() == (MANY - 2, FEW - 2)
+
+
+def test_events_of_all_inputs_are_taken_in_the_order_of_their_time() -> None:
+    """Of the same time charges come first, so that nothing is about what is still to come."""
+    broker = Broker([0.0, 2.0, 2.0], [1.0, 2.0], outcomes=[0.5, 2.0, 3.0])
+    for source in (OUTCOMES, DISPUTES, CHARGES):
+        broker.fetch(source, len(broker.logs[source]))
+    of_charge, of_dispute, of_outcome = CHARGE, FRAUD_DISPUTE, AUTHORIZED
+    assert broker.take_kinds() == [
+        of_charge, of_outcome, of_dispute, of_charge, of_charge, of_dispute, of_outcome, of_outcome,
+    ]  # fmt: skip
 
 
 def test_few_charges_are_waited_for_while_many_disputes_wait() -> None:

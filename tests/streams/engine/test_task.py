@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import orjson
 import pytest
 
-from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES, Task
+from streams.engine.task import SOURCES, Task
 from streams.events.batch import Batch
 from streams.layouts.layout import HEAD, Record
 from streams.layouts.reader import Reader
@@ -14,7 +15,7 @@ from streams.state.store import MemoryStore
 from streams.state.tables import TaskState
 
 COUNT = Record("count", np.dtype([(HEAD, "u8"), ("count", "i8")]))
-FROM_THE_START = {CHARGES: 0, DISPUTES: 0, BY_MERCHANT: 0}
+FROM_THE_START = dict.fromkeys(SOURCES, 0)
 
 
 class Counting:
@@ -53,6 +54,17 @@ def counts(store: MemoryStore) -> dict[bytes, int]:
     return {key: int(np.frombuffer(value, COUNT.dtype)["count"][0]) for key, value in found}
 
 
+def test_an_earlier_version_finds_the_positions_of_its_own_inputs_alone() -> None:
+    """It fetches every input of which it finds a position, and knows no outcomes."""
+    task, _ = new_task(MemoryStore())
+    task.start({"charges": 4, "disputes": 3, "outcomes": 2, "by_merchant": 1})
+    task.seal()
+    task.write(0)
+    stored = task.state.meta.get(b"positions")
+    assert orjson.loads(stored or b"") == {"charges": 4, "disputes": 3, "by_merchant": 1}
+    assert task.stored_positions() == task.positions()
+
+
 def test_new_task_stands_for_nothing() -> None:
     task, _ = new_task(MemoryStore())
     assert not task.is_running
@@ -75,7 +87,7 @@ def test_state_and_positions_are_those_of_the_last_commit(seed: int) -> None:
             key = b"%d" % rng.integers(0, 8)
             stages.count(key)
             work[key] = work.get(key, 0) + 1
-        source = str(rng.choice([CHARGES, DISPUTES, BY_MERCHANT]))
+        source = str(rng.choice(SOURCES))
         fetch(task, source, int(rng.integers(0, 4)))
         task.is_dirty = True
         chance = rng.random()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, get_args
 
 import msgspec
 
 from schemas.charge import Charge
 from schemas.dispute import Dispute
+from schemas.outcome import Outcome, OutcomeName
+from schemas.scored import Action
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.streams.features.brute_past import Event
+    from tests.streams.features.brute_past import AnyEvent, Event
 
 T = TypeVar("T")
 
@@ -153,7 +155,72 @@ class RandomEvents:
         return self._random.choice(events)
 
 
-def cut(events: Sequence[Event], seed: int, largest: int = 60) -> list[Sequence[Event]]:
+class RandomOutcomes:
+    """Makes outcomes of what has come: of charges, most of them found to be this or that.
+
+    Parameters
+    ----------
+    seed
+        The same seed makes the same outcomes of the same stream.
+    """
+
+    REMEMBERED: Final[tuple[OutcomeName, ...]] = (
+        "challenge_failed", "challenge_passed", "review_fraud", "review_genuine", "dispute_won",
+        "dispute_won",
+    )  # fmt: skip
+    """Those that say something to the histories of card and merchant."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(f"outcomes {seed}")
+        self._events: list[Event] = []
+        self._outcomes: list[Outcome] = []
+
+    def behind(self, event: Event) -> list[Outcome]:
+        """Make the outcomes that come right behind an event: none, one, or two of one charge."""
+        self._events.append(event)
+        chance = self._random.random()
+        if chance < 0.6:
+            return []
+        if chance < 0.64 and self._outcomes:
+            return [self._random.choice(self._outcomes[-12:])]
+        about = self._random.choice(self._events[-12:] if chance < 0.9 else self._events)
+        outcomes = [self._outcome(about, event.created)]
+        if chance > 0.95:
+            outcomes.append(self._outcome(about, event.created))
+        return outcomes
+
+    def _outcome(self, about: Event, now: float) -> Outcome:
+        """Make one of a charge, or of that of a dispute; now, before that or days later."""
+        choice = self._random.choice
+        is_any = self._random.random() < 0.2
+        name = choice(get_args(OutcomeName) if is_any else self.REMEMBERED)
+        outcome = Outcome(
+            id=f"outcome_{len(self._outcomes)}",
+            charge=about.id if isinstance(about, Charge) else about.charge,
+            card=about.card,
+            merchant=about.merchant,
+            created=now + choice([0.0, 0.0, HOUR, -HOUR, 3 * DAY, -8 * DAY]),
+            outcome=name,
+            action=choice(get_args(Action)) if name == "answered" else None,
+        )
+        self._outcomes.append(outcome)
+        return outcome
+
+
+def with_outcomes(events: Sequence[Event], seed: int) -> list[AnyEvent]:
+    """Put random outcomes into a stream."""
+    outcomes = RandomOutcomes(seed)
+    return [each for event in events for each in (event, *outcomes.behind(event))]
+
+
+def some_charges(events: Sequence[AnyEvent], seed: int, share: float = 0.3) -> frozenset[Charge]:
+    """Pick a random share of a stream's charges."""
+    random = Random(f"some {seed}")
+    charges = [event for event in events if isinstance(event, Charge)]
+    return frozenset(charge for charge in charges if random.random() < share)
+
+
+def cut(events: Sequence[T], seed: int, largest: int = 60) -> list[Sequence[T]]:
     """Cut a stream into random batches."""
     random, batches, start = Random(seed), [], 0
     while start < len(events):

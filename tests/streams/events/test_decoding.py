@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,23 +14,37 @@ from schemas.input_rules import InputRules
 from schemas.rejected import InvalidEvent
 from schemas.scored import Scored
 from schemas.validation import PAYLOAD_BYTES_MAX
-from streams.events.decoding import card_in, decode_charges, decode_disputes
-from streams.events.origin import Origin, decode_dispute_tail
+from streams.events.decoding import (
+    Decoded,
+    card_in,
+    decode_charges,
+    decode_disputes,
+    decode_outcomes,
+)
+from streams.events.origin import Origin, decode_label_tail
 from streams.events.rejected import Input, Rejected, reject
-from streams.events.rows import CHARGE, FRAUD_DISPUTE, OTHER_DISPUTE, hash_of
+from streams.events.rows import (
+    AUTHORIZED,
+    CHARGE,
+    FRAUD_DISPUTE,
+    OTHER_DISPUTE,
+    REVIEW_FRAUD,
+    hash_of,
+)
 from tests.schemas import events
 
 VISA = "4242424242424242"
+ANY = {**events.CHARGE, **events.DISPUTE, **events.OUTCOME}
 ORIGIN = Origin("eu.charges", 3, 41)
-# Payload and key of what is neither a charge nor a dispute, by the reason for which it is rejected.
+# Payload and key of what is no event of any kind, by the reason for which it is rejected.
 BAD: dict[str, tuple[bytes | None, bytes | None]] = {
     "json": (b"\xff\x00{", b"tok_1"),
-    "type": (events.encoded({**events.CHARGE, **events.DISPUTE, "created": "x"}), b"tok_1"),
+    "type": (events.encoded({**ANY, "created": "x"}), b"tok_1"),
     "missing": (b"{}", b"tok_1"),
-    "range": (events.encoded({**events.CHARGE, **events.DISPUTE, "merchant": ""}), b"tok_1"),
-    "key": (events.encoded({**events.CHARGE, **events.DISPUTE}), None),
+    "range": (events.encoded({**ANY, "merchant": ""}), b"tok_1"),
+    "key": (events.encoded(ANY), None),
     "card_number": (events.encoded({"card": VISA}), VISA.encode()),
-    "future": (events.encoded({**events.CHARGE, **events.DISPUTE, "created": 1e12}), b"tok_1"),
+    "future": (events.encoded({**ANY, "created": 1e12}), b"tok_1"),
     "too_large": (b"x" * (PAYLOAD_BYTES_MAX + 1), b"\xff"),
     "nesting": (b"[" * 600, b""),
 }
@@ -54,6 +69,16 @@ def dispute(number: int) -> dict[str, Any]:
         "merchant": f"m_{number}",
         "created": events.NOW + number,
         "reason": "fraudulent" if number % 2 else "duplicate",
+    }
+
+
+def outcome(number: int) -> dict[str, Any]:
+    return {
+        **events.OUTCOME,
+        "card": f"tök_{number}",
+        "merchant": f"m_{number}",
+        "created": events.NOW + number,
+        "outcome": "review_fraud" if number % 2 else "authorized",
     }
 
 
@@ -101,25 +126,35 @@ def test_bad_charges_between_good_ones(batch: list[str | None]) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("make", "decode", "kinds"),
+    [
+        (dispute, decode_disputes, (OTHER_DISPUTE, FRAUD_DISPUTE)),
+        (outcome, decode_outcomes, (AUTHORIZED, REVIEW_FRAUD)),
+    ],
+)
 @given(batches)
 @example([])
 @example(ALL_KINDS)
-def test_bad_disputes_between_good_ones(batch: list[str | None]) -> None:
+def test_bad_labels_between_good_ones(
+    make: Callable[[int], dict[str, Any]],
+    decode: Callable[[list[Input], float], Decoded],
+    kinds: tuple[int, int],
+    batch: list[str | None],
+) -> None:
     inputs = [
-        received(dispute(i), "disputes", i) if reason is None else bad(reason, "disputes", i)
+        received(make(i), "labels", i) if reason is None else bad(reason, "labels", i)
         for i, reason in enumerate(batch)
     ]
-    decoded = decode_disputes(inputs, events.MAX_CREATED)
+    decoded = decode(inputs, events.MAX_CREATED)
     good = [i for i, reason in enumerate(batch) if reason is None]
     assert decoded.index == good
     assert decoded.batch.cards == [f"tök_{i}".encode() for i in good]
     assert decoded.batch.merchants == [f"m_{i}".encode() for i in good]
     assert decoded.batch.rows["created"].tolist() == [events.NOW + i for i in good]
-    assert decoded.batch.rows["kind"].tolist() == [
-        FRAUD_DISPUTE if i % 2 else OTHER_DISPUTE for i in good
-    ]
-    # A dispute may still be rejected later on, as it came.
-    assert [decode_dispute_tail(tail) for tail in decoded.batch.tails] == [
+    assert decoded.batch.rows["kind"].tolist() == [kinds[i % 2] for i in good]
+    # It may still be rejected later on, as it came.
+    assert [decode_label_tail(tail) for tail in decoded.batch.tails] == [
         (inputs[i].origin, inputs[i].key, inputs[i].value) for i in good
     ]
     assert offsets_and_reasons(decoded.rejected) == [
@@ -227,22 +262,28 @@ HASHING = InputRules(card_hash_key=b"a key of 16 bytes or more")
 
 @pytest.mark.parametrize("written", [VISA, "4242 4242 4242 4242", "4242-4242-4242-4242"])
 def test_a_hashed_card_is_the_same_everywhere(written: str) -> None:
-    """Charge and dispute meet by it, and what is written has no digits of it."""
+    """Charge, dispute and outcome meet by it, and what is written has no digits of it."""
     key = written.encode()
     token = card_token(VISA, HASHING.card_hash_key)
-    charge_value, dispute_value = (
-        events.encoded({**event, "card": written}) for event in (events.CHARGE, events.DISPUTE)
+    charge_value, dispute_value, outcome_value = (
+        events.encoded({**event, "card": written})
+        for event in (events.CHARGE, events.DISPUTE, events.OUTCOME)
     )
     charges = decode_charges([Input(key, charge_value, ORIGIN)], events.MAX_CREATED, HASHING)
     disputes = decode_disputes([Input(key, dispute_value, ORIGIN)], events.MAX_CREATED, HASHING)
-    assert charges.batch.cards == disputes.batch.cards == [token.encode()]
-    assert charges.batch.rows["card"][0] == disputes.batch.rows["card"][0] == hash_of(token)
-    assert charges.batch.rows["charge"].tolist() == disputes.batch.rows["charge"].tolist()
+    outcomes = decode_outcomes([Input(key, outcome_value, ORIGIN)], events.MAX_CREATED, HASHING)
+    assert charges.batch.cards == [token.encode()]
+    assert charges.batch.rows["card"][0] == hash_of(token)
+    for labels in (disputes, outcomes):
+        assert labels.batch.cards == charges.batch.cards
+        for name in ("card", "charge"):
+            assert labels.batch.rows[name].tolist() == charges.batch.rows[name].tolist()
     assert json.loads(charges.batch.tails[0] + b"}") == {**KNOWN, "card": token}
     masked = re.sub("[0-9]", "*", written).encode()
-    assert decode_dispute_tail(disputes.batch.tails[0]) == (
-        ORIGIN, masked, dispute_value.replace(key, masked)
-    )  # fmt: skip
+    for labels, value in ((disputes, dispute_value), (outcomes, outcome_value)):
+        assert decode_label_tail(labels.batch.tails[0]) == (
+            ORIGIN, masked, value.replace(key, masked)
+        )  # fmt: skip
 
 
 def test_a_dispute_goes_on_without_card_numbers() -> None:
@@ -250,7 +291,7 @@ def test_a_dispute_goes_on_without_card_numbers() -> None:
     value = events.encoded({**events.DISPUTE, **written})
     decoded = decode_disputes([Input(b"tok_1", value, ORIGIN)], events.MAX_CREATED)
     (tail,) = decoded.batch.tails
-    assert decode_dispute_tail(tail) == (
+    assert decode_label_tail(tail) == (
         ORIGIN, b"tok_1", value.replace(VISA.encode(), b"*" * 16)
     )  # fmt: skip
     assert decoded.findings == {

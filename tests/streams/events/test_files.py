@@ -25,6 +25,7 @@ from streams.events import files
 from streams.events.files import (
     SUFFIXES,
     FileError,
+    event_writer,
     read_events,
     read_times,
     write_events,
@@ -35,6 +36,16 @@ from streams.simulator import Simulation
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+OWN_FIELDS = {
+    "charges": [],
+    "disputes": [b'{"id":"d","charge":"c","reason":"fraudulent","created":5.0}'],
+    "outcomes": [
+        b'{"id":"o%d","charge":"c","outcome":"answered","action":"allow","created":%d.0}' % (n, n)
+        for n in range(5)
+    ],
+}
+"""Beside what a simulation makes."""
+
 LINES = [suffix for suffix in SUFFIXES if suffix != ".parquet"]
 PACKED = [suffix for suffix in LINES if suffix.endswith((".gz", ".zst"))]
 
@@ -42,7 +53,7 @@ PACKED = [suffix for suffix in LINES if suffix.endswith((".gz", ".zst"))]
 @pytest.fixture(scope="module")
 def simulated() -> dict[str, list[bytes]]:
     simulation = Simulation(seed=7, cards=300, merchants=20, days=12, charges_per_day=1000)
-    events: dict[str, list[bytes]] = {"charges": [], "disputes": []}
+    events: dict[str, list[bytes]] = {"charges": [], "disputes": [], "outcomes": []}
     for event in simulation.events():
         events[event.topic].append(orjson.dumps(event.value))
     assert len(events["charges"]) > 10_000
@@ -71,6 +82,40 @@ def test_parquet_rows_are_the_events(
     write_events(path, map(orjson.dumps, events))
     known = [{k: v for k, v in event.items() if v is not None} for event in events]
     assert list(map(orjson.loads, read_events(path))) == known
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("topic", ["charges", "disputes", "outcomes"])
+def test_what_is_written_may_begin_with_nothing(
+    tmp_path: Path, suffix: str, topic: str, simulated: dict[str, list[bytes]]
+) -> None:
+    """As of a stream whose first disputes come days after its first charges."""
+    path = tmp_path / f"f{suffix}"
+    events = [*simulated[topic][:5], *OWN_FIELDS[topic]]
+    with event_writer(path) as writer:
+        for batch in ([], events[:2], [], events[2:], []):
+            writer.write(batch)
+    assert [
+        {name: value for name, value in orjson.loads(event).items() if value is not None}
+        for event in read_events(path)
+    ] == [
+        {name: value for name, value in orjson.loads(event).items() if value is not None}
+        for event in events
+    ]
+
+
+def test_outcomes_in_parquet_have_columns_of_their_own(tmp_path: Path) -> None:
+    """Also those that the first of them do not have."""
+    outcomes = [{"id": f"o{n}", "charge": "c", "created": n, "outcome": "blocked"} for n in (1, 2)]
+    answered = {**outcomes[1], "outcome": "answered", "action": "block"}
+    path = tmp_path / "f.parquet"
+    with event_writer(path) as writer:
+        writer.write([orjson.dumps(outcomes[0])])
+        writer.write([orjson.dumps(answered)])
+    assert list(map(orjson.loads, read_events(path))) == [outcomes[0], answered]
+    assert pq.read_schema(path).names[:7] == [
+        "id", "charge", "card", "merchant", "created", "outcome", "action"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import numpy as np
 import pytest
 
 from schemas.charge import Charge
 from schemas.dispute import Dispute
+from schemas.outcome import Outcome
 from streams.events.rows import (
+    ANSWERED_ALLOW,
+    ANSWERED_BLOCK,
+    ANSWERED_CHALLENGE,
+    ANSWERED_REVIEW,
+    AUTHORIZED,
+    CHALLENGE_FAILED,
+    CHALLENGE_PASSED,
     CHARGE,
     COUNTRY,
+    DECLINED,
+    DISPUTE_WON,
     FRAUD_DISPUTE,
     OTHER,
     OTHER_DISPUTE,
+    REFUNDED,
+    REVIEW_FRAUD,
+    REVIEW_GENUINE,
+    STOPPED,
     charge_rows,
     dispute_rows,
     hash_of,
+    outcome_rows,
 )
 
 BARE = Charge("charge_1", 12.5, 1999, "usd", "card_1", "merchant_1")
@@ -93,6 +110,40 @@ def test_disputes_meet_their_charges() -> None:
     assert charges["kind"].tolist() == [CHARGE] * 6
 
 
+@pytest.mark.parametrize(
+    ("outcome", "action", "kind"),
+    [
+        ("authorized", None, AUTHORIZED),
+        ("authorized", "block", AUTHORIZED),
+        ("declined", None, DECLINED),
+        ("blocked", None, STOPPED),
+        ("blocked", "allow", STOPPED),
+        ("canceled", None, STOPPED),
+        ("challenge_passed", None, CHALLENGE_PASSED),
+        ("challenge_failed", None, CHALLENGE_FAILED),
+        ("challenge_abandoned", None, STOPPED),
+        ("review_fraud", None, REVIEW_FRAUD),
+        ("review_genuine", None, REVIEW_GENUINE),
+        ("refunded", None, REFUNDED),
+        ("dispute_won", None, DISPUTE_WON),
+        ("answered", "allow", ANSWERED_ALLOW),
+        ("answered", "challenge", ANSWERED_CHALLENGE),
+        ("answered", "review", ANSWERED_REVIEW),
+        ("answered", "block", ANSWERED_BLOCK),
+    ],
+)
+def test_outcomes_meet_their_charges(outcome: Any, action: Any, kind: int) -> None:
+    """As disputes do; an action counts only where it is what was answered."""
+    charges = charge_rows([Charge(name, 1.0, 5, "usd", "a", "m") for name in ("1", "2")])
+    rows = outcome_rows([Outcome("o1", "2", "a", "m", 9.5, outcome, action)])
+    assert rows["charge"].tolist() == charges["charge"].tolist()[1:]
+    assert rows["card"].tolist() == [hash_of("a")]
+    assert rows["merchant"].tolist() == [hash_of("m")]
+    assert rows["created"].tolist() == [9.5]
+    assert rows["kind"].tolist() == [kind]
+    assert kind not in (CHARGE, FRAUD_DISPUTE, OTHER_DISPUTE)
+
+
 def test_amounts_are_in_one_currency() -> None:
     rows = charge_rows(
         [with_field("currency", currency) for currency in ("usd", "jpy", "kwd", "eur")]
@@ -101,6 +152,7 @@ def test_amounts_are_in_one_currency() -> None:
 
 
 def test_empty_batches_are_rows_too() -> None:
-    assert len(charge_rows([])) == len(dispute_rows([])) == 0
+    assert len(charge_rows([])) == len(dispute_rows([])) == len(outcome_rows([])) == 0
     assert charge_rows([]).dtype == dispute_rows([]).dtype == charge_rows([BARE]).dtype
+    assert outcome_rows([]).dtype == dispute_rows([]).dtype
     assert isinstance(charge_rows([BARE]), np.ndarray)

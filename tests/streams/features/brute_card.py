@@ -16,7 +16,9 @@ from tests.streams.features.brute_past import (
     counted,
     first_of,
     in_window,
+    is_fraud_dispute,
     is_in_window,
+    meaning_of,
     velocity,
 )
 
@@ -24,8 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from schemas.charge import Charge
-    from schemas.dispute import Dispute
-    from tests.streams.features.brute_past import CardPast, Counted, Values
+    from tests.streams.features.brute_past import CardPast, Counted, Label, Values
 
 NEVER_S = 90 * DAY
 LATEST_DISPUTES = 8
@@ -165,9 +166,10 @@ def _in_hour(seen: Sequence[int], now: float) -> bool:
     return any(first <= time // tile_s <= tile for time in seen)
 
 
-def _disputes_of_card(disputes: Sequence[Dispute], now: float) -> Values:
+def _disputes_of_card(labels: Sequence[Label], now: float) -> Values:
     """The latest disputes, each from the first whole second on that is not before it."""
-    ago = [(now - math.ceil(d.created), d.is_fraud) for d in disputes[-LATEST_DISPUTES:]]
+    latest = _latest_disputes(labels)
+    ago = [(now - made, is_fraud) for made, is_fraud in filter(None, latest)]
     frauds = [age for age, is_fraud in ago if is_fraud and 0 <= age <= NEVER_S]
     others = [age for age, is_fraud in ago if not is_fraud and 0 <= age <= NEVER_S]
     return {
@@ -175,3 +177,29 @@ def _disputes_of_card(disputes: Sequence[Dispute], now: float) -> Values:
         "other_disputes": len(others),
         "since_fraud_dispute": min(frauds, default=NEVER_S),
     }
+
+
+def _latest_disputes(labels: Sequence[Label]) -> list[tuple[int, bool] | None]:
+    """The seconds of the latest disputes and which are for fraud; of one that was won, nothing.
+
+    A charge is found to be a fraud once, by whatever says so first. What was won keeps its place;
+    of several of one second it is that of the last.
+    """
+    latest: list[tuple[int, bool] | None] = []
+    found: dict[str, int] = {}
+    disputed = set()
+    for label in labels:
+        meaning, second = meaning_of(label), math.ceil(label.created)
+        if meaning == "other dispute":
+            latest.append((second, False))
+        if meaning == "fraud" and label.charge not in found:
+            found[label.charge] = second
+            latest.append((second, True))
+        if meaning == "won" and label.charge in disputed:
+            won = (found[label.charge], True)
+            places = [place for place, dispute in enumerate(latest) if dispute == won]
+            latest = [None if place in places[-1:] else d for place, d in enumerate(latest)]
+        if is_fraud_dispute(label):
+            disputed.add(label.charge)
+        latest = latest[-LATEST_DISPUTES:]
+    return latest

@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from schemas.charge import Charge
 from schemas.currency import bundled_rates
-from schemas.dispute import Dispute
 from tests.streams.features.brute_card import of_card
 from tests.streams.features.brute_merchant import of_merchant
 from tests.streams.features.brute_past import (
     AHEAD,
     DAY,
+    AnyEvent,
     CardPast,
-    Event,
     Labelled,
     MerchantPast,
     Values,
     counted,
     day_of,
+    found_at,
+    is_said_again,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Container
 
 RESOLD = {4829, 5732, 5734, 5815, 5816, 5817, 5818, 5944, 5947, 6051, 6211, 6540, 7801, 7995}
 
@@ -38,13 +43,17 @@ class Observed:
     is_duplicate
         Whether it counts nowhere, having come before.
     charged_at
-        When the charge of a dispute was made, if it came to its merchant before.
+        When the charge of a dispute or outcome was made, if it came to its merchant before.
+    found_at
+        When that charge was found to be a fraud by what its card saw before, if it was and if the
+        event finds a fraud too, or takes one back.
     features
-        The features of a charge by name, empty for a dispute.
+        The features of a charge by name, else empty.
     """
 
     is_duplicate: bool
     charged_at: float | None = None
+    found_at: float | None = None
     features: Values = field(default_factory=dict)
 
 
@@ -60,52 +69,70 @@ class BruteForce:
         How far apart two charges of one id may be for the second to be a duplicate.
     horizon_s
         Age at which an undisputed charge is a good one.
+    stopped
+        Charges that are challenged, reviewed or blocked.
     """
 
-    def __init__(self, dedup_window_s: float = DAY, horizon_s: float = 30 * DAY) -> None:
+    def __init__(
+        self,
+        dedup_window_s: float = DAY,
+        horizon_s: float = 30 * DAY,
+        stopped: Container[Charge] = frozenset(),
+    ) -> None:
         self._dedup_window_s = dedup_window_s
         self._horizon_s = horizon_s
+        self._stopped = stopped
+        self._stream_time = 0.0
         self._cards: dict[str, CardPast] = {}
         self._merchants: dict[str, MerchantPast] = {}
         self._charged_at: dict[tuple[str, str], float] = {}
 
-    def observe(self, event: Event) -> Observed:
+    def observe(self, event: AnyEvent) -> Observed:
         """Count an event; the features of a charge are all those of the feature table."""
         at_card = self.at_card(event)
-        at_merchant = self.at_merchant(event, is_duplicate=at_card.is_duplicate)
+        at_merchant = self.at_merchant(
+            event, is_duplicate=at_card.is_duplicate, found_at=at_card.found_at
+        )
         own = of_charge(event) if isinstance(event, Charge) else {}
         features = {**own, **at_card.features, **at_merchant.features}
-        return Observed(at_card.is_duplicate, at_merchant.charged_at, features)
+        return Observed(at_card.is_duplicate, at_merchant.charged_at, at_card.found_at, features)
 
-    def at_card(self, event: Event) -> Observed:
+    def at_card(self, event: AnyEvent) -> Observed:
         """Count an event at its card."""
         past = self._cards.setdefault(event.card, CardPast())
-        if isinstance(event, Dispute):
-            is_duplicate = any(
-                (other.charge, other.is_fraud) == (event.charge, event.is_fraud)
-                for other in past.disputes
-            )
-            if not is_duplicate:
-                past.disputes.append(event)
-            return Observed(is_duplicate)
+        if not isinstance(event, Charge):
+            if is_said_again(event, past.disputes):
+                return Observed(is_duplicate=True)
+            before = found_at(event, past.disputes)
+            past.disputes.append(event)
+            return Observed(is_duplicate=False, found_at=before)
         features = of_card(past, event)
         is_duplicate = self._is_duplicate(past, event)
         if not is_duplicate:
             past.charges.append(counted(event, past.clock))
         return Observed(is_duplicate, features=features)
 
-    def at_merchant(self, event: Event, *, is_duplicate: bool) -> Observed:
-        """Count an event at its merchant, unless its card knew it for a duplicate."""
+    def at_merchant(
+        self, event: AnyEvent, *, is_duplicate: bool, found_at: float | None = None
+    ) -> Observed:
+        """Count an event at its merchant, unless its card knew it for a duplicate.
+
+        The card knows `found_at` as well.
+        """
         past = self._merchants.setdefault(event.merchant, MerchantPast())
-        if isinstance(event, Dispute):
+        if not isinstance(event, Charge):
             charged_at = self._charged_at.get((event.card, event.charge))
             if not is_duplicate:
-                past.disputes.append(Labelled(event, charged_at, past.clock))
-            return Observed(is_duplicate, charged_at)
-        features = of_merchant(past, event, self._horizon_s)
+                past.disputes.append(Labelled(event, charged_at, past.clock, found_at))
+            return Observed(is_duplicate, charged_at, found_at)
+        self._stream_time = max(self._stream_time, event.created)
+        today = day_of(self._stream_time)
+        features = of_merchant(past, event, self._horizon_s, today)
         if not is_duplicate:
             past.charges.append(counted(event, past.clock))
             self._charged_at[event.card, event.id] = event.created
+            if event in self._stopped:
+                past.stopped_on.append(today)
         return Observed(is_duplicate, features=features)
 
     def _is_duplicate(self, past: CardPast, charge: Charge) -> bool:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from itertools import accumulate
 from statistics import fmean, pstdev
 from typing import TYPE_CHECKING
 
 from xxhash import xxh3_64_intdigest
 
-from tests.streams.features.brute_past import DAY, age, counted, day_of, in_window, velocity
+from tests.streams.features.brute_past import (
+    DAY,
+    age,
+    counted,
+    day_of,
+    in_window,
+    meaning_of,
+    velocity,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,8 +33,8 @@ PRIOR_SHARE, PRIOR_CHARGES = 0.004, 5.0
 YOUNG_LABEL = 0.05
 
 
-def of_merchant(past: MerchantPast, charge: Charge, horizon_s: float) -> Values:
-    """The merchant's features of a charge."""
+def of_merchant(past: MerchantPast, charge: Charge, horizon_s: float, today: int) -> Values:
+    """The merchant's features of a charge, which came on a day of stream time."""
     before, this = past.charges, counted(charge, past.clock)
     values = velocity([*before, this], this)
     values["pace_1h"] = 168.0 * values["count_1h"] / max(values["count_7d"], 1.0)
@@ -39,6 +47,7 @@ def of_merchant(past: MerchantPast, charge: Charge, horizon_s: float) -> Values:
     values["amount_log_zscore"] = off / (pstdev(logs) + 0.1) if len(logs) > 1 else 0.0
     values.update(_dispute_shares([*before, this], past.disputes, this))
     values.update(_latest_labels([*before, this], past.disputes, this, horizon_s))
+    values.update(_stopped_shares([*before, this], past.stopped_on, this, today))
     return {f"merchant_{name}": value for name, value in values.items()}
 
 
@@ -64,68 +73,120 @@ def _smoothed(disputes: int, charges: int) -> float:
     return min((disputes + PRIOR_SHARE * PRIOR_CHARGES) / (charges + PRIOR_CHARGES), 1.0)
 
 
+def _made(charges: Sequence[Counted], this: Counted, days: int) -> int:
+    """How many charges the days up to that of a charge have; there is memory for 98 days."""
+    today, oldest = day_of(this.created), day_of(this.clock) - LABEL_DAYS + 1
+    return sum(
+        charge is this or max(today - days, oldest) <= day_of(charge.created) <= today
+        for charge in charges
+    )
+
+
+def _frauds(labels: Sequence[Labelled]) -> list[tuple[Labelled, float, int]]:
+    """What finds a fraud, when, and 1; what takes one back, when that was found, and -1.
+
+    A charge is found to be a fraud once.
+    """
+    changes = []
+    for labelled in labels:
+        meaning = meaning_of(labelled.label)
+        if meaning == "fraud" and labelled.found_at is None:
+            changes.append((labelled, labelled.label.created, 1))
+        if meaning == "won" and labelled.found_at is not None:
+            changes.append((labelled, labelled.found_at, -1))
+    return changes
+
+
+def _tally(changes: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """What each day has, of which none has less than nothing at any moment."""
+    days: dict[int, int] = defaultdict(int)
+    for day, change in changes:
+        days[day] = max(days[day] + change, 0)
+    return days
+
+
 def _dispute_shares(
-    charges: Sequence[Counted], disputes: Sequence[Labelled], this: Counted
+    charges: Sequence[Counted], labels: Sequence[Labelled], this: Counted
 ) -> Values:
     """Shares of the last days, each dispute on its own day; there is memory for 98 days of them."""
     today = day_of(this.created)
-    oldest = day_of(this.clock) - LABEL_DAYS + 1
-    newest = max((day_of(d.dispute.created) for d in disputes), default=0)
-    ages = [
-        (today - day_of(d.dispute.created), d.dispute.is_fraud)
-        for d in disputes
-        if day_of(d.dispute.created) > newest - LABEL_DAYS
+    of_frauds = [(day_of(found), change) for _, found, change in _frauds(labels)]
+    of_others = [
+        (day_of(labelled.label.created), 1)
+        for labelled in labels
+        if meaning_of(labelled.label) == "other dispute"
     ]
+    newest = max((day for day, _ in [*of_frauds, *of_others]), default=0)
+    frauds, others = _tally(of_frauds), _tally(of_others)
 
-    def share(days: int, *, is_fraud: bool) -> float:
-        made = sum(
-            charge is this or max(today - days, oldest) <= day_of(charge.created) <= today
-            for charge in charges
-        )
-        return _smoothed(sum(0 <= age <= days and fraud == is_fraud for age, fraud in ages), made)
+    def within(disputes: dict[int, int], days: int) -> int:
+        first = max(today - days, newest - LABEL_DAYS + 1)
+        return sum(count for day, count in disputes.items() if first <= day <= today)
 
-    values = {f"dispute_share_{days}d": share(days, is_fraud=True) for days in (7, 30, 90)}
-    values["other_dispute_share_90d"] = share(90, is_fraud=False)
-    values["since_fraud_dispute"] = min(
-        (age for age, is_fraud in ages if is_fraud and 0 <= age <= 90), default=91
-    )
+    values = {
+        f"dispute_share_{days}d": _smoothed(within(frauds, days), _made(charges, this, days))
+        for days in (7, 30, 90)
+    }
+    values["other_dispute_share_90d"] = _smoothed(within(others, 90), _made(charges, this, 90))
+    values["since_fraud_dispute"] = next((ago for ago in range(91) if within(frauds, ago)), 91)
     return values
 
 
+def _stopped_shares(
+    charges: Sequence[Counted], stopped_on: Sequence[int], this: Counted, today: int
+) -> Values:
+    """How many were stopped on the days before that of stream time, for each charge then."""
+    return {
+        f"stopped_share_{days}d": min(
+            sum(today - days <= day < today for day in stopped_on) / _made(charges, this, days),
+            1.0,
+        )
+        for days in (7, 30)
+    }
+
+
 def _latest_labels(
-    charges: Sequence[Counted], disputes: Sequence[Labelled], this: Counted, horizon_s: float
+    charges: Sequence[Counted], labels: Sequence[Labelled], this: Counted, horizon_s: float
 ) -> Values:
     """Shares of fraud among the latest labels, taken by whole days of charges, newest first."""
     days = range(day_of(this.created), day_of(this.clock) - LABEL_DAYS, -1)
     made = Counter(day_of(charge.created) for charge in charges)
-    known = Counter(
-        day_of(label.charged_at)
-        for label in disputes
-        if label.dispute.is_fraud
-        and label.charged_at is not None
-        and label.charged_at <= label.clock
-        and day_of(label.clock) - day_of(label.charged_at) < LABEL_DAYS
+    known = _of_charges((labelled, change) for labelled, _, change in _frauds(labels))
+    told = _of_charges(
+        (labelled, 1) for labelled in labels if meaning_of(labelled.label) == "genuine"
     )
     is_mature = [(day + 1) * DAY <= this.created - horizon_s for day in days]
     frauds = [float(known[day]) for day in days]
     goods = [float(max(made[day] - known[day], 0)) for day in days]
-    labels = [
-        fraud + (good if mature else YOUNG_LABEL * good)
-        for fraud, good, mature in zip(frauds, goods, is_mature, strict=True)
+    sure = [min(float(told[day]), good) for day, good in zip(days, goods, strict=True)]
+    labelled = [
+        fraud + (good if mature else genuine + (good - genuine) * YOUNG_LABEL)
+        for fraud, good, genuine, mature in zip(frauds, goods, sure, is_mature, strict=True)
     ]
     matured = [
         (fraud, fraud + good)
         for fraud, good, mature in zip(frauds, goods, is_mature, strict=True)
         if mature
     ]
-    values = {f"fraud_share_last_{n}": _share_of_last(frauds, labels, n) for n in (1, 3, 5, 10)}
+    values = {f"fraud_share_last_{n}": _share_of_last(frauds, labelled, n) for n in (1, 3, 5, 10)}
     for n in (5, 20):
         values[f"fraud_share_matured_{n}"] = _share_of_last(
             [fraud for fraud, _ in matured], [count for _, count in matured], n
         )
     first = next((place for place, fraud in enumerate(frauds) if fraud), None)
-    values["fraud_recency"] = 0.0 if first is None else 1.0 / (1.0 + sum(labels[:first]))
+    values["fraud_recency"] = 0.0 if first is None else 1.0 / (1.0 + sum(labelled[:first]))
     return values
+
+
+def _of_charges(changes: Iterable[tuple[Labelled, int]]) -> dict[int, int]:
+    """What the charges of each day have, of labels that came while their day was remembered."""
+    return _tally(
+        (day_of(labelled.charged_at), change)
+        for labelled, change in changes
+        if labelled.charged_at is not None
+        and labelled.charged_at <= labelled.clock
+        and day_of(labelled.clock) - day_of(labelled.charged_at) < LABEL_DAYS
+    )
 
 
 def _share_of_last(frauds: Sequence[float], labels: Sequence[float], n: int) -> float:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from schemas.charge import Charge
 from schemas.currency import bundled_rates
 from schemas.dispute import Dispute
+from schemas.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,7 +29,22 @@ AHEAD = HOUR
 """How far behind the newest charge of its card or merchant one may be and miss nothing."""
 
 Event = Charge | Dispute
+Label = Dispute | Outcome
+AnyEvent = Charge | Label
 Values = dict[str, float]
+
+Meaning = Literal["fraud", "other dispute", "genuine", "won", "nothing"]
+MEANINGS: dict[str, Meaning] = {
+    "challenge_failed": "fraud",
+    "review_fraud": "fraud",
+    "challenge_passed": "genuine",
+    "review_genuine": "genuine",
+    "dispute_won": "won",
+}
+"""What outcomes say to the histories of card and merchant; the others say nothing."""
+
+STOPPED = {"blocked", "canceled", "challenge_abandoned"}
+"""Outcomes that say the same: the second of them is a duplicate."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +62,22 @@ class Counted:
 
 @dataclass(frozen=True)
 class Labelled:
-    """A dispute that counted: when its charge was made, if it counted before, and the clock."""
+    """A dispute or outcome that is no duplicate, as it came to its merchant.
 
-    dispute: Dispute
+    Attributes
+    ----------
+    charged_at
+        When its charge was made, if it counted before.
+    clock
+        The merchant's.
+    found_at
+        When its charge was found to be a fraud before, if it was.
+    """
+
+    label: Label
     charged_at: float | None
     clock: float
+    found_at: float | None
 
 
 @dataclass
@@ -66,16 +93,55 @@ class Past:
 
 @dataclass
 class CardPast(Past):
-    """All that a card did, in the order it came."""
+    """All that a card did, and what was said of it, in the order it came."""
 
-    disputes: list[Dispute] = field(default_factory=list)
+    disputes: list[Label] = field(default_factory=list)
 
 
 @dataclass
 class MerchantPast(Past):
-    """All that a merchant saw, in the order it came."""
+    """All that a merchant saw, in the order it came; the days on which its charges were stopped."""
 
     disputes: list[Labelled] = field(default_factory=list)
+    stopped_on: list[int] = field(default_factory=list)
+
+
+def meaning_of(label: Label) -> Meaning:
+    """Return what a dispute or outcome says of its charge."""
+    if isinstance(label, Dispute):
+        return "fraud" if label.is_fraud else "other dispute"
+    return MEANINGS.get(label.outcome, "nothing")
+
+
+def is_fraud_dispute(label: Label) -> bool:
+    """Tell whether it is a dispute for fraud, and not a verdict or a failed challenge."""
+    return isinstance(label, Dispute) and label.is_fraud
+
+
+def is_said_again(label: Label, earlier: Iterable[Label]) -> bool:
+    """Tell whether the same was said of the charge before."""
+    said = _words(label)
+    return any(other.charge == label.charge and _words(other) == said for other in earlier)
+
+
+def _words(label: Label) -> tuple[object, ...]:
+    if isinstance(label, Dispute):
+        return "dispute", label.is_fraud
+    if label.outcome == "answered":
+        return "answered", label.action
+    return ("stopped",) if label.outcome in STOPPED else (label.outcome,)
+
+
+def found_at(label: Label, earlier: Iterable[Label]) -> float | None:
+    """Return when the charge was found to be a fraud by what came before a label that asks.
+
+    That is one that finds a fraud as well, or a dispute that is won, if there was a dispute.
+    """
+    of_charge = [other for other in earlier if other.charge == label.charge]
+    is_taken_back = meaning_of(label) == "won" and any(map(is_fraud_dispute, of_charge))
+    if meaning_of(label) != "fraud" and not is_taken_back:
+        return None
+    return next((other.created for other in of_charge if meaning_of(other) == "fraud"), None)
 
 
 def counted(charge: Charge, clock: float) -> Counted:

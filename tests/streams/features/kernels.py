@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -9,19 +10,32 @@ import numpy.typing as npt
 
 from schemas.charge import Charge
 from schemas.dispute import Dispute
-from streams.events.rows import EVENT, Rows, charge_rows, dispute_rows
+from schemas.outcome import Outcome
+from streams.durations import DAY_S
+from streams.events.rows import (
+    CHARGE,
+    DISPUTE_WON,
+    EVENT,
+    FRAUD_DISPUTE,
+    FRAUD_KINDS,
+    Rows,
+    charge_rows,
+    dispute_rows,
+    outcome_rows,
+)
 from streams.features.card import EVICTED, update_cards
 from streams.features.card_record import CARD
 from streams.features.charge import charge_features
 from streams.features.entities import CARDS, CHARGE_FEATURES, MERCHANTS
 from streams.features.merchant import update_merchants
+from streams.features.merchant_fraud_history import count_stopped
 from streams.features.merchant_record import MERCHANT
 from streams.features.windows import AHEAD_S
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
-    from tests.streams.features.brute_past import Event
+    from tests.streams.features.brute_past import AnyEvent
 
 RECORDS = 512
 
@@ -32,7 +46,7 @@ class Result(NamedTuple):
     Attributes
     ----------
     vectors
-        f4[N, features], zeros beyond the charge's own for a dispute.
+        f4[N, features], zeros beyond the charge's own for what is no charge.
     duplicates
         bool[N].
     """
@@ -48,9 +62,16 @@ class Kernels:
     ----------
     dedup_window_s, horizon_s
         As for the kernels.
+    stopped
+        Charges that are challenged, reviewed or blocked once they are scored.
     """
 
-    def __init__(self, dedup_window_s: float = 86400.0, horizon_s: float = 30 * 86400.0) -> None:
+    def __init__(
+        self,
+        dedup_window_s: float = DAY_S,
+        horizon_s: float = 30 * DAY_S,
+        stopped: Container[Charge] = frozenset(),
+    ) -> None:
         self.cards = np.zeros(RECORDS, CARD)
         self.merchants = np.zeros(RECORDS, MERCHANT)
         self._slots: tuple[dict[str, int], dict[str, int]] = {}, {}
@@ -58,9 +79,12 @@ class Kernels:
         self._horizon_s = horizon_s
         self._evicted: dict[bytes, list[tuple[float, float]]] = {}
         self._disputed: set[tuple[bytes, int]] = set()
+        self._found: dict[bytes, float] = {}
+        self._stopped = stopped
+        self._stream_time = 0.0
 
-    def count(self, events: Sequence[Event], charged_at: Sequence[float | None]) -> Result:
-        """Count a batch; `charged_at` is when the charge of each dispute was made, if known."""
+    def count(self, events: Sequence[AnyEvent], charged_at: Sequence[float | None]) -> Result:
+        """Count a batch; `charged_at` is when the charge of each other event was made, if known."""
         rows = event_rows(events)
         of_card = np.zeros((len(rows), len(CARDS.features)), np.float32)
         evicted = np.zeros(len(rows), EVICTED)
@@ -77,19 +101,40 @@ class Kernels:
             times = (entry["created"], entry["came"])
             self._evicted.setdefault(entry["charge"].tobytes(), []).append(times)
 
-        of_merchant = np.zeros((len(rows), len(MERCHANTS.features)), np.float32)
-        update_merchants(
-            self.merchants,
-            self._slots_of(1, [event.merchant for event in events]),
-            rows,
-            of_merchant,
-            np.array([np.nan if time is None else time for time in charged_at], np.float64),
-            rows["duplicate"] == 0,
-            self._horizon_s,
-        )
+        of_merchant = self._at_merchants(events, rows, charged_at)
         own = np.zeros((len(rows), len(CHARGE_FEATURES)), np.float32)
         charge_features(rows, own)
         return Result(np.hstack((own, of_card, of_merchant)), rows["duplicate"] == 1)
+
+    def _at_merchants(
+        self, events: Sequence[AnyEvent], rows: Rows, charged_at: Sequence[float | None]
+    ) -> npt.NDArray[np.float32]:
+        """Count a batch at its merchants, one day of stream time after the other."""
+        features = np.zeros((len(rows), len(MERCHANTS.features)), np.float32)
+        slots = self._slots_of(1, [event.merchant for event in events])
+        made = np.array([np.nan if time is None else time for time in charged_at], np.float64)
+        created = np.where(rows["kind"] == CHARGE, rows["created"], 0.0)
+        times = np.maximum.accumulate(np.maximum(created, self._stream_time))
+        self._stream_time = float(times[-1])
+        is_counted = rows["duplicate"] == 0
+        is_stopped = is_counted & [
+            isinstance(event, Charge) and event in self._stopped for event in events
+        ]
+        days = [time // DAY_S for time in times]
+        ends = [i for i in range(1, len(days)) if days[i] != days[i - 1]]
+        for part in (slice(*ends) for ends in pairwise([0, *ends, len(days)])):
+            update_merchants(
+                self.merchants,
+                slots[part],
+                rows[part],
+                features[part],
+                made[part],
+                is_counted[part],
+                times[part],
+                self._horizon_s,
+            )
+            count_stopped(self.merchants, slots[part], is_stopped[part], times[part])
+        return features
 
     def save_and_restore(self) -> None:
         """Put every record through its bytes."""
@@ -101,7 +146,7 @@ class Kernels:
         return np.array([slots.setdefault(key, len(slots)) for key in keys], np.int64)
 
     def _seen_until(self, rows: Rows) -> npt.NDArray[np.float64]:
-        """Tell the duplicates that the records themselves cannot know."""
+        """Tell the duplicates that the records themselves cannot know; set `labelled_at`."""
         until = np.full(len(rows), -np.inf)
         window_s = self._dedup_window_s
         for i, row in enumerate(rows):
@@ -109,18 +154,31 @@ class Kernels:
             if kind:
                 until[i] = np.inf if (charge, kind) in self._disputed else -np.inf
                 self._disputed.add((charge, kind))
+                row["labelled_at"] = self._labelled_at(charge, kind, row["created"])
             else:
                 for created, came in self._evicted.get(charge, []):
                     if abs(created - row["created"]) <= window_s:
                         until[i] = max(until[i], came + window_s + AHEAD_S)
         return until
 
+    def _labelled_at(self, charge: bytes, kind: int, created: float) -> float:
+        """Tell when the charge was found to be a fraud before, 0 if the event does not ask."""
+        if kind == DISPUTE_WON and (charge, FRAUD_DISPUTE) in self._disputed:
+            return self._found[charge]
+        if kind not in FRAUD_KINDS:
+            return 0.0
+        before = self._found.get(charge, 0.0)
+        self._found.setdefault(charge, float(created))
+        return before
 
-def event_rows(events: Sequence[Event]) -> Rows:
-    """Encode charges and disputes in their order."""
+
+def event_rows(events: Sequence[AnyEvent]) -> Rows:
+    """Encode charges, disputes and outcomes in their order."""
     rows = np.zeros(len(events), EVENT)
     charges = [(i, event) for i, event in enumerate(events) if isinstance(event, Charge)]
     disputes = [(i, event) for i, event in enumerate(events) if isinstance(event, Dispute)]
+    outcomes = [(i, event) for i, event in enumerate(events) if isinstance(event, Outcome)]
     rows[[i for i, _ in charges]] = charge_rows([charge for _, charge in charges])
     rows[[i for i, _ in disputes]] = dispute_rows([dispute for _, dispute in disputes])
+    rows[[i for i, _ in outcomes]] = outcome_rows([outcome for _, outcome in outcomes])
     return rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 import numpy as np
@@ -14,15 +14,25 @@ from hypothesis import strategies as st
 
 from schemas.charge import Charge
 from schemas.dispute import Dispute
+from schemas.outcome import OUTCOMES, Outcome, OutcomeName
+from schemas.scored import Action
 from streams.features.entities import FEATURE_NAMES
-from tests.streams.events.random_events import DAY, HOUR, RandomEvents, cut
+from tests.streams.events.random_events import (
+    DAY,
+    HOUR,
+    RandomEvents,
+    RandomOutcomes,
+    cut,
+    some_charges,
+    with_outcomes,
+)
 from tests.streams.features.brute_force import BruteForce, Observed
 from tests.streams.features.kernels import Kernels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
-    from tests.streams.features.brute_past import Event
+    from tests.streams.features.brute_past import AnyEvent
 
 SHAPES: dict[str, dict[str, Any]] = {
     "few cards, many places": {"cards": 3, "merchants": 45},
@@ -34,10 +44,13 @@ SEEDS = range(3)
 
 
 def assert_equal_features(
-    batches: Sequence[Sequence[Event]], dedup_window_s: float = DAY
+    batches: Sequence[Sequence[AnyEvent]],
+    dedup_window_s: float = DAY,
+    stopped: Container[Charge] = frozenset(),
 ) -> list[Observed]:
     """Compare every feature of every charge, and what is taken for a duplicate."""
-    oracle, kernels = BruteForce(dedup_window_s), Kernels(dedup_window_s)
+    oracle = BruteForce(dedup_window_s, stopped=stopped)
+    kernels = Kernels(dedup_window_s, stopped=stopped)
     every: list[Observed] = []
     for batch in batches:
         expected = [oracle.observe(event) for event in batch]
@@ -64,16 +77,17 @@ def assert_close(
 
 
 @cache
-def observe(shape: str, seed: int) -> list[tuple[Event, Observed]]:
+def observe(shape: str, seed: int) -> list[tuple[AnyEvent, Observed]]:
     """Check a stream, once for all tests of the module."""
-    events = RandomEvents(seed, **SHAPES[shape]).take(700)
-    return list(zip(events, assert_equal_features(cut(events, seed)), strict=True))
+    events = with_outcomes(RandomEvents(seed, **SHAPES[shape]).take(700), seed)
+    observed = assert_equal_features(cut(events, seed), stopped=some_charges(events, seed))
+    return list(zip(events, observed, strict=True))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_features_equal_brute_force(shape: str, seed: int) -> None:
-    assert len(observe(shape, seed)) == 700
+    assert len(observe(shape, seed)) > 900
 
 
 def test_random_streams_are_difficult() -> None:
@@ -81,6 +95,7 @@ def test_random_streams_are_difficult() -> None:
     streams = [observe(shape, seed) for shape in SHAPES for seed in SEEDS]
     charges = [(e, o) for stream in streams for e, o in stream if isinstance(e, Charge)]
     disputes = [(e, o) for stream in streams for e, o in stream if isinstance(e, Dispute)]
+    outcomes = [(e, o) for stream in streams for e, o in stream if isinstance(e, Outcome)]
     values = {name: {o.features[name] for _, o in charges} for name in FEATURE_NAMES}
     assert [name for name, seen in values.items() if len(seen) < 2] == []
     assert max(values["merchant_cards_1h"]) > 30
@@ -91,6 +106,12 @@ def test_random_streams_are_difficult() -> None:
     assert sum(o.is_duplicate for _, o in charges) > 100
     assert sum(o.is_duplicate for _, o in disputes) > 30
     assert sum(o.charged_at is None for _, o in disputes) > 5
+    assert {e.outcome for e, _ in outcomes} == set(OUTCOMES)
+    assert sum(o.is_duplicate for _, o in outcomes) > 100
+    assert sum(o.found_at is not None for e, o in outcomes if e.outcome == "dispute_won") > 50
+    assert sum(o.found_at is not None for e, o in disputes) > 30
+    assert len(values["merchant_stopped_share_7d"]) > 100
+    assert max(values["merchant_stopped_share_30d"]) == 1.0
     for shape in SHAPES:
         created = np.array([e.created for e, _ in observe(shape, 0)])
         assert (np.maximum.accumulate(created) - created > 31 * DAY).sum() > 5
@@ -112,11 +133,15 @@ EDGES = [0.0, 0.25, 1.0, 119.75, 120.0, 600.0, HOUR, 3 * HOUR, DAY, 7 * DAY, 30 
 """Steps that put events just at, before and after the ends of tiles and windows."""
 
 
+FIRST = 0.25
+"""The earliest that a charge is found to be a fraud: at 0 it counts as not found."""
+
+
 @st.composite
-def edgy_streams(draw: st.DrawFn) -> list[list[Event]]:
+def edgy_streams(draw: st.DrawFn) -> list[list[AnyEvent]]:
     """Short streams that begin at the edge of all tiles, at the beginning of time or at sea."""
     now = draw(st.sampled_from([0.0, 90 * 216 * DAY, 1_700_000_000.5]))
-    events: list[Event] = []
+    events: list[AnyEvent] = []
     charge_ids = st.integers(0, 12)
     for _ in range(draw(st.integers(1, 25))):
         now += draw(st.sampled_from(EDGES))
@@ -132,15 +157,22 @@ def edgy_streams(draw: st.DrawFn) -> list[list[Event]]:
                 charge, merchant_country=place, device=place, cvc_check=check
             )
             events.append(charge)
-        else:
+            continue
+        about = (f"event_{len(events)}", f"charge_{number}", card, merchant, created or FIRST)
+        if draw(st.booleans()):
             reason = draw(st.sampled_from(["fraudulent", "general"]))
-            number_id = f"dispute_{len(events)}"
-            events.append(Dispute(number_id, f"charge_{number}", card, merchant, created, reason))
+            events.append(Dispute(*about, reason))
+        else:
+            remembered = st.sampled_from(RandomOutcomes.REMEMBERED)
+            outcome = draw(remembered | st.sampled_from(get_args(OutcomeName)))
+            action = draw(st.sampled_from(get_args(Action))) if outcome == "answered" else None
+            events.append(Outcome(*about, outcome, action))
     size = draw(st.integers(1, 25))
     return [events[start : start + size] for start in range(0, len(events), size)]
 
 
 @settings(max_examples=120, deadline=None)
-@given(batches=edgy_streams())
-def test_features_at_the_edges_equal_brute_force(batches: list[list[Event]]) -> None:
-    assert_equal_features(batches)
+@given(batches=edgy_streams(), seed=st.integers(0, 3))
+def test_features_at_the_edges_equal_brute_force(batches: list[list[AnyEvent]], seed: int) -> None:
+    events = [event for batch in batches for event in batch]
+    assert_equal_features(batches, stopped=some_charges(events, seed, share=0.5))

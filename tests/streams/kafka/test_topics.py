@@ -10,6 +10,7 @@ def test_names_are_those_of_the_contract() -> None:
     assert list(topics.configs()) == [
         "eu-1.charges",
         "eu-1.disputes",
+        "eu-1.outcomes",
         "eu-1.scored",
         "eu-1.charges.rejected",
         "eu-1.models",
@@ -31,4 +32,4 @@ def test_a_prefix_that_kafka_would_refuse(prefix: str) -> None:
 def test_a_rejected_copy_has_more_room_than_its_input() -> None:
     configs = Topics().configs()
     room = {name: int(config.get("max.message.bytes", 0)) for name, config in configs.items()}
-    assert room["charges.rejected"] > max(room["charges"], room["disputes"]) > 0
+    assert room["charges.rejected"] > max(room["charges"], room["disputes"], room["outcomes"]) > 0

@@ -9,6 +9,7 @@ from streams.events.rows import EVENT, Rows
 from streams.labels.join import CONTROLS, PENDING_LAYOUT, LabelJoin, LabelRules, kept_keys
 from streams.state.store import MemoryStore
 from streams.state.tables import TaskState
+from streams.wire.examples import BY_DISPUTE
 
 DAY = 86_400.0
 START = 19_700 * DAY
@@ -50,7 +51,7 @@ def test_they_are_undisputed_charges_of_about_the_same_time(
     rng = np.random.default_rng(100 + seed)
     frauds = set(rng.choice(len(rows), 100, replace=False).tolist())
     for place in frauds:
-        labels.label(keys[place], rows["created"][-1])
+        labels.fraud(keys[place], rows["created"][-1], BY_DISPUTE)
     came = rng.integers(len(rows) // 2, len(rows))
     place = {key: place for place, key in enumerate(keys)}
     for fraud in sorted(frauds):
@@ -109,5 +110,5 @@ def test_a_charge_labelled_fraud_after_the_horizon_is_none_either() -> None:
     late = START + DAY + RULES.horizon_s + 5.0
     assert len(labels.controls(last, late, lambda _: False)) == 1
     labels.mature(0.0, START + 2 * DAY)
-    assert len(labels.label(first, late)) == 1
+    assert len(labels.fraud(first, late, BY_DISPUTE)) == 1
     assert len(labels.controls(last, late, lambda _: False)) == 0

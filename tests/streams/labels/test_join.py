@@ -13,7 +13,7 @@ from streams.events.rows import charge_rows
 from streams.labels.join import PENDING, PENDING_LAYOUT, LabelJoin, LabelRules, kept_key
 from streams.state.store import MemoryStore
 from streams.state.tables import TaskState
-from streams.wire.examples import EXAMPLE
+from streams.wire.examples import BY_DISPUTE, EXAMPLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,9 @@ class Join:
         self.fed.extend(map(Kept, charges, clocks.tolist()))
         examples = []
         for charge, disputed_at in disputes:
-            examples.append(self.labels.label(kept_key(charge_rows([charge])[0]), disputed_at))
+            examples.append(
+                self.labels.fraud(kept_key(charge_rows([charge])[0]), disputed_at, BY_DISPUTE)
+            )
             [found] = [kept for kept in self.fed if kept.charge is charge]
             found.disputed_at.append(disputed_at)
         examples.append(self.labels.mature(before - HORIZON_S, self.time - HORIZON_S))
@@ -212,7 +214,10 @@ def test_restored_join_goes_on(is_committed: bool) -> None:
     after = Join(store=store)
     after.time = before.time if is_committed else 0.0
     if is_committed:
-        assert len(after.labels.label(kept_key(charge_rows(charges)[0]), START + 2 * DAY)) == 0
+        assert (
+            len(after.labels.fraud(kept_key(charge_rows(charges)[0]), START + 2 * DAY, BY_DISPUTE))
+            == 0
+        )
     negatives = after.feed([charge_at(10, START + 11 * DAY)], [])
     assert sorted(negatives["vector"][:, 0]) == list(range(1, 10)) * is_committed
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.events.batch import Batch
-from streams.events.origin import Origin, decode_dispute_tail, encode_dispute_tail
+from streams.events.origin import Origin, decode_label_tail, encode_label_tail
 from streams.events.rows import EVENT
 from streams.layouts.layout import HEAD, LayoutError
 from streams.wire.examples import EXAMPLE, EXAMPLE_LAYOUT, decode_examples, encode_examples
@@ -109,8 +109,8 @@ def test_dispute_tails_come_back(
     topic: str, partition: int, offset: int, key: bytes, value: bytes
 ) -> None:
     origin = Origin(topic, partition, offset)
-    assert decode_dispute_tail(encode_dispute_tail(origin, key, value)) == (origin, key, value)
-    assert decode_dispute_tail(encode_dispute_tail(origin, b"\n" + key, value + b"\n")) == (
+    assert decode_label_tail(encode_label_tail(origin, key, value)) == (origin, key, value)
+    assert decode_label_tail(encode_label_tail(origin, b"\n" + key, value + b"\n")) == (
         origin,
         b"\n" + key,
         value + b"\n",

@@ -1,0 +1,220 @@
+"""The closed loop: a backtest whose actions are carried out.
+
+What is stopped is never disputed. Challenges and reviews end by the rates of the cost table, drawn
+by a hash of the charge, and come back as outcomes::
+
+    action      of a charge that would be disputed     of a genuine one
+    allow       disputed                               goes through
+    challenge   failed; or passed, and disputed        passed; or abandoned
+    review      refused; or let through, and disputed  let through; or refused
+    block       stopped, no dispute comes              stopped
+
+So a model meets what it has brought about: a replay that leaves the disputes of what would have
+been stopped in place shows only how well it ranks.
+
+The loop is closed once in each interval in which one model scores: what comes back is made at the
+end of it at the earliest. So the same charges, with the outcomes and disputes that came, give a
+worker the same to decide on.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import orjson
+from xxhash import xxh3_64_intdigest
+
+from agents.backtest.backtest import MODEL_INTERVAL_S, Backtest, Step
+from agents.backtest.model_spans import interval_ends
+from schemas.scored import ALLOW, BLOCK, CHALLENGE, REVIEW
+from streams.durations import HOUR_S, MINUTE_S
+from streams.events.batch import TimedBatch
+from streams.events.decoding import decode_outcomes
+from streams.events.origin import Origin, decode_label_tail
+from streams.events.rejected import Input
+from streams.events.rows import CHARGE, charge_hashes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from agents.settings.costs import Costs
+    from agents.settings.schema import Settings
+
+_CHALLENGED_IN_S = MINUTE_S
+"""How long a cardholder takes for a challenge."""
+
+_SOURCE = "closed loop"
+_HASH_RANGE = 2.0**64
+
+
+class Fate(NamedTuple):
+    """What becomes of a charge: its outcome if it has one, when that comes, and whether it ends."""
+
+    outcome: str | None
+    after_s: float
+    is_stopped: bool
+
+
+def fate(action: int, draw: float, costs: Costs, *, is_fraud: bool) -> Fate:
+    """Return what becomes of a charge whose action is carried out.
+
+    Parameters
+    ----------
+    action
+        Its place in `schemas.scored.ACTIONS`.
+    draw
+        From 0 to 1, by which the rates decide.
+    costs
+        Has the rates of challenges and reviews.
+    is_fraud
+        Whether it would be disputed as fraudulent.
+
+    Examples
+    --------
+    >>> from agents.settings.costs import Costs
+    >>> fate(CHALLENGE, 0.5, Costs(), is_fraud=True)
+    Fate(outcome='challenge_failed', after_s=60.0, is_stopped=True)
+    >>> fate(REVIEW, 0.5, Costs(), is_fraud=False)
+    Fate(outcome='review_genuine', after_s=14400.0, is_stopped=False)
+    """
+    match action:
+        case _ if action == BLOCK:
+            return Fate(None, 0.0, is_stopped=True)
+        case _ if action == CHALLENGE and is_fraud:
+            is_stopped = draw < costs.challenge_success_share
+            outcome = "challenge_failed" if is_stopped else "challenge_passed"
+            return Fate(outcome, _CHALLENGED_IN_S, is_stopped)
+        case _ if action == CHALLENGE:
+            is_stopped = draw < costs.challenge_abandonment_share
+            outcome = "challenge_abandoned" if is_stopped else "challenge_passed"
+            return Fate(outcome, _CHALLENGED_IN_S, is_stopped)
+        case _ if action == REVIEW:
+            is_right = draw < costs.review_success_share
+            is_stopped = is_right == is_fraud
+            outcome = "review_fraud" if is_stopped else "review_genuine"
+            return Fate(outcome, costs.review_hours * HOUR_S, is_stopped)
+        case _:
+            return Fate(None, 0.0, is_stopped=False)
+
+
+class ClosedLoop:
+    """A backtest with its actions carried out, over events in the order of their time.
+
+    Parameters
+    ----------
+    settings
+        As for a worker.
+    clock
+        Gives `scored_at`, Unix seconds.
+    frauds
+        Hashes of the charges that would be disputed as fraudulent.
+
+    Attributes
+    ----------
+    backtest
+        What scores and learns.
+    """
+
+    def __init__(
+        self, settings: Settings, clock: Callable[[], float], frauds: Collection[bytes]
+    ) -> None:
+        self.backtest = Backtest(settings, clock, actions="enforced")
+        self._outcomes: list[bytes] = []
+        self._disputes: list[bytes] = []
+        self._costs = settings.costs
+        self._rules = settings.input_rules
+        self._frauds = frauds
+        self._stopped: set[bytes] = set()
+        self._told = 0
+        self._coming = TimedBatch()
+        self._held = TimedBatch()
+
+    def run(self, events: TimedBatch) -> Iterator[Step]:
+        """Score and learn, a step for each interval; no event may be older than earlier ones.
+
+        The last interval waits for more: what comes back of it does so in the next.
+        """
+        events = _joined(self._held, events)
+        ends = [0, *interval_ends(events.times, MODEL_INTERVAL_S)[:-1].tolist()]
+        for start, end in pairwise(ends):
+            yield from self._interval(events.part(start, end))
+        self._held = events.part(ends[-1], len(events))
+
+    def end(self) -> Iterator[Step]:
+        """Do as `run` with the last interval, and what comes back after it."""
+        yield from self._interval(self._held)
+        yield from self._interval(TimedBatch())
+        yield from self.backtest.end()
+
+    def taken(self) -> tuple[list[bytes], list[bytes]]:
+        """Take the payloads of the outcomes, and of the disputes that came, since the last call."""
+        taken = self._outcomes, self._disputes
+        self._outcomes, self._disputes = [], []
+        return taken
+
+    def _interval(self, events: TimedBatch) -> Iterator[Step]:
+        """Score and learn the events of one interval, and what came back of those before."""
+        newest = float(events.times[-1]) if len(events) else 0.0
+        ends_at = (newest // MODEL_INTERVAL_S + 1.0) * MODEL_INTERVAL_S
+        events = _joined(self._coming, self._left(events))
+        self._coming = TimedBatch()
+        for step in self.backtest.run(events):
+            yield step
+            self._coming = _joined(self._coming, self._carried_out(step, ends_at))
+
+    def _left(self, events: TimedBatch) -> TimedBatch:
+        """Return events without the disputes of what was stopped."""
+        rows = events.batch.rows
+        labels = np.flatnonzero(rows["kind"] != CHARGE)
+        comes = np.ones(len(events), np.bool_)
+        for place, charge in zip(labels.tolist(), charge_hashes(rows[labels]), strict=True):
+            comes[place] = charge not in self._stopped
+            if comes[place]:
+                self._disputes.append(decode_label_tail(events.batch.tails[place])[2])
+        if comes.all():
+            return events
+        places = np.flatnonzero(comes)
+        return TimedBatch(events.times[places], events.batch.at(places))
+
+    def _carried_out(self, step: Step, ends_at: float) -> TimedBatch:
+        """Carry the actions of a step out; return the outcomes, made when its interval ends."""
+        told = []
+        is_acted_on = (step.output.actions != ALLOW) & (step.charges["duplicate"] == 0)
+        places = np.flatnonzero(is_acted_on)
+        for place, charge in zip(places.tolist(), charge_hashes(step.charges[places]), strict=True):
+            draw = xxh3_64_intdigest(charge) / _HASH_RANGE
+            action, is_fraud = int(step.output.actions[place]), charge in self._frauds
+            found = fate(action, draw, self._costs, is_fraud=is_fraud)
+            if found.is_stopped:
+                self._stopped.add(charge)
+            if found.outcome is not None:
+                known_at = max(float(step.charges["created"][place]) + found.after_s, ends_at)
+                told.append(self._outcome(found.outcome, known_at, step.output.scored[place]))
+        self._outcomes += [received.value or b"" for received in told]
+        decoded = decode_outcomes(told, np.inf, self._rules)
+        assert not decoded.rejected
+        created = decoded.batch.rows["created"]
+        order = np.argsort(created, kind="stable")
+        return TimedBatch(created[order], decoded.batch.at(order))
+
+    def _outcome(self, outcome: str, known_at: float, scored: bytes) -> Input:
+        event = orjson.loads(scored)
+        self._told += 1
+        payload = {
+            "id": f"outcome-{self._told}",
+            "charge": event["charge"],
+            "card": event["card"],
+            "merchant": event["merchant"],
+            "created": known_at,
+            "outcome": outcome,
+        }
+        card = str(event["card"]).encode()
+        return Input(card, orjson.dumps(payload), Origin(_SOURCE, 0, self._told - 1))
+
+
+def _joined(first: TimedBatch, second: TimedBatch) -> TimedBatch:
+    """Merge two batches by time, either of which may be empty."""
+    parts = [part for part in (first, second) if len(part)]
+    return TimedBatch.merged(parts) if parts else TimedBatch()

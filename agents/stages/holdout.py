@@ -1,0 +1,132 @@
+"""The holdout: a small share of what would be stopped is let through at random, to learn from.
+
+What is stopped shows no label. A model that learns only from what it let through forgets what fraud
+looks like (selective labels: Lakkaraju et al. 2017, "The selective labels problem"). So a share of
+the charges that the model would stop goes through all the same, and what becomes of them stands, by
+inverse propensity, for all of them (Horvitz and Thompson 1952).
+
+Which ones is decided by a keyed hash of the charge: a replay draws the same, and nobody without the
+key can tell beforehand. A charge can be drawn up to an amount, and while the loss that is expected
+of all that its merchant has let through on this day stays within a budget. Neither depends on the
+draw itself, so every charge that can be drawn is drawn with the same propensity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from agents.stages.decisions import expected_costs
+from schemas.scored import ALLOW
+from streams.compiled import compiled
+from streams.durations import DAY_S
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from agents.settings.costs import Costs
+    from streams.events.rows import Rows
+    from streams.state.record_cache import Slots
+
+_HASH_BYTES = 8
+_HASH_RANGE = 2.0 ** (8 * _HASH_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class HoldoutRules:
+    """What may be let through.
+
+    Attributes
+    ----------
+    share
+        Of the charges that would be stopped, 0 for none.
+    amount_max
+        The largest amount, in the reference currency.
+    budget
+        Loss a day and merchant, in expectation, in the reference currency.
+    key
+        Of the hash that draws.
+    """
+
+    share: float
+    amount_max: float
+    budget: float
+    key: bytes
+
+
+def let_through(
+    charges: Rows,
+    answers: Rows,
+    times: NDArray[np.float64],
+    records: Rows,
+    slots: Slots,
+    costs: Costs,
+    rules: HoldoutRules,
+) -> None:
+    """Draw from charges that are to be stopped; allow those drawn.
+
+    Parameters
+    ----------
+    charges
+        EVENT[N].
+    answers
+        PENDING[N] of them with their actions; `action`, `withheld` and `propensity` are set.
+    times
+        f8[N], stream time at each charge, Unix seconds.
+    records, slots
+        MERCHANT[M], updated in place, and i8[N], the record of each charge.
+    costs
+        What a fraud costs.
+    rules
+        What may be let through.
+    """
+    can_be = (answers["action"] != ALLOW) & (charges["duplicate"] == 0)
+    can_be &= charges["amount"] <= rules.amount_max
+    places = np.flatnonzero(can_be)
+    if rules.share == 0.0 or not len(places):
+        return
+    draws = _draws(charges["charge"][places], rules.key)
+    places = places[draws < rules.share]
+    scores, amounts = answers["score"][places], charges["amount"][places]
+    losses = expected_costs(scores, amounts, costs)[ALLOW]
+    days = (times[places] // DAY_S).astype(np.uint64)
+    drawn = places[_within_budget(records, slots[places], days, losses, rules.budget)]
+    answers["withheld"][drawn] = answers["action"][drawn]
+    answers["propensity"][drawn] = rules.share
+    answers["action"][drawn] = ALLOW
+
+
+def _draws(charges: NDArray[np.uint64], key: bytes) -> NDArray[np.float64]:
+    """Return a number from 0 to 1 for each of u8[N, 2] hashes, f8[N]."""
+    raw, size = charges.astype("<u8").tobytes(), 16
+    digests = b"".join(
+        [
+            blake2b(raw[i : i + size], key=key, digest_size=_HASH_BYTES).digest()
+            for i in range(0, len(raw), size)
+        ]
+    )
+    return np.frombuffer(digests, "<u8") / _HASH_RANGE
+
+
+@compiled
+def _within_budget(
+    records: Rows,
+    slots: Any,
+    days: NDArray[np.uint64],
+    losses: NDArray[np.float64],
+    budget: float,
+) -> NDArray[np.bool_]:
+    """Tell, one charge after the other, which are within the budget of their merchant and day."""
+    within = np.zeros(len(slots), np.bool_)
+    for i in range(len(slots)):
+        record = records[slots[i]]
+        if record.holdout_day != days[i]:
+            record.holdout_day = days[i]
+            record.holdout_loss = 0.0
+        if record.holdout_loss + losses[i] <= budget:
+            record.holdout_loss += losses[i]
+            within[i] = True
+    return within

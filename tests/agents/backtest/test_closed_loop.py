@@ -1,0 +1,178 @@
+"""The closed loop: actions are carried out by the cost table, and what comes back is what came."""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pytest
+
+from agents.backtest.backtest import Backtest
+from agents.backtest.closed_loop import ClosedLoop, fate
+from agents.backtest.replay import Replay
+from agents.settings.costs import Costs
+from agents.settings.schema import Settings
+from schemas.scored import ALLOW, BLOCK, CHALLENGE, REVIEW
+from streams.events.batch import TimedBatch
+from streams.events.files import write_events
+from streams.simulator import Simulation
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from agents.backtest.backtest import Step
+
+START = 1_700_000_000.0
+DAY_S = 86_400.0
+SEED = 5
+SETTINGS = Settings(
+    label_horizon_days=2.0,
+    snapshot_every_examples=500,
+    holdout_share=0.2,
+    costs=Costs(review_capacity_share=0.05),
+)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the directory of charges and disputes, some of them published late or twice."""
+    directory = tmp_path_factory.mktemp("files")
+    simulation = Simulation(
+        seed=SEED,
+        cards=300,
+        merchants=30,
+        start=START,
+        days=12,
+        charges_per_day=400,
+        fraud_rate=0.08,
+        dispute_delay_scale=0.1,
+        duplicate_share=0.02,
+    )
+    events: dict[str, list[bytes]] = {"charges": [], "disputes": []}
+    for event in simulation.events():
+        events[event.topic].append(orjson.dumps(event.value))
+    for topic, lines in events.items():
+        write_events(directory / f"{topic}.jsonl", lines)
+    return directory
+
+
+class Played:
+    """What a closed loop over files gave."""
+
+    def __init__(self, files: Path, cuts: int = 1) -> None:
+        replay = Replay(files / "charges.jsonl", files / "disputes.jsonl", inf)
+        for _ in replay.survey():
+            pass
+        loop = ClosedLoop(SETTINGS, lambda: 0.0, replay.frauds())
+        self.scored: list[dict[str, Any]] = []
+        for part in replay.parts():
+            size = max(len(part.events) // cuts, 1)
+            for start in range(0, len(part.events), size):
+                self._take(loop.run(part.events.part(start, start + size)))
+        self._take(loop.end())
+        self.outcomes, self.disputes = (
+            [orjson.loads(payload) for payload in payloads] for payloads in loop.taken()
+        )
+
+    def _take(self, steps: Any) -> None:
+        self.scored += [orjson.loads(event) for step in steps for event in step.output.scored]
+
+
+@pytest.fixture(scope="module")
+def played(files: Path) -> Played:
+    return Played(files)
+
+
+@pytest.mark.parametrize(
+    ("action", "is_fraud", "shares"),
+    [
+        (ALLOW, True, {None: (1.0, False)}),
+        (BLOCK, False, {None: (1.0, True)}),
+        (CHALLENGE, True, {"challenge_failed": (0.85, True), "challenge_passed": (0.15, False)}),
+        (CHALLENGE, False, {"challenge_abandoned": (0.1, True), "challenge_passed": (0.9, False)}),
+        (REVIEW, True, {"review_fraud": (0.95, True), "review_genuine": (0.05, False)}),
+        (REVIEW, False, {"review_fraud": (0.05, True), "review_genuine": (0.95, False)}),
+    ],
+)
+def test_fates_have_the_rates_of_the_cost_table(
+    action: int, is_fraud: bool, shares: dict[str | None, tuple[float, bool]]
+) -> None:
+    draws = (np.arange(1000) + 0.5) / 1000
+    fates = [fate(action, draw, Costs(), is_fraud=is_fraud) for draw in draws]
+    counts = Counter((found.outcome, found.is_stopped) for found in fates)
+    assert counts == {
+        (outcome, is_stopped): round(1000 * share)
+        for outcome, (share, is_stopped) in shares.items()
+    }
+
+
+def test_what_is_stopped_is_not_disputed_and_all_else_is(played: Played, files: Path) -> None:
+    answers = {event["charge"]: event for event in played.scored if "duplicate" not in event}
+    told = {outcome["charge"]: outcome["outcome"] for outcome in played.outcomes}
+    assert len(told) == len(played.outcomes)
+    goes_on = {"challenge_passed", "review_genuine"}
+    stopped = {
+        charge
+        for charge, event in answers.items()
+        if event["action"] == "block"
+        or (event["action"] != "allow" and told[charge] not in goes_on)
+    }
+    lines = (files / "disputes.jsonl").read_bytes().splitlines()
+    of_files = [orjson.loads(line) for line in lines]
+    expected = sorted(d["id"] for d in of_files if d["charge"] not in stopped)
+    assert sorted(dispute["id"] for dispute in played.disputes) == expected
+    actions = Counter(event["action"] for event in answers.values())
+    assert min(actions[name] for name in ("allow", "challenge", "review", "block")) >= 10, actions
+    assert stopped & {dispute["charge"] for dispute in of_files}
+
+
+def test_outcomes_are_of_what_was_challenged_or_reviewed(played: Played) -> None:
+    answers = {event["charge"]: event for event in played.scored if "duplicate" not in event}
+    asked = {c for c, event in answers.items() if event["action"] in {"challenge", "review"}}
+    assert {outcome["charge"] for outcome in played.outcomes} == asked
+    for outcome in played.outcomes:
+        answer = answers[outcome["charge"]]
+        is_review = outcome["outcome"].startswith("review_")
+        assert is_review == (answer["action"] == "review")
+        hours = (outcome["created"] - answer["created"]) / 3600.0
+        assert 4.0 <= hours < 4.2 if is_review else 0.0 < hours < 0.2
+
+
+def test_the_holdout_goes_through(played: Played) -> None:
+    drawn = [event for event in played.scored if "holdout" in event]
+    assert len(drawn) >= 10
+    for event in drawn:
+        assert event["action"] == "allow"
+        assert event["decided_by"] == "holdout"
+        assert event["holdout"]["propensity"] == 0.2
+        assert event["holdout"]["action"] in {"challenge", "review", "block"}
+
+
+def test_cuts_of_the_files_make_no_difference(played: Played, files: Path) -> None:
+    again = Played(files, cuts=7)
+    assert again.scored == played.scored
+    assert again.outcomes == played.outcomes
+
+
+def test_the_same_is_decided_on_the_events_and_outcomes_that_came(
+    played: Played, files: Path, tmp_path: Path
+) -> None:
+    """What a worker does that is given them: both stages, with the actions enforced."""
+    for name, came in (("disputes", played.disputes), ("outcomes", played.outcomes)):
+        write_events(tmp_path / f"{name}.jsonl", [orjson.dumps(event) for event in came])
+    replay = Replay(
+        files / "charges.jsonl",
+        tmp_path / "disputes.jsonl",
+        inf,
+        outcomes=tmp_path / "outcomes.jsonl",
+    )
+    for _ in replay.survey():
+        pass
+    events = TimedBatch.merged([part.events for part in replay.parts()])
+    backtest = Backtest(SETTINGS, lambda: 0.0, actions="enforced")
+    steps: list[Step] = [*backtest.run(events), *backtest.end()]
+    scored = [orjson.loads(event) for step in steps for event in step.output.scored]
+    assert scored == played.scored
