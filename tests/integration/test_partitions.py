@@ -162,7 +162,7 @@ def test_topics_of_our_own_keep_inputs_for_the_label_horizon(
     assert made.stderr == ""
     assert kafka.topic_config(topics.charges)["retention.ms"] == str(1080 * 1_000_000)
     later = topics_command(env)
-    assert later.stderr.count("Warning: ") == 2
+    assert later.stderr.count("Warning: ") == 3
     assert "retention.ms=1080000000 is less than the label horizon of 30 days" in later.stderr
 
 
