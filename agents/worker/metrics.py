@@ -16,6 +16,7 @@ from streams.engine.engine import Engine
 from streams.engine.task import SOURCES
 from streams.events.decoding import Finding
 from streams.events.rejected import Rejected
+from streams.wire.examples import IMPUTED
 
 SCORED = Counter("chargewatch_scored", "Charges scored, by intervention", ["action"])
 REJECTED = Counter("chargewatch_rejected", "Inputs that could not be used, by reason", ["reason"])
@@ -199,9 +200,11 @@ def count_output(output: MerchantOutput) -> None:
         if count:
             _SCORED_AS[code].inc(count)
     if len(output.examples):
-        positives = int(output.examples["label"].sum())
-        EXAMPLES.labels("fraud").inc(positives)
-        EXAMPLES.labels("good").inc(len(output.examples) - positives)
+        positives = output.examples["label"] == 1
+        imputed = int(np.count_nonzero(output.examples["source"] == IMPUTED))
+        EXAMPLES.labels("fraud").inc(int(np.count_nonzero(positives)) - imputed)
+        EXAMPLES.labels("imputed").inc(imputed)
+        EXAMPLES.labels("good").inc(int(np.count_nonzero(~positives)))
     for shift in output.shifts:
         DRIFT.labels(shift.signal.name).inc()
 

@@ -37,7 +37,11 @@ PARTITIONS, SILENT = 4, 2
 DAYS, STEP_DAYS, SILENT_FROM = 60, 5, 20
 AHEAD_S = (0.1, 0.3, 0.1, 3.0, 0.1, 1.0, 4.0, 0.1, 0.3, 0.1, 1.0, 0.1)
 RESTART_AT = 6
-SETTINGS: dict[str, Any] = {"label_horizon_days": 10.0, "negative_rate": 1.0}
+SETTINGS: dict[str, Any] = {
+    "label_horizon_days": 10.0,
+    "negative_rate": 1.0,
+    "actions": "advisory",
+}
 TIMEOUT_S = 90.0
 
 
