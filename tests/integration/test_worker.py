@@ -21,7 +21,7 @@ from tests.integration.worker import WorkerProcess
 
 START = 1.75e9
 DAY_S = 86_400.0
-FIELDS = set(Scored.__struct_fields__) - {"duplicate", "shadow", "ignored", "masked"}
+FIELDS = set(Scored.__struct_fields__) - {"duplicate", "shadow", "ignored", "masked", "holdout"}
 
 
 @pytest.fixture
