@@ -79,24 +79,16 @@ def fate(action: int, draw: float, costs: Costs, *, is_fraud: bool) -> Fate:
     >>> fate(REVIEW, 0.5, Costs(), is_fraud=False)
     Fate(outcome='review_genuine', after_s=14400.0, is_stopped=False)
     """
-    match action:
-        case _ if action == BLOCK:
-            return Fate(None, 0.0, is_stopped=True)
-        case _ if action == CHALLENGE and is_fraud:
-            is_stopped = draw < costs.challenge_success_share
-            outcome = "challenge_failed" if is_stopped else "challenge_passed"
-            return Fate(outcome, _CHALLENGED_IN_S, is_stopped)
-        case _ if action == CHALLENGE:
-            is_stopped = draw < costs.challenge_abandonment_share
-            outcome = "challenge_abandoned" if is_stopped else "challenge_passed"
-            return Fate(outcome, _CHALLENGED_IN_S, is_stopped)
-        case _ if action == REVIEW:
-            is_right = draw < costs.review_success_share
-            is_stopped = is_right == is_fraud
-            outcome = "review_fraud" if is_stopped else "review_genuine"
-            return Fate(outcome, costs.review_hours * HOUR_S, is_stopped)
-        case _:
-            return Fate(None, 0.0, is_stopped=False)
+    if action == CHALLENGE:
+        share = costs.challenge_success_share if is_fraud else costs.challenge_abandonment_share
+        is_stopped = draw < share
+        ended = "challenge_failed" if is_fraud else "challenge_abandoned"
+        return Fate(ended if is_stopped else "challenge_passed", _CHALLENGED_IN_S, is_stopped)
+    if action == REVIEW:
+        is_stopped = (draw < costs.review_success_share) == is_fraud
+        verdict = "review_fraud" if is_stopped else "review_genuine"
+        return Fate(verdict, costs.review_hours * HOUR_S, is_stopped)
+    return Fate(None, 0.0, is_stopped=action == BLOCK)
 
 
 class ClosedLoop:

@@ -14,7 +14,7 @@ from agents.backtest.read_ahead import running_ahead
 from streams.events.files import event_writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from agents.backtest.replay import Replay
@@ -130,17 +130,17 @@ def run_closed(
     with ExitStack() as files:
         scores = files.enter_context(event_writer(out))
         writers = [files.enter_context(event_writer(file)) for file in came_back or ()]
-        for part in replay.parts():
-            gathering.add_events(part.events.batch.rows)
-            for step in loop.run(part.events):
+
+        def take(steps: Iterable[Step]) -> None:
+            for step in steps:
                 scores.write(step.output.scored)
                 run.add(step)
             for writer, payloads in zip(writers, loop.taken(), strict=False):
                 writer.write(payloads)
+
+        for part in replay.parts():
+            gathering.add_events(part.events.batch.rows)
+            take(loop.run(part.events))
             show("closing the loop", part.inputs, replay.inputs)
-        for step in loop.end():
-            scores.write(step.output.scored)
-            run.add(step)
-        for writer, payloads in zip(writers, loop.taken(), strict=False):
-            writer.write(payloads)
+        take(loop.end())
     return run

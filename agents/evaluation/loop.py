@@ -46,9 +46,8 @@ def loop_summary(opened: Outcomes, closed: Outcomes, drawn: Drawn, costs: Costs)
     withheld[drawn.places] = drawn.withheld
     sides = {"open": (opened, opened.action), "closed": (closed, withheld)}
     weeks = []
-    first = int(min(opened.day.min(), closed.day.min())) if len(opened) else 0
-    last = int(max(opened.day.max(), closed.day.max())) if len(opened) else -1
-    for day in range(first, last + 1, _WEEK_DAYS):
+    days = opened.day  # those of the same charges
+    for day in range(int(days.min()), int(days.max()) + 1, _WEEK_DAYS) if len(days) else ():
         week = {
             name: _side(outcomes, chosen, costs, _in_week(outcomes, day))
             for name, (outcomes, chosen) in sides.items()

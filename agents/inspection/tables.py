@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from agents.drift.daily_blocks import BLOCK_LAYOUT
 from streams.features.entities import ENTITIES
-from streams.labels.join import PENDING_LAYOUT
+from streams.labels.pending import PENDING_LAYOUT
 from streams.state import tables as state
 from streams.state.store import KeyRange
 

@@ -30,8 +30,9 @@ from streams.features.charge import charge_features
 from streams.features.entities import CHARGE_FEATURES, ENTITIES, FEATURES, MERCHANTS
 from streams.features.merchant_fraud_history import count_stopped
 from streams.labels.disputes import join_labels
-from streams.labels.join import PENDING_LAYOUT, LabelJoin, LabelRules, draws_of
+from streams.labels.join import LabelJoin, LabelRules
 from streams.labels.lookup import Times, find_referred
+from streams.labels.pending import PENDING_LAYOUT, draws_of
 from streams.state.record_cache import Slots
 from streams.state.tables import TaskState
 from streams.wire.examples import BY_DISPUTE, BY_VERDICT
@@ -160,10 +161,8 @@ class MerchantStage:
         charges = np.flatnonzero(events["kind"] == CHARGE)
         rows = _of(charges, events)
         answers = self._answers(frames, events, times, scorer)
-        vectors = answers["vector"]
-
         imputed = np.zeros(len(events), np.bool_)
-        imputed[charges] = self._is_imputed(rows, answers)
+        imputed[charges[self._imputed(rows, answers)]] = True
         joined = join_labels(self._labels, events, times, frames.tails, imputed)
         finished = self._drift.add(
             watched_in(
@@ -185,7 +184,7 @@ class MerchantStage:
                 self._reasons,
                 rows["duplicate"] != 0,
                 clock(),
-                shadow_scores(vectors, shadow),
+                shadow_scores(answers["vector"], shadow),
             ),
             headers=headers,
             answers=answers,
@@ -292,13 +291,12 @@ class MerchantStage:
         for duplicate, original in originals.items():
             answers[duplicate] = answers[original] if isinstance(original, int) else original.charge
 
-    def _is_imputed(self, charges: Rows, answers: Rows) -> npt.NDArray[np.bool_]:
-        """Tell which charges are blocked and taken for frauds: as likely as they are one."""
-        if self._rules.is_advisory:
-            return np.zeros(len(charges), np.bool_)
-        is_blocked = (answers["action"] == BLOCK) & (charges["duplicate"] == 0)
-        drawn: npt.NDArray[np.bool_] = is_blocked & (draws_of(charges) < answers["score"])
-        return drawn
+    def _imputed(self, charges: Rows, answers: Rows) -> Slots:
+        """Return which charges are blocked and taken for frauds: as likely as they are one."""
+        blocked = np.flatnonzero((answers["action"] == BLOCK) & (charges["duplicate"] == 0))
+        if self._rules.is_advisory or not len(blocked):
+            return blocked[:0]
+        return blocked[draws_of(charges[blocked]) < answers["score"][blocked]]
 
     def _mature(self, before: float, now: float) -> Rows:
         """Return EXAMPLE[N] of the charges whose silence now says something; forget the oldest."""

@@ -77,6 +77,7 @@ def shadow_scores(
     """Encode the scores of the challengers, shape (N,); `None` where there are none."""
     if not shadow:
         return None
+    vectors = np.ascontiguousarray(vectors)  # those of kept charges lie apart
     form = b",".join(b'"%b":%%.9g' % name.encode() for name in shadow)
     scores = [model.predict(vectors).tolist() for model in shadow.values()]
     return [shadow_json(form % row) for row in zip(*scores, strict=True)]

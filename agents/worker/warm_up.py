@@ -28,7 +28,7 @@ from streams.events.rows import EVENT
 from streams.features.entities import FEATURES
 from streams.features.merchant_record import MERCHANT
 from streams.kafka.partitioner import partitions_of
-from streams.labels.join import PENDING
+from streams.labels.pending import PENDING
 
 if TYPE_CHECKING:
     from collections.abc import Callable

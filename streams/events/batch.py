@@ -30,7 +30,7 @@ class Batch:
         N keys each, UTF-8.
     tails
         N byte strings that travel with the events: of a charge the first half of its scored event,
-        of a dispute what a rejected copy needs.
+        of a dispute or outcome what a rejected copy needs.
     """
 
     rows: Rows = field(default_factory=lambda: np.empty(0, EVENT))

@@ -11,7 +11,7 @@ from streams.events.origin import Origin
 
 
 class Input(msgspec.Struct, frozen=True, gc=False):
-    """One message of `charges` or `disputes` as it came."""
+    """One message of an input topic as it came."""
 
     key: bytes | None
     value: bytes | None

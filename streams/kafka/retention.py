@@ -1,4 +1,4 @@
-"""How long charges and disputes are kept: what is there can be processed again.
+"""How long charges, disputes and outcomes are kept: they can be processed again.
 
 For a label to be learned then, its charge has to be there as well.
 """

@@ -40,8 +40,9 @@ from streams.events.rows import (
     STOPPED,
     Rows,
 )
-from streams.labels.join import NO_EXAMPLES, IsLater, LabelJoin, kept_keys
+from streams.labels.join import NO_EXAMPLES, IsLater, LabelJoin
 from streams.labels.lookup import Times
+from streams.labels.pending import kept_keys
 from streams.wire.examples import BY_DISPUTE, BY_VERDICT
 
 _FRAUD_BY = {FRAUD_DISPUTE: BY_DISPUTE, REVIEW_FRAUD: BY_VERDICT}

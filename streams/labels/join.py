@@ -46,43 +46,26 @@ import numpy.typing as npt
 from schemas.scored import ALLOW, CHALLENGE
 from streams.durations import DAY_S
 from streams.events.rows import Rows
-from streams.features.entities import FEATURES
+from streams.labels.pending import (
+    ANSWERED,
+    CANCELLED,
+    DAY_BYTES,
+    FRAUD_LABEL,
+    HASH_RANGE,
+    MATURED,
+    PENDING,
+    PENDING_LAYOUT,
+    REFUNDED,
+    WAS_STOPPED,
+    WENT_THROUGH,
+    big_endian,
+    day_key,
+    hashes_in,
+    kept_keys,
+)
 from streams.labels.timers import Timers
-from streams.layouts.layout import HEAD, Record
 from streams.state.tables import TaskState
 from streams.wire.examples import BY_SILENCE, CONTROL, EXAMPLE, EXAMPLE_LAYOUT, IMPUTED
-
-PENDING = np.dtype(
-    [
-        (HEAD, "u8"),
-        ("created", "f8"),
-        ("score", "f8"),
-        ("stands_for", "f8"),
-        ("labels", "u1"),
-        ("action", "u1"),
-        ("risk", "u1"),
-        ("withheld", "u1"),
-        ("propensity", "f4"),
-        ("reason_count", "u1"),
-        ("reasons", "u1", (5,)),
-        ("model", "S32"),
-        ("vector", "f4", (len(FEATURES),)),
-    ]
-)
-"""What is kept of a scored charge: its vector, and the answer it got, for a duplicate.
-
-`stands_for` is how many charges it stands for as a negative, by the rate at which it was drawn; 0
-if it was not, or the first release kept it. `propensity` is how likely it was to be let through, if
-it was drawn for the holdout, else 0; `withheld` is then the action that would have been taken.
-"""
-
-PENDING_LAYOUT = Record("pending", PENDING, {"vector": FEATURES}, places_in={"reasons": "vector"})
-"""What another version reads it by."""
-
-FRAUD_LABEL, CANCELLED, MATURED, WENT_THROUGH, STOPPED, REFUNDED, ANSWERED = 1, 2, 4, 8, 16, 32, 64
-"""Bits of `labels`: learned as a fraud; so before its silence was, hence never a negative; learned
-as a negative; went through, or was stopped, as far as is known; its money went back; another action
-than the scored one was given."""
 
 IMPUTED_WEIGHT = 0.5
 """How much a blocked charge counts that is taken for a fraud; measured, see `tests/quality`."""
@@ -97,14 +80,9 @@ IsLater = Callable[[bytes], bool]
 
 NO_EXAMPLES: Rows = np.empty(0, EXAMPLE)
 
-_KEY = np.dtype([("day", ">u4"), ("charge", ">u8", (2,))])
-"""What a charge is kept under. Bytes sort as the numbers do: by day, then at random."""
-
-_DAY_BYTES = _KEY["day"].itemsize
 assert PENDING.fields is not None
 _LABELS_AT = PENDING.fields["labels"][1]
 _ACTION_AT = PENDING.fields["action"][1]
-_HASH_RANGE = float(2**64)
 _NO_NEGATIVE = CANCELLED | MATURED | REFUNDED
 
 
@@ -187,16 +165,16 @@ class LabelJoin:
             older than that (very late indeed) matures as soon as time moves on.
         """
         keys = kept_keys(charges)
-        sampled = charges["charge"][:, 0] < self._rules.negative_rate * _HASH_RANGE
+        sampled = charges["charge"][:, 0] < self._rules.negative_rate * HASH_RANGE
         kept["stands_for"] = np.where(sampled, 1.0 / self._rules.negative_rate, 0.0)
         goes_through = (kept["action"] == ALLOW) | self._rules.is_advisory
-        kept["labels"] = np.where(goes_through, WENT_THROUGH, STOPPED)
+        kept["labels"] = np.where(goes_through, WENT_THROUGH, WAS_STOPPED)
         due_at = np.maximum(charges["created"], matured_until).tolist()
         size, raw = PENDING.itemsize, kept.tobytes()
         for i, key in enumerate(keys):
             self._pending.put(key, raw[i * size : (i + 1) * size])
             if sampled[i]:
-                self._timers.add(due_at[i], key[_DAY_BYTES:], key)
+                self._timers.add(due_at[i], key[DAY_BYTES:], key)
 
     def find(
         self,
@@ -221,7 +199,7 @@ class LabelJoin:
         list
             N findings, `None` where nothing is kept.
         """
-        hashes = _big_endian(charges)
+        hashes = big_endian(charges)
         days = [
             range(int((time + ahead_s) // DAY_S), max(0, int((time - back_s) // DAY_S)) - 1, -1)
             for time in around.tolist()
@@ -232,7 +210,7 @@ class LabelJoin:
         found: list[Kept | None] = [None] * len(charges)
         for start in range(0, longest, at_a_time):
             sought = [
-                (i, _day_key(day) + hashes[i])
+                (i, day_key(day) + hashes[i])
                 for i, kept in enumerate(found)
                 if kept is None
                 for day in days[i][start : start + at_a_time]
@@ -278,8 +256,8 @@ class LabelJoin:
         self._pending.put(key, charge.tobytes())
         example = self._examples([key], charge, now, source)
         example["label"] = 1
-        stands_for = self._frauds_it_stands_for(charge[0])
-        example["weight"] = 1.0 if charge["propensity"][0] > 0.0 else stands_for
+        stands_for = self._stand_for(charge, are_frauds=True)
+        example["weight"] = np.where(charge["propensity"] > 0.0, 1.0, stands_for)
         example["stands_for"] = stands_for
         return example
 
@@ -301,8 +279,8 @@ class LabelJoin:
         is_past = self._is_past(charge, now)
         if is_past and (not went_through or self._went_through(charge)[0]):
             return NO_EXAMPLES
-        labels = int(charge["labels"][0]) & ~(WENT_THROUGH | STOPPED)
-        labels |= WENT_THROUGH if went_through else STOPPED
+        labels = int(charge["labels"][0]) & ~(WENT_THROUGH | WAS_STOPPED)
+        labels |= WENT_THROUGH if went_through else WAS_STOPPED
         labels |= ANSWERED if is_answered else 0
         is_negative = is_past and charge["stands_for"][0] > 0.0 and not labels & _NO_NEGATIVE
         charge["labels"] = labels | MATURED if is_negative else labels
@@ -346,8 +324,8 @@ class LabelJoin:
         EXAMPLE[N]
             `CONTROLS` of them, fewer where there are no more.
         """
-        day_before = _day_key(max(int.from_bytes(key[:_DAY_BYTES], "big") - 1, 0))
-        first = max(day_before + key[_DAY_BYTES:], self._first_key(now))
+        day_before = day_key(max(int.from_bytes(key[:DAY_BYTES], "big") - 1, 0))
+        first = max(day_before + key[DAY_BYTES:], self._first_key(now))
         chosen: list[bytes] = []
         values: list[bytes] = []
         for other, value in self._pending.scan(first, key):
@@ -394,11 +372,11 @@ class LabelJoin:
         """
         today = int(until // DAY_S)
         if max(0, int(after // DAY_S)) < today:
-            self._pending.drop(_day_key(0), _day_key(today))
+            self._pending.drop(day_key(0), day_key(today))
 
     def _first_key(self, now: float) -> bytes:
         """Return before which key nothing counts as kept at a stream time, forgotten or not."""
-        return _day_key(max(0, int((now - self._rules.retention_s) // DAY_S)))
+        return day_key(max(0, int((now - self._rules.retention_s) // DAY_S)))
 
     def _charge(self, key: bytes) -> Rows:
         """Return the charge that is kept under `key`, PENDING[1]."""
@@ -413,7 +391,7 @@ class LabelJoin:
     def _went_through(self, kept: Rows) -> npt.NDArray[np.bool_]:
         """Tell which of PENDING[N] went through: by what is known, else by their action."""
         by_action = (kept["action"] == ALLOW) | self._rules.is_advisory
-        is_stopped = kept["labels"] & STOPPED != 0
+        is_stopped = kept["labels"] & WAS_STOPPED != 0
         is_known = kept["labels"] & WENT_THROUGH != 0
         through: npt.NDArray[np.bool_] = is_known | ~is_stopped & by_action
         return through
@@ -421,39 +399,32 @@ class LabelJoin:
     def _is_comparable(self, value: bytes) -> bool:
         """Whether a charge, PENDING as its bytes, can be a control."""
         labels = value[_LABELS_AT]
-        if labels & (FRAUD_LABEL | STOPPED | REFUNDED):
+        if labels & (FRAUD_LABEL | WAS_STOPPED | REFUNDED):
             return False
         is_allowed = value[_ACTION_AT] == ALLOW or self._rules.is_advisory
         return bool(labels & WENT_THROUGH) or is_allowed
 
-    def _frauds_it_stands_for(self, charge: np.void) -> float:
-        """Return how many frauds one, PENDING, stands for.
+    def _stand_for(self, kept: Rows, *, are_frauds: bool) -> npt.NDArray[np.float64]:
+        """Return how many each of PENDING[N] stands for: by inverse propensity, up to the limit.
 
         Of the frauds that a challenge meets few are seen: those that passed. Where it was told that
-        this one did, as it is then of the genuine ones, it stands for the others as well. One that
-        was answered otherwise, or whose action nobody carried out, stands for itself.
+        one did, as it is then of the genuine ones, it stands for the others as well. What was
+        answered otherwise, or whose action nobody carried out, stands for itself.
         """
-        propensity = float(charge["propensity"]) or 1.0
-        if charge["action"] == CHALLENGE and charge["labels"] & WENT_THROUGH:
-            propensity = 1.0 - self._rules.challenge_success_share
-        if charge["labels"] & ANSWERED or self._rules.is_advisory:
-            propensity = 1.0
-        return 1.0 / max(propensity, 1.0 / self._rules.weight_max)
-
-    def _weights(self, kept: Rows) -> npt.NDArray[np.float64]:
-        """Return how many each of PENDING[N] stands for: by inverse propensity, up to the limit."""
-        is_by_draw = (kept["propensity"] > 0.0) & (kept["labels"] & ANSWERED == 0)
-        propensity = np.where(is_by_draw, kept["propensity"], 1.0)
-        weights: npt.NDArray[np.float64] = np.minimum(
-            1.0 / propensity.astype(np.float64), self._rules.weight_max
-        )
-        return weights
+        drawn = kept["propensity"] > 0.0
+        propensity = np.where(drawn, kept["propensity"], 1.0).astype(np.float64)
+        if are_frauds:
+            passed = (kept["action"] == CHALLENGE) & (kept["labels"] & WENT_THROUGH != 0)
+            propensity[passed] = 1.0 - self._rules.challenge_success_share
+        is_alone = kept["labels"] & ANSWERED != 0
+        propensity[is_alone | (are_frauds and self._rules.is_advisory)] = 1.0
+        return 1.0 / np.maximum(propensity, 1.0 / self._rules.weight_max)
 
     def _negatives(self, keys: Sequence[bytes], kept: Rows, at: npt.NDArray[np.float64]) -> Rows:
         examples = self._examples(keys, kept, at, BY_SILENCE)
         drawn_at = 1.0 / self._rules.negative_rate
         stands_for = np.where(kept["stands_for"] > 0.0, kept["stands_for"], drawn_at)
-        examples["stands_for"] = stands_for * self._weights(kept)
+        examples["stands_for"] = stands_for * self._stand_for(kept, are_frauds=False)
         return examples
 
     def _examples(
@@ -466,41 +437,8 @@ class LabelJoin:
         """Return EXAMPLE[N] of PENDING[N], which are of no weight yet."""
         examples = EXAMPLE_LAYOUT.new(len(keys))
         examples["source"] = source
-        examples["charge"] = _hashes_in(keys)
+        examples["charge"] = hashes_in(keys)
         examples["charged_at"] = kept["created"]
         examples["labelled_at"] = at
         examples["vector"] = kept["vector"]
         return examples
-
-
-def draws_of(charges: Rows) -> npt.NDArray[np.float64]:
-    """Return a number from 0 to 1 for each of EVENT[N], by its hash and independent of sampling."""
-    draws: npt.NDArray[np.float64] = charges["charge"][:, 1] / _HASH_RANGE
-    return draws
-
-
-def kept_key(charge: np.void) -> bytes:
-    """Give the key under which a charge, a row of EVENT, is kept."""
-    return kept_keys(np.atleast_1d(charge))[0]
-
-
-def kept_keys(charges: Rows) -> list[bytes]:
-    """Give the keys under which charges, EVENT[N], are kept."""
-    keys = np.empty(len(charges), _KEY)
-    keys["day"] = charges["created"] // DAY_S
-    keys["charge"] = charges["charge"]
-    size, raw = _KEY.itemsize, keys.tobytes()
-    return [raw[i : i + size] for i in range(0, len(raw), size)]
-
-
-def _big_endian(hashes: npt.NDArray[np.uint64]) -> list[bytes]:
-    raw = hashes.astype(">u8").tobytes()
-    return [raw[i : i + 16] for i in range(0, len(raw), 16)]
-
-
-def _day_key(day: int) -> bytes:
-    return day.to_bytes(_DAY_BYTES, "big")
-
-
-def _hashes_in(keys: Sequence[bytes]) -> npt.NDArray[np.uint64]:
-    return np.frombuffer(b"".join(keys), _KEY)["charge"].astype(np.uint64)

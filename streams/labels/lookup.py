@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from streams.durations import DAY_S
 from streams.events.rows import CHARGE, Rows, charge_hashes
-from streams.labels.join import Kept, LabelJoin, kept_key
+from streams.labels.join import Kept, LabelJoin
+from streams.labels.pending import kept_key
 from streams.state.record_cache import Slots
 
 Times = npt.NDArray[np.float64]

@@ -20,7 +20,7 @@ from xxhash import xxh3_128_digest
 from schemas.charge import Charge
 from streams.events.origin import decode_label_tail
 from streams.features.entities import CARDS, FEATURE_NAMES
-from streams.labels.join import PENDING_LAYOUT
+from streams.labels.pending import PENDING_LAYOUT
 from streams.labels.waiting import decode_waiting
 from streams.layouts.layout import number_in
 from streams.layouts.reader import Reader

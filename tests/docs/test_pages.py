@@ -22,7 +22,7 @@ from streams.features.card_record import CARD
 from streams.features.merchant_record import MERCHANT
 from streams.features.windows import WINDOWS
 from streams.kafka.topics import Topics
-from streams.labels.join import PENDING
+from streams.labels.pending import PENDING
 from streams.wire.examples import EXAMPLE
 from streams.wire.frames import FRAME
 from tests.docs.pages import ROOT, first_cells, pages, prose, text_of

@@ -22,7 +22,7 @@ from streams.features.card_record import CARD, LATEST_CHARGES
 from streams.features.entities import CARDS, FEATURES
 from streams.features.merchant_record import MERCHANT
 from streams.features.windows import WINDOWS
-from streams.labels.join import PENDING
+from streams.labels.pending import PENDING
 from streams.simulator import Simulation
 from streams.state.store import MemoryStore
 from streams.wire.examples import EXAMPLE, decode_examples, encode_examples

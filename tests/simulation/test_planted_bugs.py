@@ -22,7 +22,8 @@ from streams.engine.task import Task
 from streams.kafka.transactional_producer import TransactionalProducer
 from streams.labels.charge_index import KnownCharge
 from streams.labels.dispute_order import DisputeOrder
-from streams.labels.join import FRAUD_LABEL, LabelJoin
+from streams.labels.join import LabelJoin
+from streams.labels.pending import FRAUD_LABEL
 from streams.state.tables import Table
 from tests.simulation.consumer import SimulatedConsumer
 from tests.simulation.counting import CountingStages

@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from deploy.local_kafka import LocalKafka
-from streams.labels.join import PENDING_LAYOUT
+from streams.labels.pending import PENDING_LAYOUT
 from streams.wire.frames import FRAME_LAYOUT
 from tests.chaos.scene import DRAIN_TIMEOUT_S, Scene
 from tests.chaos.traffic import SHORTEST

@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, TopicPartition
 from agents.stages.tasks import STATE_FORMS
 from streams.features.card_record import CARD_LAYOUT
 from streams.kafka.topics import Topics
-from streams.labels.join import PENDING_LAYOUT
+from streams.labels.pending import PENDING_LAYOUT
 from streams.state.rocksdb import RocksStore
 from streams.state.store import KeyRange
 from streams.state.tables import META

@@ -17,7 +17,7 @@ from agents.stages.tasks import STATE_FORMS
 from streams.features.card_record import CARD_LAYOUT
 from streams.features.entities import CARDS, MERCHANTS
 from streams.features.merchant_record import MERCHANT_LAYOUT
-from streams.labels.join import PENDING_LAYOUT
+from streams.labels.pending import PENDING_LAYOUT
 from streams.layouts.layout import FIRST, head_of
 from streams.state import tables as state
 from streams.state.rocksdb import RocksStore

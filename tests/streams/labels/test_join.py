@@ -10,7 +10,8 @@ import pytest
 
 from schemas.charge import Charge
 from streams.events.rows import charge_rows
-from streams.labels.join import PENDING, PENDING_LAYOUT, LabelJoin, LabelRules, kept_key
+from streams.labels.join import LabelJoin, LabelRules
+from streams.labels.pending import PENDING, PENDING_LAYOUT, kept_key
 from streams.state.store import MemoryStore
 from streams.state.tables import TaskState
 from streams.wire.examples import BY_DISPUTE, EXAMPLE

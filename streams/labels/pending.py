@@ -1,0 +1,87 @@
+"""Scored charges that wait for their labels: what is kept of each, and under which key."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from streams.durations import DAY_S
+from streams.events.rows import Rows
+from streams.features.entities import FEATURES
+from streams.layouts.layout import HEAD, Record
+
+PENDING = np.dtype(
+    [
+        (HEAD, "u8"),
+        ("created", "f8"),
+        ("score", "f8"),
+        ("stands_for", "f8"),
+        ("labels", "u1"),
+        ("action", "u1"),
+        ("risk", "u1"),
+        ("withheld", "u1"),
+        ("propensity", "f4"),
+        ("reason_count", "u1"),
+        ("reasons", "u1", (5,)),
+        ("model", "S32"),
+        ("vector", "f4", (len(FEATURES),)),
+    ]
+)
+"""What is kept of a scored charge: its vector, and the answer it got, for a duplicate.
+
+`stands_for` is how many charges it stands for as a negative, by the rate at which it was drawn; 0
+if it was not, or the first release kept it. `propensity` is how likely it was to be let through, if
+it was drawn for the holdout, else 0; `withheld` is then the action that would have been taken.
+"""
+
+PENDING_LAYOUT = Record("pending", PENDING, {"vector": FEATURES}, places_in={"reasons": "vector"})
+"""What another version reads it by."""
+
+FRAUD_LABEL, CANCELLED, MATURED, WENT_THROUGH, WAS_STOPPED = 1, 2, 4, 8, 16
+REFUNDED, ANSWERED = 32, 64
+"""Bits of `labels`: learned as a fraud; so before its silence was, hence never a negative; learned
+as a negative; went through, or was stopped, as far as is known; its money went back; another action
+than the scored one was given."""
+
+_KEY = np.dtype([("day", ">u4"), ("charge", ">u8", (2,))])
+"""What a charge is kept under. Bytes sort as the numbers do: by day, then at random."""
+
+DAY_BYTES = _KEY["day"].itemsize
+HASH_RANGE = float(2**64)
+"""Of either half of a charge's hash."""
+
+
+def draws_of(charges: Rows) -> npt.NDArray[np.float64]:
+    """Return a number from 0 to 1 for each of EVENT[N], by its hash and independent of sampling."""
+    draws: npt.NDArray[np.float64] = charges["charge"][:, 1] / HASH_RANGE
+    return draws
+
+
+def kept_key(charge: np.void) -> bytes:
+    """Give the key under which a charge, a row of EVENT, is kept."""
+    return kept_keys(np.atleast_1d(charge))[0]
+
+
+def kept_keys(charges: Rows) -> list[bytes]:
+    """Give the keys under which charges, EVENT[N], are kept."""
+    keys = np.empty(len(charges), _KEY)
+    keys["day"] = charges["created"] // DAY_S
+    keys["charge"] = charges["charge"]
+    size, raw = _KEY.itemsize, keys.tobytes()
+    return [raw[i : i + size] for i in range(0, len(raw), size)]
+
+
+def big_endian(hashes: npt.NDArray[np.uint64]) -> list[bytes]:
+    """Return u8[N, 2] charge hashes as they stand in keys."""
+    raw = hashes.astype(">u8").tobytes()
+    return [raw[i : i + 16] for i in range(0, len(raw), 16)]
+
+
+def day_key(day: int) -> bytes:
+    """Return what the keys of a day since 1970 begin with."""
+    return day.to_bytes(DAY_BYTES, "big")
+
+
+def hashes_in(keys: Sequence[bytes]) -> npt.NDArray[np.uint64]:
+    """Return the charge hashes in N keys, u8[N, 2]."""
+    return np.frombuffer(b"".join(keys), _KEY)["charge"].astype(np.uint64)
