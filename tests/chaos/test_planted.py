@@ -11,7 +11,7 @@ def one_crash(bug: str, guarantee: str = "exactly_once") -> Plan:
     """A plan with a single worker, which kills itself half way through one commit."""
     return Plan(
         seed=1,
-        seconds=30,
+        seconds=12,
         rate=100.0,
         workers=1,
         partitions=2,

@@ -279,19 +279,25 @@ def test_probabilities_are_true_in_spite_of_thinning(
     kind: str, seed: int, rate: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(forest, "TREES", FEWER_TREES)
+    predicted, truth = fresh_probabilities(kind, seed, rate, 1.0 / rate)
+    for part in shares_of_fraud(truth, 5):
+        # Some fifty frauds are remembered of each, which were scored a month apart.
+        assert 1 / 1.6 < predicted[part].mean() / truth[part].mean() < 1.6
+    assert predicted.mean() == pytest.approx(FRAUD_RATE, rel=0.3)
+
+
+def test_probabilities_are_far_too_high_if_each_example_stands_for_itself_alone() -> None:
+    predicted, _ = fresh_probabilities(DEFAULT, 0, 0.1, 1.0)
+    assert predicted.mean() > 2.0 * FRAUD_RATE
+
+
+def fresh_probabilities(
+    kind: str, seed: int, rate: float, stands_for: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what a model says of charges it has not learned, and their true probabilities."""
     charges, _ = gaussian_charges(seed, 200_000)
     fresh_charges, truth = gaussian_charges(100 + seed, 200_000)
-    mean = {}
-    for stands_for in (1.0 / rate, 1.0):
-        learner = fresh(kind, GAUSSIAN)
-        as_learned(charges, seed, rate, stands_for).learn(learner)
-        model = KINDS[kind].scorer(learner.snapshot(0), GAUSSIAN)
-        predicted = model.predict(fresh_charges.vectors)
-        mean[stands_for] = predicted.mean()
-        if stands_for > 1.0:
-            for part in shares_of_fraud(truth, 5):
-                # Some fifty frauds are remembered of each, which were scored a month apart.
-                assert 1 / 1.6 < predicted[part].mean() / truth[part].mean() < 1.6
-    assert mean[1.0 / rate] == pytest.approx(FRAUD_RATE, rel=0.3)
-    # As if every genuine charge that is learned stood for itself alone: far too high.
-    assert mean[1.0] > 2.0 * FRAUD_RATE
+    learner = fresh(kind, GAUSSIAN)
+    as_learned(charges, seed, rate, stands_for).learn(learner)
+    model = KINDS[kind].scorer(learner.snapshot(0), GAUSSIAN)
+    return model.predict(fresh_charges.vectors), truth

@@ -63,7 +63,7 @@ def drawn(run: Run) -> list[str]:
 @pytest.mark.parametrize("share", [0.02, 0.3])
 def test_the_share_that_is_drawn_is_as_set(share: float) -> None:
     count = 8000
-    run = new_run(holdout_share=share)
+    run = new_run(holdout_share=share, costs=COSTS["challenge"])  # of these no fraud is imputed
     run.feed(*charges(count))
     deviation = np.sqrt(count * share * (1.0 - share))
     assert abs(len(drawn(run)) - count * share) < 4.0 * deviation
