@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING
 
 import click
 
+from agents.settings.schema import Settings
 from agents.terminal.times import Time
 from tests.quality.ablation import ablation
 from tests.quality.candidates import candidates
+from tests.quality.closed_loop import read_events, simulated_events
 from tests.quality.drift import drifts
 from tests.quality.findings import Findings, machine
-from tests.quality.trial import given, simulated
+from tests.quality.loop import loops
+from tests.quality.trial import HORIZON_DAYS, given, simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tests.quality.trial import Trial
 
-PARTS = ("candidates", "ablation", "drift")
+PARTS = ("candidates", "ablation", "drift", "loop")
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 say = partial(click.echo, err=True)
@@ -51,7 +54,7 @@ say = partial(click.echo, err=True)
     multiple=True,
     default=(1, 2),
     show_default=True,
-    help="Of the simulator and the candidates; `candidates` takes the first only.",
+    help="Of the simulator and the candidates; `candidates` and `loop` take the first only.",
 )
 @click.option(
     "--out",
@@ -71,9 +74,10 @@ def main(
     seeds: Sequence[int],
     out: Path,
 ) -> None:
-    """Compare candidate models, features left out, and an online model with a frozen one.
+    """Compare candidate models, features left out, an online model with a frozen one, and loops.
 
-    Drift always takes the simulator, where fraud changes when it is told to.
+    Drift always takes the simulator, where fraud changes when it is told to. The loops take 90 days
+    of it if there are no files.
     """
     if (charges is None) != (disputes is None):
         raise click.UsageError("--charges and --disputes: expected both or neither")
@@ -92,9 +96,26 @@ def main(
             found = candidates(next(trials()), seeds[0], say)
         elif part == "ablation":
             found = ablation(trials(), say)
+        elif part == "loop":
+            found = _loops(charges, disputes, label_horizon, start, seeds[0])
         else:
             found = drifts(seeds, out, say)
         _finish(found, out)
+
+
+def _loops(
+    charges: Path | None,
+    disputes: Path | None,
+    label_horizon: float,
+    start: float | None,
+    seed: int,
+) -> Findings:
+    if charges is not None and disputes is not None:
+        name, events = "files", read_events(charges, disputes, start)
+    else:
+        name, label_horizon = f"simulator, seed {seed}", HORIZON_DAYS
+        events = simulated_events(seed)
+    return loops(name, events, Settings(label_horizon_days=label_horizon), seed, say)
 
 
 def _finish(found: Findings, out: Path) -> None:
