@@ -50,7 +50,7 @@ def _counts(report: Report) -> Table:
         "acted",
         f"{counts.outcomes:,} outcomes of challenges and reviews published, "
         f"{report.outcomes_taken:,} taken, {counts.outcomes_rejected:,} rejected; "
-        f"{counts.withheld:,} disputes of what was stopped did not come",
+        f"by now {counts.withheld:,} disputes of what was stopped did not come",
     )
     facts.add_row(
         "speed",
@@ -70,7 +70,7 @@ def _quality(report: Report) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("from")
     table.add_column("charges", justify="right")
-    table.add_column("disputed", justify="right")
+    table.add_column("frauds", justify="right")
     table.add_column("scored by")
     table.add_column("average precision")
     for name, part in [*((day(week.start), week) for week in report.weeks), ("live", report.live)]:

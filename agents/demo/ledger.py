@@ -88,8 +88,6 @@ class ScoredCharges:
 
     Attributes
     ----------
-    ids
-        N charge ids.
     created
         Unix seconds.
     amount
@@ -110,7 +108,6 @@ class ScoredCharges:
         Whether it was let through at random.
     """
 
-    ids: list[str]
     created: npt.NDArray[np.float64]
     amount: npt.NDArray[np.float64]
     card: npt.NDArray[np.int64]
@@ -180,7 +177,6 @@ class Ledger:
         self.stream_time = 0.0
         self._lock = Lock()
         self._columns = _Columns()
-        self._ids: list[str] = []
         self._answers = array("i")
         self._rows: dict[str, int] = {}
         self._patterns: dict[str, str] = {}
@@ -272,15 +268,13 @@ class Ledger:
         with self._lock:
             columns = {name: np.array(column) for name, column in vars(self._columns).items()}
             rows = np.flatnonzero((columns["created"] >= since) & ~np.isnan(columns["score"]))
-            ids = [self._ids[row] for row in rows.tolist()]
-        return ScoredCharges(ids, **{name: column[rows] for name, column in columns.items()})
+        return ScoredCharges(**{name: column[rows] for name, column in columns.items()})
 
     def _add_charge(self, event: SimulatedEvent, sent_at: float) -> None:
         value: dict[str, Any] = event.value
         columns = self._columns
         self.counts.charges += 1
-        self._rows[value["id"]] = len(self._ids)
-        self._ids.append(value["id"])
+        self._rows[value["id"]] = len(self._rows)
         if event.fraud:
             self._patterns[value["id"]] = event.fraud
         columns.created.append(value["created"])

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event as Flag
@@ -223,11 +224,7 @@ class Performance:
     def _take_rejected(self, messages: list[Message]) -> None:
         headers = [dict(cast("list[tuple[str, bytes]]", m.headers())) for m in messages]
         topics = self._cluster.topics
-        errors: dict[str, list[str]] = {
-            topics.charges: [],
-            topics.disputes: [],
-            topics.outcomes: [],
-        }
+        errors: defaultdict[str, list[str]] = defaultdict(list)
         for found in headers:
             errors[found[TOPIC].decode()].append(found[ERROR].decode())
         self._ledger.rejected(errors[topics.charges])
