@@ -1,13 +1,7 @@
 """The closed loop: a backtest whose actions are carried out.
 
 What is stopped is never disputed. Challenges and reviews end by the rates of the cost table, drawn
-by a hash of the charge, and come back as outcomes::
-
-    action      of a charge that would be disputed     of a genuine one
-    allow       disputed                               goes through
-    challenge   failed; or passed, and disputed        passed; or abandoned
-    review      refused; or let through, and disputed  let through; or refused
-    block       stopped, no dispute comes              stopped
+by a hash of the charge, and come back as outcomes (`agents.acting.fates`).
 
 So a model meets what it has brought about: a replay that leaves the disputes of what would have
 been stopped in place shows only how well it ranks.
@@ -20,16 +14,15 @@ worker the same to decide on.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import orjson
-from xxhash import xxh3_64_intdigest
 
+from agents.acting.fates import draw_of, fate, outcome_payload
 from agents.backtest.backtest import MODEL_INTERVAL_S, Backtest, Step
 from agents.backtest.model_spans import interval_ends
-from schemas.scored import ALLOW, BLOCK, CHALLENGE, REVIEW
-from streams.durations import HOUR_S, MINUTE_S
+from schemas.scored import ALLOW
 from streams.events.batch import TimedBatch
 from streams.events.decoding import decode_outcomes
 from streams.events.origin import Origin, decode_label_tail
@@ -39,56 +32,9 @@ from streams.events.rows import CHARGE, charge_hashes
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from agents.settings.costs import Costs
     from agents.settings.schema import Settings
 
-_CHALLENGED_IN_S = MINUTE_S
-"""How long a cardholder takes for a challenge."""
-
 _SOURCE = "closed loop"
-_HASH_RANGE = 2.0**64
-
-
-class Fate(NamedTuple):
-    """What becomes of a charge: its outcome if it has one, when that comes, and whether it ends."""
-
-    outcome: str | None
-    after_s: float
-    is_stopped: bool
-
-
-def fate(action: int, draw: float, costs: Costs, *, is_fraud: bool) -> Fate:
-    """Return what becomes of a charge whose action is carried out.
-
-    Parameters
-    ----------
-    action
-        Its place in `schemas.scored.ACTIONS`.
-    draw
-        From 0 to 1, by which the rates decide.
-    costs
-        Has the rates of challenges and reviews.
-    is_fraud
-        Whether it would be disputed as fraudulent.
-
-    Examples
-    --------
-    >>> from agents.settings.costs import Costs
-    >>> fate(CHALLENGE, 0.5, Costs(), is_fraud=True)
-    Fate(outcome='challenge_failed', after_s=60.0, is_stopped=True)
-    >>> fate(REVIEW, 0.5, Costs(), is_fraud=False)
-    Fate(outcome='review_genuine', after_s=14400.0, is_stopped=False)
-    """
-    if action == CHALLENGE:
-        share = costs.challenge_success_share if is_fraud else costs.challenge_abandonment_share
-        is_stopped = draw < share
-        ended = "challenge_failed" if is_fraud else "challenge_abandoned"
-        return Fate(ended if is_stopped else "challenge_passed", _CHALLENGED_IN_S, is_stopped)
-    if action == REVIEW:
-        is_stopped = (draw < costs.review_success_share) == is_fraud
-        verdict = "review_fraud" if is_stopped else "review_genuine"
-        return Fate(verdict, costs.review_hours * HOUR_S, is_stopped)
-    return Fate(None, 0.0, is_stopped=action == BLOCK)
 
 
 class ClosedLoop:
@@ -176,9 +122,8 @@ class ClosedLoop:
         is_acted_on = (step.output.actions != ALLOW) & (step.charges["duplicate"] == 0)
         places = np.flatnonzero(is_acted_on)
         for place, charge in zip(places.tolist(), charge_hashes(step.charges[places]), strict=True):
-            draw = xxh3_64_intdigest(charge) / _HASH_RANGE
             action, is_fraud = int(step.output.actions[place]), charge in self._frauds
-            found = fate(action, draw, self._costs, is_fraud=is_fraud)
+            found = fate(action, draw_of(charge), self._costs, is_fraud=is_fraud)
             if found.is_stopped:
                 self._stopped.add(charge)
             if found.outcome is not None:
@@ -194,16 +139,8 @@ class ClosedLoop:
     def _outcome(self, outcome: str, known_at: float, scored: bytes) -> Input:
         event = orjson.loads(scored)
         self._told += 1
-        payload = {
-            "id": f"outcome-{self._told}",
-            "charge": event["charge"],
-            "card": event["card"],
-            "merchant": event["merchant"],
-            "created": known_at,
-            "outcome": outcome,
-        }
-        card = str(event["card"]).encode()
-        return Input(card, orjson.dumps(payload), Origin(_SOURCE, 0, self._told - 1))
+        payload = outcome_payload(f"outcome-{self._told}", event, outcome, known_at)
+        return Input(event["card"].encode(), payload, Origin(_SOURCE, 0, self._told - 1))
 
 
 def _joined(first: TimedBatch, second: TimedBatch) -> TimedBatch:

@@ -45,8 +45,8 @@ def command(settings: Settings, live_seconds: int, svg: TextIO | None) -> None:
 
     It starts an Apache Kafka, unless one is configured, makes the topics, runs a worker and plays
     two months of simulated charges and disputes: most of them as fast as they are scored, the last
-    days at a steady rate. It ends with a summary of the run, and leaves nothing behind but its
-    topics on a Kafka that was configured.
+    days at a steady rate and with its actions carried out. It ends with a summary of the run, and
+    leaves nothing behind but its topics on a Kafka that was configured.
     """
     _check_rates(settings)
     play = Play(Scenario(live_s=live_seconds), time.time())

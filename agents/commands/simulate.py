@@ -1,21 +1,30 @@
 """`chargewatch simulate`: makes charges and disputes, to Kafka or to files."""
 
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import takewhile
 from pathlib import Path
 
 import click
 
+from agents.acting.acting import ACT, Acting
 from agents.settings.schema import Settings
 from agents.settings.sources import flag
 from agents.terminal.connection import connect
 from agents.terminal.options import with_settings
-from agents.terminal.publishing import by_topic, counting, paced, publish_batches
+from agents.terminal.publishing import (
+    by_topic,
+    counting,
+    following_scored,
+    paced,
+    publish_batches,
+)
 from agents.terminal.times import Time
 from streams.durations import DAY_S
 from streams.events.files import event_writer
+from streams.kafka.publisher import Event
 from streams.kafka.topics import Topics
 from streams.simulator import SimulatedEvent, Simulation
 
@@ -42,6 +51,12 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     type=click.FloatRange(min=0, min_open=True),
     help="How many times faster than the clock event time runs  [default: as fast as it goes]",
 )
+@click.option(
+    ACT,
+    is_flag=True,
+    help="Follow the scored charges, and carry their actions out by the rates of the cost table: "
+    "publish outcomes, and send no dispute of what was stopped",
+)
 @click.option("--charges", type=_FILE, help="File for the charges, in place of Kafka")
 @click.option("--disputes", type=_FILE, help="File for the disputes, in place of Kafka")
 @with_settings("bootstrap_servers", "topic_prefix")
@@ -55,6 +70,7 @@ def command(
     charges_per_day: float,
     start: float | None,
     speed_up: float | None,
+    act: bool,
     charges: Path | None,
     disputes: Path | None,
 ) -> None:
@@ -63,6 +79,11 @@ def command(
     Disputes follow their charges for weeks. Those that would come after the end, and after now, are
     left out.
     """
+    if act and (charges or disputes):
+        raise click.UsageError(
+            f"{ACT}: nobody scores what is written to files; `chargewatch backtest --closed-loop` "
+            "scores them and carries the actions out"
+        )
     now = time.time()
     try:
         simulation = Simulation(
@@ -89,7 +110,29 @@ def command(
     else:
         topics = Topics(settings.topic_prefix)
         _, config = connect(settings, topics.charges, topics.disputes)
-        publish_batches(config, (by_topic(batch, topics) for batch in batches))
+        if act:
+            _act(batches, settings, topics)
+        else:
+            publish_batches(config, (by_topic(batch, topics) for batch in batches))
+
+
+def _act(batches: Iterator[list[SimulatedEvent]], settings: Settings, topics: Topics) -> None:
+    _, config = connect(settings, topics.scored, topics.outcomes)
+    counts: Counter[str] = Counter()
+
+    def carried_out(acting: Acting) -> Iterator[dict[str, Sequence[Event]]]:
+        for acted in acting.carry_out(batches):
+            counts.update(
+                stopped=len(acted.stopped), told=len(acted.outcomes), withheld=acted.withheld
+            )
+            yield by_topic(acted.events, topics) | {topics.outcomes: acted.outcomes}
+
+    with following_scored(config, topics) as read:
+        publish_batches(config, carried_out(Acting(settings.costs, read)))
+    click.echo(
+        f"{counts['stopped']:,} charges were stopped, and {counts['withheld']:,} disputes of them "
+        f"not sent; {counts['told']:,} outcomes to {topics.outcomes}"
+    )
 
 
 def _write(batches: Iterator[list[SimulatedEvent]], charges: Path, disputes: Path) -> None:

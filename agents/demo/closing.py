@@ -14,7 +14,10 @@ from agents.evaluation.formatting import dollars, number
 from schemas.printable import printable
 
 _BAR_WIDTH = 24
-_TRUTH = "Frauds are charges disputed as fraudulent, by now or later: the simulator knows."
+_TRUTH = (
+    "Frauds are charges that are disputed as fraudulent, by now or later, or would have been: the "
+    "simulator knows. Some that would be stopped are let through at random, to learn from."
+)
 
 
 def summary(report: Report) -> RenderableType:
@@ -44,6 +47,12 @@ def _counts(report: Report) -> Table:
         f"early warnings came, {counts.fraud_disputes:,} of them for fraud",
     )
     facts.add_row(
+        "acted",
+        f"{counts.outcomes:,} outcomes of challenges and reviews published, "
+        f"{report.outcomes_taken:,} taken, {counts.outcomes_rejected:,} rejected; "
+        f"by now {counts.withheld:,} disputes of what was stopped did not come",
+    )
+    facts.add_row(
         "speed",
         f"{report.history_charges_per_s:,.0f} charges/s in the history, by one worker",
     )
@@ -61,7 +70,7 @@ def _quality(report: Report) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("from")
     table.add_column("charges", justify="right")
-    table.add_column("disputed", justify="right")
+    table.add_column("frauds", justify="right")
     table.add_column("scored by")
     table.add_column("average precision")
     for name, part in [*((day(week.start), week) for week in report.weeks), ("live", report.live)]:
@@ -85,23 +94,31 @@ def _scored_by(part: Part) -> str:
 
 
 def _live(report: Report) -> Columns:
-    """Show what was done with the live charges, and what it saved."""
-    money = report.money
-    costs = Table.grid(padding=(0, 2))
-    costs.add_column()
-    costs.add_column(justify="right")
-    for what, amount, style in (
-        ("worth of the live charges", report.live_amount, "dim"),
-        ("cost of blocking nothing", money.cost_of_nothing, "dim"),
-        (f"cost of blocking {_limit(money.amount_limit)}", money.cost_by_amount, "dim"),
-        ("cost of these actions", money.cost, "dim"),
-        ("saved against blocking nothing", money.saved_against_nothing, "bold"),
-        ("saved against blocking by amount", money.saved_against_amount, "bold"),
+    """Show what was done with the live charges, what that stopped, and what it saved."""
+    done = report.balance
+    sums = Table(box=None, pad_edge=False, header_style="dim")
+    sums.add_column("carried out")
+    for title in ("charges", "dollars"):
+        sums.add_column(title, justify="right", min_width=len(title), no_wrap=True)
+    for what, (charges, cost), sign in (
+        ("frauds stopped", done.stopped_frauds, 1),
+        ("genuine charges stopped", done.stopped_genuine, -1),
+        ("challenges and reviews", done.checks, -1),
     ):
-        costs.add_row(what, dollars(amount), style=style)
-    return Columns([actions_table(report.actions), costs], padding=(0, 6))
+        sums.add_row(what, f"{charges:,}", dollars(sign * cost))
+    for what, amount in (
+        ("saved against allowing all", done.money.saved_against_nothing),
+        (f"against {_limit(done.money.amount_limit)}", done.money.saved_against_amount),
+    ):
+        sums.add_row(what, "", dollars(amount), style="bold")
+    for what, (charges, cost) in (
+        ("frauds missed", done.missed_frauds),
+        (f"of {done.holdout:,} let through at random", done.holdout_frauds),
+    ):
+        sums.add_row(what, f"{charges:,}", dollars(-cost), style="dim")
+    return Columns([actions_table(report.actions, with_amounts=True), sums], padding=(0, 4))
 
 
 def _limit(amount: float) -> str:
-    """Say from which amount on to block, the limit of least cost."""
-    return "by amount (no limit pays)" if math.isinf(amount) else f"from {dollars(amount)} on"
+    """Say from which amount on to block, the limit of least cost, if any pays."""
+    return "any amount limit" if math.isinf(amount) else f"blocking from {dollars(amount)} on"

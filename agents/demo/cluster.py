@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from confluent_kafka import TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 from msgspec.structs import replace
 
@@ -76,6 +76,25 @@ class Cluster:
                 f"topic {charges}: holds charges already; give the demo a --topic-prefix of its own"
             )
 
+    def not_taken(self, topic: str) -> int:
+        """Return how many events of an input no worker has taken: those behind what is committed.
+
+        Raises
+        ------
+        KafkaException
+            When the brokers do not tell.
+        """
+        admin = Admin(self.config)
+        group = f"{self.topics.prefix}{self.settings.application_id}"
+        (found,) = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]).values()
+        taken = {
+            each.partition: each.offset
+            for each in found.result().topic_partitions
+            if each.topic == topic
+        }
+        ends = _ends(admin, topic, len(admin.list_topics(topic).topics[topic].partitions))
+        return sum(end - max(0, taken.get(number, 0)) for number, end in enumerate(ends))
+
 
 @contextmanager
 def open_cluster(settings: Settings) -> Iterator[Cluster]:
@@ -95,6 +114,11 @@ def open_cluster(settings: Settings) -> Iterator[Cluster]:
 
 def _is_written(admin: Admin, topic: str, partitions: int) -> bool:
     """Tell whether anything was ever written to a topic."""
+    return any(_ends(admin, topic, partitions))
+
+
+def _ends(admin: Admin, topic: str, partitions: int) -> list[int]:
+    """Return the offset behind the last message of each partition of a topic."""
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
     asked = {TopicPartition(topic, number): latest for number in range(partitions)}
-    return any(end.result().offset > 0 for end in admin.list_offsets(asked).values())
+    return [end.result().offset for end in admin.list_offsets(asked).values()]

@@ -6,9 +6,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from agents.demo.balance import Balance, balance
 from agents.demo.ledger import Counts, Flagged, Learned, Ledger, ScoredCharges
 from agents.demo.scenario import Play
-from agents.evaluation.cost import Money, money
 from agents.evaluation.metrics import average_precision
 from agents.evaluation.outcomes import Outcomes
 from agents.settings.costs import Costs
@@ -41,10 +41,11 @@ class HistoryNow:
 
 @dataclass(frozen=True, slots=True)
 class ActionCount:
-    """How many charges got an action, and how many of them were fraud."""
+    """How many charges got an action, their worth, and how many of them were fraud."""
 
     action: str
     charges: int
+    amount: float
     frauds: int
 
 
@@ -70,7 +71,7 @@ class LiveNow:
     actions: list[ActionCount]
     average_precision: float | None
     prior_average_precision: float | None
-    money: Money
+    balance: Balance
     latency: Latency | None
     latest: list[Flagged]
 
@@ -102,21 +103,23 @@ class Report:
     ----------
     reasons
         Why inputs were rejected, an example of each reason, and how many there were.
-    live, live_amount, actions, money, latency
+    outcomes_taken
+        How many of the outcomes the worker has taken.
+    live, actions, balance, latency
         Of the live part.
     """
 
     counts: Counts
     answered_once: int
+    outcomes_taken: int
     reasons: list[tuple[str, int]]
     history_charges_per_s: float
     live_s: float
     model: Learned
     weeks: list[Part]
     live: Part
-    live_amount: float
     actions: list[ActionCount]
-    money: Money
+    balance: Balance
     latency: Latency
 
 
@@ -128,7 +131,7 @@ class Figures:
     ledger
         Of this play.
     play
-        Tells when the live part began in event time, and, once it has, what is true.
+        Tells when the live part began in event time.
     costs
         The worker's cost table.
     """
@@ -153,7 +156,7 @@ class Figures:
     def live(self, began_at: float, now: float) -> LiveNow:
         """Say how the live part goes; times in seconds of the ledger's clock."""
         scored = self._ledger.scored_charges(self._play.live_start)
-        outcomes = scored.outcomes(self._play.disputed)
+        outcomes = scored.outcomes()
         elapsed_s = now - began_at
         return LiveNow(
             elapsed_s=elapsed_s,
@@ -164,7 +167,7 @@ class Figures:
             actions=action_counts(outcomes),
             average_precision=average_precision(outcomes.score, outcomes.fraud),
             prior_average_precision=self._prior_average_precision,
-            money=money(outcomes, self._costs),
+            balance=balance(outcomes, scored.stopped == 1, scored.held_out == 1, self._costs),
             latency=latency(scored.seconds[scored.sent_at >= began_at]),
             latest=self._ledger.latest_flagged(),
         )
@@ -173,14 +176,16 @@ class Figures:
     def _prior_average_precision(self) -> float | None:
         """Of what the prior scored in the history, which is over once this is asked for."""
         scored = self._ledger.scored_charges(self._play.start)
-        outcomes = scored.outcomes(self._play.disputed)
+        outcomes = scored.outcomes()
         rows = (scored.by_prior == 1) & (scored.created < self._play.live_start)
         return average_precision(outcomes.score[rows], outcomes.fraud[rows])
 
-    def report(self, history_s: float, live_began_at: float, live_s: float) -> Report:
+    def report(
+        self, history_s: float, live_began_at: float, live_s: float, outcomes_taken: int
+    ) -> Report:
         """Sum the whole run up."""
         scored = self._ledger.scored_charges(self._play.start)
-        outcomes = scored.outcomes(self._play.disputed)
+        outcomes = scored.outcomes()
         is_live = outcomes.created >= self._play.live_start
         live = outcomes.only(is_live)
         took = latency(scored.seconds[scored.sent_at >= live_began_at])
@@ -189,6 +194,7 @@ class Figures:
         return Report(
             counts=self._ledger.counts,
             answered_once=self._ledger.answered_once(),
+            outcomes_taken=outcomes_taken,
             reasons=[
                 (self._ledger.examples[reason], count)
                 for reason, count in self._ledger.reasons.most_common()
@@ -198,22 +204,20 @@ class Figures:
             model=self._ledger.newest_model(),
             weeks=_weeks(scored, outcomes, self._play),
             live=_part(self._play.live_start, scored, outcomes, is_live),
-            live_amount=float(live.amount.sum()),
             actions=action_counts(live),
-            money=money(live, self._costs),
+            balance=balance(
+                live, scored.stopped[is_live] == 1, scored.held_out[is_live] == 1, self._costs
+            ),
             latency=took,
         )
 
 
 def action_counts(outcomes: Outcomes) -> list[ActionCount]:
-    """Count charges and frauds by action."""
+    """Count charges, their worth and frauds by action."""
+    parts = [outcomes.only(outcomes.action == code) for code in range(len(ACTIONS))]
     return [
-        ActionCount(
-            name,
-            int(np.count_nonzero(outcomes.action == code)),
-            int(np.count_nonzero(outcomes.fraud[outcomes.action == code])),
-        )
-        for code, name in enumerate(ACTIONS)
+        ActionCount(name, len(part), float(part.amount.sum()), int(np.count_nonzero(part.fraud)))
+        for name, part in zip(ACTIONS, parts, strict=True)
     ]
 
 

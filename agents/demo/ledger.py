@@ -19,8 +19,9 @@ from agents.models.prior import VERSION as PRIOR
 from schemas.scored import ACTIONS, ALLOW, BLOCK, REVIEW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence, Set
+    from collections.abc import Iterable, Sequence
 
+    from agents.acting.acting import Acted
     from schemas.currency import Rates
     from schemas.snapshot import Snapshot
     from streams.simulator import SimulatedEvent
@@ -38,24 +39,31 @@ class Flagged(NamedTuple):
 
 @dataclass(slots=True)
 class Counts:
-    """What was published, and what came back; damaged and rejected inputs are charges."""
+    """What was published, and what came back; damaged and rejected inputs are charges.
+
+    `withheld` disputes are those of stopped charges, which were not published.
+    """
 
     charges: int = 0
     duplicates: int = 0
     damaged: int = 0
     disputes: int = 0
     fraud_disputes: int = 0
+    withheld: int = 0
+    outcomes: int = 0
     scored: int = 0
     duplicates_answered: int = 0
     rejected: int = 0
     disputes_rejected: int = 0
+    outcomes_rejected: int = 0
 
     def __str__(self) -> str:
         return (
             f"{self.charges:,} charges, {self.duplicates:,} duplicates, {self.damaged:,} damaged "
-            f"inputs and {self.disputes:,} disputes were published; {self.scored:,} charges were "
-            f"scored, {self.duplicates_answered:,} duplicates answered, {self.rejected:,} charges "
-            f"and {self.disputes_rejected:,} disputes rejected"
+            f"inputs, {self.disputes:,} disputes and {self.outcomes:,} outcomes were published; "
+            f"{self.scored:,} charges were scored, {self.duplicates_answered:,} duplicates "
+            f"answered, {self.rejected:,} charges, {self.disputes_rejected:,} disputes and "
+            f"{self.outcomes_rejected:,} outcomes rejected"
         )
 
     @property
@@ -67,11 +75,11 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """The newest model and what it has learned from."""
+    """The newest model and what it has learned from: frauds by dispute or verdict, and the rest."""
 
     version: str
     frauds: int
-    honest: int
+    others: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +88,6 @@ class ScoredCharges:
 
     Attributes
     ----------
-    ids
-        N charge ids.
     created
         Unix seconds.
     amount
@@ -94,9 +100,14 @@ class ScoredCharges:
         As scored; actions index `agents.stages.decisions.ACTIONS`.
     by_prior
         Whether the prior scored it.
+    fraud
+        Whether it is disputed as fraudulent, by now or later, or would have been.
+    stopped
+        Whether its action has stopped it.
+    held_out
+        Whether it was let through at random.
     """
 
-    ids: list[str]
     created: npt.NDArray[np.float64]
     amount: npt.NDArray[np.float64]
     card: npt.NDArray[np.int64]
@@ -105,15 +116,18 @@ class ScoredCharges:
     score: npt.NDArray[np.float64]
     action: npt.NDArray[np.uint8]
     by_prior: npt.NDArray[np.uint8]
+    fraud: npt.NDArray[np.uint8]
+    stopped: npt.NDArray[np.uint8]
+    held_out: npt.NDArray[np.uint8]
 
     @property
     def seconds(self) -> npt.NDArray[np.float64]:
         """From sending to reading."""
         return self.read_at - self.sent_at
 
-    def outcomes(self, disputed: Set[str]) -> Outcomes:
-        """Return how they turned out, given those that are or will be disputed as fraudulent."""
-        fraud = np.array([charge in disputed for charge in self.ids], bool)
+    def outcomes(self) -> Outcomes:
+        """Return how they turned out."""
+        fraud = self.fraud == 1
         return Outcomes(self.created, self.card, self.amount, self.score, self.action, fraud)
 
 
@@ -129,6 +143,9 @@ class _Columns:
     score: array[float] = field(default_factory=lambda: array("d"))
     action: array[int] = field(default_factory=lambda: array("B"))
     by_prior: array[int] = field(default_factory=lambda: array("B"))
+    fraud: array[int] = field(default_factory=lambda: array("B"))
+    stopped: array[int] = field(default_factory=lambda: array("B"))
+    held_out: array[int] = field(default_factory=lambda: array("B"))
 
 
 class Ledger:
@@ -160,7 +177,6 @@ class Ledger:
         self.stream_time = 0.0
         self._lock = Lock()
         self._columns = _Columns()
-        self._ids: list[str] = []
         self._answers = array("i")
         self._rows: dict[str, int] = {}
         self._patterns: dict[str, str] = {}
@@ -194,10 +210,19 @@ class Ledger:
                     continue
                 self._answer(row, event, read_at)
 
-    def disputes_rejected(self, count: int) -> None:
-        """Take down disputes that were rejected."""
+    def acted(self, acted: Acted) -> None:
+        """Take down what was carried out."""
         with self._lock:
-            self.counts.disputes_rejected += count
+            self.counts.outcomes += len(acted.outcomes)
+            self.counts.withheld += acted.withheld
+            for charge in acted.stopped:
+                self._columns.stopped[self._rows[charge]] = 1
+
+    def labels_rejected(self, *, disputes: int, outcomes: int) -> None:
+        """Take down disputes and outcomes that were rejected."""
+        with self._lock:
+            self.counts.disputes_rejected += disputes
+            self.counts.outcomes_rejected += outcomes
 
     def rejected(self, messages: Iterable[str]) -> None:
         """Take down rejected charges, by the messages that say why they were."""
@@ -243,15 +268,13 @@ class Ledger:
         with self._lock:
             columns = {name: np.array(column) for name, column in vars(self._columns).items()}
             rows = np.flatnonzero((columns["created"] >= since) & ~np.isnan(columns["score"]))
-            ids = [self._ids[row] for row in rows.tolist()]
-        return ScoredCharges(ids, **{name: column[rows] for name, column in columns.items()})
+        return ScoredCharges(**{name: column[rows] for name, column in columns.items()})
 
     def _add_charge(self, event: SimulatedEvent, sent_at: float) -> None:
         value: dict[str, Any] = event.value
         columns = self._columns
         self.counts.charges += 1
-        self._rows[value["id"]] = len(self._ids)
-        self._ids.append(value["id"])
+        self._rows[value["id"]] = len(self._rows)
         if event.fraud:
             self._patterns[value["id"]] = event.fraud
         columns.created.append(value["created"])
@@ -262,6 +285,9 @@ class Ledger:
         columns.score.append(np.nan)
         columns.action.append(ALLOW)
         columns.by_prior.append(0)
+        columns.fraud.append(event.disputed)
+        columns.stopped.append(0)
+        columns.held_out.append(0)
         self._answers.append(0)
 
     def _answer(self, row: int, event: dict[str, Any], read_at: float) -> None:
@@ -274,5 +300,6 @@ class Ledger:
         columns.score[row] = event["score"]
         columns.action[row] = action
         columns.by_prior[row] = event["model"] == PRIOR
+        columns.held_out[row] = "holdout" in event
         if action in {REVIEW, BLOCK}:
             self._flagged.appendleft(Flagged(event, self._patterns.get(event["charge"])))

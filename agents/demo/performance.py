@@ -1,6 +1,8 @@
 """The performance: publishes a play, reads what comes of it, and shows how it goes."""
 
+import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event as Flag
@@ -10,6 +12,7 @@ from typing import Self, cast
 
 from confluent_kafka import Message
 
+from agents.acting.acting import Acting
 from agents.demo.cluster import Cluster
 from agents.demo.figures import Figures, Report
 from agents.demo.ledger import Ledger
@@ -17,15 +20,16 @@ from agents.demo.scenario import Play
 from agents.demo.screen import Screen
 from agents.demo.worker import Worker
 from agents.models.kinds import DEFAULT
-from agents.terminal.publishing import by_topic, paced
+from agents.terminal.publishing import by_topic, following_scored, paced
 from schemas.rejected import ERROR, TOPIC
 from schemas.snapshot import decode_snapshot
-from streams.kafka.publisher import Publisher
+from streams.kafka.publisher import Event, Publisher
 from streams.kafka.subscriber import Subscriber
 from streams.simulator import SimulatedEvent
-from streams.wire.examples import decode_examples
+from streams.wire.examples import IMPUTED, decode_examples
 
 _FRAME_S = 0.5
+_TAKEN_WITHIN_S = 20.0
 _AHEAD = 15_000
 _AHEAD_WAIT_S = 0.02
 _READ_WAIT_S = 0.1
@@ -99,25 +103,46 @@ class Performance:
         PublishError
             When events cannot be published.
         """
+        history_s = self._play_history()
+        with self._screen.step("Restarting the worker, now with its actions carried out") as done:
+            self._worker.restart_enforced()
+            self._worker.wait_until_ready(self._sleep)
+            done("the worker restarted: from now on its actions are carried out")
+        live_began_at = monotonic()
+        self._play_live(live_began_at)
+        live_s = monotonic() - live_began_at
+        taken = self._ledger.counts.outcomes - self._outcomes_not_taken()
+        return self._figures.report(history_s, live_began_at, live_s, taken)
+
+    def _play_history(self) -> float:
+        """Play the history, and return how many seconds it took."""
         began_at = monotonic()
         ends_at = began_at + self._play.scenario.history_max_s
         history = self._play.history(lambda: monotonic() > ends_at)
         with self._screen.part(stays=False):
             self._follow(
-                self._publish(self._as_fast_as_scored(paced(history, lambda _number, _event: 0.0))),
+                self._threads.submit(self._publish_history, history),
                 lambda: self._screen.history(self._figures.history(monotonic() - began_at)),
             )
         history_s = monotonic() - began_at
         self._screen.history_done(self._figures.history(history_s), history_s)
-        events = self._play.live()
-        interval_s = self._play.scenario.live_s / len(events)
-        live_began_at = monotonic()
+        return history_s
+
+    def _play_live(self, began_at: float) -> None:
         with self._screen.part(stays=True):
             self._follow(
-                self._publish(paced(events, lambda number, _: number * interval_s)),
-                lambda: self._screen.live(self._figures.live(live_began_at, monotonic())),
+                self._threads.submit(self._publish_live, self._play.live()),
+                lambda: self._screen.live(self._figures.live(began_at, monotonic())),
             )
-        return self._figures.report(history_s, live_began_at, monotonic() - live_began_at)
+
+    def _outcomes_not_taken(self) -> int:
+        """Wait until the worker has taken all outcomes, but not for long; return how many not."""
+        ends_at = monotonic() + _TAKEN_WITHIN_S
+        topic = self._cluster.topics.outcomes
+        while (left := self._cluster.not_taken(topic)) and monotonic() < ends_at:
+            self._worker.check()
+            self._sleep(_FRAME_S)
+        return left
 
     def _as_fast_as_scored(
         self, batches: Iterable[list[SimulatedEvent]]
@@ -129,16 +154,36 @@ class Performance:
                 time.sleep(_AHEAD_WAIT_S)
             yield batch
 
-    def _publish(self, batches: Iterable[Sequence[SimulatedEvent]]) -> "Future[None]":
-        return self._threads.submit(self._publish_all, batches)
-
-    def _publish_all(self, batches: Iterable[Sequence[SimulatedEvent]]) -> None:
-        for batch in batches:
+    def _publish_history(self, events: Iterable[SimulatedEvent]) -> None:
+        for batch in self._as_fast_as_scored(paced(events, lambda _number, _event: 0.0)):
             if self._stopped.is_set():
                 return
-            self._ledger.publishing(batch, monotonic())
-            self._publisher.publish_in_turn(by_topic(batch, self._cluster.topics))
+            self._send(batch)
         self._publisher.flush()
+
+    def _publish_live(self, events: Sequence[SimulatedEvent]) -> None:
+        """Publish the live part, and carry out what is decided on it."""
+        interval_s = self._play.scenario.live_s / len(events)
+        batches = paced(events, lambda number, _: number * interval_s)
+        with following_scored(self._cluster.config, self._cluster.topics) as read:
+            acting = Acting(
+                self._cluster.settings.costs,
+                read,
+                unanswered_max_s=math.inf,  # `_follow` gives up, with the log of the worker
+                is_over=self._stopped.is_set,
+            )
+            for acted in acting.carry_out(batches):
+                if self._stopped.is_set():
+                    return
+                self._ledger.acted(acted)
+                self._send(acted.events, acted.outcomes)
+        self._publisher.flush()
+
+    def _send(self, events: Sequence[SimulatedEvent], outcomes: Sequence[Event] = ()) -> None:
+        topics = self._cluster.topics
+        self._ledger.publishing(events, monotonic())
+        self._publisher.publish(topics.outcomes, outcomes)  # their charges are scored already
+        self._publisher.publish_in_turn(by_topic(events, topics))
 
     def _follow(self, publishing: "Future[None]", show: Callable[[], None]) -> None:
         """Show how it goes until all that is published has come back."""
@@ -178,13 +223,18 @@ class Performance:
 
     def _take_rejected(self, messages: list[Message]) -> None:
         headers = [dict(cast("list[tuple[str, bytes]]", m.headers())) for m in messages]
-        charges = self._cluster.topics.charges.encode()
-        of_charges = [found[ERROR].decode() for found in headers if found[TOPIC] == charges]
-        self._ledger.rejected(of_charges)
-        self._ledger.disputes_rejected(len(headers) - len(of_charges))
+        topics = self._cluster.topics
+        errors: defaultdict[str, list[str]] = defaultdict(list)
+        for found in headers:
+            errors[found[TOPIC].decode()].append(found[ERROR].decode())
+        self._ledger.rejected(errors[topics.charges])
+        self._ledger.labels_rejected(
+            disputes=len(errors[topics.disputes]), outcomes=len(errors[topics.outcomes])
+        )
 
     def _take_examples(self, messages: list[Message]) -> None:
-        frauds = decode_examples([_value(message) for message in messages])["label"] == 1
+        examples = decode_examples([_value(message) for message in messages])
+        frauds = (examples["label"] == 1) & (examples["source"] != IMPUTED)
         self._ledger.labelled([message.offset() or 0 for message in messages], frauds.tolist())
 
     def _take_snapshots(self, messages: list[Message]) -> None:

@@ -4,9 +4,8 @@
 
     start                                        live_start             live_end, now or before
     |-- history, as fast as the worker scores it ----|-- live, at a rate ---|-- disputes to come
-                                                                                are not published:
-                                                                                only the evaluation
-                                                                                knows of them
+    |   nobody acts: all charges go through          |   actions are            are not published
+    |                                                |   carried out
 """
 
 from collections.abc import Callable, Iterator
@@ -89,9 +88,6 @@ class Play:
         Length of the history if it is not cut short, seconds of event time.
     live_start
         Where the live part begins in event time, Unix seconds.
-    disputed
-        Charges disputed as fraudulent so far; once the live part was asked for, also those that
-        will be.
     """
 
     def __init__(self, scenario: Scenario, now: float) -> None:
@@ -100,9 +96,8 @@ class Play:
         self.start = simulation.start
         self.history_s = scenario.history_days * DAY_S
         self.live_start = self.start + self.history_s
-        self.disputed: set[str] = set()
         self._live_s = scenario.live_days * DAY_S
-        self._events = self._noted(simulation.events())
+        self._events = simulation.events()
         self._next = next(self._events, None)
 
     def history(self, is_over: Callable[[], bool]) -> Iterator[SimulatedEvent]:
@@ -119,8 +114,6 @@ class Play:
         live_end = self.live_start + self._live_s
         while self._next is not None and self._next.publish_time <= live_end:
             live.append(self._take())
-        while self._next is not None:  # `_noted` sees the disputes to come
-            self._take()
         return live
 
     def _take(self) -> SimulatedEvent:
@@ -128,9 +121,3 @@ class Play:
         assert event is not None
         self._next = next(self._events, None)
         return event
-
-    def _noted(self, events: Iterator[SimulatedEvent]) -> Iterator[SimulatedEvent]:
-        for event in events:
-            if event.topic == "disputes" and event.value["reason"] == "fraudulent":
-                self.disputed.add(str(event.value["charge"]))
-            yield event

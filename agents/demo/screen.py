@@ -108,5 +108,5 @@ def _live_line(now: LiveNow) -> str:
     return (
         f"  {now.elapsed_s:3.0f} s: {now.charges_per_s:,.0f} charges/s{latency}; {counts}; average "
         f"precision {number(now.average_precision, 2)}, saved "
-        f"{dollars(now.money.saved_against_nothing)}, {now.model.frauds:,} disputes learned"
+        f"{dollars(now.balance.money.saved_against_nothing)}, {now.model.frauds:,} frauds learned"
     )

@@ -34,9 +34,9 @@ def learned(model: Learned) -> str:
     """Say what a model has learned from.
 
     >>> learned(Learned("linear-0000001200", 200, 1000))
-    '200 disputed and 1,000 undisputed charges'
+    '200 known frauds and 1,000 other charges'
     """
-    return f"{model.frauds:,} disputed and {model.honest:,} undisputed charges"
+    return f"{model.frauds:,} known frauds and {model.others:,} other charges"
 
 
 def history_view(now: HistoryNow, scenario: Scenario) -> RenderableType:
@@ -70,18 +70,18 @@ def live_view(now: LiveNow, scenario: Scenario, lines: int) -> RenderableType:
     )
 
 
-def actions_table(actions: list[ActionCount]) -> Table:
+def actions_table(actions: list[ActionCount], *, with_amounts: bool = False) -> Table:
     """Tell how many charges got which action, and how many of them were fraud."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("action", width=9)
-    for title in ("charges", "share", "frauds"):
+    for title in ("charges", "amount" if with_amounts else "share", "frauds"):
         table.add_column(title, justify="right", min_width=len(title), no_wrap=True)
     charges = max(1, sum(count.charges for count in actions))
     for count in actions:
         table.add_row(
             Text(count.action, COLOURS[count.action]),
             f"{count.charges:,}",
-            percent(count.charges / charges),
+            dollars(count.amount) if with_amounts else percent(count.charges / charges),
             f"{count.frauds:,}",
         )
     return table
@@ -112,8 +112,8 @@ def _measures(now: LiveNow) -> Table:
         facts.add_row("latency", f"p50 {now.latency.p50_ms:,.0f}, p99 {now.latency.p99_ms:,.0f} ms")
     facts.add_row("average precision", number(now.average_precision, 2))
     facts.add_row("that of the prior", f"{number(now.prior_average_precision, 2)} in history")
-    facts.add_row("saved", dollars(now.money.saved_against_nothing))
-    facts.add_row("disputes learned", f"{now.model.frauds:,}")
+    facts.add_row("saved", dollars(now.balance.money.saved_against_nothing))
+    facts.add_row("frauds learned", f"{now.model.frauds:,}")
     return facts
 
 

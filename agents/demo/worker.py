@@ -14,7 +14,7 @@ from urllib.request import urlopen
 from msgspec.structs import replace
 
 from agents.demo.cluster import Cluster, DemoError
-from agents.settings.schema import COST_FIELDS, FIELDS, Settings
+from agents.settings.schema import COST_FIELDS, FIELDS, Actions, Settings
 from agents.settings.sources import variable
 from deploy.local_kafka import HOST
 
@@ -28,6 +28,8 @@ _ASK_AGAIN_S = 0.1
 class Worker:
     """A running `chargewatch worker`, stopped at the end of the `with` block.
 
+    It is started for charges that nobody acts on: all of them go through.
+
     Parameters
     ----------
     cluster
@@ -40,18 +42,21 @@ class Worker:
 
     def __init__(self, cluster: Cluster, directory: Path, label_horizon_days: float) -> None:
         self._log = directory / "worker.log"
-        self._port = _free_port()
-        state = str(directory / "state")
-        settings = replace(
+        self._state = str(directory / "state")
+        self._env = cluster.env
+        self._settings = replace(
             cluster.settings,
             label_horizon_days=min(label_horizon_days, cluster.settings.dispute_retention_days),
-            actions="advisory",  # nobody carries them out: all disputes come
-            web_port=self._port,
         )
-        with self._log.open("wb") as log:
+        self._start("advisory")
+
+    def _start(self, actions: Actions) -> None:
+        self._port = _free_port()
+        settings = replace(self._settings, actions=actions, web_port=self._port)
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
-                [sys.executable, "-m", "agents", "worker", "--state-dir", state],
-                env={**cluster.env, **environment(settings)},
+                [sys.executable, "-m", "agents", "worker", "--state-dir", self._state],
+                env={**self._env, **environment(settings)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -68,12 +73,20 @@ class Worker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
         self._process.terminate()
         try:
             self._process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def restart_enforced(self) -> None:
+        """Stop it, and start it for charges whose actions are carried out; its state stays."""
+        self._stop()
+        self._start("enforced")
 
     def wait_until_ready(self, sleep: Callable[[float], None]) -> None:
         """Wait until it has its tasks, and with `sleep` before it is asked again.

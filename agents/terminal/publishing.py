@@ -1,7 +1,7 @@
 """Publishing with progress, as fast as it goes or at a pace."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from streams.kafka.config import Config
 from streams.kafka.publisher import Event, Publisher
+from streams.kafka.subscriber import Subscriber
 from streams.kafka.topics import Topics
 from streams.simulator import SimulatedEvent
 
@@ -19,7 +20,7 @@ AT_A_TIME = 2000
 T = TypeVar("T")
 
 
-def publish_batches(config: Config, batches: Iterable[Mapping[str, list[Event]]]) -> int:
+def publish_batches(config: Config, batches: Iterable[Mapping[str, Sequence[Event]]]) -> int:
     """Publish batches of events by topic, and return how many were delivered.
 
     What a batch has for a topic is delivered before anything goes to the next one.
@@ -103,7 +104,7 @@ def paced(
         yield batch
 
 
-def by_topic(events: Iterable[SimulatedEvent], topics: Topics) -> dict[str, list[Event]]:
+def by_topic(events: Iterable[SimulatedEvent], topics: Topics) -> dict[str, Sequence[Event]]:
     """Sort simulated events by the topic they are for, charges first, ready to be published."""
     charges: list[Event] = []
     disputes: list[Event] = []
@@ -111,3 +112,10 @@ def by_topic(events: Iterable[SimulatedEvent], topics: Topics) -> dict[str, list
         kind = charges if event.topic == "charges" else disputes
         kind.append((event.key, orjson.dumps(event.value)))
     return {topics.charges: charges, topics.disputes: disputes}
+
+
+@contextmanager
+def following_scored(config: Config, topics: Topics) -> Iterator[Callable[[float], list[bytes]]]:
+    """Give a function that returns the events scored since, and waits for the first of them."""
+    with Subscriber(config, [topics.scored]) as subscriber:
+        yield lambda wait_s: [message.value() or b"" for message in subscriber.read(wait_s)]

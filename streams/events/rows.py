@@ -118,6 +118,11 @@ def charge_hashes(events: Rows) -> list[bytes]:
     return [raw[i : i + 16] for i in range(0, len(raw), 16)]
 
 
+def charge_hash(card: str, charge: str) -> bytes:
+    """Return the hash of one charge, as `charge_hashes` has it."""
+    return _charge_hashes([(card, charge)]).tobytes()
+
+
 def charge_rows(charges: Sequence[Charge], rates: Rates = DEFAULT_RULES.rates) -> Rows:
     """Encode charges as rows.
 

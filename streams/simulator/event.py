@@ -22,6 +22,8 @@ class SimulatedEvent(NamedTuple):
         When the producer sends it, Unix seconds; never before `event_time`, never falling.
     fraud
         The pattern of fraud that the charge (or the disputed charge) is part of; None if genuine.
+    disputed
+        Whether the charge, if it goes through, is disputed as fraudulent, however late.
     duplicate
         Whether it is a duplicate of an earlier message.
     fault
@@ -34,5 +36,6 @@ class SimulatedEvent(NamedTuple):
     event_time: float
     publish_time: float
     fraud: str | None = None
+    disputed: bool = False
     duplicate: bool = False
     fault: str | None = None

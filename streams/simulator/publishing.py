@@ -6,7 +6,7 @@ import numpy as np
 
 from streams.simulator.charges.fraud_patterns import PATTERNS
 from streams.simulator.charges.population import Block, Population, identity_salt
-from streams.simulator.disputes import Disputing
+from streams.simulator.disputes import FRAUDULENT, Dispute, Disputing
 from streams.simulator.event import SimulatedEvent
 from streams.simulator.faults import FAULTS
 from streams.simulator.parameters import Parameters
@@ -49,41 +49,49 @@ class Publisher:
         published = created + np.where(late, self._delays_s(rng, size), 0.0)
         again = np.maximum(published, created + self._delays_s(rng, size))
         values = charge_values(block.rows, block.tokens, self._cards, self._merchants)
-        charges = self._charges(block, published, values)
+        plan = self._disputing.plan(
+            generator(self._parameters.seed, Purpose.DISPUTES, block.hour), block.rows
+        )
+        charges = self._charges(block, published, values, plan)
         waiting = [charges[row] for row in np.flatnonzero(late).tolist()]
         for row in np.flatnonzero(duplicated).tolist():
             time = float(again[row])
             waiting.append(
                 charges[row]._replace(value=dict(values[row]), publish_time=time, duplicate=True)
             )
-        waiting.extend(self._disputes(block, published, values))
+        waiting.extend(self._disputes(block, published, values, plan))
         waiting.extend(self._damaged(block, values))
         prompt = charges
         if late.any():
             prompt = [charges[row] for row in np.flatnonzero(~late).tolist()]
         return prompt, waiting
 
-    def _charges(self, block: Block, published: F64, values: list[Value]) -> list[SimulatedEvent]:
+    def _charges(
+        self, block: Block, published: F64, values: list[Value], plan: list[Dispute]
+    ) -> list[SimulatedEvent]:
         names = (None, *PATTERNS)
+        disputed = np.zeros(len(block.rows), np.bool_)
+        disputed[[dispute.row for dispute in plan if dispute.reason == FRAUDULENT]] = True
         columns = zip(
             block.rows["card"].tolist(),
             values,
             block.rows["created"].tolist(),
             published.tolist(),
             block.rows["pattern"].tolist(),
+            disputed.tolist(),
             strict=True,
         )
         return [
-            SimulatedEvent("charges", self._keys[card], value, created, time, names[pattern])
-            for card, value, created, time, pattern in columns
+            SimulatedEvent(
+                "charges", self._keys[card], value, created, time, names[pattern], is_disputed
+            )
+            for card, value, created, time, pattern, is_disputed in columns
         ]
 
     def _disputes(
-        self, block: Block, published: F64, values: list[Value]
+        self, block: Block, published: F64, values: list[Value], plan: list[Dispute]
     ) -> Iterator[SimulatedEvent]:
         """Yield the disputes that will come of an hour's charges; none overtakes its charge."""
-        rng = generator(self._parameters.seed, Purpose.DISPUTES, block.hour)
-        plan = self._disputing.plan(rng, block.rows)
         ordinal = np.array([dispute.ordinal for dispute in plan], dtype=np.int64)
         charge = block.tokens[np.array([dispute.row for dispute in plan], dtype=np.int64)]
         dispute_ids = ids("dp_", token(self._salt, charge, ordinal + 1))

@@ -4,12 +4,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event, Thread
 
 import orjson
 import pytest
 from click.testing import CliRunner, Result
 
 from agents.commands import chargewatch
+from streams.kafka.subscriber import Subscriber
 from tests.integration.kafka import Kafka
 
 SCORED = {
@@ -124,6 +126,48 @@ def test_simulate_reaches_the_topics(env: dict[str, str], kafka: Kafka, prefix: 
             value = message.value()
             assert value is not None
             assert message.key() == orjson.loads(value)["card"].encode()
+
+
+def test_simulate_acts_on_what_is_scored(env: dict[str, str], kafka: Kafka, prefix: str) -> None:
+    """Review by review, by a stand-in for a worker: what is refused is not disputed."""
+    invoke(env, "topics", "--partitions", "2")
+    options = ("--days", "10", "--cards", "100", "--merchants", "10", "--charges-per-day", "300")
+    is_over = Event()
+    scorer = Thread(target=review_everything, args=(kafka, prefix, is_over))
+    scorer.start()
+    try:
+        result = invoke(env, "simulate", "--act", "--seed", "3", "--start", "1.75e9", *options)
+    finally:
+        is_over.set()
+        scorer.join()
+    assert result.exit_code == 0, result.output
+    outcomes, disputes, charges = (
+        [orjson.loads(message.value() or b"") for message in kafka.read_all(f"{prefix}{topic}")]
+        for topic in ("outcomes", "disputes", "charges")
+    )
+    refused = {o["charge"] for o in outcomes if o["outcome"] == "review_fraud"}
+    assert {o["outcome"] for o in outcomes} == {"review_fraud", "review_genuine"}
+    assert len({o["id"] for o in outcomes}) == len(outcomes) == len({c["id"] for c in charges})
+    assert not refused & {dispute["charge"] for dispute in disputes}
+    assert disputes, "reviews miss some"
+    said = " ".join(result.output.split())
+    assert f"{len(refused):,} charges were stopped" in said
+    assert f"{len(outcomes):,} outcomes to {prefix}outcomes" in said
+
+
+def review_everything(kafka: Kafka, prefix: str, is_over: Event) -> None:
+    topics = [f"{prefix}charges"]
+    with Subscriber(kafka.config, topics, from_beginning=True) as subscriber:
+        while not is_over.is_set():
+            charges = [orjson.loads(m.value() or b"") for m in subscriber.read(0.1)]
+            scored = [
+                (
+                    charge["card"].encode(),
+                    orjson.dumps(SCORED | charge | {"charge": charge["id"], "action": "review"}),
+                )
+                for charge in charges
+            ]
+            kafka.produce(f"{prefix}scored", scored)
 
 
 def test_watch_follows_and_sums_up(env: dict[str, str], kafka: Kafka, prefix: str) -> None:

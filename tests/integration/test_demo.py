@@ -10,6 +10,7 @@ import time
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import orjson
 import pytest
 from click.testing import CliRunner
@@ -18,24 +19,32 @@ from rich.console import Console
 
 from agents.commands import chargewatch
 from agents.demo.cluster import DemoError, open_cluster
+from agents.demo.figures import Report
 from agents.demo.run import run
 from agents.demo.scenario import Play, Scenario
 from agents.demo.screen import Screen
 from agents.demo.worker import Worker
+from agents.settings.costs import Costs
 from agents.settings.schema import Settings
+from agents.stages.decisions import expected_costs
+from schemas.currency import bundled_rates
+from streams.simulator import SimulatedEvent
 from tests.integration.kafka import Kafka
 
+STOPPED = {"challenge_failed", "challenge_abandoned", "review_fraud"}
 NOW = 1.75e9  # the rhythm of the week is part of what is simulated
 SMALL = Scenario(
     history_days=12,
-    live_s=6,
-    charges_per_s=150,
-    charges_per_day=600,
+    live_s=4,
+    charges_per_s=300,
+    charges_per_day=300,
     cards=300,
     merchants=40,
     label_horizon_days=3,
-    seed=9,
+    seed=16,  # with disputes of live charges within the live part
 )
+EAGER = Costs(dispute_fee_usd=100.0, review_capacity_share=0.05)
+"""Costs by which many charges are stopped."""
 
 
 @pytest.fixture
@@ -68,7 +77,7 @@ def average_precision(scored: list[dict[str, object]], fraud: set[object]) -> fl
 
 
 def test_every_figure_is_what_the_topics_say(kafka: Kafka, prefix: str, temporary: Path) -> None:
-    settings = Settings(bootstrap_servers=kafka.bootstrap_servers, topic_prefix=prefix)
+    settings = Settings(bootstrap_servers=kafka.bootstrap_servers, topic_prefix=prefix, costs=EAGER)
     out = StringIO()
     play = Play(SMALL, NOW)
     began = time.monotonic()
@@ -90,19 +99,35 @@ def test_every_figure_is_what_the_topics_say(kafka: Kafka, prefix: str, temporar
     assert {text.encode() for text, _ in report.reasons} <= errors
     assert counts.disputes == len(disputes)
     frauds = {event["charge"] for event in disputes if event["reason"] == "fraudulent"}
+    told = outcomes_by_charge(kafka, prefix)
+    frauds |= {charge for charge, outcome in told.items() if outcome == "review_fraud"}
     assert 0 < report.model.frauds <= len(frauds)
-    assert report.model.version == values(kafka.read_all(f"{prefix}models"))[-1]["version"]
+    versions = [snapshot["version"] for snapshot in values(kafka.read_all(f"{prefix}models"))]
+    assert report.model.version in versions, "the worker goes on learning until it is stopped"
 
     of_live = [event for event in scored if float(str(event["created"])) >= play.live_start]
+    simulated = list(SMALL.simulation(NOW).events())
     disputed = {
         event.value["charge"]
-        for event in SMALL.simulation(NOW).events()
+        for event in simulated
         if event.topic == "disputes" and event.value["reason"] == "fraudulent"
     }
     assert live.charges == len(of_live)
     assert live.frauds == len({event["charge"] for event in of_live} & disputed) > 0
     assert live.average_precision == pytest.approx(average_precision(of_live, disputed))
     assert sum(count.charges for count in report.actions) == len(of_live)
+    check_what_was_carried_out(report, play, simulated, scored, told)
+    came = {dispute["id"] for dispute in disputes}
+    stopped = {
+        event["charge"]
+        for event in published_live(play, simulated, scored)
+        if event["action"] == "block" or told.get(event["charge"]) in STOPPED
+    }
+    until_now = [e for e in simulated if e.topic == "disputes" and e.publish_time <= NOW]
+    assert came == {e.value["id"] for e in until_now if e.value["charge"] not in stopped}
+    assert counts.withheld == len(until_now) - len(came) > 0
+    inputs = {dict(message.headers() or [])["topic"] for message in rejected}
+    assert inputs == {f"{prefix}charges".encode()}, "no dispute and no outcome was rejected"
     # What the broker's clock saw of the way lies within what was measured around it.
     assert 0 < in_broker_ms(charges, answers, play.live_start) <= report.latency.p50_ms
     assert report.latency.p50_ms <= report.latency.p99_ms <= report.latency.max_ms
@@ -112,6 +137,81 @@ def test_every_figure_is_what_the_topics_say(kafka: Kafka, prefix: str, temporar
     assert f"The topics {prefix}* are still there" in out.getvalue()
     assert list(temporary.iterdir()) == []
     assert processes_of(temporary) == []
+
+
+def outcomes_by_charge(kafka: Kafka, prefix: str) -> dict[object, str]:
+    """Return what the outcomes on the topic say, one of each charge, in order of their time."""
+    outcomes = values(kafka.read_all(f"{prefix}outcomes"))
+    told = {outcome["charge"]: str(outcome["outcome"]) for outcome in outcomes}
+    assert len(told) == len(outcomes) > 0
+    return told
+
+
+def published_live(
+    play: Play, simulated: list[SimulatedEvent], scored: list[dict[str, object]]
+) -> list[dict[str, object]]:
+    """Return the scored events of charges that were published in the live part."""
+    live = {
+        event.value["id"]
+        for event in simulated
+        if event.topic == "charges" and event.publish_time >= play.live_start
+        if not event.duplicate and not event.fault
+    }
+    return [event for event in scored if event["charge"] in live]
+
+
+def check_what_was_carried_out(
+    report: Report,
+    play: Play,
+    simulated: list[SimulatedEvent],
+    scored: list[dict[str, object]],
+    told: dict[object, str],
+) -> None:
+    """Compare the figures with outcomes; those asked last are told of only after the end."""
+    asked = {
+        event["charge"]: str(event["action"])
+        for event in published_live(play, simulated, scored)
+        if event["action"] in {"challenge", "review"}
+    }
+    assert told.keys() <= asked.keys(), "nobody acted on the history"
+    assert all(asked[charge] == outcome.split("_")[0] for charge, outcome in told.items())
+    assert report.counts.outcomes == report.outcomes_taken == len(told)
+    assert report.counts.outcomes_rejected == 0
+
+    disputed = {e.value["id"] for e in simulated if e.topic == "charges" and e.disputed}
+    least = {"caught": [0, 0.0], "refused": [0, 0.0], "missed": [0, 0.0]}
+    most = {name: [0, 0.0] for name in least}
+    held_out = []
+    for event in scored:
+        if float(str(event["created"])) < play.live_start:
+            continue
+        charge, action = event["charge"], str(event["action"])
+        is_open = charge in asked and charge not in told
+        is_stopped = action == "block" or told.get(charge) in STOPPED
+        usd = bundled_rates().usd(int(str(event["amount"])), str(event["currency"]))
+        truth = np.array([float(charge in disputed)])
+        cost = expected_costs(truth, np.array([usd]), EAGER)[:, 0]
+        if "holdout" in event:
+            held_out.append(charge)
+        for name, holds, part in (
+            ("caught", is_stopped and charge in disputed, cost[0]),
+            ("refused", is_stopped and charge not in disputed, cost[3]),
+            ("missed", not is_stopped and not is_open and charge in disputed, cost[0]),
+        ):
+            for sums, counts in ((least, holds), (most, holds or is_open)):
+                sums[name][0] += counts
+                sums[name][1] += float(part) * counts
+    found = report.balance
+    for name, costing in (
+        ("caught", found.stopped_frauds),
+        ("refused", found.stopped_genuine),
+        ("missed", found.missed_frauds),
+    ):
+        assert least[name][0] <= costing.charges <= most[name][0], name
+        assert least[name][1] - 1e-6 <= costing.cost <= most[name][1] + 1e-6, name
+    assert least["caught"][0] > 0
+    assert found.holdout == len(held_out)
+    assert found.stopped_frauds.charges + found.missed_frauds.charges == report.live.frauds
 
 
 def in_broker_ms(charges: list[Message], answers: list[Message], live_start: float) -> float:

@@ -6,16 +6,14 @@ from collections import Counter
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import orjson
 import pytest
 
 from agents.backtest.backtest import Backtest
-from agents.backtest.closed_loop import ClosedLoop, fate
+from agents.backtest.closed_loop import ClosedLoop
 from agents.backtest.replay import Replay
 from agents.settings.costs import Costs
 from agents.settings.schema import Settings
-from schemas.scored import ALLOW, BLOCK, CHALLENGE, REVIEW
 from streams.events.batch import TimedBatch
 from streams.events.files import write_events
 from streams.simulator import Simulation
@@ -84,29 +82,6 @@ class Played:
 @pytest.fixture(scope="module")
 def played(files: Path) -> Played:
     return Played(files)
-
-
-@pytest.mark.parametrize(
-    ("action", "is_fraud", "shares"),
-    [
-        (ALLOW, True, {None: (1.0, False)}),
-        (BLOCK, False, {None: (1.0, True)}),
-        (CHALLENGE, True, {"challenge_failed": (0.85, True), "challenge_passed": (0.15, False)}),
-        (CHALLENGE, False, {"challenge_abandoned": (0.1, True), "challenge_passed": (0.9, False)}),
-        (REVIEW, True, {"review_fraud": (0.95, True), "review_genuine": (0.05, False)}),
-        (REVIEW, False, {"review_fraud": (0.05, True), "review_genuine": (0.95, False)}),
-    ],
-)
-def test_fates_have_the_rates_of_the_cost_table(
-    action: int, is_fraud: bool, shares: dict[str | None, tuple[float, bool]]
-) -> None:
-    draws = (np.arange(1000) + 0.5) / 1000
-    fates = [fate(action, draw, Costs(), is_fraud=is_fraud) for draw in draws]
-    counts = Counter((found.outcome, found.is_stopped) for found in fates)
-    assert counts == {
-        (outcome, is_stopped): round(1000 * share)
-        for outcome, (share, is_stopped) in shares.items()
-    }
 
 
 def test_what_is_stopped_is_not_disputed_and_all_else_is(played: Played, files: Path) -> None:

@@ -158,6 +158,14 @@ def test_simulate_to_one_file_only() -> None:
     assert "--charges and --disputes go together" in result.output
 
 
+def test_simulate_acts_on_kafka_alone() -> None:
+    result = invoke("simulate", "--act", "--charges", "c.jsonl", "--disputes", "d.jsonl")
+    assert result.exit_code == 2
+    assert "Error: --act: nobody scores what is written to files" in result.output
+    assert "backtest --closed-loop" in " ".join(result.output.split())
+    assert not Path("c.jsonl").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

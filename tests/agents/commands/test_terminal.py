@@ -185,7 +185,7 @@ def test_the_demo(run: Run, text: str) -> None:
     live.latest[:] = [Flagged(flagged, None)]
     run.ledger.reasons.clear()
     run.ledger.rejected([f"currency: got {text}"])
-    report = run.figures.report(500.0, LIVE_BEGAN, 20.0)
+    report = run.report()
     out = StringIO()
     console = Console(file=out, width=200, height=60, force_terminal=True)
     console.print(live_view(live, run.play.scenario, 40), summary(report))

@@ -1,10 +1,11 @@
-"""A run of the demo that never took place: every charge answered at random, after a known time."""
+"""A run of the demo that never took place: every charge answered and stopped at random."""
 
 import random
 
 import orjson
 
-from agents.demo.figures import Figures
+from agents.acting.acting import Acted
+from agents.demo.figures import Figures, Report
 from agents.demo.ledger import Ledger
 from agents.demo.scenario import Play, Scenario
 from agents.settings.costs import Costs
@@ -41,9 +42,16 @@ class Run:
         }
         self.answers: dict[str, dict[str, object]] = {}
         self.seconds: dict[str, float] = {}
+        self.stopped: set[str] = set()
         self._publish(list(self.play.history(lambda: False)), 0.0, 500.0)
         self.live = self.play.live()
         self._publish(self.live, LIVE_BEGAN, 20.0)
+        for event in self.charges(self.live):
+            self._act(str(event.value["id"]))
+        self.ledger.acted(Acted([], [], 7, []))
+
+    def report(self) -> Report:
+        return self.figures.report(500.0, LIVE_BEGAN, 20.0, self.ledger.counts.outcomes)
 
     def charges(self, events: list[SimulatedEvent]) -> list[SimulatedEvent]:
         return [e for e in events if e.topic == "charges" and not e.duplicate and not e.fault]
@@ -75,8 +83,18 @@ class Run:
             "reasons": [{"feature": "f", "value": 1.0, "text": "the CVC check failed"}] * 5,
             "model": "prior" if event.event_time < self.play.start + 9.5 * 86_400 else "m-7",
         }
+        drawn = self.random.random() < (0.8 if event.fraud else 0.1)
+        if drawn and self.answers[charge]["action"] == "allow":
+            self.answers[charge]["holdout"] = {"action": "block", "propensity": 0.1}
         self.seconds[charge] = self.random.expovariate(20.0)
         self.ledger.scored([orjson.dumps(self.answers[charge])], sent_at + self.seconds[charge])
+
+    def _act(self, charge: str) -> None:
+        action = self.answers[charge]["action"]
+        if action == "block" or (action != "allow" and self.random.random() < 0.7):
+            self.stopped.add(charge)
+        told = [(b"card", b"outcome")] if action in {"challenge", "review"} else []
+        self.ledger.acted(Acted([], told, 0, [charge] if charge in self.stopped else []))
 
 
 def is_fraud_dispute(event: SimulatedEvent) -> bool:

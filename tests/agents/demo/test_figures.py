@@ -11,7 +11,7 @@ from schemas.currency import bundled_rates
 from schemas.scored import ACTIONS
 from schemas.snapshot import Snapshot
 from streams.simulator import SimulatedEvent
-from tests.agents.demo.made_up_run import LIVE_BEGAN, NOW, Run, is_fraud_dispute
+from tests.agents.demo.made_up_run import NOW, Run, is_fraud_dispute
 
 
 @pytest.fixture(scope="module", params=[2, 6])
@@ -30,7 +30,7 @@ def average_precision(run: Run, charges: list[SimulatedEvent]) -> float | None:
 
 
 def test_counts(run: Run) -> None:
-    report = run.figures.report(500.0, LIVE_BEGAN, 20.0)
+    report = run.report()
     counts = report.counts
     charges = run.charges(run.events)
     assert (counts.charges, counts.scored, report.answered_once) == (len(charges),) * 3
@@ -50,7 +50,7 @@ def test_counts(run: Run) -> None:
 
 
 def test_latency_is_of_the_live_charges(run: Run) -> None:
-    took = run.figures.report(500.0, LIVE_BEGAN, 20.0).latency
+    took = run.report().latency
     seconds = sorted(run.seconds[str(e.value["id"])] for e in run.charges(run.live))
     assert took.charges == len(seconds)
     assert took.max_ms == pytest.approx(seconds[-1] * 1e3, abs=1e-2)
@@ -60,7 +60,7 @@ def test_latency_is_of_the_live_charges(run: Run) -> None:
 
 
 def test_quality_week_by_week_and_live(run: Run) -> None:
-    report = run.figures.report(500.0, LIVE_BEGAN, 20.0)
+    report = run.report()
     assert len(report.weeks) == 3
     for part, end in zip(
         [*report.weeks, report.live],
@@ -75,24 +75,83 @@ def test_quality_week_by_week_and_live(run: Run) -> None:
     assert min(part.frauds for part in (report.weeks[0], report.live)) > 0
 
 
-def test_money_and_actions_are_of_the_live_charges(run: Run) -> None:
-    report = run.figures.report(500.0, LIVE_BEGAN, 20.0)
-    cost = nothing = amount = 0.0
-    counts = dict.fromkeys(ACTIONS, 0)
-    for event in run.charges(run.events):
-        if event.event_time >= run.play.live_start:
-            usd = bundled_rates().usd(int(str(event.value["amount"])), str(event.value["currency"]))
-            truth = np.array([float(event.value["id"] in run.fraud)])
-            by_action = expected_costs(truth, np.array([usd]), Costs())[:, 0]
-            action = str(run.answers[str(event.value["id"])]["action"])
-            counts[action] += 1
-            cost += by_action[ACTIONS.index(action)]
-            nothing += by_action[0]
-            amount += usd
-    assert {count.action: count.charges for count in report.actions} == counts
-    assert report.live_amount == pytest.approx(amount)
-    assert report.money.cost == pytest.approx(cost)
-    assert report.money.saved_against_nothing == pytest.approx(nothing - cost)
+def test_actions_are_those_of_the_live_charges(run: Run) -> None:
+    counts = {name: [0, 0.0, 0] for name in ACTIONS}
+    for charge, usd in live_amounts(run).items():
+        count = counts[str(run.answers[charge]["action"])]
+        count[0] += 1
+        count[1] += usd
+        count[2] += charge in run.fraud
+    report = run.report()
+    for found in report.actions:
+        charges, amount, frauds = counts[found.action]
+        assert (found.charges, found.frauds) == (charges, frauds)
+        assert found.amount == pytest.approx(amount)
+
+
+def test_what_was_stopped_and_what_it_came_to(run: Run) -> None:
+    costs = Costs()
+    sums = {name: [0, 0.0] for name in ("caught", "refused", "checked", "missed", "drawn")}
+    allowing_all = 0.0
+    for charge, usd in live_amounts(run).items():
+        answer = run.answers[charge]
+        truth = np.array([float(charge in run.fraud)])
+        by_action = expected_costs(truth, np.array([usd]), costs)[:, 0]
+        allow, block = float(by_action[0]), float(by_action[3])
+        allowing_all += allow
+        if charge in run.fraud:
+            add(sums["caught" if charge in run.stopped else "missed"], allow)
+            if "holdout" in answer:
+                add(sums["drawn"], allow)
+        elif charge in run.stopped:
+            add(sums["refused"], block)
+        if answer["action"] in {"challenge", "review"}:
+            add(sums["checked"], 0.10 if answer["action"] == "challenge" else 4.0)
+    found = run.report().balance
+    for costing, name in (
+        (found.stopped_frauds, "caught"),
+        (found.stopped_genuine, "refused"),
+        (found.checks, "checked"),
+        (found.missed_frauds, "missed"),
+        (found.holdout_frauds, "drawn"),
+    ):
+        assert costing.charges == sums[name][0], name
+        assert costing.cost == pytest.approx(sums[name][1])
+    assert min(sums[name][0] for name in ("caught", "refused", "checked", "missed")) > 0
+    drawn = [c for c in live_amounts(run) if "holdout" in run.answers[c]]
+    assert found.holdout == len(drawn) > found.holdout_frauds.charges
+    cost = sums["missed"][1] + sums["refused"][1] + sums["checked"][1]
+    assert found.money.cost == pytest.approx(cost)
+    assert found.money.cost_of_nothing == pytest.approx(allowing_all)
+    saved = sums["caught"][1] - sums["refused"][1] - sums["checked"][1]
+    assert found.money.saved_against_nothing == pytest.approx(saved)
+
+
+def add(count: list[float], cost: float) -> None:
+    count[0] += 1
+    count[1] += cost
+
+
+def live_amounts(run: Run) -> dict[str, float]:
+    """Return the worth of each live charge."""
+    return {
+        str(event.value["id"]): bundled_rates().usd(
+            int(str(event.value["amount"])), str(event.value["currency"])
+        )
+        for event in run.charges(run.events)
+        if event.event_time >= run.play.live_start
+    }
+
+
+def test_outcomes_and_what_did_not_come_are_counted(run: Run) -> None:
+    asked = [
+        charge
+        for event in run.charges(run.live)
+        if run.answers[charge := str(event.value["id"])]["action"] in {"challenge", "review"}
+    ]
+    report = run.report()
+    assert report.counts.outcomes == report.outcomes_taken == len(asked)
+    assert report.counts.withheld == 7
 
 
 def test_a_missing_and_a_second_answer_are_seen(run: Run) -> None:
@@ -119,13 +178,13 @@ def test_a_missing_and_a_second_answer_are_seen(run: Run) -> None:
     assert ledger.answered_once() == 2
 
 
-def test_a_rejected_dispute_is_no_damaged_charge() -> None:
+def test_a_rejected_dispute_or_outcome_is_no_damaged_charge() -> None:
     """Else the demo would wait for charges that have all been scored."""
     ledger = Ledger(bundled_rates())
     assert ledger.counts.is_settled
-    ledger.disputes_rejected(2)
+    ledger.labels_rejected(disputes=2, outcomes=1)
     assert ledger.counts.is_settled
-    assert "0 charges and 2 disputes rejected" in str(ledger.counts)
+    assert "0 charges, 2 disputes and 1 outcomes rejected" in str(ledger.counts)
 
 
 def test_scored_events_of_another_producer_do_not_count() -> None:
@@ -142,4 +201,4 @@ def test_what_the_newest_model_has_learned_from() -> None:
     ledger.labelled([6, 7], [True, False])
     ledger.learned(Snapshot("m", "linear", "m-4", 5, 4, NOW, ("f",), {}))
     learned = ledger.newest_model()
-    assert (learned.version, learned.frauds, learned.honest) == ("m-4", 2, 2)
+    assert (learned.version, learned.frauds, learned.others) == ("m-4", 2, 2)

@@ -1,4 +1,4 @@
-"""The play: which events are published when, and what is known of them afterwards."""
+"""The play: which events are published when."""
 
 from itertools import count
 
@@ -29,14 +29,6 @@ def simulated(scenario: Scenario) -> list[SimulatedEvent]:
     return list(scenario.simulation(NOW).events())
 
 
-def disputed_in(events: list[SimulatedEvent]) -> set[object]:
-    return {
-        event.value["charge"]
-        for event in events
-        if event.topic == "disputes" and event.value["reason"] == "fraudulent"
-    }
-
-
 def test_both_parts_are_all_that_happens_until_now(
     scenario: Scenario, simulated: list[SimulatedEvent]
 ) -> None:
@@ -51,17 +43,6 @@ def test_both_parts_are_all_that_happens_until_now(
     assert charges == pytest.approx(scenario.live_s * scenario.charges_per_s, rel=0.15)
 
 
-def test_labels_are_those_of_the_simulation_to_its_end(
-    scenario: Scenario, simulated: list[SimulatedEvent]
-) -> None:
-    play = Play(scenario, NOW)
-    history = list(play.history(lambda: False))
-    assert play.disputed == disputed_in(history)
-    play.live()
-    assert play.disputed == disputed_in(simulated)
-    assert len(play.disputed) > len(disputed_in(history)), "some disputes are still to come"
-
-
 def test_a_history_cut_short_loses_nothing(
     scenario: Scenario, simulated: list[SimulatedEvent]
 ) -> None:
@@ -74,4 +55,3 @@ def test_a_history_cut_short_loses_nothing(
     live_end = play.live_start + scenario.live_days * DAY_S
     assert live[0].publish_time == play.live_start
     assert live[-1].publish_time <= live_end < simulated[len(history) + len(live)].publish_time
-    assert play.disputed == disputed_in(simulated)

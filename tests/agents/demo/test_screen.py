@@ -66,7 +66,7 @@ def test_live_view_fits_the_terminal(run: Run, width: int, height: int) -> None:
 
 
 def test_summary_says_everything(run: Run) -> None:
-    report = run.figures.report(500.0, LIVE_BEGAN, 20.0)
+    report = run.report()
     out = StringIO()
     Console(file=out, width=100).print(summary(report))
     text = " ".join(out.getvalue().replace("│", " ").split())
@@ -79,5 +79,29 @@ def test_summary_says_everything(run: Run) -> None:
     for part in (*report.weeks, report.live):
         precision = "n/a" if part.average_precision is None else f"{part.average_precision:.2f}"
         assert re.search(rf"{part.charges:,} {part.frauds:,} [a-z0-9%, ]+ {precision} ", text)
-    assert f"saved against blocking nothing {dollars(report.money.saved_against_nothing)}" in text
-    assert f"saved against blocking by amount {dollars(report.money.saved_against_amount)}" in text
+    for acted in report.actions:
+        worth = re.escape(dollars(acted.amount))
+        assert re.search(rf"{acted.action} {acted.charges:,} {worth} {acted.frauds:,} ", text)
+    done = report.balance
+    for what, costing, sign in (
+        ("frauds stopped", done.stopped_frauds, 1),
+        ("genuine charges stopped", done.stopped_genuine, -1),
+        ("challenges and reviews", done.checks, -1),
+        ("frauds missed", done.missed_frauds, -1),
+        (f"of {done.holdout:,} let through at random", done.holdout_frauds, -1),
+    ):
+        assert f"{what} {costing.charges:,} {dollars(sign * costing.cost)}" in text
+    assert f"saved against allowing all {dollars(done.money.saved_against_nothing)}" in text
+    against = re.escape(dollars(done.money.saved_against_amount))
+    assert re.search(rf"against (any amount limit|blocking from \S+ on) {against}", text)
+    assert f"{report.outcomes_taken:,} taken, 0 rejected; by now 7 disputes" in text
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_no_figure_of_the_summary_is_cut_off(run: Run, width: int) -> None:
+    report = run.report()
+    out = StringIO()
+    Console(file=out, width=width).print(summary(report))
+    for count in report.actions:
+        assert re.search(rf"{count.charges:,} +{re.escape(dollars(count.amount))}", out.getvalue())
+    assert dollars(-report.balance.missed_frauds.cost) in out.getvalue()

@@ -52,6 +52,11 @@ def test_the_share_set_is_never_disputed(often: Events) -> None:
     assert within_binomial(sum(c not in delays for c in others), len(others), 0.12)
 
 
+def test_a_charge_tells_whether_it_is_disputed_as_fraudulent(often: Events) -> None:
+    told = {e.value["id"] for e in often if e.topic == "charges" and e.disputed}
+    assert told == first_delays_days(often).keys()
+
+
 def test_only_fraud_is_disputed_as_fraudulent(events: Events) -> None:
     for event in events:
         if event.topic == "disputes":
