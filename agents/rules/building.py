@@ -65,7 +65,8 @@ def build(tree: Syntax) -> Built:
         if subtree is tree:
             break
         inner = [part for part in subtree.children if isinstance(part, Tree)]
-        depth = depths[id(subtree)] = 1 + max((depths[id(part)] for part in inner), default=0)
+        own = 0 if subtree.data == "parentheses" else 1
+        depth = depths[id(subtree)] = own + max((depths[id(part)] for part in inner), default=0)
         parts = [built[id(part)] if isinstance(part, Tree) else part for part in subtree.children]
         at = Span(min(map(_start, parts)), max(map(_stop, parts)))
         built[id(subtree)] = _NODES[subtree.data](parts, at, flaws)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from agents.rules.attributes import ANY, RESERVED
-from agents.rules.mistakes import Flaw, Span, nearest
+from agents.rules.mistakes import Flaw, Span, nearest, shortened
 from agents.rules.nodes import (
     Among,
     And,
@@ -101,10 +101,10 @@ class Check:
                 meant = nearest(node.name, self._attributes)
                 self._add(
                     node.at,
-                    f"there is no attribute :{node.name}:",
+                    f"there is no attribute {_shown(node)}",
                     f"did you mean :{meant}:?"
                     if meant
-                    else f"a field that Chargewatch does not know is written ::{node.name}::",
+                    else "a field that Chargewatch does not know stands between :: and ::",
                 )
         elif node.name in RESERVED:
             meant = {"charge": "id"}.get(node.name, node.name)
@@ -120,7 +120,7 @@ class Check:
             meant = nearest(name, self._lists)
             known = f"the lists are {', '.join(f'@{each}' for each in sorted(self._lists))}"
             suggestion = f"did you mean @{meant}?" if meant else known if self._lists else ""
-            self._add(at, f"there is no list @{name}", suggestion)
+            self._add(at, f"there is no list {shortened(f'@{name}')}", suggestion)
 
     def _add(self, at: Span, message: str, suggestion: str = "") -> None:
         self.flaws.append(Flaw(at, message, suggestion))
@@ -156,7 +156,8 @@ class Check:
             for side, kind in ((node.left, left), (node.right, right)):
                 if kind not in {"number", None}:
                     of = "a text has no order" if kind == "text" else "true and false have no order"
-                    self._add(side.at, f"{of}: {_shown(side)}", "compare it with = or !=")
+                    suggestion = _without_quotes("number", side) or "compare it with = or !="
+                    self._add(side.at, f"{of}: {_shown(side)}", suggestion)
         elif left != right and left and right:
             self._differ(node.left, left, node.right, right)
         texts = self._texts(node.left, node.right)
@@ -211,10 +212,8 @@ class Check:
             return
         if isinstance(one, (Number, Text, Boolean)):
             one, kind, other, of_other = other, of_other, one, kind
-        suggestion = ""
-        if isinstance(other, Text) and _is_a(kind, other.value):
-            suggestion = f"did you mean {other.value.lower()}, without quotes?"
-        elif isinstance(other, Number) and kind == "text":
+        suggestion = _without_quotes(kind, other)
+        if isinstance(other, Number) and kind == "text":
             suggestion = f'did you mean "{_shown(other)}"?'
         elif isinstance(other, Number) and kind == "boolean" and other.value in {0.0, 1.0}:
             suggestion = f"did you mean {'true' if other.value else 'false'}?"
@@ -240,13 +239,15 @@ class Check:
         return replace(node, value=folded)
 
 
-def _is_a(kind: Type, text: str) -> bool:
-    """Whether a text is a number, or true or false, in quotes."""
-    if kind == "boolean":
-        return text.lower() in {"true", "false"}
-    return kind == "number" and text.isascii() and text.replace(".", "", 1).isdigit()
+def _without_quotes(kind: Type, node: Value) -> str:
+    """Suggest a number, or true or false, in place of a text that says it."""
+    if not isinstance(node, Text):
+        return ""
+    text = node.value.lower()
+    is_number = text.isascii() and text.replace(".", "", 1).isdigit()
+    is_one = is_number if kind == "number" else kind == "boolean" and text in {"true", "false"}
+    return f"did you mean {text}, without quotes?" if is_one else ""
 
 
 def _shown(node: Expression) -> str:
-    text = str(node)
-    return text if len(text) <= 40 else f"{text[:37]}..."
+    return shortened(str(node))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from agents.rules.characters import look_alike
-from agents.rules.mistakes import Flaw, Span, nearest
+from agents.rules.mistakes import Flaw, Span, nearest, shortened
 from agents.rules.rule import ACTIONS
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class _Stop:
 
     @property
     def text(self) -> str:
-        return "" if self.is_end else str(self.tokens[self.place])
+        return "" if self.is_end else shortened(self.tokens[self.place])
 
     def kind_at(self, offset: int) -> str:
         """Return the kind of a token before or after it, empty where there is none."""
@@ -92,13 +92,13 @@ def strange(token: Token) -> Flaw | None:
             return Flaw(at, "a list has a name", "write @name")
         case "HALF_NAME":
             marks = "::" if text.startswith("::") else ":"
-            name = text.strip(":") or "name"
+            name = shortened(text.strip(":")) or "name"
             message = f"an attribute stands between {marks} and {marks}"
             return Flaw(at, message, f"did you mean {marks}{name}{marks}?")
         case "OPERATOR" | "OTHER":
             meant = _MEANT.get(text)
             flaw = look_alike(text) or Flaw(
-                at, f"{text} has no meaning here", f"did you mean {meant}?" if meant else ""
+                at, f"{shortened(text)} has no meaning here", f"did you mean {meant}?" * bool(meant)
             )
             return Flaw(at, flaw.message, flaw.suggestion)
         case _:
@@ -136,7 +136,8 @@ def _action(stop: _Stop) -> Flaw | None:
         meant = nearest(stop.text, ACTIONS)
         suggestion = f"did you mean {meant}?" if meant else f"write one of {actions}"
         return Flaw(stop.at, f"there is no action {stop.text}", suggestion)
-    suggestion = f"write one of {actions}" if stop.kind in {"IF", "END"} else _ONE_LINE
+    is_begun = stop.kind in {"IF", "SHADOW", "END"}
+    suggestion = f"write one of {actions}" if is_begun else _ONE_LINE
     return Flaw(stop.at, "a rule begins with its action", suggestion)
 
 
@@ -191,7 +192,8 @@ def _thousands(stop: _Stop) -> Flaw | None:
     if stop.kind != "_COMMA" or {stop.kind_at(-1), stop.kind_at(1)} != {"NUMBER"}:
         return None
     one, _, other = stop.tokens[stop.place - 1 : stop.place + 2]
-    return Flaw(stop.at, "a number has no commas", f"did you mean {one}{other} or {one}.{other}?")
+    meant = f"{shortened(one + other)} or {shortened(f'{one}.{other}')}"
+    return Flaw(stop.at, "a number has no commas", f"did you mean {meant}?")
 
 
 def _list(stop: _Stop) -> Flaw | None:

@@ -17,6 +17,9 @@ MISTAKES_MAX = 50
 _SHOWN = 100
 """Characters of a line that are shown around a mistake."""
 
+_QUOTED = 40
+"""Characters of a part of a rule in a message."""
+
 _NAME_CHARACTERS_MAX = 64
 """Longer names are like no other."""
 
@@ -88,8 +91,17 @@ class RuleErrors(ValueError):  # noqa: N818 - it is all of them
     """
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
-        self.mistakes = tuple(mistakes)
+        self.mistakes = tuple(sorted(mistakes, key=lambda each: (each.line, each.column)))
         super().__init__("\n".join(map(str, self.mistakes)))
+
+
+def shortened(text: str) -> str:
+    """Return a part of a rule as a message shows it.
+
+    >>> shortened("a" * 50)
+    'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...'
+    """
+    return text if len(text) <= _QUOTED else f"{text[: _QUOTED - 3]}..."
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

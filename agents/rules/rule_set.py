@@ -35,7 +35,7 @@ RULES_MAX: Final = 500
 CHARACTERS_MAX: Final = 2_000
 """Characters of a line."""
 
-LINES_MAX: Final = 10_000
+LINES_MAX: Final = 2_000
 """Lines of a text, with comments and blank ones."""
 
 _NAME: Final = re.compile(r"#\s*([A-Za-z0-9][A-Za-z0-9_-]{0,63}):(?:\s+(.*))?$")
@@ -169,11 +169,10 @@ class _Reader:
     def take(self, number: int, line: str) -> None:
         """Read a line, the `number`th from 1."""
         above, self._above = self._above, None
+        if not line.strip(" \t"):
+            return
         if number > LINES_MAX:
-            self._tell(
-                number, line[:1], [Flaw(Span(0, 1), f"expected at most {LINES_MAX:,} lines")]
-            )
-            self._lines_with_rules = RULES_MAX + 1
+            self._give_up(number, line, f"expected at most {LINES_MAX:,} lines")
             return
         if len(line) > CHARACTERS_MAX:
             message = f"expected at most {CHARACTERS_MAX:,} characters in a line, got {len(line):,}"
@@ -195,9 +194,7 @@ class _Reader:
     def _take_rule(self, number: int, line: str, tokens: list[Token], name: _Name | None) -> None:
         self._lines_with_rules += 1
         if self._lines_with_rules > RULES_MAX:
-            self._tell(
-                number, line, [Flaw(Span(0, len(line)), f"expected at most {RULES_MAX} rules")]
-            )
+            self._give_up(number, line, f"expected at most {RULES_MAX} rules")
             return
         read = self._read(line, tokens)
         if isinstance(read, list):
@@ -227,6 +224,12 @@ class _Reader:
         if other != number:
             flaw = Flaw(name.at, f"the rule on line {other} is named {name.id}, too", "rename one")
             self._tell(name.line, name.source, [flaw])
+
+    def _give_up(self, number: int, line: str, message: str) -> None:
+        """Read no further, as the text is too long from this line on."""
+        shown = line[:CHARACTERS_MAX]
+        self._tell(number, shown, [Flaw(Span(0, len(shown)), message)])
+        self.is_done = True
 
     def _tell(self, number: int, line: str, flaws: Sequence[Flaw]) -> None:
         self.mistakes += [

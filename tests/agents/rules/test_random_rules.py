@@ -13,7 +13,7 @@ from agents.rules.wording import describe
 from tests.agents.rules.naive import Naive
 from tests.agents.rules.random_rules import LISTS, MembersInMemory, RandomRules
 
-RULES, CHARGES = 250, 12
+RULES, CHARGES = 250, 8
 
 
 @pytest.mark.parametrize("seed", range(40))
