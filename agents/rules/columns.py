@@ -24,14 +24,14 @@ class Columns(Protocol):
     def times(self) -> NDArray[np.float64]:
         """When the charges were made, Unix seconds, f8[N]."""
 
-    def numbers(self, key: str) -> NDArray[np.float64]:
-        """Return a number's values, f8[N], NaN where it is missing."""
+    def numbers(self, keys: Sequence[str]) -> NDArray[np.float64]:
+        """Return the values of numbers, f8[keys, N], NaN where one is missing."""
 
-    def booleans(self, key: str) -> NDArray[np.float64]:
-        """Return 1 where it is true and 0 where it is false, f8[N], NaN where it is missing."""
+    def booleans(self, keys: Sequence[str]) -> NDArray[np.float64]:
+        """Return 1 where one is true and 0 where it is false, f8[keys, N], NaN where missing."""
 
-    def hashes(self, key: str) -> NDArray[np.uint64]:
-        """Return `streams.events.rows.hash_of` of a text's values, u8[N], 0 where it is missing."""
+    def hashes(self, keys: Sequence[str]) -> NDArray[np.uint64]:
+        """Return `streams.events.rows.hash_of` of texts, u8[keys, N], 0 where one is missing."""
 
     def texts(self, key: str) -> Sequence[str | None]:
         """Return a text's values, N of them; only of one that has them."""

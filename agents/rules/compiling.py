@@ -24,7 +24,7 @@ from agents.rules.nodes import (
     Or,
     Text,
 )
-from agents.rules.program import Constants, Input, Level, Pairs, Program, Step
+from agents.rules.program import Constants, Inputs, Level, Pairs, Program, Step
 from streams.events.rows import hash_of
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class _Rows:
 
     def __init__(self) -> None:
         self._rows: dict[object, int] = {}
-        self.inputs: list[Input] = []
+        self._inputs: dict[Type, dict[str, int]] = {}
         self.constants: dict[int, float] = {}
         self.steps: list[Step] = []
 
@@ -76,9 +76,8 @@ class _Rows:
 
     def input(self, kind: Type, key: str) -> int:
         """Return the row of an attribute."""
-        row, is_new = self._of(("input", kind, key))
-        if is_new:
-            self.inputs.append(Input(row, kind, key))
+        row, _ = self._of(("input", kind, key))
+        self._inputs.setdefault(kind, {})[key] = row
         return row
 
     def constant(self, value: float) -> int:
@@ -94,6 +93,11 @@ class _Rows:
         if is_new:
             self.steps.append(Step(row, operator, left, right))
         return row
+
+    def inputs(self, kind: Type) -> Inputs:
+        """Return the attributes of a type, and where they are."""
+        rows = self._inputs.get(kind, {})
+        return Inputs(_indices(rows.values()), list(rows))
 
     def constants_as(self, dtype: type[np.generic]) -> Constants[Any]:
         """Return the constants, and where they are."""
@@ -120,7 +124,11 @@ class _Compiler:
     def program(self, terms: Sequence[_Term]) -> Program:
         """Return the program that computes some conditions."""
         sizes = np.cumsum([0, *map(len, self._nodes)]).tolist()
-        order = sorted(range(len(self._levels)), key=self._levels.__getitem__)
+        conjunctions: list[tuple[_Term, ...]] = list(self._nodes[_ALL])
+        order = sorted(
+            range(len(conjunctions)),
+            key=lambda place: (self._levels[place], -len(conjunctions[place])),
+        )
         ranks = {place: rank for rank, place in enumerate(order)}
 
         def literals(terms: Iterable[_Term]) -> Indices:
@@ -131,20 +139,20 @@ class _Compiler:
                 for kind, place, is_negated in terms
             )
 
-        conjunctions: list[tuple[_Term, ...]] = list(self._nodes[_ALL])
         levels = []
         for level in range(1, max(self._levels, default=0) + 1):
             chosen = [conjunctions[place] for place in order if self._levels[place] == level]
-            joined = [term for conjunction in chosen for term in conjunction]
-            starts = np.cumsum([0, *map(len, chosen[:-1])])
-            levels.append(Level(literals(joined), literals(map(_opposite, joined)), starts))
+            nth = [[terms[n] for terms in chosen if n < len(terms)] for n in range(len(chosen[0]))]
+            opposites = [literals(map(_opposite, terms)) for terms in nth]
+            levels.append(Level(list(map(literals, nth)), opposites))
         return Program(
             rows=len(self._numbers),
-            inputs=self._numbers.inputs,
+            numbers=self._numbers.inputs("number"),
+            booleans=self._numbers.inputs("boolean"),
             constants=self._numbers.constants_as(np.float64),
             steps=self._numbers.steps,
             text_rows=len(self._hashes),
-            texts=self._hashes.inputs,
+            texts=self._hashes.inputs("text"),
             text_constants=self._hashes.constants_as(np.uint64),
             below=self._pairs(_BELOW),
             equal=self._pairs(_EQUAL),

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from agents.rules.rule import ACTIONS
 from schemas.scored import ALLOW, BLOCK, CHALLENGE, REVIEW
 
 if TYPE_CHECKING:
@@ -52,31 +51,37 @@ def decide(
     >>> decide(rules, np.array([[1, 1, 0], [0, 1, 0], [1, 1, 0]], np.bool_))
     (array([ 3,  1, -1], dtype=int8), array([ 0,  2, -1]))
     """
-    first = {kind: _first(rules, matched, kind) for kind in ACTIONS}
-    asked, allowed = first["challenge"], first["allow"]
     size = matched.shape[1]
     actions, deciding = np.full(size, NO_ACTION, np.int8), np.full(size, NO_RULE, np.intp)
+    first = _first_of_each_kind(rules, matched)
+    if "allow" in first and "challenge" in first:
+        is_allowed = first["allow"] != NO_RULE
+        first["challenge if allowed"] = np.where(is_allowed, first["challenge"], NO_RULE)
     # From the weakest on: what comes later takes the decision from all before it.
-    for action, places in (
-        (CHALLENGE, asked),
-        (REVIEW, first["review"]),
-        (BLOCK, first["block"]),
-        (ALLOW, allowed),
-        (CHALLENGE, np.where(allowed == NO_RULE, NO_RULE, asked)),
-        (ALLOW, first["allow_without_challenge"]),
+    for kind, action in (
+        ("challenge", CHALLENGE),
+        ("review", REVIEW),
+        ("block", BLOCK),
+        ("allow", ALLOW),
+        ("challenge if allowed", CHALLENGE),
+        ("allow_without_challenge", ALLOW),
     ):
-        decides = places != NO_RULE
-        actions[decides] = action
-        deciding[decides] = places[decides]
+        if kind in first:
+            decides = first[kind] != NO_RULE
+            np.copyto(actions, action, where=decides)
+            np.copyto(deciding, first[kind], where=decides)
     return actions, deciding
 
 
-def _first(rules: Sequence[Rule], matched: NDArray[np.bool_], kind: str) -> NDArray[np.intp]:
-    """Return the first rule of a kind that matches each charge, int[N]; shadow rules are none."""
-    of_kind = [n for n, rule in enumerate(rules) if rule.action == kind and not rule.is_shadow]
-    if not of_kind:
-        return np.full(matched.shape[1], NO_RULE, np.intp)
-    places = np.array(of_kind, np.intp)
-    matches = matched[places]
-    found: NDArray[np.intp] = np.where(matches.any(0), places[matches.argmax(0)], NO_RULE)
-    return found
+def _first_of_each_kind(
+    rules: Sequence[Rule], matched: NDArray[np.bool_]
+) -> dict[str, NDArray[np.intp]]:
+    """Return the first rule of each kind that matches each charge, int[N]; none of it in shadow."""
+    first: dict[str, NDArray[np.intp]] = {}
+    for place in reversed(np.flatnonzero(matched.any(axis=1)).tolist()):
+        rule = rules[place]
+        if not rule.is_shadow:
+            if rule.action not in first:
+                first[rule.action] = np.full(matched.shape[1], NO_RULE, np.intp)
+            np.copyto(first[rule.action], place, where=matched[place])
+    return first

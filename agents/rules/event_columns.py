@@ -116,30 +116,20 @@ class EventColumns:
         times: NDArray[np.float64] = self._charges["created"]
         return times
 
-    def numbers(self, key: str) -> NDArray[np.float64]:
+    def numbers(self, keys: Sequence[str]) -> NDArray[np.float64]:
         """See `agents.rules.columns.Columns.numbers`."""
-        if key in _COLUMNS:
-            return self._vectors[:, _COLUMNS[key]].astype(np.float64)
-        read = _NUMBERS.get(key)
-        return read(self) if read else self._of_heads(_name(key), (int, float))
+        return self._values(keys, self._number)
 
-    def booleans(self, key: str) -> NDArray[np.float64]:
+    def booleans(self, keys: Sequence[str]) -> NDArray[np.float64]:
         """See `agents.rules.columns.Columns.booleans`."""
-        if key in _COLUMNS:
-            return self._vectors[:, _COLUMNS[key]].astype(np.float64)
-        if key == "three_d_secure":
-            codes = self._charges[key]
-            return np.where(codes == 0, np.nan, codes - 1.0)
-        return self._of_heads(_name(key), (bool,))
+        return self._values(keys, self._boolean)
 
-    def hashes(self, key: str) -> NDArray[np.uint64]:
+    def hashes(self, keys: Sequence[str]) -> NDArray[np.uint64]:
         """See `agents.rules.columns.Columns.hashes`."""
-        if key in _HASHED:
-            hashes: NDArray[np.uint64] = self._charges[key]
-            return hashes
-        if key in _CODED:
-            return _CODED[key].hashes(self._charges[key])
-        return np.array([hash_of(text) for text in self.texts(key)], np.uint64)
+        hashes = np.empty((len(keys), len(self)), np.uint64)
+        for row, key in enumerate(keys):
+            hashes[row] = self._hashes(key)
+        return hashes
 
     def texts(self, key: str) -> list[str | None]:
         """See `agents.rules.columns.Columns.texts`."""
@@ -176,10 +166,40 @@ class EventColumns:
         kind = ATTRIBUTES[key].type
         if kind == "text":
             return self.texts(key)[0]
-        number = float((self.numbers(key) if kind == "number" else self.booleans(key))[0])
+        number = float((self.numbers([key]) if kind == "number" else self.booleans([key]))[0, 0])
         if np.isnan(number):
             return None
         return number if kind == "number" else bool(number)
+
+    def _values(
+        self, keys: Sequence[str], other: Callable[[str], NDArray[np.float64]]
+    ) -> NDArray[np.float64]:
+        """Return features and other values, f8[keys, N]; the former are taken all at once."""
+        values = np.empty((len(keys), len(self)))
+        features = [row for row, key in enumerate(keys) if key in _COLUMNS]
+        values[features] = self._vectors[:, [_COLUMNS[keys[row]] for row in features]].T
+        for row, key in enumerate(keys):
+            if key not in _COLUMNS:
+                values[row] = other(key)
+        return values
+
+    def _number(self, key: str) -> NDArray[np.float64]:
+        read = _NUMBERS.get(key)
+        return read(self) if read else self._of_heads(_name(key), (int, float))
+
+    def _boolean(self, key: str) -> NDArray[np.float64]:
+        if key != "three_d_secure":
+            return self._of_heads(_name(key), (bool,))
+        codes = self._charges[key]
+        return np.where(codes == 0, np.nan, codes - 1.0)
+
+    def _hashes(self, key: str) -> NDArray[np.uint64]:
+        if key in _HASHED:
+            hashes: NDArray[np.uint64] = self._charges[key]
+            return hashes
+        if key in _CODED:
+            return _CODED[key].hashes(self._charges[key])
+        return np.array([hash_of(text) for text in self.texts(key)], np.uint64)
 
     def _categories(self) -> NDArray[np.float64]:
         codes = self._charges["mcc"]

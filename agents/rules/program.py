@@ -33,19 +33,20 @@ if TYPE_CHECKING:
 
     from agents.rules.columns import Columns, MemberList
     from agents.rules.leaves import Leaf
-    from agents.rules.nodes import Type
 
     Indices = NDArray[np.intp]
+
+_BLOCK = 256
+"""Charges that are compared at a time: of more, what is compared would not stay in the cache."""
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
-class Input(NamedTuple):
-    """A row that is asked for."""
+class Inputs(NamedTuple):
+    """Rows that are asked for, and by which keys."""
 
-    row: int
-    kind: Type
-    key: str
+    rows: Indices
+    keys: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +78,14 @@ class Pairs(NamedTuple):
 
 
 class Level(NamedTuple):
-    """Conjunctions of what is computed before: their literals one after the other.
+    """Conjunctions of what is computed before, those of most literals first.
 
-    `opposites` are the negations of `literals`, and `starts` tells where each conjunction begins.
+    `literals` has the first of each, the second of each that has a second, and so on, and
+    `opposites` the negations.
     """
 
-    literals: Indices
-    opposites: Indices
-    starts: Indices
+    literals: Sequence[Indices]
+    opposites: Sequence[Indices]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Program:
 
     Attributes
     ----------
-    rows, inputs, constants, steps
+    rows, numbers, booleans, constants, steps
         Of the numbers: how many rows there are, and what is in each. A step comes after those that
         it is computed of.
     text_rows, texts, text_constants
@@ -113,11 +114,12 @@ class Program:
     """
 
     rows: int
-    inputs: Sequence[Input]
+    numbers: Inputs
+    booleans: Inputs
     constants: Constants[np.float64]
     steps: Sequence[Step]
     text_rows: int
-    texts: Sequence[Input]
+    texts: Inputs
     text_constants: Constants[np.uint64]
     below: Pairs
     equal: Pairs
@@ -130,25 +132,31 @@ class Program:
     def run(self, columns: Columns, lists: Mapping[str, MemberList]) -> NDArray[np.bool_]:
         """Return where each condition is true, shape (conditions, N)."""
         masks = np.empty((2 * self.size, len(columns)), np.bool_)
+        is_true, is_false = masks[: self.size], masks[self.size :]
         with np.errstate(all="ignore"):  # what comes of it is missing, or infinite
             batch = Batch(self._numbers(columns), self._hashes(columns), columns, lists)
-            end = self._compare(batch, masks)
+            for start in range(0, len(columns), _BLOCK):
+                block = slice(start, start + _BLOCK)
+                self._compare(
+                    batch.numbers[:, block],
+                    batch.hashes[:, block],
+                    is_true[:, block],
+                    is_false[:, block],
+                )
+        end = 1 + len(self.below.left) + len(self.equal.left) + len(self.same.left)
         for leaf in self.leaves:
-            masks[end], masks[self.size + end] = leaf.masks(batch)
+            is_true[end], is_false[end] = leaf.masks(batch)
             end += 1
-        for literals, opposites, starts in self.levels:
-            stop = end + len(starts)
-            np.logical_and.reduceat(masks.take(literals, 0), starts, 0, out=masks[end:stop])
-            np.logical_or.reduceat(
-                masks.take(opposites, 0), starts, 0, out=masks[self.size + end : self.size + stop]
-            )
-            end = stop
+        for literals, opposites in self.levels:
+            begin, end = end, end + len(literals[0])
+            _join(np.logical_and, masks, literals, is_true[begin:end])
+            _join(np.logical_or, masks, opposites, is_false[begin:end])
         return masks.take(self.matched, 0)
 
     def _numbers(self, columns: Columns) -> NDArray[np.float64]:
         numbers = np.empty((self.rows, len(columns)))
-        for row, kind, key in self.inputs:
-            numbers[row] = columns.numbers(key) if kind == "number" else columns.booleans(key)
+        numbers[self.numbers.rows] = columns.numbers(self.numbers.keys)
+        numbers[self.booleans.rows] = columns.booleans(self.booleans.keys)
         numbers[self.constants.rows] = self.constants.values
         for row, operator, left, right in self.steps:
             _compute(operator, numbers[left], numbers[right], numbers[row])
@@ -156,29 +164,43 @@ class Program:
 
     def _hashes(self, columns: Columns) -> NDArray[np.uint64]:
         hashes = np.empty((self.text_rows, len(columns)), np.uint64)
-        for row, _, key in self.texts:
-            hashes[row] = columns.hashes(key)
+        hashes[self.texts.rows] = columns.hashes(self.texts.keys)
         hashes[self.text_constants.rows] = self.text_constants.values
         return hashes
 
-    def _compare(self, batch: Batch, masks: NDArray[np.bool_]) -> int:
-        """Write the masks of all comparisons, and return how many nodes there are so far."""
-        is_true, is_false = masks[: self.size], masks[self.size :]
+    def _compare(
+        self,
+        numbers: NDArray[np.float64],
+        hashes: NDArray[np.uint64],
+        is_true: NDArray[np.bool_],
+        is_false: NDArray[np.bool_],
+    ) -> None:
+        """Write the masks of all comparisons of some charges, and of what is always true."""
         is_true[0], is_false[0] = True, False
         begin, end = 1, 1 + len(self.below.left)
-        left, right = self.below.of(batch.numbers)
+        left, right = self.below.of(numbers)
         np.less(left, right, out=is_true[begin:end])
         np.greater_equal(left, right, out=is_false[begin:end])
         begin, end = end, end + len(self.equal.left)
-        left, right = self.equal.of(batch.numbers)
+        left, right = self.equal.of(numbers)
         np.equal(left, right, out=is_true[begin:end])
         np.logical_or(left < right, left > right, out=is_false[begin:end])
         begin, end = end, end + len(self.same.left)
-        one, other = self.same.of(batch.hashes)
+        one, other = self.same.of(hashes)
         is_known = (one != 0) & (other != 0)
         np.logical_and(one == other, is_known, out=is_true[begin:end])
         np.logical_and(one != other, is_known, out=is_false[begin:end])
-        return end
+
+
+def _join(
+    join: np.ufunc, masks: NDArray[np.bool_], literals: Sequence[Indices], out: NDArray[np.bool_]
+) -> None:
+    """Join the masks of each node's literals: the first of all nodes, then the second, and on."""
+    first, *others = literals
+    out[:] = masks.take(first, 0)
+    for places in others:
+        joined = out[: len(places)]
+        join(joined, masks.take(places, 0), out=joined)
 
 
 def _compute(

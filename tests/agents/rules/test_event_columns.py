@@ -30,13 +30,13 @@ def test_every_attribute_is_that_of_the_charge(name: str) -> None:
     expected = [known(row[name]) for row in rows]
     attribute = ATTRIBUTES[name]
     if attribute.type == "text":
-        assert columns.hashes(name).tolist() == [hash_of(text) for text in expected]
+        assert columns.hashes([name])[0].tolist() == [hash_of(text) for text in expected]
         if attribute.has_text:
             assert columns.texts(name) == expected
     else:
         ask = columns.numbers if attribute.type == "number" else columns.booleans
-        assert ask(name).dtype == np.float64
-        np.testing.assert_array_equal(ask(name), np.array(expected, np.float64))
+        assert ask([name]).dtype == np.float64
+        np.testing.assert_array_equal(ask([name]), np.array([expected], np.float64))
     if attribute.has_text:
         assert [columns.row(place, [name])[name] for place in range(40)] == expected
 
@@ -44,8 +44,8 @@ def test_every_attribute_is_that_of_the_charge(name: str) -> None:
 def test_metadata_of_another_type_is_missing() -> None:
     columns, rows = RandomRules(Random("metadata")).charges(200)
     found = [row.get("::shop::") for row in rows]
-    numbers = columns.numbers("::shop::")
-    booleans = columns.booleans("::shop::")
+    [numbers] = columns.numbers(["::shop::"])
+    [booleans] = columns.booleans(["::shop::"])
     texts = columns.texts("::shop::")
     assert {type(value) for value in found} == {str, int, float, bool, list, dict, type(None)}
     for value, number, boolean, text in zip(found, numbers, booleans, texts, strict=True):
@@ -66,17 +66,17 @@ class Asked:
     def __len__(self) -> int:
         return len(self._columns)
 
-    def numbers(self, key: str) -> NDArray[np.float64]:
-        self.asked.append(f"number {key}")
-        return self._columns.numbers(key)
+    def numbers(self, keys: Sequence[str]) -> NDArray[np.float64]:
+        self.asked += [f"number {key}" for key in keys]
+        return self._columns.numbers(keys)
 
-    def booleans(self, key: str) -> NDArray[np.float64]:
-        self.asked.append(f"boolean {key}")
-        return self._columns.booleans(key)
+    def booleans(self, keys: Sequence[str]) -> NDArray[np.float64]:
+        self.asked += [f"boolean {key}" for key in keys]
+        return self._columns.booleans(keys)
 
-    def hashes(self, key: str) -> NDArray[np.uint64]:
-        self.asked.append(f"hash {key}")
-        return self._columns.hashes(key)
+    def hashes(self, keys: Sequence[str]) -> NDArray[np.uint64]:
+        self.asked += [f"hash {key}" for key in keys]
+        return self._columns.hashes(keys)
 
     def texts(self, key: str) -> Sequence[str | None]:
         self.asked.append(f"text {key}")
