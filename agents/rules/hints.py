@@ -96,10 +96,9 @@ def strange(token: Token) -> Flaw | None:
             message = f"an attribute stands between {marks} and {marks}"
             return Flaw(at, message, f"did you mean {marks}{name}{marks}?")
         case "OPERATOR" | "OTHER":
-            meant = _MEANT.get(text)
-            flaw = look_alike(text) or Flaw(
-                at, f"{shortened(text)} has no meaning here", f"did you mean {meant}?" * bool(meant)
-            )
+            message = f"{shortened(text)} has no meaning here"
+            suggestion = f"did you mean {_MEANT[text]}?" if text in _MEANT else ""
+            flaw = look_alike(text) or Flaw(at, message, suggestion)
             return Flaw(at, flaw.message, flaw.suggestion)
         case _:
             return None

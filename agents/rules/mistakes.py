@@ -92,7 +92,10 @@ class RuleErrors(ValueError):  # noqa: N818 - it is all of them
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
         self.mistakes = tuple(sorted(mistakes, key=lambda each: (each.line, each.column)))
-        super().__init__("\n".join(map(str, self.mistakes)))
+        told = list(map(str, self.mistakes))
+        if len(told) == MISTAKES_MAX:
+            told.append(f"after {MISTAKES_MAX} mistakes the rest of the text was not looked at")
+        super().__init__("\n".join(told))
 
 
 def shortened(text: str) -> str:

@@ -6,6 +6,8 @@ import time
 from random import Random
 from typing import TYPE_CHECKING
 
+import click
+
 from agents.rules.deciding import decide
 from agents.rules.rule_set import parse
 from tests.agents.rules.naive import Naive
@@ -88,4 +90,4 @@ def _seconds(run: Callable[[], None]) -> float:
 
 if __name__ == "__main__":
     for (kind, size), (columns_us, rows_us) in rule_costs().items():
-        print(f"| {kind} | {size:,} | {columns_us:.3g} | {rows_us:.3g} |")  # noqa: T201
+        click.echo(f"| {kind} | {size:,} | {columns_us:.3g} | {rows_us:.3g} |")
