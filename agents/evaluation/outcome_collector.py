@@ -9,6 +9,7 @@ import numpy as np
 
 from agents.evaluation import segments
 from agents.evaluation.outcomes import Outcomes
+from schemas.scored import ALLOW
 from streams.durations import DAY_S
 from streams.events.rows import FRAUD_DISPUTE, Rows
 
@@ -124,7 +125,7 @@ class Gathering:
         part["country"] = charges["card_country"][rows]
         part["score"] = [_decode(scored[row]).score for row in rows.tolist()]
         part["action"] = answers["action"][rows]
-        part["is_held_out"] = answers["propensity"][rows] > 0.0
+        part["is_held_out"] = answers["withheld"][rows] != ALLOW
         part["withheld"] = answers["withheld"][rows]
         part["first_of_card"] = first_of_card[rows]
         self._parts.append(part)
