@@ -48,7 +48,7 @@ IN_PART = World()
 CROWDED = World(cards=120, share=0.5, amount_max=np.inf, spread=3.0, charges_mean=12.0)
 """In which the charges of a card are alike, and many are seen."""
 
-FEW = World(cards=250, amount_max=np.inf)
+FEW = World(cards=100, amount_max=np.inf)
 """In which a dozen of the blocks are seen."""
 
 BLOCKS = of_action(BLOCK)
