@@ -49,7 +49,7 @@ CROWDED = World(cards=120, share=0.5, amount_max=np.inf, spread=3.0, charges_mea
 """In which the charges of a card are alike, and many are seen."""
 
 FEW = World(cards=100, amount_max=np.inf)
-"""In which a dozen of the blocks are seen."""
+"""In which seven of the blocks are seen."""
 
 BLOCKS = of_action(BLOCK)
 ABOVE_A_TENTH = from_band(1 + THRESHOLDS.index(0.1))
@@ -195,9 +195,9 @@ def test_intervals_of_charges_that_are_taken_for_independent_are_too_narrow() ->
 
 
 def test_intervals_of_few_labels_are_too_narrow() -> None:
-    """Of a dozen labels, as is written down."""
+    """Of seven labels, as is written down: there may be only frauds among them."""
     shares = shares_held(FEW)
-    assert 0.8 <= shares["blocks", "self_normalised", "precision"] <= 0.95
+    assert 0.75 <= shares["blocks", "self_normalised", "precision"] <= 0.9
 
 
 def blocked(count: int, *, share: float, drawn: int = 0, score: float = 0.8) -> Rows:
