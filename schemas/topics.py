@@ -27,9 +27,9 @@ MODELS_BYTES_MAX: Final = 8 * INPUT_BYTES_MAX
 """Which model scores is told with the model as it was before, and as it is if it is frozen. The
 largest have a forest in them, with some 1 MB when measured."""
 
-Kept = Literal["cluster", "horizon", "week", "changelog", "latest"]
+Kept = Literal["cluster", "horizon", "week", "months", "changelog", "latest"]
 """How long a topic keeps what is on it: by the cluster's default, for the label horizon and more,
-for a week, as long as the state remembers, or the latest of each key for ever."""
+for a week, for two months, as long as the state remembers, or the latest of each key for ever."""
 
 Partitions = Literal["cards", "tasks", "one"]
 """As many as there are tasks, of which the partition of a number belongs to the task of that number
@@ -175,6 +175,14 @@ EXAMPLES: Final = Topic(
     kept="week",
     partitions="one",
 )
+MATURED: Final = Topic(
+    name="chargewatch.matured",
+    action="internal",
+    summary="What is known of charges whose label horizon has passed, for the estimates.",
+    key="none",
+    kept="months",
+    partitions="one",
+)
 INSTALLATION: Final = Topic(
     name="chargewatch.installation",
     action="internal",
@@ -195,5 +203,6 @@ TOPICS: Final = (
     BY_MERCHANT,
     CHANGELOG,
     EXAMPLES,
+    MATURED,
     INSTALLATION,
 )

@@ -49,6 +49,7 @@ class Run:
         """Take what a step gave."""
         output = step.output
         self.gathering.add_scored(step.charges, step.first_of_card, output.answers, output.scored)
+        self.gathering.add_matured(output.matured)
         self.finished.extend(output.finished)
 
 

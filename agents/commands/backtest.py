@@ -24,8 +24,8 @@ from rich.table import Table
 from agents.backtest.replay import Replay
 from agents.backtest.runs import run_closed, run_open
 from agents.evaluation.drift import drift_summary
-from agents.evaluation.formatting import dollars, headlines, number, percent
-from agents.evaluation.loop import loop_summary
+from agents.evaluation.formatting import dollars, estimate, headlines, number, percent
+from agents.evaluation.loop import loop_estimates, loop_summary
 from agents.evaluation.outcome_collector import Gathering
 from agents.evaluation.rejections import Rejections
 from agents.evaluation.report import report_page
@@ -165,7 +165,9 @@ def command(
         **evaluate(evaluated, settings.costs),
     }
     if closed_loop:
-        metrics["closed_loop"] = loop_summary(opened, evaluated, gathering.drawn(), settings.costs)
+        summary = loop_summary(opened, evaluated, gathering.drawn(), settings.costs)
+        told = loop_estimates(gathering, settings.label_horizon_days * DAY_S)
+        metrics["closed_loop"] = {**summary, "estimates": told}
     metrics["peak_rss_mb"] = peak_rss_mb() + last.peak_rss_mb
     _show(metrics, rejections, report)
     if report is not None:
@@ -299,6 +301,12 @@ def _show_loop(loop: dict[str, Any]) -> None:
     table.add_row("Saved", *(dollars(side["saved"]) for side in sides))
     Console().print(table)
     held = loop["closed"]["holdout"]
+    block = loop["estimates"]["actions"]["block"]
+    click.echo(
+        f"Of {block['charges']:,.0f} blocks past the label horizon {block['labels']:,} were seen: "
+        f"precision {percent(block['truth']['all']['precision'])}, estimated "
+        f"{estimate(block['precision']['doubly_robust'])}."
+    )
     click.echo(
         f"The holdout let {held['charges']:,} charges through, {held['frauds']:,} of them frauds: "
         f"{dollars(held['cost'])}."

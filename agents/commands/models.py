@@ -1,10 +1,12 @@
-"""`chargewatch models`: lists the models, and decides which of them scores."""
+"""`chargewatch models`: lists the models, decides which of them scores, and tells how well."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 
+from agents.evaluation.estimate_table import estimate_lines
+from agents.evaluation.matured_sums import MaturedCharges
 from agents.learning import promotion as championship
 from agents.learning.model_registry import ModelBook, as_loaded
 from agents.learning.model_table import model_lines
@@ -18,9 +20,12 @@ from schemas.printable import printable
 from schemas.topics import MODELS_BYTES_MAX
 from streams.kafka.clients import Clients
 from streams.kafka.config import Config
+from streams.kafka.installation import KeptLayouts
 from streams.kafka.partition_reader import PartitionReader
 from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics
+from streams.layouts.reader import Reader
+from streams.wire.matured import MATURED_LAYOUT, decode_matured
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _with_settings = with_settings("bootstrap_servers", "topic_prefix")
@@ -116,6 +121,34 @@ def load(settings: Settings, file: Path) -> None:
     click.echo(f"{loaded.snapshot.name}: goes on from {as_loaded(loaded, 0).version}")
     if topic.book.champion.name == loaded.snapshot.name and topic.book.champion.frozen is not None:
         click.echo("The champion is frozen: `chargewatch models unfreeze` lets this one score.")
+
+
+@command.command(epilog="Example: chargewatch models estimates --days 14")
+@click.option(
+    "--days",
+    type=click.IntRange(min=1),
+    default=30,
+    show_default=True,
+    help="Days of charges to look at, the latest whose label horizon has passed",
+)
+@_with_settings
+def estimates(settings: Settings, days: int) -> None:
+    """Estimate how good the actions are, while they are carried out.
+
+    Precision and recall of what the model chose to stop, and of all that scores at least a
+    threshold: from what went through, and from the holdout, which stands for the rest. Charges
+    count when their label horizon has passed.
+    """
+    topics = Topics(settings.topic_prefix)
+    _, config = connect(settings, topics.matured)
+    clients, matured = Clients(config), MaturedCharges()
+    layouts = Reader(MATURED_LAYOUT, KeptLayouts(clients, topics.installation))
+    reader = PartitionReader(clients, topics.matured, 0)
+    for messages in reader.read_to_end():
+        matured.add(decode_matured([message.value() or b"" for message in messages], layouts))
+    reader.close()
+    for line in estimate_lines(matured, days):
+        click.echo(line)
 
 
 class _Topic:

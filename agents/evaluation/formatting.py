@@ -43,6 +43,19 @@ def dollars(value: float | None) -> str:
     return f"{'-' if value < 0 else ''}${abs(value):,.{0 if abs(value) >= 100 else 2}f}"
 
 
+def estimate(told: Mapping[str, float | None], decimals: int = 1) -> str:
+    """Write an estimated share with its interval, if it has one.
+
+    >>> estimate({"value": 0.8123, "low": 0.7, "high": 0.91}), estimate({"value": None})
+    ('81.2% (70.0 to 91.0)', 'n/a')
+    """
+    value = percent(told["value"], decimals)
+    low, high = told.get("low"), told.get("high")
+    if low is None or high is None:
+        return value
+    return f"{value} ({100.0 * low:.{decimals}f} to {100.0 * high:.{decimals}f})"
+
+
 class Headline(NamedTuple):
     """One figure: its name, its value in words, and what it means."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from agents.evaluation.estimates import estimates, truth
 from agents.evaluation.metrics import average_precision, calibration, calibration_error
 from agents.stages.decisions import expected_costs
 from schemas.scored import ACTIONS, ALLOW, BLOCK, CHALLENGE, REVIEW
@@ -15,7 +16,7 @@ from streams.durations import DAY_S
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from agents.evaluation.outcome_collector import Drawn
+    from agents.evaluation.outcome_collector import Drawn, Gathering
     from agents.evaluation.outcomes import Outcomes
     from agents.settings.costs import Costs
 
@@ -59,6 +60,30 @@ def loop_summary(opened: Outcomes, closed: Outcomes, drawn: Drawn, costs: Costs)
         for name, (outcomes, chosen) in sides.items()
     }
     return {**whole, "by_week": weeks}
+
+
+def loop_estimates(gathering: Gathering, horizon_s: float) -> dict[str, Any]:
+    """Return the estimates from what the closed loop has seen, each with the truth beside it.
+
+    Parameters
+    ----------
+    gathering
+        Of the closed loop.
+    horizon_s
+        The label horizon, seconds.
+
+    Returns
+    -------
+    What `agents.evaluation.estimates.estimates` gives of the charges whose horizon has passed, and
+    under ``truth`` of each action and threshold what `agents.evaluation.estimates.truth` does.
+    """
+    found = estimates(*gathering.matured.kept(*gathering.matured.days))
+    known = truth(*gathering.all_matured(horizon_s))
+    for name, told in found["actions"].items():
+        told["truth"] = known["actions"][name]
+    for told, true in zip(found["thresholds"], known["thresholds"], strict=True):
+        told["truth"] = {part: true[part] for part in ("all", "covered")}
+    return found
 
 
 def _in_week(outcomes: Outcomes, day: int) -> NDArray[np.bool_]:

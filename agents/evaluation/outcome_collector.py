@@ -8,9 +8,12 @@ import msgspec
 import numpy as np
 
 from agents.evaluation import segments
+from agents.evaluation.matured_sums import MaturedCharges
 from agents.evaluation.outcomes import Outcomes
+from schemas.scored import ALLOW
 from streams.durations import DAY_S
 from streams.events.rows import FRAUD_DISPUTE, Rows
+from streams.wire.matured import MATURED_LAYOUT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,10 +33,14 @@ _COLUMNS = np.dtype(
         ("action", "u1"),
         ("is_held_out", "?"),
         ("withheld", "u1"),
+        ("propensity", "f4"),
         ("first_of_card", "?"),
     ]
 )
-"""What is kept of a charge until all labels are known: 63 bytes."""
+"""What is kept of a charge until all labels are known: 67 bytes."""
+
+
+_DISPUTES = np.dtype([("charge", "u8", (2,)), ("created", "f8")])
 
 
 class Drawn(NamedTuple):
@@ -77,21 +84,26 @@ class Gathering:
         Newest event time seen, Unix seconds; minus infinity before any.
     charges, duplicates
         Scored charges seen, whenever they were made, and how many of them were duplicates.
+    matured
+        What was told at their horizon of charges that count.
     """
 
     def __init__(self, start: float = -np.inf, end: float = np.inf) -> None:
         self.newest = -np.inf
         self.charges = 0
         self.duplicates = 0
+        self.matured = MaturedCharges()
+        self._newest_charge = -np.inf
         self._start, self._end = start, end
         self._parts: list[Rows] = [np.empty(0, _COLUMNS)]
-        self._frauds: list[NDArray[np.uint64]] = [np.empty((0, 2), np.uint64)]
+        self._disputes: list[Rows] = [np.empty(0, _DISPUTES)]
 
     def add_events(self, events: Rows) -> None:
         """Take the labels and the time of EVENT[N], disputes and charges."""
         if len(events):
             self.newest = max(self.newest, float(events["created"].max()))
-            self._frauds.append(events["charge"][events["kind"] == FRAUD_DISPUTE])
+            disputes = events[["charge", "created"]][events["kind"] == FRAUD_DISPUTE]
+            self._disputes.append(disputes.astype(_DISPUTES))
 
     def add_scored(
         self,
@@ -117,6 +129,7 @@ class Gathering:
         self.charges += len(charges)
         self.duplicates += int(np.count_nonzero(is_duplicate))
         created = charges["created"]
+        self._newest_charge = max(self._newest_charge, float(created.max(initial=-np.inf)))
         rows = np.flatnonzero(~is_duplicate & (created >= self._start) & (created < self._end))
         part = np.empty(len(rows), _COLUMNS)
         for name in ("created", "amount", "charge", "card", "merchant", "channel"):
@@ -124,10 +137,16 @@ class Gathering:
         part["country"] = charges["card_country"][rows]
         part["score"] = [_decode(scored[row]).score for row in rows.tolist()]
         part["action"] = answers["action"][rows]
-        part["is_held_out"] = answers["propensity"][rows] > 0.0
+        part["is_held_out"] = answers["withheld"][rows] != ALLOW
         part["withheld"] = answers["withheld"][rows]
+        part["propensity"] = answers["propensity"][rows]
         part["first_of_card"] = first_of_card[rows]
         self._parts.append(part)
+
+    def add_matured(self, charges: Rows) -> None:
+        """Take what is told of charges at their horizon, MATURED_CHARGE[N]."""
+        created = charges["created"]
+        self.matured.add(charges[(created >= self._start) & (created < self._end)])
 
     def still_disputable(self, horizon_s: float) -> int:
         """Return how many charges of the period are too young to count as genuine for good."""
@@ -139,6 +158,34 @@ class Gathering:
         rows = np.concatenate(self._parts)
         places = np.flatnonzero(rows["is_held_out"])
         return Drawn(places, rows["withheld"][places])
+
+    def all_matured(self, horizon_s: float) -> tuple[Rows, NDArray[np.bool_]]:
+        """Return what a sight of all labels would tell of the charges whose horizon has passed.
+
+        Returns
+        -------
+        tuple
+            MATURED_CHARGE[N], with nothing said of what was seen; and bool[N], whether they would
+            be disputed before their horizon.
+        """
+        rows = np.concatenate(self._parts)
+        rows = rows[rows["created"] < self._newest_charge - horizon_s]
+        charges = MATURED_LAYOUT.new(len(rows))
+        for name in ("charge", "card", "created", "score"):
+            charges[name] = rows[name]
+        charges["action"] = np.where(rows["is_held_out"], rows["withheld"], rows["action"])
+        charges["propensity"] = rows["propensity"]
+        charges["propensity"][charges["action"] == ALLOW] = 1.0
+        disputes = np.concatenate(self._disputes)
+        disputed_at: dict[tuple[int, ...], float] = {}
+        for charge, at in zip(disputes["charge"].tolist(), disputes["created"], strict=True):
+            disputed_at[tuple(charge)] = min(float(at), disputed_at.get(tuple(charge), np.inf))
+        is_fraud = _are_in(rows["charge"], disputes["charge"])
+        is_fraud[is_fraud] = [
+            disputed_at[tuple(charge)] <= created + horizon_s
+            for charge, created in rows[["charge", "created"]][is_fraud].tolist()
+        ]
+        return charges, is_fraud
 
     def outcomes(self) -> Outcomes:
         """Return how all charges of the period turned out, in the order in which they came."""
@@ -152,7 +199,7 @@ class Gathering:
             amount=rows["amount"],
             score=rows["score"],
             action=rows["action"],
-            fraud=_are_in(rows["charge"], np.concatenate(self._frauds)),
+            fraud=_are_in(rows["charge"], np.concatenate(self._disputes)["charge"]),
             segments={
                 "channel": segments.channel(rows["channel"]),
                 "country": segments.country(rows["country"]),

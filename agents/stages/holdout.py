@@ -8,7 +8,9 @@ inverse propensity, for all of them (Horvitz and Thompson 1952).
 Which ones is decided by a keyed hash of the charge: a replay draws the same, and nobody without the
 key can tell beforehand. A charge can be drawn up to an amount, and while the loss that is expected
 of all that its merchant has let through on this day stays within a budget. Neither depends on the
-draw itself, so every charge that can be drawn is drawn with the same propensity.
+charge's own draw, so every charge that can be drawn is drawn with the same propensity, and it is
+told of those that were not drawn as well: without it nobody could say for how many charges the
+drawn ones stand.
 """
 
 from __future__ import annotations
@@ -73,7 +75,8 @@ def let_through(
     charges
         EVENT[N].
     answers
-        PENDING[N] of them with their actions; `action`, `withheld` and `propensity` are set.
+        PENDING[N] of them with their actions. `propensity` is set where a charge can be drawn,
+        `action` and `withheld` where it is.
     times
         f8[N], stream time at each charge, Unix seconds.
     records, slots
@@ -88,14 +91,14 @@ def let_through(
     places = np.flatnonzero(can_be)
     if rules.share == 0.0 or not len(places):
         return
-    draws = _draws(charges["charge"][places], rules.key)
-    places = places[draws < rules.share]
+    is_chosen = _draws(charges["charge"][places], rules.key) < rules.share
     scores, amounts = answers["score"][places], charges["amount"][places]
     losses = expected_costs(scores, amounts, costs)[ALLOW]
     days = (times[places] // DAY_S).astype(np.uint64)
-    drawn = places[_within_budget(records, slots[places], days, losses, rules.budget)]
+    has_room = _have_room(records, slots[places], days, losses, is_chosen, rules.budget)
+    answers["propensity"][places[has_room]] = rules.share
+    drawn = places[has_room & is_chosen]
     answers["withheld"][drawn] = answers["action"][drawn]
-    answers["propensity"][drawn] = rules.share
     answers["action"][drawn] = ALLOW
 
 
@@ -112,21 +115,21 @@ def _draws(charges: NDArray[np.uint64], key: bytes) -> NDArray[np.float64]:
 
 
 @compiled
-def _within_budget(
+def _have_room(
     records: Rows,
     slots: Any,
     days: NDArray[np.uint64],
     losses: NDArray[np.float64],
+    is_chosen: NDArray[np.bool_],
     budget: float,
 ) -> NDArray[np.bool_]:
-    """Tell, one charge after the other, which are within the budget of their merchant and day."""
-    within = np.zeros(len(slots), np.bool_)
+    """Tell which charges have room in the budget of their merchant and day; the chosen take it."""
+    has_room = np.zeros(len(slots), np.bool_)
     for i in range(len(slots)):
         record = records[slots[i]]
-        if record.holdout_day != days[i]:
+        spent = record.holdout_loss if record.holdout_day == days[i] else 0.0
+        has_room[i] = spent + losses[i] <= budget
+        if has_room[i] and is_chosen[i]:
             record.holdout_day = days[i]
-            record.holdout_loss = 0.0
-        if record.holdout_loss + losses[i] <= budget:
-            record.holdout_loss += losses[i]
-            within[i] = True
-    return within
+            record.holdout_loss = spent + losses[i]
+    return has_room

@@ -30,7 +30,7 @@ from streams.features.charge import charge_features
 from streams.features.entities import CHARGE_FEATURES, ENTITIES, FEATURES, MERCHANTS
 from streams.features.merchant_fraud_history import count_stopped
 from streams.labels.disputes import join_labels
-from streams.labels.join import LabelJoin, LabelRules
+from streams.labels.join import LabelJoin, LabelRules, Matured
 from streams.labels.lookup import Times, find_referred
 from streams.labels.pending import PENDING_LAYOUT, draws_of
 from streams.state.record_cache import Slots
@@ -63,7 +63,7 @@ class MerchantOutput:
     """What a batch gives: scored events with keys, examples, inputs given up on, finished days.
 
     `headers` are those of the scored events, `None` where none has any; `answers` are the charges,
-    PENDING[N].
+    PENDING[N]; `matured` are those whose horizon has passed, MATURED_CHARGE[M].
     """
 
     keys: list[bytes]
@@ -71,6 +71,7 @@ class MerchantOutput:
     headers: list[Headers] | None
     answers: Rows
     examples: Rows
+    matured: Rows
     rejected: list[Rejected]
     finished: list[Finished]
 
@@ -163,7 +164,9 @@ class MerchantStage:
         answers = self._answers(frames, events, times, scorer)
         imputed = np.zeros(len(events), np.bool_)
         imputed[charges[self._imputed(rows, answers)]] = True
-        joined = join_labels(self._labels, events, times, frames.tails, imputed)
+        joined = join_labels(
+            self._labels, events, times, frames.tails, imputed, self._matured_at(times)
+        )
         finished = self._drift.add(
             watched_in(
                 rows,
@@ -175,6 +178,7 @@ class MerchantStage:
             )
         )
         places = charges.tolist()
+        matured = self._mature(before, now)
         heads, headers = taken_off([frames.tails[place] for place in places])
         return MerchantOutput(
             keys=[frames.cards[place] for place in places],
@@ -188,7 +192,8 @@ class MerchantStage:
             ),
             headers=headers,
             answers=answers,
-            examples=_in_order(joined.examples, self._mature(before, now)),
+            examples=_in_order(joined.examples, matured.negatives),
+            matured=matured.charges,
             rejected=joined.rejected,
             finished=finished,
         )
@@ -259,7 +264,7 @@ class MerchantStage:
         if not is_first.all():
             self._answer_duplicates(charges, answers, np.flatnonzero(~is_first))
         first = np.flatnonzero(is_first)
-        matured_until = np.maximum(_of(first, times) - self._rules.horizon_s, self._matured_until)
+        matured_until = self._matured_at(_of(first, times))
         self._labels.keep(_of(first, charges), _of(first, answers), matured_until)
         return answers
 
@@ -267,6 +272,7 @@ class MerchantStage:
         """Return PENDING[N] without actions."""
         answers = PENDING_LAYOUT.new(len(charges))
         answers["created"] = charges["created"]
+        answers["card"] = charges["card"]
         answers["vector"] = vectors
         answers["score"] = scorer.predict(vectors)
         answers["risk"] = scorer.risks(answers["score"])
@@ -298,8 +304,12 @@ class MerchantStage:
             return blocked[:0]
         return blocked[draws_of(charges[blocked]) < answers["score"][blocked]]
 
-    def _mature(self, before: float, now: float) -> Rows:
-        """Return EXAMPLE[N] of the charges whose silence now says something; forget the oldest."""
+    def _matured_at(self, times: Times) -> Times:
+        """Return the time of creation up to which charges have matured at each stream time."""
+        return np.maximum(times - self._rules.horizon_s, self._matured_until)
+
+    def _mature(self, before: float, now: float) -> Matured:
+        """Return the charges whose silence now says something; forget the oldest."""
         until = max(self._matured_until, now - self._rules.horizon_s)
         matured = self._labels.mature(self._matured_until, until)
         self._matured_until = until

@@ -9,7 +9,15 @@ import orjson
 
 from agents.models.protocols import Scorer
 from agents.stages.reasons import Reasons
-from schemas.scored import ACTIONS, BY_MODEL, DUPLICATE, end_scored, holdout_json, shadow_json
+from schemas.scored import (
+    ACTIONS,
+    ALLOW,
+    BY_MODEL,
+    DUPLICATE,
+    end_scored,
+    holdout_json,
+    shadow_json,
+)
 from streams.events.rows import Rows
 
 _ACTIONS = [orjson.dumps(action) for action in ACTIONS]
@@ -41,7 +49,7 @@ def encode_scored(
         N scores of the challengers, where there are any; a duplicate does without.
     """
     rest = [BY_MODEL] * len(begun)
-    drawn = np.flatnonzero(answers["propensity"])
+    drawn = np.flatnonzero(answers["withheld"] != ALLOW)
     for place, withheld, propensity in zip(
         drawn.tolist(),
         answers["withheld"][drawn].tolist(),

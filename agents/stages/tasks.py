@@ -17,6 +17,7 @@ from streams.state.store import Store
 from streams.state.tables import TaskState
 from streams.wire.examples import EXAMPLE_LAYOUT
 from streams.wire.frames import FRAME_LAYOUT
+from streams.wire.matured import MATURED_LAYOUT
 
 STATE_FORMS = ("named", "f7f75f609b9b64e0")
 """Records behind the head of a named layout, and as the first release wrote them."""
@@ -86,5 +87,6 @@ LAYOUTS = (
     BLOCK_LAYOUT,
     FRAME_LAYOUT,
     EXAMPLE_LAYOUT,
+    MATURED_LAYOUT,
 )
 """Of all records that outlive a version: in the state, and on internal topics."""

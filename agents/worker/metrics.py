@@ -9,6 +9,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from agents.evaluation.matured_sums import sums_of
 from agents.stages.card import CardStage
 from agents.stages.merchant import MerchantOutput
 from schemas.scored import ACTIONS
@@ -16,6 +17,7 @@ from streams.engine.engine import Engine
 from streams.engine.task import SOURCES
 from streams.events.decoding import Finding
 from streams.events.rejected import Rejected
+from streams.events.rows import Rows
 from streams.wire.examples import IMPUTED
 
 SCORED = Counter("chargewatch_scored", "Charges scored, by intervention", ["action"])
@@ -26,6 +28,34 @@ FINDINGS = Counter(
     ["finding", "field"],
 )
 EXAMPLES = Counter("chargewatch_examples", "Labelled charges passed to the learner", ["label"])
+MATURED_CHARGES = Counter(
+    "chargewatch_matured_charges",
+    "Charges whose label horizon has passed, by the action that the model chose",
+    ["action"],
+)
+MATURED_COVERED = Counter(
+    "chargewatch_matured_covered",
+    "Those of them that went through by their action, or could be drawn for the holdout",
+    ["action"],
+)
+MATURED_EXPECTED = Counter(
+    "chargewatch_matured_expected", "Frauds among them that their scores imply", ["action"]
+)
+MATURED_FRAUDS = Counter(
+    "chargewatch_matured_frauds", "Frauds seen among them, by inverse propensity", ["action"]
+)
+MATURED_EXPECTED_OF_SEEN = Counter(
+    "chargewatch_matured_expected_of_seen",
+    "Frauds that scores imply among those whose label is seen, by inverse propensity",
+    ["action"],
+)
+MATURED_SEEN = Counter(
+    "chargewatch_matured_seen", "Those whose label is seen, by inverse propensity", ["action"]
+)
+MATURED_SEEN_SQUARES = Counter(
+    "chargewatch_matured_seen_squares", "Squares of the inverse propensities", ["action"]
+)
+MATURED_LABELS = Counter("chargewatch_matured_labels", "How many labels are seen", ["action"])
 DRIFT = Counter("chargewatch_drift", "Signals found to have shifted", ["signal"])
 COMMITS = Counter("chargewatch_commits", "Commits that made work count")
 ABORTS = Counter("chargewatch_aborts", "Transactions that failed, whose work was done again")
@@ -52,6 +82,23 @@ MODEL = Info("chargewatch_model", "The model that scores")
 MODEL_AGE_SECONDS = Gauge("chargewatch_model_age_seconds", "Time since its snapshot came")
 
 _SCORED_AS = [SCORED.labels(action) for action in ACTIONS]
+_MATURED_AS = [
+    [
+        counter.labels(action)
+        for counter in (
+            MATURED_CHARGES,
+            MATURED_COVERED,
+            MATURED_EXPECTED,
+            MATURED_FRAUDS,
+            MATURED_EXPECTED_OF_SEEN,
+            MATURED_SEEN,
+            MATURED_SEEN_SQUARES,
+            MATURED_LABELS,
+        )
+    ]
+    for action in ACTIONS
+]
+"""By action, in the order of the sums in `agents.evaluation.matured_sums`."""
 
 LATENCY_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 5.0, 30.0)
 
@@ -205,8 +252,18 @@ def count_output(output: MerchantOutput) -> None:
         EXAMPLES.labels("fraud").inc(int(np.count_nonzero(positives)) - imputed)
         EXAMPLES.labels("imputed").inc(imputed)
         EXAMPLES.labels("good").inc(int(np.count_nonzero(~positives)))
+    if len(output.matured):
+        count_matured(output.matured)
     for shift in output.shifts:
         DRIFT.labels(shift.signal.name).inc()
+
+
+def count_matured(charges: Rows) -> None:
+    """Count what is told of charges at their horizon, MATURED_CHARGE[N]."""
+    sums = sums_of(charges).sum(axis=1)
+    for counters, of_action in zip(_MATURED_AS, sums.tolist(), strict=True):
+        for counter, added in zip(counters, of_action, strict=True):
+            counter.inc(added)
 
 
 def count_rejected(rejected: Sequence[Rejected]) -> None:

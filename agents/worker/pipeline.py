@@ -27,6 +27,7 @@ from streams.kafka.installation import KeptLayouts
 from streams.kafka.topics import Topics
 from streams.kafka.transactional_producer import TransactionalProducer
 from streams.wire.examples import encode_examples
+from streams.wire.matured import encode_matured
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -127,7 +128,7 @@ class Pipeline:
             self._give_up(output.rejected)
 
     def score(self, frames: TaskEvents) -> None:
-        """Run the merchant stage of each task; send scored events and examples.
+        """Run the merchant stage of each task; send scored events, examples, and what matured.
 
         Charges of one card may be at several merchants: their scored events are sent in the order
         that the charges have in the partition of their card.
@@ -144,6 +145,9 @@ class Pipeline:
             if len(output.examples):
                 examples = encode_examples(output.examples)
                 self.producer.send(self.topics.examples, [(None, example) for example in examples])
+            if len(output.matured):
+                matured = encode_matured(output.matured)
+                self.producer.send(self.topics.matured, [(None, charges) for charges in matured])
             self._give_up(output.rejected)
             self._send_drifts(shift.event(task.number) for shift in output.shifts)
             metrics.count_output(output)

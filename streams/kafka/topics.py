@@ -24,6 +24,8 @@ TIMEOUT_S = 30.0
 
 # What a worker has not yet read survives an outage of a week, whatever the cluster's default is.
 INTERNAL_RETENTION_MS = 7 * DAY_MS
+# Estimates look back over a month; a charge on it takes a tenth of what an example does.
+MATURED_RETENTION_MS = 60 * DAY_MS
 # The changelog holds records that are never written again, such as the pending vector of a charge
 # whose label has come: retention drops what compaction would keep for ever. The longest memory is
 # a merchant's labels, of 92 days; a record untouched for twice that has nothing left to say.
@@ -98,6 +100,7 @@ class Topics:
     by_merchant = _Named(table.BY_MERCHANT)
     changelog = _Named(table.CHANGELOG)
     examples = _Named(table.EXAMPLES)
+    matured = _Named(table.MATURED)
     installation = _Named(table.INSTALLATION)
 
     def named(self, row: Topic) -> str:
@@ -138,6 +141,8 @@ def _kept(kept: Kept, label_horizon_days: float) -> dict[str, str]:
             return {"retention.ms": str(horizon_ms(label_horizon_days))}
         case "week":
             return {"retention.ms": str(INTERNAL_RETENTION_MS)}
+        case "months":
+            return {"retention.ms": str(MATURED_RETENTION_MS)}
         case "changelog":
             expiring = {"retention.ms": str(CHANGELOG_RETENTION_MS)}
             return {"cleanup.policy": "compact,delete"} | expiring

@@ -67,6 +67,7 @@ def join_labels(
     times: Times,
     tails: Sequence[bytes],
     imputed: npt.NDArray[np.bool_],
+    matured_until: Times,
 ) -> Joined:
     """Join the disputes and outcomes of a batch with their charges, which are kept by now.
 
@@ -82,6 +83,8 @@ def join_labels(
         N tails of the frames.
     imputed
         bool[N], which of the charges are blocked ones that are taken for frauds.
+    matured_until
+        f8[N], time of creation up to which charges have matured at each event, Unix seconds.
     """
     is_charge = events["kind"] == CHARGE
     places = np.flatnonzero(~is_charge | imputed)
@@ -97,20 +100,19 @@ def join_labels(
         is_kept = labels.is_kept(key, now)
         if is_kept and imputed[position]:
             labelled.extend(_compared(labels, key, labels.impute(key, now), is_later))
+        elif is_kept and int(event["kind"]) in _FRAUD_BY:
+            source, until = _FRAUD_BY[int(event["kind"])], float(matured_until[position])
+            labelled.extend(_compared(labels, key, labels.fraud(key, now, source, until), is_later))
         elif is_kept:
-            labelled.extend(_taken(labels, int(event["kind"]), key, now, is_later))
+            labelled.extend(_settled(labels, int(event["kind"]), key, now))
         elif not imputed[position]:  # a charge that comes years late is scored, and no more
             rejected.append(_rejected(tails[position], now - float(event["charged_at"])))
     return Joined(np.concatenate(labelled), rejected)
 
 
-def _taken(
-    labels: LabelJoin, kind: int, key: bytes, now: float, is_later: IsLater
-) -> Iterator[Rows]:
-    """Take the word of one event on its charge; give what is to be learned from it."""
-    if kind in _FRAUD_BY:
-        yield from _compared(labels, key, labels.fraud(key, now, _FRAUD_BY[kind]), is_later)
-    elif kind in _WENT_THROUGH or kind in _STOPPED:
+def _settled(labels: LabelJoin, kind: int, key: bytes, now: float) -> Iterator[Rows]:
+    """Take an outcome's word on whether its charge went through; give what is to be learned."""
+    if kind in _WENT_THROUGH or kind in _STOPPED:
         went_through, is_answered = kind in _WENT_THROUGH, kind in _ANSWERED
         yield labels.settle(key, now, went_through=went_through, is_answered=is_answered)
     elif kind == REFUNDED:

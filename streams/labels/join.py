@@ -13,7 +13,8 @@ action, unless actions are advisory.
 Every vector is kept, since any charge may be disputed. Of the charges that come out good only a
 sample is made an example: which ones is decided by a hash of the charge, so that every replica and
 every replay chooses the same. Each stands for `1 / negative_rate` charges, of the rate at which it
-was drawn: that is kept with it, and another setting holds for the charges that come after it.
+was drawn: that is kept with it, and another setting holds for the charges that come after it. Of
+the holdout all are: each of its labels has cost something, and they are few.
 
 Frauds are known weeks before the genuine charges of their time are (verification latency). A model
 that learns both as they come learns what tells this month from the last: merchants are older now,
@@ -46,12 +47,14 @@ import numpy.typing as npt
 from schemas.scored import ALLOW, CHALLENGE
 from streams.durations import DAY_S
 from streams.events.rows import Rows
+from streams.labels.maturing import KEPT_BEFORE, is_stopped, is_timed, matured_charges
 from streams.labels.pending import (
     ANSWERED,
     CANCELLED,
     DAY_BYTES,
     FRAUD_LABEL,
     HASH_RANGE,
+    IN_TIME,
     MATURED,
     PENDING,
     PENDING_LAYOUT,
@@ -66,6 +69,7 @@ from streams.labels.pending import (
 from streams.labels.timers import Timers
 from streams.state.tables import TaskState
 from streams.wire.examples import BY_SILENCE, CONTROL, EXAMPLE, EXAMPLE_LAYOUT, IMPUTED
+from streams.wire.matured import MATURED_CHARGE
 
 IMPUTED_WEIGHT = 0.5
 """How much a blocked charge counts that is taken for a fraud; measured, see `tests/quality`."""
@@ -79,6 +83,8 @@ _DAYS_AT_A_TIME = 32
 IsLater = Callable[[bytes], bool]
 
 NO_EXAMPLES: Rows = np.empty(0, EXAMPLE)
+
+NONE_MATURED: Rows = np.empty(0, MATURED_CHARGE)
 
 assert PENDING.fields is not None
 _LABELS_AT = PENDING.fields["labels"][1]
@@ -130,6 +136,13 @@ class Kept(NamedTuple):
         return abs(float(self.charge["created"]) - time)
 
 
+class Matured(NamedTuple):
+    """What came of silence: EXAMPLE[N] of negatives, and all that matured, MATURED_CHARGE[M]."""
+
+    negatives: Rows
+    charges: Rows
+
+
 class LabelJoin:
     """Keeps scored charges of one task until their labels are known.
 
@@ -159,7 +172,8 @@ class LabelJoin:
         charges
             EVENT[N] of charges, no duplicates.
         kept
-            PENDING[N] of the same charges; `stands_for` is set here.
+            PENDING[N] of the same charges; `stands_for` and `labels` are set here, and `propensity`
+            where actions are advisory.
         matured_until
             f8[N], creation time up to which charges have matured when each comes; one that is
             older than that (very late indeed) matures as soon as time moves on.
@@ -167,13 +181,16 @@ class LabelJoin:
         keys = kept_keys(charges)
         sampled = charges["charge"][:, 0] < self._rules.negative_rate * HASH_RANGE
         kept["stands_for"] = np.where(sampled, 1.0 / self._rules.negative_rate, 0.0)
-        goes_through = (kept["action"] == ALLOW) | self._rules.is_advisory
-        kept["labels"] = np.where(goes_through, WENT_THROUGH, WAS_STOPPED)
+        kept["stands_for"][kept["withheld"] != ALLOW] = 1.0
+        if self._rules.is_advisory:
+            kept["propensity"][kept["action"] != ALLOW] = 1.0
+        kept["labels"] = np.where(is_stopped(kept), WAS_STOPPED, WENT_THROUGH)
+        timed = is_timed(kept)
         due_at = np.maximum(charges["created"], matured_until).tolist()
         size, raw = PENDING.itemsize, kept.tobytes()
         for i, key in enumerate(keys):
             self._pending.put(key, raw[i * size : (i + 1) * size])
-            if sampled[i]:
+            if timed[i]:
                 self._timers.add(due_at[i], key[DAY_BYTES:], key)
 
     def find(
@@ -240,8 +257,10 @@ class LabelJoin:
         """
         return key >= self._first_key(now) and self._pending.get(key) is not None
 
-    def fraud(self, key: bytes, now: float, source: int) -> Rows:
+    def fraud(self, key: bytes, now: float, source: int, matured_until: float) -> Rows:
         """Take the word of a dispute or a verdict, at a stream time, that a kept charge is a fraud.
+
+        `matured_until` is as for `keep`, at that time.
 
         Returns
         -------
@@ -251,13 +270,19 @@ class LabelJoin:
         charge = self._charge(key)
         if charge["labels"][0] & FRAUD_LABEL:
             return NO_EXAMPLES
-        was_silent = self._is_past(charge, now) and self._went_through(charge)[0]
+        is_past = self._is_past(charge, now)
+        was_silent = is_past and self._went_through(charge)[0]
         charge["labels"] |= FRAUD_LABEL if was_silent else FRAUD_LABEL | CANCELLED
+        if not is_past:
+            charge["labels"] |= IN_TIME
+            if charge["card"][0] != KEPT_BEFORE and not is_timed(charge)[0]:
+                due_at = max(float(charge["created"][0]), matured_until)
+                self._timers.add(due_at, key[DAY_BYTES:], key)
         self._pending.put(key, charge.tobytes())
         example = self._examples([key], charge, now, source)
         example["label"] = 1
         stands_for = self._stand_for(charge, are_frauds=True)
-        example["weight"] = np.where(charge["propensity"] > 0.0, 1.0, stands_for)
+        example["weight"] = np.where(charge["withheld"] != ALLOW, 1.0, stands_for)
         example["stands_for"] = stands_for
         return example
 
@@ -340,30 +365,33 @@ class LabelJoin:
         examples["weight"] = 1.0
         return examples
 
-    def mature(self, after: float, until: float) -> Rows:
+    def mature(self, after: float, until: float) -> Matured:
         """Turn the undisputed sampled charges created from `after` up to `until` into negatives.
 
         Returns
         -------
-        EXAMPLE[N]
-            In the order of their creation, without the charges disputed as fraud.
+        Matured
+            In the order of their creation, the negatives without the charges disputed as fraud.
         """
         due_at: dict[bytes, float] = {}  # two charges of one id and day are kept as one
         for time, key in self._timers.take(after, until):
             due_at.setdefault(key, time)
         if not due_at:
-            return NO_EXAMPLES
+            return Matured(NO_EXAMPLES, NONE_MATURED)
         values = [value for value in self._pending.get_many(list(due_at)) if value is not None]
         assert len(values) == len(due_at), "a charge is kept for longer than it takes to mature"
         kept = self._reader.rows(values)
-        is_negative = (kept["labels"] & _NO_NEGATIVE == 0) & self._went_through(kept)
+        is_sampled = (kept["stands_for"] > 0.0) | (kept["card"] == KEPT_BEFORE)
+        is_negative = (kept["labels"] & _NO_NEGATIVE == 0) & self._went_through(kept) & is_sampled
+        charges = matured_charges(kept, hashes_in(list(due_at)), is_negative)
         keys = [key for key, chosen in zip(due_at, is_negative, strict=True) if chosen]
         kept["labels"] |= MATURED
         size, raw = PENDING.itemsize, kept[is_negative].tobytes()
         for i, key in enumerate(keys):
             self._pending.put(key, raw[i * size : (i + 1) * size])
-        due = np.array(list(due_at.values()))
-        return self._negatives(keys, kept[is_negative], due[is_negative] + self._rules.horizon_s)
+        due = np.array(list(due_at.values()))[is_negative]
+        negatives = self._negatives(keys, kept[is_negative], due + self._rules.horizon_s)
+        return Matured(negatives, charges)
 
     def expire(self, after: float, until: float) -> None:
         """Forget the charges created before the day of `until`, once that day is a new one.
@@ -411,7 +439,7 @@ class LabelJoin:
         one did, as it is then of the genuine ones, it stands for the others as well. What was
         answered otherwise, or whose action nobody carried out, stands for itself.
         """
-        drawn = kept["propensity"] > 0.0
+        drawn = kept["withheld"] != ALLOW
         propensity = np.where(drawn, kept["propensity"], 1.0).astype(np.float64)
         if are_frauds:
             passed = (kept["action"] == CHALLENGE) & (kept["labels"] & WENT_THROUGH != 0)

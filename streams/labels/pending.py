@@ -24,24 +24,27 @@ PENDING = np.dtype(
         ("reason_count", "u1"),
         ("reasons", "u1", (5,)),
         ("model", "S32"),
+        ("card", "u8"),
         ("vector", "f4", (len(FEATURES),)),
     ]
 )
 """What is kept of a scored charge: its vector, and the answer it got, for a duplicate.
 
 `stands_for` is how many charges it stands for as a negative, by the rate at which it was drawn; 0
-if it was not, or the first release kept it. `propensity` is how likely it was to be let through, if
-it was drawn for the holdout, else 0; `withheld` is then the action that would have been taken.
+if it was not, or the first release kept it. `propensity` is how likely one that was to be stopped
+was to be let through: the share of the holdout where it could be drawn, 1 if actions are advisory,
+else 0. `withheld` is the action that would have been taken of one that was drawn, else that of
+`ALLOW`. `card` is the hash of its card, 0 if an earlier version kept it.
 """
 
 PENDING_LAYOUT = Record("pending", PENDING, {"vector": FEATURES}, places_in={"reasons": "vector"})
 """What another version reads it by."""
 
 FRAUD_LABEL, CANCELLED, MATURED, WENT_THROUGH, WAS_STOPPED = 1, 2, 4, 8, 16
-REFUNDED, ANSWERED = 32, 64
+REFUNDED, ANSWERED, IN_TIME = 32, 64, 128
 """Bits of `labels`: learned as a fraud; so before its silence was, hence never a negative; learned
 as a negative; went through, or was stopped, as far as is known; its money went back; another action
-than the scored one was given."""
+than the scored one was given; learned as a fraud before its horizon had passed."""
 
 _KEY = np.dtype([("day", ">u4"), ("charge", ">u8", (2,))])
 """What a charge is kept under. Bytes sort as the numbers do: by day, then at random."""

@@ -25,6 +25,7 @@ from streams.kafka.topics import Topics
 from streams.labels.pending import PENDING
 from streams.wire.examples import EXAMPLE
 from streams.wire.frames import FRAME
+from streams.wire.matured import MATURED_CHARGE
 from tests.docs.pages import ROOT, first_cells, pages, prose, text_of
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ def test_records_have_their_documented_sizes() -> None:
         ("pending charge", PENDING),
         ("frame", FRAME),
         ("example", EXAMPLE),
+        ("matured charge", MATURED_CHARGE),
     ):
         assert re.search(rf"^\| {what} \| {dtype.itemsize:,}\b", rows, re.MULTILINE), what
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import orjson
 import pytest
 from click.testing import CliRunner
@@ -14,11 +15,13 @@ from agents.learning.learner import LearnerStage
 from agents.learning.model_registry import ModelBook, as_loaded
 from agents.models.kinds import DEFAULT, KINDS
 from agents.terminal.model_files import read_model
+from schemas.scored import BLOCK
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
 from streams.events.files import write_events
 from streams.kafka.topics import Topics
 from streams.simulator import Simulation
 from streams.wire.examples import decode_examples
+from streams.wire.matured import FRAUD, GENUINE, MATURED_LAYOUT, UNSEEN, encode_matured
 from tests.integration.worker import WorkerProcess
 
 if TYPE_CHECKING:
@@ -144,6 +147,7 @@ def test_a_challenger_is_promoted_and_rolled_back_and_a_model_loaded(
 ) -> None:
     assert "champion  " in installation.command("models")
     assert "nothing has been promoted yet" in installation.refused("models", "rollback")
+    assert "Nothing to estimate yet" in installation.command("models", "estimates")
     charges, files = write_history(tmp_path)
     saved = tmp_path / "model.json"
     installation.command("backtest", *files, "--out", tmp_path / "s.jsonl", "--save-model", saved)
@@ -158,6 +162,9 @@ def test_a_challenger_is_promoted_and_rolled_back_and_a_model_loaded(
         second.wait_until_ready()
         installation.kafka.consume(installation.topics.scored, charges)
         installation.await_learned()
+        told = installation.command("models", "estimates")
+        assert "whose label horizon has passed" in told
+        assert "from 0.01 " in told
 
         events = installation.probe_until(lambda model: model.startswith(f"{DEFAULT}-"))
         assert {tuple(event["shadow"]) for event in events} == {(OTHER,)}
@@ -240,3 +247,24 @@ def check_what_followed(installation: Installation, saved: Snapshot) -> None:
     assert since[-1].examples > saved.examples
     for snapshot in since:
         assert encode_snapshot(snapshot) == encode_snapshot(wanted[snapshot.offset])
+
+
+def test_estimates_of_what_is_on_the_topic(installation: Installation) -> None:
+    """Of 200 blocked charges 40 were drawn, and 30 of them were frauds; older days are left out."""
+    rows = MATURED_LAYOUT.new(400)
+    rows["card"], rows["action"], rows["score"] = np.arange(1, 401), BLOCK, 0.7
+    rows["propensity"], rows["counts"] = 0.2, 1.0
+    rows["created"] = START + np.repeat([0.0, 40.0 * DAY_S], 200)
+    rows["seen"] = GENUINE
+    rows["seen"][200:] = np.repeat([FRAUD, GENUINE, UNSEEN], [30, 10, 160])
+    messages = encode_matured(rows[:250]) + encode_matured(rows[250:])
+    installation.kafka.produce(
+        installation.topics.matured, [(None, message) for message in messages]
+    )
+    told = installation.command("models", "estimates").splitlines()
+    assert told[0].startswith("200 charges made from 2025-06-26 to 2025-07-25")
+    (row,) = [line.split() for line in told if line.startswith("block ")][:1]
+    assert row[:6] == ["block", "200", "100.0%", "40", "40", "75.0%"]
+    assert row[-1] == "70.0%"
+    everything = installation.command("models", "estimates", "--days", "60")
+    assert everything.startswith("400 charges")

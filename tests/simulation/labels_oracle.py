@@ -10,8 +10,10 @@ from hashlib import blake2b
 from struct import pack
 from typing import TYPE_CHECKING, Any
 
+from schemas.scored import ACTIONS
 from streams.events import rows as kinds
 from streams.wire.examples import BY_DISPUTE, BY_SILENCE, BY_VERDICT, IMPUTED
+from streams.wire.matured import FRAUD, GENUINE, UNSEEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 Hash = tuple[int, ...]
 Label = tuple[Hash, int, int]
 """A charge, its label, and the source of that."""
+Told = tuple[Hash, int, int, float]
+"""A charge, what was seen of it by its horizon, the action of the model, and its propensity."""
 
 _THROUGH = {
     kinds.AUTHORIZED, kinds.CHALLENGE_PASSED, kinds.REVIEW_GENUINE, kinds.ANSWERED_ALLOW,
@@ -43,6 +47,8 @@ class _Charge:
     went_through: bool
     is_fraud: bool = False
     is_no_negative: bool = False
+    was_in_time: bool = False
+    has_matured: bool = False
     told: set[int] = field(default_factory=set)
 
 
@@ -60,6 +66,8 @@ class LabelsOracle:
     ----------
     labels
         What is to be learned, but for controls.
+    matured
+        What is to be told of charges at their horizon.
     problems
         What must not be, whatever is learned.
     """
@@ -67,6 +75,7 @@ class LabelsOracle:
     def __init__(self, settings: Settings, answers: Mapping[Hash, Mapping[str, Any]]) -> None:
         assert settings.negative_rate == 1.0
         self.labels: list[Label] = []
+        self.matured: list[Told] = []
         self.problems: list[str] = []
         self._settings = settings
         self._answers = answers
@@ -106,7 +115,7 @@ class LabelsOracle:
         self._mature(charge)
         is_past = self._now > known.created + self._horizon_s
         if kind in _FRAUD and not known.is_fraud:
-            known.is_fraud = True
+            known.is_fraud, known.was_in_time = True, not is_past
             known.is_no_negative |= not (is_past and known.went_through)
             self.labels.append((charge, 1, _FRAUD[kind]))
         elif kind in _THROUGH:
@@ -119,10 +128,26 @@ class LabelsOracle:
             known.is_no_negative = True
 
     def _mature(self, charge: Hash) -> None:
-        """Make a negative of a charge that has been silent for long enough."""
+        """Make a negative of a charge that has been silent for long enough; tell of it once."""
         known = self._charges[charge]
-        if self._now > max(known.created + self._horizon_s, known.came) and known.went_through:
+        if self._now <= max(known.created + self._horizon_s, known.came):
+            return
+        if not known.has_matured:
+            known.has_matured = True
+            self.matured += self._told(charge, known)
+        if known.went_through:
             self._be_negative(charge)
+
+    def _told(self, charge: Hash, known: _Charge) -> Iterator[Told]:
+        """Yield what is told of a charge at its horizon; every one can be drawn."""
+        answer = self._answers[charge]
+        drawn = answer.get("holdout")
+        action = ACTIONS.index(answer["action"] if drawn is None else drawn["action"])
+        if drawn is None and action > 0:
+            yield charge, UNSEEN, action, self._settings.holdout_share
+        elif known.was_in_time or (known.went_through and not known.is_no_negative):
+            propensity = 1.0 if drawn is None else self._settings.holdout_share
+            yield charge, FRAUD if known.was_in_time else GENUINE, action, propensity
 
     def _be_negative(self, charge: Hash) -> None:
         known = self._charges[charge]

@@ -37,9 +37,10 @@ from streams.state.tables import (
 )
 from streams.wire.examples import CONTROL, decode_examples, encode_examples
 from streams.wire.frames import decode_frames
+from streams.wire.matured import decode_matured
 from tests.simulation.checks import Checks, differences
 from tests.simulation.disk import EVERYTHING
-from tests.simulation.labels_oracle import LabelsOracle
+from tests.simulation.labels_oracle import Label, LabelsOracle, Told
 from tests.simulation.operator import model
 from tests.simulation.real_stages import ORPHAN_WAIT_S, SETTINGS
 
@@ -109,12 +110,13 @@ class RealChecks(Checks):
         for event in self.scored():
             digest = xxh3_128_digest(f"{event['card']}\0{event['charge']}".encode())
             answers.setdefault(tuple(np.frombuffer(digest, ">u8").tolist()), event)
-        wanted = []
+        wanted, told = list[Label](), list[Told]()
         for number in range(self.broker.partitions[self.topics.by_merchant]):
             oracle = LabelsOracle(SETTINGS, answers)
             oracle.follow(self._sent(number).rows["event"])
             wanted += oracle.labels
             yield from oracle.problems
+            told += oracle.matured
         learned = [decode_examples([example])[0] for example in examples]
         found = [
             (tuple(row["charge"].tolist()), int(row["label"]), int(row["source"]))
@@ -122,6 +124,9 @@ class RealChecks(Checks):
             if row["source"] != CONTROL
         ]
         yield from differences("learned", found, wanted)
+        messages = self.broker.committed(self.topics.matured)
+        rows = decode_matured([message.value or b"" for message in messages])
+        yield from differences("told at its horizon", map(_told, rows), told)
 
     def _sent(self, number: int) -> Batch:
         """Return the frames of a partition between the stages."""
@@ -305,6 +310,12 @@ def _label(example: bytes) -> tuple[object, ...]:
     """Return what is learned of a charge, without when."""
     row = decode_examples([example])[0]
     return (tuple(row["charge"].tolist()), int(row["label"]), row["vector"].tobytes())
+
+
+def _told(charge: np.void) -> Told:
+    """Return what is told of a charge at its horizon."""
+    digest = tuple(charge["charge"].tolist())
+    return digest, int(charge["seen"]), int(charge["action"]), float(charge["propensity"])
 
 
 def _without_time(scored: bytes) -> str:

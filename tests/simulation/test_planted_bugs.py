@@ -20,10 +20,11 @@ from streams.engine.inputs import Inputs
 from streams.engine.membership import Membership
 from streams.engine.task import Task
 from streams.kafka.transactional_producer import TransactionalProducer
+from streams.labels import maturing
 from streams.labels.charge_index import KnownCharge
 from streams.labels.dispute_order import DisputeOrder
 from streams.labels.join import LabelJoin
-from streams.labels.pending import FRAUD_LABEL
+from streams.labels.pending import FRAUD_LABEL, WENT_THROUGH
 from streams.state.tables import Table
 from tests.simulation.consumer import SimulatedConsumer
 from tests.simulation.counting import CountingStages
@@ -255,11 +256,11 @@ def a_stopped_charge_becomes_a_negative() -> list[Any]:
 
 
 def a_verdict_counts_beside_a_dispute() -> list[Any]:
-    def as_if_new(labels: LabelJoin, key: bytes, now: float, source: int) -> Rows:
+    def as_if_new(labels: LabelJoin, key: bytes, now: float, source: int, until: float) -> Rows:
         charge = labels._charge(key)
         charge["labels"] &= ~np.uint8(FRAUD_LABEL)
         labels._pending.put(key, charge.tobytes())
-        return fraud(labels, key, now, source)
+        return fraud(labels, key, now, source, until)
 
     fraud = LabelJoin.fraud
     return [patch.object(LabelJoin, "fraud", as_if_new)]
@@ -300,6 +301,15 @@ def an_outcome_overtakes_its_charge() -> list[Any]:
     return [patch.object(DisputeOrder, "_take_dispute", at_once)]
 
 
+def what_others_let_through_is_told_of_as_seen() -> list[Any]:
+    def not_yet_let_through(kept: Rows) -> NDArray[np.bool_]:
+        unseen: NDArray[np.bool_] = is_stopped(kept) & (kept["labels"] & WENT_THROUGH == 0)
+        return unseen
+
+    is_stopped = maturing.is_stopped
+    return [patch.object(maturing, "is_stopped", not_yet_let_through)]
+
+
 class _NeverRaised(Exception):  # noqa: N818
     pass
 
@@ -337,6 +347,7 @@ PLANTS = (
     Plant(the_same_verdict_counts_twice, 50, is_real=True),
     Plant(a_replay_draws_others_for_the_holdout, 100, (ZOMBIE,), is_real=True),
     Plant(an_outcome_overtakes_its_charge, 50, is_real=True),
+    Plant(what_others_let_through_is_told_of_as_seen, 50, is_real=True),
 )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from agents.evaluation.formatting import dollars, number, percent
 from agents.evaluation.report.drawing import ACCENT, GENUINE, PERCENT, WHOLE, drawing
+from agents.evaluation.report.estimates import estimates_parts
 from agents.evaluation.report.markup import Bar, Group, figure, section, table
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _ACTIONS = ("block", "challenge", "review")
 
 
 def loop_section(loop: Mapping[str, Any]) -> str:
-    """Return the section, from what `agents.evaluation.loop.loop_summary` gives."""
+    """Return the section, from what `loop_summary` and `loop_estimates` give."""
     holdout, saved = loop["closed"]["holdout"], loop["closed"]["saved"]
     cost = f"{dollars(holdout['cost'])}"
     share = f", {percent(holdout['cost'] / saved, 2)} of what is saved" if saved > 0.0 else ""
@@ -52,6 +53,7 @@ def loop_section(loop: Mapping[str, Any]) -> str:
             Group("", whole),
             Group("By week", weeks),
         ),
+        *estimates_parts(loop["estimates"]),
     )
 
 

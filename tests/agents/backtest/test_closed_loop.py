@@ -12,16 +12,22 @@ import pytest
 from agents.backtest.backtest import Backtest
 from agents.backtest.closed_loop import ClosedLoop
 from agents.backtest.replay import Replay
+from agents.evaluation.loop import loop_estimates, loop_summary
+from agents.evaluation.outcome_collector import Gathering
+from agents.evaluation.report.loop import loop_section
 from agents.settings.costs import Costs
 from agents.settings.schema import Settings
 from streams.events.batch import TimedBatch
 from streams.events.files import write_events
+from streams.events.rows import charge_hashes
 from streams.simulator import Simulation
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from agents.backtest.backtest import Step
+    from streams.events.rows import Rows
 
 START = 1_700_000_000.0
 DAY_S = 86_400.0
@@ -66,7 +72,10 @@ class Played:
             pass
         loop = ClosedLoop(SETTINGS, lambda: 0.0, replay.frauds())
         self.scored: list[dict[str, Any]] = []
+        self.matured: list[Rows] = []
+        self.gathering = Gathering()
         for part in replay.parts():
+            self.gathering.add_events(part.events.batch.rows)
             size = max(len(part.events) // cuts, 1)
             for start in range(0, len(part.events), size):
                 self._take(loop.run(part.events.part(start, start + size)))
@@ -75,8 +84,15 @@ class Played:
             [orjson.loads(payload) for payload in payloads] for payloads in loop.taken()
         )
 
-    def _take(self, steps: Any) -> None:
-        self.scored += [orjson.loads(event) for step in steps for event in step.output.scored]
+    def _take(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            output = step.output
+            self.scored += [orjson.loads(event) for event in output.scored]
+            self.matured.append(output.matured)
+            self.gathering.add_scored(
+                step.charges, step.first_of_card, output.answers, output.scored
+            )
+            self.gathering.add_matured(output.matured)
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +167,44 @@ def test_the_same_is_decided_on_the_events_and_outcomes_that_came(
     steps: list[Step] = [*backtest.run(events), *backtest.end()]
     scored = [orjson.loads(event) for step in steps for event in step.output.scored]
     assert scored == played.scored
+
+
+def test_every_charge_that_was_to_be_stopped_is_told_of_once_at_its_horizon(played: Played) -> None:
+    told = np.concatenate(played.matured)
+    hashes = charge_hashes(told)
+    assert len(set(hashes)) == len(hashes)
+    stopped = told["action"] != ALLOW
+    everything, _ = played.gathering.all_matured(SETTINGS.label_horizon_days * DAY_S)
+    to_be_stopped = everything["action"] != ALLOW
+    assert set(charge_hashes(everything[to_be_stopped])) >= set(charge_hashes(told[stopped]))
+    drawn_and_lost = np.count_nonzero(to_be_stopped) - np.count_nonzero(stopped)
+    assert drawn_and_lost == 0
+    assert np.count_nonzero(stopped) > 100
+    assert {*told["seen"][stopped].tolist()} == {0, 1, 2}
+
+
+def test_estimates_are_near_the_truth_that_the_loop_does_not_see(played: Played) -> None:
+    found = loop_estimates(played.gathering, SETTINGS.label_horizon_days * DAY_S)
+    assert found["charges"] == pytest.approx(len(played.scored) * 10 / 12, rel=0.15)
+    block = found["actions"]["block"]
+    assert block["labels"] > 10
+    for measure in ("precision", "recall"):
+        estimate, true = block[measure]["doubly_robust"], block["truth"]["all"][measure]
+        assert estimate["value"] == pytest.approx(true, abs=0.2)
+        assert estimate["low"] < estimate["value"] < estimate["high"]
+    recalls = [each["truth"]["all"]["recall"] for each in found["thresholds"]]
+    assert recalls == sorted(recalls, reverse=True)
+    assert orjson.loads(orjson.dumps(found)) == found
+
+
+def test_the_report_sets_estimates_beside_the_truth(played: Played) -> None:
+    gathering = played.gathering
+    outcomes = gathering.outcomes()
+    summary = loop_summary(outcomes, outcomes, gathering.drawn(), SETTINGS.costs)
+    horizon_s = SETTINGS.label_horizon_days * DAY_S
+    page = loop_section({**summary, "estimates": loop_estimates(gathering, horizon_s)})
+    assert "Doubly robust" in page
+    assert "False-positive rate" in page
+    assert page.count("<img") == 2
+    empty = loop_section({**summary, "estimates": loop_estimates(Gathering(), horizon_s)})
+    assert "nothing to estimate" in empty

@@ -22,6 +22,7 @@ from streams.events.rows import EVENT, Rows
 from streams.features.entities import FEATURES
 from streams.state.store import KeyRange, MemoryStore
 from streams.wire.examples import BY_DISPUTE, BY_SILENCE, BY_VERDICT, CONTROL, EXAMPLE, IMPUTED
+from streams.wire.matured import MATURED_CHARGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -136,6 +137,7 @@ class Outputs(NamedTuple):
     headers: list[Headers]
     vectors: list[bytes]
     examples: list[bytes]
+    matured: list[bytes]
     rejected: list[Rejected]
 
     def events(self) -> list[dict[str, Any]]:
@@ -153,6 +155,10 @@ class Outputs(NamedTuple):
     def imputed(self) -> Rows:
         """Return EXAMPLE[N] of the blocked charges that are taken for frauds."""
         return self._by(IMPUTED)
+
+    def matured_charges(self) -> Rows:
+        """Return MATURED_CHARGE[N] of the charges whose horizon has passed."""
+        return np.frombuffer(b"".join(self.matured), MATURED_CHARGE)
 
     def _by(self, *sources: int) -> Rows:
         rows = np.frombuffer(b"".join(self.examples), EXAMPLE)
@@ -173,7 +179,7 @@ class Run:
         self.settings = Settings(**{"cache_records": 1000} | settings)
         self.store = MemoryStore()
         self.scorer: Scorer = PriorScorer(FEATURES)
-        self.outputs = Outputs([], [], [], [], [], [])
+        self.outputs = Outputs([], [], [], [], [], [], [])
         self._committed = tuple(0 for _ in self.outputs)
         self._changelog: list[Mapping[bytes, bytes | None]] = []
         self._open()
@@ -209,6 +215,7 @@ class Run:
         self.outputs.headers.extend(output.headers or [()] * len(output.scored))
         self.outputs.vectors.extend(row.tobytes() for row in scorer.vectors)
         self.outputs.examples.extend(row.tobytes() for row in output.examples)
+        self.outputs.matured.extend(row.tobytes() for row in output.matured)
         self.outputs.rejected.extend(output.rejected)
 
     def commit(self) -> None:

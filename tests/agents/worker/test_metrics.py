@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from agents.worker.metrics import Latencies, count_findings
+from agents.worker.metrics import Latencies, count_findings, count_matured
+from streams.wire.matured import FRAUD
+from tests.agents.evaluation.test_estimates import blocked
 
 
 def counted(latencies: Latencies) -> int:
@@ -50,3 +52,23 @@ def test_findings_are_counted_by_kind_and_field() -> None:
     count_findings({("ignored", "funding"): 3, ("card_number", "id"): 1})
     count_findings({("ignored", "funding"): 2})
     assert REGISTRY.get_sample_value("chargewatch_findings_total", labels) == before + 5.0
+
+
+def test_matured_charges_are_counted_by_what_the_model_chose_to_do() -> None:
+    """By the names that the queries of the page have, which give an estimate."""
+    rows = blocked(40, share=0.2, drawn=10)
+    rows["seen"][:6] = FRAUD
+
+    def read(what: str) -> float:
+        name = f"chargewatch_matured_{what}_total"
+        return REGISTRY.get_sample_value(name, {"action": "block"}) or 0.0
+
+    names = ("charges", "covered", "expected", "frauds", "expected_of_seen", "seen",
+             "seen_squares", "labels")  # fmt: skip
+    before = {name: read(name) for name in names}
+    count_matured(rows)
+    found = {name: read(name) - before[name] for name in names}
+    assert found == pytest.approx(
+        {"charges": 40, "covered": 40, "expected": 32, "frauds": 30, "expected_of_seen": 40,
+         "seen": 50, "seen_squares": 250, "labels": 10}, rel=1e-5,
+    )  # fmt: skip

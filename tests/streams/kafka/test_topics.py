@@ -18,6 +18,7 @@ def test_names_are_those_of_the_contract() -> None:
         "eu-1.chargewatch.by-merchant",
         "eu-1.chargewatch.changelog",
         "eu-1.chargewatch.examples",
+        "eu-1.chargewatch.matured",
         "eu-1.chargewatch.installation",
     ]
     assert Topics().charges == "charges"

@@ -52,7 +52,7 @@ def test_they_are_undisputed_charges_of_about_the_same_time(
     rng = np.random.default_rng(100 + seed)
     frauds = set(rng.choice(len(rows), 100, replace=False).tolist())
     for place in frauds:
-        labels.fraud(keys[place], rows["created"][-1], BY_DISPUTE)
+        labels.fraud(keys[place], rows["created"][-1], BY_DISPUTE, START)
     came = rng.integers(len(rows) // 2, len(rows))
     place = {key: place for place, key in enumerate(keys)}
     for fraud in sorted(frauds):
@@ -111,5 +111,5 @@ def test_a_charge_labelled_fraud_after_the_horizon_is_none_either() -> None:
     late = START + DAY + RULES.horizon_s + 5.0
     assert len(labels.controls(last, late, lambda _: False)) == 1
     labels.mature(0.0, START + 2 * DAY)
-    assert len(labels.fraud(first, late, BY_DISPUTE)) == 1
+    assert len(labels.fraud(first, late, BY_DISPUTE, START + 2 * DAY)) == 1
     assert len(labels.controls(last, late, lambda _: False)) == 0

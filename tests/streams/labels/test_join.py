@@ -59,12 +59,13 @@ class Join:
         self.fed.extend(map(Kept, charges, clocks.tolist()))
         examples = []
         for charge, disputed_at in disputes:
-            examples.append(
-                self.labels.fraud(kept_key(charge_rows([charge])[0]), disputed_at, BY_DISPUTE)
-            )
+            key = kept_key(charge_rows([charge])[0])
+            until = max(before, disputed_at) - HORIZON_S
+            examples.append(self.labels.fraud(key, disputed_at, BY_DISPUTE, until))
             [found] = [kept for kept in self.fed if kept.charge is charge]
             found.disputed_at.append(disputed_at)
-        examples.append(self.labels.mature(before - HORIZON_S, self.time - HORIZON_S))
+        matured = self.labels.mature(before - HORIZON_S, self.time - HORIZON_S)
+        examples.append(matured.negatives)
         self.labels.expire(before - RETENTION_S, self.time - RETENTION_S)
         self.learned.append(np.concatenate(examples))
         self.turns.append(self.time)
@@ -215,10 +216,8 @@ def test_restored_join_goes_on(is_committed: bool) -> None:
     after = Join(store=store)
     after.time = before.time if is_committed else 0.0
     if is_committed:
-        assert (
-            len(after.labels.fraud(kept_key(charge_rows(charges)[0]), START + 2 * DAY, BY_DISPUTE))
-            == 0
-        )
+        key = kept_key(charge_rows(charges)[0])
+        assert len(after.labels.fraud(key, START + 2 * DAY, BY_DISPUTE, START)) == 0
     negatives = after.feed([charge_at(10, START + 11 * DAY)], [])
     assert sorted(negatives["vector"][:, 0]) == list(range(1, 10)) * is_committed
 
