@@ -6,6 +6,7 @@ from collections import Counter
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import orjson
 import pytest
 
@@ -17,6 +18,7 @@ from agents.evaluation.outcome_collector import Gathering
 from agents.evaluation.report.loop import loop_section
 from agents.settings.costs import Costs
 from agents.settings.schema import Settings
+from schemas.scored import ALLOW
 from streams.events.batch import TimedBatch
 from streams.events.files import write_events
 from streams.events.rows import charge_hashes
