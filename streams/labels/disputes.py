@@ -97,9 +97,9 @@ def join_labels(
         is_kept = labels.is_kept(key, now)
         if is_kept and imputed[position]:
             labelled.extend(_compared(labels, key, labels.impute(key, now), is_later))
-        elif is_kept:
+        elif is_kept and not event["duplicate"]:  # else it may have been contradicted since
             labelled.extend(_taken(labels, int(event["kind"]), key, now, is_later))
-        elif not imputed[position]:  # a charge that comes years late is scored, and no more
+        elif not is_kept and not imputed[position]:  # one that comes years late is scored alone
             rejected.append(_rejected(tails[position], now - float(event["charged_at"])))
     return Joined(np.concatenate(labelled), rejected)
 
