@@ -54,6 +54,8 @@ class Scene:
         Settings of the workers.
     module
         What is run in place of `agents`.
+    has_outcomes
+        Whether the traffic has any.
 
     Attributes
     ----------
@@ -73,6 +75,8 @@ class Scene:
         partitions: int,
         env: Mapping[str, str],
         module: str = "agents",
+        *,
+        has_outcomes: bool = False,
     ) -> None:
         self.topics = Topics("chaos.")
         self.partitions = partitions
@@ -81,7 +85,7 @@ class Scene:
         self._rate = rate
         # The broker is expected to go away: nothing of that is said.
         config = client_config(kafka.bootstrap_servers, {}) | {"log_level": 0}
-        self._traffic = Traffic(seed, size)
+        self._traffic = Traffic(seed, size, has_outcomes=has_outcomes)
         admin = Admin(config)
         ensure_topics(admin, self.topics, partitions)
         self._keep_everything(admin)
@@ -180,7 +184,7 @@ class Scene:
     def drain(self) -> None:
         """Wait until everything that was published is done, or nothing more comes of it."""
         numbers = range(self.partitions)
-        for topic in (self.topics.charges, self.topics.disputes):
+        for topic in (self.topics.charges, self.topics.disputes, self.topics.outcomes):
             self.await_(
                 lambda t=topic: self.logs.lag(t, numbers) == 0,  # type: ignore[misc]
                 f"commits of {topic}",

@@ -29,6 +29,11 @@ def test_the_verifier_finds_a_planted_bug(bug: str, tmp_path: Path) -> None:
     assert report.findings, report
 
 
+def test_the_verifier_finds_what_is_wrong_with_outcomes_and_the_holdout(tmp_path: Path) -> None:
+    report = run(one_crash("drawn anew, verdicts twice"), tmp_path)
+    assert report.findings.wrong.keys() >= {"let through by its hash", "label learned once"}, report
+
+
 def test_the_crash_alone_does_no_harm(tmp_path: Path) -> None:
     report = run(one_crash("none"), tmp_path)
     assert report.ended == ["worker-0 ended with -9"], report
