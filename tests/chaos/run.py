@@ -51,6 +51,8 @@ class Plan:
         What is run in place of `agents`, and further settings of the workers.
     makes_faults
         Whether any are made; if not, the run lasts until a worker has crashed by itself.
+    prefix
+        Of the topics: several runs may use one broker, one after the other.
     """
 
     seed: int
@@ -63,6 +65,7 @@ class Plan:
     module: str = "agents"
     env: dict[str, str] = field(default_factory=dict)
     makes_faults: bool = True
+    prefix: str = "chaos."
 
 
 @dataclass
@@ -115,7 +118,7 @@ class Run:
     plan
         What it is like.
     kafka
-        The broker, used by this run alone.
+        The broker, used by this run alone at the time.
     directory
         Where the workers have their state and logs.
     """
@@ -133,6 +136,7 @@ class Run:
             plan.partitions,
             self._env,
             plan.module,
+            prefix=plan.prefix,
             has_outcomes=True,
         )
         self._made: list[Fault] = []

@@ -41,7 +41,7 @@ class Scene:
     Parameters
     ----------
     kafka
-        The broker, used by this run alone.
+        The broker, used by this run alone at the time.
     directory
         Where the workers have their state and logs.
     seed, size
@@ -54,6 +54,8 @@ class Scene:
         Settings of the workers.
     module
         What is run in place of `agents`.
+    prefix
+        Of the topics.
     has_outcomes
         Whether the traffic has any.
 
@@ -76,9 +78,10 @@ class Scene:
         env: Mapping[str, str],
         module: str = "agents",
         *,
+        prefix: str = "chaos.",
         has_outcomes: bool = False,
     ) -> None:
-        self.topics = Topics("chaos.")
+        self.topics = Topics(prefix)
         self.partitions = partitions
         self._kafka = kafka
         self._directory = directory
@@ -89,7 +92,7 @@ class Scene:
         admin = Admin(config)
         ensure_topics(admin, self.topics, partitions)
         self._keep_everything(admin)
-        self.logs = Logs(config, "chaos.chargewatch")
+        self.logs = Logs(config, f"{prefix}chargewatch")
         self.publishing = Publishing(config, self.topics, self._traffic, rate)
         self.watcher = Watcher(config, self.topics, partitions)
         self.markers = Markers(config, self.transactional)

@@ -61,6 +61,9 @@ ENFORCED = SETTINGS | {
 """Of workers whose actions are carried out. At the score that the charges of this traffic have, as
 all are disputed alike, small ones are blocked, large ones challenged or reviewed, most allowed."""
 
+SHORT_RUN = {"CHARGEWATCH_SNAPSHOT_EVERY_S": "1"}
+"""Of the workers of a short run, which waits for the last snapshot at its end."""
+
 SPAN_DAYS = 60.0
 """Event time that a run covers, whatever its length."""
 

@@ -138,7 +138,7 @@ class Verifier:
             for (_, partition, offset), sent in self._inputs.items()
             if sent.event is not None
         ]
-        frames = self._frames()
+        frames = self._frames
         counts = Counter(frame.number for frame in frames)
         in_vain = dispute_places(inputs).in_vain
         for item in inputs:
@@ -180,7 +180,7 @@ class Verifier:
 
     def merchant_tasks(self) -> dict[int, int]:
         """Return the task of the merchant stage that has each input, by the input's number."""
-        return {frame.number: frame.partition for frame in self._frames()}
+        return {frame.number: frame.partition for frame in self._frames}
 
     def _read_inputs(self, sent: Iterable[Sent]) -> None:
         """Find out where in the log each input is; nothing else may be there."""
@@ -196,6 +196,7 @@ class Verifier:
         headers = read.headers
         return headers["topic"].decode(), int(headers["partition"]), int(headers["offset"])
 
+    @cached_property
     def _frames(self) -> list[Frame]:
         frames = []
         for read in self._logs.committed(self._topics.by_merchant):
