@@ -98,15 +98,19 @@ def join_labels(
 
         event, now = events[position], float(times[position])
         is_kept = labels.is_kept(key, now)
-        if is_kept and imputed[position]:
+        kind = int(event["kind"])
+        if not is_kept:
+            if not imputed[position]:  # a charge that comes years late is scored, and no more
+                rejected.append(_rejected(tails[position], now - float(event["charged_at"])))
+        elif imputed[position]:
             labelled.extend(_compared(labels, key, labels.impute(key, now), is_later))
-        elif is_kept and int(event["kind"]) in _FRAUD_BY:
-            source, until = _FRAUD_BY[int(event["kind"])], float(matured_until[position])
-            labelled.extend(_compared(labels, key, labels.fraud(key, now, source, until), is_later))
-        elif is_kept:
-            labelled.extend(_settled(labels, int(event["kind"]), key, now))
-        elif not imputed[position]:  # a charge that comes years late is scored, and no more
-            rejected.append(_rejected(tails[position], now - float(event["charged_at"])))
+        elif event["duplicate"]:
+            continue  # what it says may have been contradicted since
+        elif kind in _FRAUD_BY:
+            positive = labels.fraud(key, now, _FRAUD_BY[kind], float(matured_until[position]))
+            labelled.extend(_compared(labels, key, positive, is_later))
+        else:
+            labelled.extend(_settled(labels, kind, key, now))
     return Joined(np.concatenate(labelled), rejected)
 
 

@@ -1,4 +1,4 @@
-"""Where the disputes of a partition count, and which of them wait in vain, told from the logs."""
+"""Where disputes and outcomes of a partition count, and which wait in vain, told from the logs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from tests.chaos.traffic import DAY_S, ORPHAN_WAIT_DAYS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from schemas.dispute import Dispute
     from tests.chaos.oracle import Input
 
 _WAIT_S = ORPHAN_WAIT_DAYS * DAY_S
 
 
 class Places(NamedTuple):
-    """Of the disputes by their numbers.
+    """Of the disputes and outcomes by their numbers.
 
     Attributes
     ----------
@@ -58,13 +57,12 @@ def _place(charges: list[Input], items: list[Input], places: Places) -> None:
         event, number = item.sent.event, item.sent.number
         if event is None or isinstance(event, Charge):
             continue
-        dispute: Dispute = event
-        charge = first.get((dispute.card, dispute.charge))
+        charge = first.get((event.card, event.charge))
         published = bisect_left(numbers, number)
-        in_time = bisect_left(clocks, dispute.created)
+        in_time = bisect_left(clocks, event.created)
         places.at[number] = inf if charge is None else max(charge + 0.5, in_time, published)
         before = clocks[-1] if charge is None else clocks[charge]
-        if before > dispute.created + _WAIT_S:
+        if before > event.created + _WAIT_S:
             places.in_vain.add(number)
 
 

@@ -52,7 +52,7 @@ class Publishing:
     def __init__(self, config: Config, topics: Topics, traffic: Traffic, rate: float) -> None:
         self.sent: list[Sent] = []
         self.delivered: dict[int, tuple[float, int]] = {}
-        self._topics = {"charges": topics.charges, "disputes": topics.disputes}
+        self._topics = {name: getattr(topics, name) for name in ("charges", "disputes", "outcomes")}
         self._traffic = traffic
         self._rate = rate
         self._failures: list[KafkaError] = []

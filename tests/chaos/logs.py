@@ -59,9 +59,27 @@ class Logs:
         return sorted(self._asking.list_topics(topic, _ANSWER_S).topics[topic].partitions)
 
     def committed(self, topic: str) -> Iterator[Read]:
-        """Yield all that is committed in a topic now, partition by partition."""
-        for partition in self.partitions(topic):
-            yield from self._committed_in(TopicPartition(topic, partition, 0))
+        """Yield all that is committed in a topic now, each partition in its order."""
+        unread = set(self.partitions(topic))
+        consumer = self._reader()
+        consumer.assign([TopicPartition(topic, number, 0) for number in sorted(unread)])
+        heard_at = time.monotonic()
+        try:
+            # The last offset may be a commit marker, which is never delivered.
+            while unread:
+                messages = consumer.consume(2000, 0.1)
+                for message in messages:
+                    error = message.error()
+                    if error is None:
+                        yield _read(message)
+                    elif error.code() == KafkaError._PARTITION_EOF:
+                        unread.discard(cast("int", message.partition()))
+                    else:
+                        raise AssertionError(error)
+                heard_at = time.monotonic() if messages else heard_at
+                assert time.monotonic() - heard_at < _SILENCE_S, f"{topic}: no end of {unread}"
+        finally:
+            consumer.close()
 
     def lag(self, topic: str, numbers: Sequence[int]) -> int:
         """Return how many messages of partitions the group has not committed yet."""
@@ -93,27 +111,6 @@ class Logs:
         finally:
             stable.close()
 
-    def _committed_in(self, partition: TopicPartition) -> Iterator[Read]:
-        consumer = self._reader()
-        consumer.assign([partition])
-        heard_at = time.monotonic()
-        try:
-            # The last offset may be a commit marker, which is never delivered.
-            while True:
-                messages = consumer.consume(2000, 0.1)
-                for message in messages:
-                    error = message.error()
-                    if error is None:
-                        yield _read(message)
-                    elif error.code() == KafkaError._PARTITION_EOF:
-                        return
-                    else:
-                        raise AssertionError(error)
-                heard_at = time.monotonic() if messages else heard_at
-                assert time.monotonic() - heard_at < _SILENCE_S, f"{partition}: no end"
-        finally:
-            consumer.close()
-
     def _reader(self) -> Consumer:
         return Consumer(
             self._config
@@ -123,6 +120,7 @@ class Logs:
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "auto.offset.reset": "error",
+                "fetch.wait.max.ms": 10,  # or the end is told only after so long
             }
         )
 

@@ -2,6 +2,8 @@
 
 `CHAOS_BUG` names the bug, `CHAOS_CRASH_AT` the commit of scored events in which the first process
 of a state directory kills itself, half way. Without a bug the crash must do no harm.
+
+Bugs in what is made of outcomes and of the holdout show without a crash: two go into one run.
 """
 
 from __future__ import annotations
@@ -10,13 +12,18 @@ import os
 import signal
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from agents.__main__ import main
+from agents.stages import holdout
 from streams.engine.engine import Engine
 from streams.kafka.topics import Topics
 from streams.kafka.transactional_producer import Outputs, TransactionalProducer
+from streams.labels.join import LabelJoin
 from streams.state.rocksdb import RocksStore
+from streams.wire.examples import BY_VERDICT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,10 +31,13 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer, TopicPartition
 
     from streams.engine.task import Task
+    from streams.events.rows import Rows
     from streams.kafka.clients import Clients
 
 _committed = Engine.commit
 _sent = TransactionalProducer._send
+_drawn = holdout._draws
+_taken_for_fraud = LabelJoin.fraud
 
 
 class Crash:
@@ -129,6 +139,17 @@ def no_bug_early(engine: Engine) -> None:
     _committed(engine)
 
 
+def _another_key(charges: Any, _: bytes) -> Any:
+    """Draw as a worker does that makes up its own key."""
+    return _drawn(charges, b"%d" % os.getpid())
+
+
+def _fraud(labels: LabelJoin, key: bytes, now: float, source: int, matured_until: float) -> Rows:
+    """Make a positive, and two of a verdict."""
+    example = _taken_for_fraud(labels, key, now, source, matured_until)
+    return np.repeat(example, 2 if source == BY_VERDICT else 1)
+
+
 def _commit_after(act: Callable[[], None], engine: Engine) -> None:
     """Begin a commit in which something is done before the transaction is committed."""
     engine._commits.settle()
@@ -142,7 +163,13 @@ def _commit_after(act: Callable[[], None], engine: Engine) -> None:
     _committed(engine)
 
 
+PATCHES: dict[str, list[tuple[object, str, object]]] = {
+    "drawn anew, verdicts twice": [(holdout, "_draws", _another_key), (LabelJoin, "fraud", _fraud)]
+}
+"""What is replaced for a bug, beside the commit."""
+
 BUGS = {
+    "drawn anew, verdicts twice": no_bug,
     "state first": state_first,
     "positions first": positions_first,
     "none": no_bug,
@@ -152,4 +179,6 @@ BUGS = {
 if __name__ == "__main__":
     setattr(TransactionalProducer, "_send", send)  # noqa: B010 - mypy knows better
     setattr(Engine, "commit", BUGS[os.environ["CHAOS_BUG"]])  # noqa: B010 - mypy knows better
+    for place, name, planted in PATCHES.get(os.environ["CHAOS_BUG"], ()):
+        setattr(place, name, planted)
     main()

@@ -13,9 +13,11 @@ from deploy.local_kafka import LocalKafka
 from tests.chaos.faults import Fault, Faults
 from tests.chaos.recovery import Felt, Passage, by_kind, feel, markdown
 from tests.chaos.scene import DRAIN_TIMEOUT_S, Scene
+from tests.chaos.traffic import ENFORCED
 from tests.chaos.verify import Verifier
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tests.chaos.findings import Findings
@@ -49,6 +51,8 @@ class Plan:
         What is run in place of `agents`, and further settings of the workers.
     makes_faults
         Whether any are made; if not, the run lasts until a worker has crashed by itself.
+    prefix
+        Of the topics: several runs may use one broker, one after the other.
     """
 
     seed: int
@@ -61,6 +65,7 @@ class Plan:
     module: str = "agents"
     env: dict[str, str] = field(default_factory=dict)
     makes_faults: bool = True
+    prefix: str = "chaos."
 
 
 @dataclass
@@ -113,7 +118,7 @@ class Run:
     plan
         What it is like.
     kafka
-        The broker, used by this run alone.
+        The broker, used by this run alone at the time.
     directory
         Where the workers have their state and logs.
     """
@@ -121,6 +126,7 @@ class Run:
     def __init__(self, plan: Plan, kafka: LocalKafka, directory: Path) -> None:
         self._plan = plan
         self._kafka = kafka
+        self._env = ENFORCED | {"CHARGEWATCH_PROCESSING_GUARANTEE": plan.guarantee, **plan.env}
         self._scene = Scene(
             kafka,
             directory,
@@ -128,8 +134,10 @@ class Run:
             int(plan.rate * plan.seconds) + 100,
             plan.rate,
             plan.partitions,
-            {"CHARGEWATCH_PROCESSING_GUARANTEE": plan.guarantee, **plan.env},
+            self._env,
             plan.module,
+            prefix=plan.prefix,
+            has_outcomes=True,
         )
         self._made: list[Fault] = []
 
@@ -178,7 +186,7 @@ class Run:
 
     def _verify(self) -> Report:
         scene, sent = self._scene, self._scene.publishing.sent
-        verifier = Verifier(scene.logs, scene.topics, sent)
+        verifier = Verifier(scene.logs, scene.topics, sent, env=_of_settings(self._env))
         if self._plan.guarantee == "exactly_once":
             findings = verifier.exactly_once()
         else:
@@ -203,6 +211,11 @@ class Run:
             for sent in self._scene.charges()
             if sent.number in scored and sent.number in merchant_task
         ]
+
+
+def _of_settings(env: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of an environment that are settings."""
+    return {name: value for name, value in env.items() if name.startswith("CHARGEWATCH_")}
 
 
 def run(plan: Plan, directory: Path) -> Report:

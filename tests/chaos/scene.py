@@ -41,7 +41,7 @@ class Scene:
     Parameters
     ----------
     kafka
-        The broker, used by this run alone.
+        The broker, used by this run alone at the time.
     directory
         Where the workers have their state and logs.
     seed, size
@@ -54,6 +54,10 @@ class Scene:
         Settings of the workers.
     module
         What is run in place of `agents`.
+    prefix
+        Of the topics.
+    has_outcomes
+        Whether the traffic has any.
 
     Attributes
     ----------
@@ -73,19 +77,22 @@ class Scene:
         partitions: int,
         env: Mapping[str, str],
         module: str = "agents",
+        *,
+        prefix: str = "chaos.",
+        has_outcomes: bool = False,
     ) -> None:
-        self.topics = Topics("chaos.")
+        self.topics = Topics(prefix)
         self.partitions = partitions
         self._kafka = kafka
         self._directory = directory
         self._rate = rate
         # The broker is expected to go away: nothing of that is said.
         config = client_config(kafka.bootstrap_servers, {}) | {"log_level": 0}
-        self._traffic = Traffic(seed, size)
+        self._traffic = Traffic(seed, size, has_outcomes=has_outcomes)
         admin = Admin(config)
         ensure_topics(admin, self.topics, partitions)
         self._keep_everything(admin)
-        self.logs = Logs(config, "chaos.chargewatch")
+        self.logs = Logs(config, f"{prefix}chargewatch")
         self.publishing = Publishing(config, self.topics, self._traffic, rate)
         self.watcher = Watcher(config, self.topics, partitions)
         self.markers = Markers(config, self.transactional)
@@ -180,7 +187,7 @@ class Scene:
     def drain(self) -> None:
         """Wait until everything that was published is done, or nothing more comes of it."""
         numbers = range(self.partitions)
-        for topic in (self.topics.charges, self.topics.disputes):
+        for topic in (self.topics.charges, self.topics.disputes, self.topics.outcomes):
             self.await_(
                 lambda t=topic: self.logs.lag(t, numbers) == 0,  # type: ignore[misc]
                 f"commits of {topic}",

@@ -17,6 +17,7 @@ import numpy as np
 import orjson
 from xxhash import xxh3_128_digest
 
+from agents.settings.sources import load_settings
 from schemas.charge import Charge
 from streams.events.origin import decode_label_tail
 from streams.features.entities import CARDS, FEATURE_NAMES
@@ -25,12 +26,16 @@ from streams.labels.waiting import decode_waiting
 from streams.layouts.layout import number_in
 from streams.layouts.reader import Reader
 from streams.state import tables as state
-from streams.wire.examples import EXAMPLE_LAYOUT, decode_examples
+from streams.wire.examples import EXAMPLE_LAYOUT
 from streams.wire.frames import FRAME_LAYOUT, decode_frames
+from tests.chaos.answers import check_answer, check_answers, check_traffic
 from tests.chaos.dispute_places import dispute_places
 from tests.chaos.findings import Findings
+from tests.chaos.label_rules import Answer
+from tests.chaos.learned import Learned
 from tests.chaos.models import check_models
 from tests.chaos.oracle import Bounds, Expected, Frame, Input, as_expected, expect
+from tests.chaos.traffic import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -43,6 +48,7 @@ if TYPE_CHECKING:
     BoundsOf = Callable[[Sequence[Input], Sequence[Frame], Expected], Bounds]
 
 _CARD_NAMES = tuple(feature.name for feature in CARDS.features)
+_NO_CHARGE = b"charge: no such charge of this card has come"
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,8 @@ class Verifier:
         Everything that was published.
     layouts
         Those of other versions that took part, by number.
+    env
+        Settings of the workers.
     """
 
     def __init__(
@@ -90,8 +98,11 @@ class Verifier:
         topics: Topics,
         sent: Sequence[Sent],
         layouts: Mapping[int, Layout] = MappingProxyType({}),
+        env: Mapping[str, str] = SETTINGS,
     ) -> None:
         self.findings = Findings()
+        self._settings = load_settings({}, env)
+        self._is_advisory = self._settings.actions == "advisory"
         self._logs = logs
         self._topics = topics
         self._sent = {item.number: item for item in sent}
@@ -127,7 +138,7 @@ class Verifier:
             for (_, partition, offset), sent in self._inputs.items()
             if sent.event is not None
         ]
-        frames = self._frames()
+        frames = self._frames
         counts = Counter(frame.number for frame in frames)
         in_vain = dispute_places(inputs).in_vain
         for item in inputs:
@@ -136,25 +147,27 @@ class Verifier:
             self.findings.check("input sent on once", is_right, (item, count))
         if self.findings:
             return None
-        expected = expect(inputs, frames)
+        scored = self._scored()
+        expected = self._expected(inputs, frames, scored)
         if bounds_of is not None:
             expected.bounds = bounds_of(inputs, frames, expected)
         self._check_frames(frames, expected)
-        scored = self._scored()
-        self._check_scored(scored, expected)
+        self._check_answers(scored, expected)
         self._check_order(scored, frames, inputs)
         self._check_rejected(expected)
         vectors = self._pending(expected)
         examples = list(self._logs.committed(self._topics.examples))
-        self._check_examples(examples, vectors, expected)
+        learned = Learned(self.findings, expected, self._by_hash(expected), vectors)
+        learned.check(examples, self.example_reader, has_sources=not self._is_advisory)
         return Outcome(inputs, frames, expected, scored, examples, vectors)
 
     def at_least_once(self) -> Findings:
         """Check that nothing is lost, and that what is there twice is the same charge."""
         counts: Counter[int] = Counter()
         for event in self._scored():
-            counts[event["number"]] += 1
-            self._check_answer(event)
+            number = event["number"]
+            counts[number] += 1
+            check_answer(self.findings, event, self._sent[number], self._settings)
         for number, sent in self._sent.items():
             if isinstance(sent.event, Charge):
                 self.findings.check("charge scored at least once", counts[number] > 0, sent)
@@ -167,13 +180,13 @@ class Verifier:
 
     def merchant_tasks(self) -> dict[int, int]:
         """Return the task of the merchant stage that has each input, by the input's number."""
-        return {frame.number: frame.partition for frame in self._frames()}
+        return {frame.number: frame.partition for frame in self._frames}
 
     def _read_inputs(self, sent: Iterable[Sent]) -> None:
         """Find out where in the log each input is; nothing else may be there."""
         by_content = {(item.topic, item.key, item.value): item for item in sent}
-        names = {"charges": self._topics.charges, "disputes": self._topics.disputes}
-        for topic, name in names.items():
+        for topic in ("charges", "disputes", "outcomes"):
+            name = getattr(self._topics, topic)
             for read in self._logs.committed(name):
                 item = by_content.pop((topic, read.key, read.value))
                 self._inputs[name, read.partition, read.offset] = item
@@ -183,6 +196,7 @@ class Verifier:
         headers = read.headers
         return headers["topic"].decode(), int(headers["partition"]), int(headers["offset"])
 
+    @cached_property
     def _frames(self) -> list[Frame]:
         frames = []
         for read in self._logs.committed(self._topics.by_merchant):
@@ -227,30 +241,19 @@ class Verifier:
             events.append(event)
         return events
 
-    def _check_answer(self, event: Mapping[str, Any]) -> None:
-        charge = self._sent[event["number"]].event
-        assert isinstance(charge, Charge)
-        same = ("card", "merchant", "amount", "currency", "created")
-        is_same = event["charge"] == charge.id and all(
-            event[name] == getattr(charge, name) for name in same
-        )
-        self.findings.check("scored event tells its charge", is_same, event)
+    def _expected(
+        self,
+        inputs: Sequence[Input],
+        frames: Sequence[Frame],
+        scored: Iterable[Mapping[str, Any]],
+    ) -> Expected:
+        """Compute what must have come of the inputs, given the actions that were taken."""
+        answers = {event["number"]: Answer(event["score"], event["action"]) for event in scored}
+        return expect(inputs, frames, answers, is_advisory=self._is_advisory)
 
-    def _check_scored(self, scored: Sequence[Mapping[str, Any]], expected: Expected) -> None:
-        counts = Counter(event["number"] for event in scored)
-        for number, sent in self._sent.items():
-            if isinstance(sent.event, Charge):
-                count = counts[number]
-                self.findings.check("charge scored once", count == 1, (number, count))
-        answers: dict[tuple[str, str], object] = {}
-        for event in scored:
-            self._check_answer(event)
-            is_duplicate = event["number"] in expected.duplicates
-            marked = event.get("duplicate", False)
-            self.findings.check("duplicate marked", marked == is_duplicate, event)
-            name, answer = (event["card"], event["charge"]), (event["score"], event["action"])
-            first = answers.setdefault(name, answer)
-            self.findings.check("duplicate answered as the charge", answer == first, event)
+    def _check_answers(self, scored: Sequence[Mapping[str, Any]], expected: Expected) -> None:
+        check_answers(self.findings, scored, self._sent, expected.duplicates, self._settings)
+        check_traffic(self.findings, scored, self._settings)
 
     def _check_order(
         self,
@@ -290,12 +293,17 @@ class Verifier:
             if sent is not None:
                 is_same = (read.key, read.value) == (sent.key, sent.masked)
                 self.findings.check("rejected as it came, masked", is_same, (sent, read))
-                self.findings.check("rejected for a reason", bool(read.headers["error"]), read)
+                self._check_reason(sent, read)
         for place, sent in wanted.items():
             count = counts[place]
             if sent.event is not None and place in self._waiting:
                 count += 1
             self.findings.check("bad input rejected once", count == 1, (place, sent, count))
+
+    def _check_reason(self, sent: Sent, read: Read) -> None:
+        error = read.headers["error"]
+        is_right = bool(error) and (sent.event is None or error.startswith(_NO_CHARGE))
+        self.findings.check("rejected for its reason", is_right, (sent, read))
 
     @cached_property
     def _waiting(self) -> set[tuple[str, int, int]]:
@@ -334,32 +342,3 @@ class Verifier:
             for sent in charges
             if sent.event is not None
         }
-
-    def _check_examples(
-        self,
-        examples: Sequence[Read],
-        vectors: Mapping[int, np.ndarray[Any, Any]],
-        expected: Expected,
-    ) -> None:
-        numbers = self._by_hash(expected)
-        counts: Counter[tuple[int, int]] = Counter()
-        controls: Counter[tuple[int, float]] = Counter()
-        for read in examples:
-            example = decode_examples([read.value or b""], self.example_reader)[0]
-            number = numbers[example["charge"].astype(">u8").tobytes()]
-            name = number, int(example["label"])
-            is_same = example["vector"].tobytes() == vectors[number].tobytes()
-            self.findings.check("example is what was scored", is_same, (name, example))
-            if example["stands_for"] == 0.0:
-                controls[number, float(example["labelled_at"])] += 1
-                continue
-            counts[name] += 1
-            at = expected.examples.get(name)
-            self.findings.check("example is a labelled charge", at is not None, name)
-            is_due = at is None or abs(example["labelled_at"] - at) < 1e-3
-            self.findings.check("example comes when it is due", is_due, (name, at, example))
-        for name in expected.examples:
-            self.findings.check("label learned once", counts[name] == 1, (name, counts[name]))
-        for control in expected.controls.keys() | controls.keys():
-            found, wanted = controls[control], expected.controls[control]
-            self.findings.check("control learned once", found == wanted, (control, found, wanted))

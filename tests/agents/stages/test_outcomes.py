@@ -294,6 +294,9 @@ def test_an_outcome_said_twice_is_learned_once(action: str, words: str) -> None:
         (["challenge_passed", "canceled"], []),
         (["answered allow", "declined"], []),
         (["answered block", "authorized"], [(0, BY_SILENCE, 10.0)]),
+        (["authorized", "declined", "authorized"], []),
+        (["declined", "authorized", "declined"], [(0, BY_SILENCE, 10.0)]),
+        (["blocked", "authorized", "canceled"], [(0, BY_SILENCE, 10.0)]),
     ],
 )
 @pytest.mark.parametrize("action", ["allow", "review"])

@@ -48,7 +48,7 @@ def of_card(past: CardPast, charge: Charge) -> Values:
     values["since_previous"] = _since_previous(before, now)
     values.update(_amount_against_card(before, this))
     values.update(_places(before, this))
-    values.update(_disputes_of_card(past.disputes, now))
+    values.update(disputes_of_card(past.disputes, now))
     return {f"card_{name}": value for name, value in values.items()}
 
 
@@ -166,7 +166,7 @@ def _in_hour(seen: Sequence[int], now: float) -> bool:
     return any(first <= time // tile_s <= tile for time in seen)
 
 
-def _disputes_of_card(labels: Sequence[Label], now: float) -> Values:
+def disputes_of_card(labels: Sequence[Label], now: float) -> Values:
     """The latest disputes, each from the first whole second on that is not before it."""
     latest = _latest_disputes(labels)
     ago = [(now - made, is_fraud) for made, is_fraud in filter(None, latest)]
