@@ -63,7 +63,8 @@ class MerchantOutput:
     """What a batch gives: scored events with keys, examples, inputs given up on, finished days.
 
     `headers` are those of the scored events, `None` where none has any; `answers` are the charges,
-    PENDING[N]; `matured` are those whose horizon has passed, MATURED_CHARGE[M].
+    PENDING[N]; `matured` are those whose horizon has passed, MATURED_CHARGE[M]; `disputed_blocks`
+    is how many fraud disputes were of charges that were blocked, as far as is known.
     """
 
     keys: list[bytes]
@@ -74,6 +75,7 @@ class MerchantOutput:
     matured: Rows
     rejected: list[Rejected]
     finished: list[Finished]
+    disputed_blocks: int
 
     @property
     def actions(self) -> npt.NDArray[np.uint8]:
@@ -196,6 +198,7 @@ class MerchantStage:
             matured=matured.charges,
             rejected=joined.rejected,
             finished=finished,
+            disputed_blocks=joined.disputed_blocks,
         )
 
     def flush(self) -> None:

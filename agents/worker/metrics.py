@@ -56,6 +56,9 @@ MATURED_SEEN_SQUARES = Counter(
     "chargewatch_matured_seen_squares", "Squares of the inverse propensities", ["action"]
 )
 MATURED_LABELS = Counter("chargewatch_matured_labels", "How many labels are seen", ["action"])
+DISPUTED_BLOCKS = Counter(
+    "chargewatch_disputed_blocks", "Fraud disputes of charges that were blocked, as far as is known"
+)
 DRIFT = Counter("chargewatch_drift", "Signals found to have shifted", ["signal"])
 COMMITS = Counter("chargewatch_commits", "Commits that made work count")
 ABORTS = Counter("chargewatch_aborts", "Transactions that failed, whose work was done again")
@@ -254,6 +257,7 @@ def count_output(output: MerchantOutput) -> None:
         EXAMPLES.labels("good").inc(int(np.count_nonzero(~positives)))
     if len(output.matured):
         count_matured(output.matured)
+    DISPUTED_BLOCKS.inc(output.disputed_blocks)
     for shift in output.shifts:
         DRIFT.labels(shift.signal.name).inc()
 

@@ -15,6 +15,7 @@ from agents.learning.learners import FetchedExamples, Learners
 from agents.learning.model_follower import ModelFollower
 from agents.stages.tasks import TaskStages, new_task, open_store
 from agents.worker import metrics
+from agents.worker.actions_check import ActionsCheck
 from schemas.drift import encode_drift
 from streams.engine.application import Application, TaskFactory
 from streams.engine.engine import Engine
@@ -105,6 +106,7 @@ class Pipeline:
         self.model = ModelFollower(self.topics, clients, settings.challengers)
         self.model.catch_up()
         self.learners = Learners(settings, self.topics, clients, self.producer, layouts)
+        self._actions_check = ActionsCheck()
         self._shown_at = 0.0
         self.engine.start(partitions)
 
@@ -151,6 +153,7 @@ class Pipeline:
             self._give_up(output.rejected)
             self._send_drifts(shift.event(task.number) for shift in output.shifts)
             metrics.count_output(output)
+            self._actions_check.add(output.disputed_blocks)
             rows = events.batch.rows["event"]
             charges = np.flatnonzero(rows["kind"] == CHARGE)
             self._latencies.add(rows["published"][charges])

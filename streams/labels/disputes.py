@@ -55,10 +55,21 @@ _ANSWERED = frozenset({ANSWERED_ALLOW, ANSWERED_CHALLENGE, ANSWERED_REVIEW, ANSW
 
 
 class Joined(NamedTuple):
-    """What came of a batch: EXAMPLE[N], and disputes of charges that are kept no more."""
+    """What came of a batch.
+
+    Attributes
+    ----------
+    examples
+        EXAMPLE[N].
+    rejected
+        Disputes and outcomes of charges that are kept no more.
+    disputed_blocks
+        How many fraud disputes were of charges that were blocked, as far as is known.
+    """
 
     examples: Rows
     rejected: list[Rejected]
+    disputed_blocks: int
 
 
 def join_labels(
@@ -90,6 +101,7 @@ def join_labels(
     places = np.flatnonzero(~is_charge | imputed)
     labelled: list[Rows] = [NO_EXAMPLES]
     rejected: list[Rejected] = []
+    disputed_blocks = 0
     positions = cache(lambda: _positions(events))
     for position, key in zip(places.tolist(), _charge_keys(events[places]), strict=True):
 
@@ -107,11 +119,12 @@ def join_labels(
         elif event["duplicate"]:
             continue  # what it says may have been contradicted since
         elif kind in _FRAUD_BY:
+            disputed_blocks += kind == FRAUD_DISPUTE and labels.was_blocked(key)
             positive = labels.fraud(key, now, _FRAUD_BY[kind], float(matured_until[position]))
             labelled.extend(_compared(labels, key, positive, is_later))
         else:
             labelled.extend(_settled(labels, kind, key, now))
-    return Joined(np.concatenate(labelled), rejected)
+    return Joined(np.concatenate(labelled), rejected, disputed_blocks)
 
 
 def _settled(labels: LabelJoin, kind: int, key: bytes, now: float) -> Iterator[Rows]:

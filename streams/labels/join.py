@@ -44,7 +44,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from schemas.scored import ALLOW, CHALLENGE
+from schemas.scored import ALLOW, BLOCK, CHALLENGE
 from streams.durations import DAY_S
 from streams.events.rows import Rows
 from streams.labels.maturing import KEPT_BEFORE, is_stopped, is_timed, matured_charges
@@ -256,6 +256,12 @@ class LabelJoin:
         It is for the whole day on which it is forgotten, whether a commit has done so or not.
         """
         return key >= self._first_key(now) and self._pending.get(key) is not None
+
+    def was_blocked(self, key: bytes) -> bool:
+        """Whether a kept charge was blocked, as far as is known."""
+        charge = self._charge(key)
+        is_blocked = charge["action"][0] == BLOCK and not charge["labels"][0] & WENT_THROUGH
+        return bool(is_blocked) and not self._rules.is_advisory
 
     def fraud(self, key: bytes, now: float, source: int, matured_until: float) -> Rows:
         """Take the word of a dispute or a verdict, at a stream time, that a kept charge is a fraud.

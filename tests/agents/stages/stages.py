@@ -180,6 +180,7 @@ class Run:
         self.store = MemoryStore()
         self.scorer: Scorer = PriorScorer(FEATURES)
         self.outputs = Outputs([], [], [], [], [], [], [])
+        self.disputed_blocks = 0
         self._committed = tuple(0 for _ in self.outputs)
         self._changelog: list[Mapping[bytes, bytes | None]] = []
         self._open()
@@ -217,6 +218,7 @@ class Run:
         self.outputs.examples.extend(row.tobytes() for row in output.examples)
         self.outputs.matured.extend(row.tobytes() for row in output.matured)
         self.outputs.rejected.extend(output.rejected)
+        self.disputed_blocks += output.disputed_blocks
 
     def commit(self) -> None:
         """Commit, as the engine does."""

@@ -454,5 +454,31 @@ def test_a_blocked_charge_that_went_through_after_all_is_labelled_as_any() -> No
     assert Counter(of_shop["label"].tolist()) == {1: 1, 0: 19}
 
 
+@pytest.mark.parametrize(
+    ("action", "actions", "words", "is_told"),
+    [
+        ("block", "enforced", "", True),
+        ("block", "enforced", "blocked", True),
+        ("block", "enforced", "authorized", False),
+        ("block", "advisory", "", False),
+        ("challenge", "enforced", "", False),
+        ("allow", "enforced", "", False),
+    ],
+)
+def test_a_dispute_of_what_was_blocked_is_told(
+    action: str, actions: str, words: str, *, is_told: bool
+) -> None:
+    run = new_run(action, actions)
+    run.feed(charge("c1", START))
+    if words:
+        run.feed(said("c1", words, 0.5))
+    run.feed(later(0.6))
+    # The same twice, and another.
+    run.feed(*(dispute("c1", START + DAY, id=dispute_id) for dispute_id in ("d1", "d1", "d2")))
+    run.pause()
+    run.feed(later(2.0))
+    assert run.disputed_blocks == (2 if is_told else 0)
+
+
 def test_the_table_of_this_test_has_every_outcome() -> None:
     assert {words.partition(" ")[0] for words in SAYS} == set(OUTCOMES)
