@@ -64,7 +64,7 @@ class MerchantOutput:
 
     `headers` are those of the scored events, `None` where none has any; `answers` are the charges,
     PENDING[N]; `matured` are those whose horizon has passed, MATURED_CHARGE[M]; `disputed_blocks`
-    is how many fraud disputes were of charges that were blocked, as far as is known.
+    is how many charges were disputed as fraud that were blocked, as far as is known.
     """
 
     keys: list[bytes]

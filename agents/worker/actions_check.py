@@ -15,7 +15,7 @@ class ActionsCheck:
         self._disputed_blocks = 0
 
     def add(self, disputed_blocks: int) -> None:
-        """Count fraud disputes of charges that were blocked, as far as is known."""
+        """Count charges disputed as fraud that were blocked, as far as is known."""
         before = self._disputed_blocks
         self._disputed_blocks += disputed_blocks
         if before < DISPUTED_BLOCKS_MAX <= self._disputed_blocks:

@@ -57,7 +57,8 @@ MATURED_SEEN_SQUARES = Counter(
 )
 MATURED_LABELS = Counter("chargewatch_matured_labels", "How many labels are seen", ["action"])
 DISPUTED_BLOCKS = Counter(
-    "chargewatch_disputed_blocks", "Fraud disputes of charges that were blocked, as far as is known"
+    "chargewatch_disputed_blocks",
+    "Charges disputed as fraud that were blocked, as far as is known",
 )
 DRIFT = Counter("chargewatch_drift", "Signals found to have shifted", ["signal"])
 COMMITS = Counter("chargewatch_commits", "Commits that made work count")

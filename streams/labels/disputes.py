@@ -64,7 +64,7 @@ class Joined(NamedTuple):
     rejected
         Disputes and outcomes of charges that are kept no more.
     disputed_blocks
-        How many fraud disputes were of charges that were blocked, as far as is known.
+        How many charges were disputed as fraud that were blocked, as far as is known.
     """
 
     examples: Rows
