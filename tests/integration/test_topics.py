@@ -17,9 +17,9 @@ def admin(kafka: Kafka) -> Admin:
 def test_made_once_and_then_found(kafka: Kafka, admin: Admin, prefix: str) -> None:
     topics = Topics(prefix)
     first = ensure_topics(admin, topics, partitions=3)
+    of_one = {topics.models, topics.examples, topics.matured, topics.installation}
     assert {report.name: report.partitions for report in first} == {
-        name: 1 if name in (topics.models, topics.examples, topics.installation) else 3
-        for name in topics.configs()
+        name: 1 if name in of_one else 3 for name in topics.configs()
     }
     assert all(report.created and not report.warning for report in first)
     again = ensure_topics(admin, topics)
@@ -27,6 +27,8 @@ def test_made_once_and_then_found(kafka: Kafka, admin: Admin, prefix: str) -> No
         (report.partitions, False) for report in first
     ]
     assert kafka.topic_config(topics.models)["cleanup.policy"] == "compact"
+    matured = kafka.topic_config(topics.matured)
+    assert int(matured["retention.ms"]) == 60 * 86_400_000
     changelog = kafka.topic_config(topics.changelog)
     assert set(changelog["cleanup.policy"].split(",")) == {"compact", "delete"}
     assert int(changelog["retention.ms"]) == 200 * 86_400_000
