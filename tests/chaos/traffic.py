@@ -21,6 +21,7 @@ from schemas.charge import Charge
 from schemas.dispute import Dispute
 from schemas.outcome import OUTCOMES, Outcome
 from schemas.scored import ACTIONS
+from tests.chaos.bad_inputs import bad_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,7 +75,8 @@ _OVERTIME = 0.1
 """How fast event time goes, of its usual pace, in a run that takes longer than was planned."""
 
 DISORDER_S = 8 * 3600.0
-_FUTURE_S = 4e9
+_RETRIED_S = 12 * 3600.0
+"""For how long a charge is sent again: with the disorder, shorter than it is known for."""
 
 _OUTCOMES_OF_A_CHARGE = (0, 0, 0, 1, 1, 2, 3)
 _EARLY_SHARE = 0.03
@@ -136,7 +138,7 @@ class Traffic:
         self._now = START
         self._number = 0
         self._charges = 0
-        self._latest: deque[Charge] = deque(maxlen=30)
+        self._latest: deque[tuple[float, Charge]] = deque(maxlen=30)
         self._labels: deque[Label] = deque(maxlen=30)
         self._planned: list[tuple[float, int, Label]] = []
         self._held: deque[tuple[int, Charge]] = deque()
@@ -170,14 +172,16 @@ class Traffic:
         pace = 1.0 if self._number < self._size else _OVERTIME
         self._now += self._random.uniform(0, 2 * pace * self._step_s)
         if self._held and self._held[0][0] <= self._number:
-            return self._sent(self._held.popleft()[1])
+            return self._sent(self._made(self._held.popleft()[1]))
         if self._planned and self._planned[0][0] <= self._now:
             return self._sent(self._label(heappop(self._planned)[2]))
         chance = self._random.random()
         if chance < 0.03:
             return self._bad()
+        while self._latest and self._latest[0][0] < self._now - _RETRIED_S:
+            self._latest.popleft()
         if chance < 0.07 and self._latest:
-            return self._sent(self._random.choice(self._latest))  # a duplicate
+            return self._sent(self._random.choice(self._latest)[1])  # a duplicate
         if chance < 0.08 and self._labels:
             return self._sent(self._random.choice(self._labels))
         return self._sent(self._new())
@@ -193,15 +197,18 @@ class Traffic:
             if self._random.random() < _EARLY_SHARE:
                 self._held.append((self._number + self._random.randint(*_HELD_INPUTS), charge))
                 return self._label(self._outcome(charge))
+        return self._made(charge)
+
+    def _made(self, charge: Charge) -> Charge:
+        """Note a charge that is about to come, for it may be sent again."""
+        self._latest.append((self._now, charge))
         return charge
 
     def _charge(self) -> Charge:
         late = self._random.uniform(0, DISORDER_S) if self._random.random() < 0.3 else 0.0
-        charge = self._charge_of(
+        return self._charge_of(
             self._favourite(self.cards), self._favourite(self.merchants), self._now - late
         )
-        self._latest.append(charge)
-        return charge
 
     def _charge_of(self, card: str, merchant: str, created: float) -> Charge:
         choice = self._random.choice
@@ -290,22 +297,8 @@ class Traffic:
         )
         good = {name: field for name, field in good.items() if field is not None}
         good["number"] = number
-        without_merchant = {name: field for name, field in good.items() if name != "merchant"}
         key: bytes | None = card.encode()
-        values = {
-            "cut off": orjson.dumps(good)[:-7],
-            "no object": b"[%d]" % number,
-            "type": orjson.dumps(good | {"amount": "19.99"}),
-            "missing": orjson.dumps(without_merchant),
-            "range": orjson.dumps(good | {"amount": -1}),
-            "key": orjson.dumps(good),
-            "card number": orjson.dumps(good | {"card": "card 4242 4242 4242 4242"}),
-            "future": orjson.dumps(good | {"created": _FUTURE_S}),
-            "too large": orjson.dumps(good | {"note": "x" * 66_000}),
-            "nesting": b'{"number":%d,"deep":%b1%b}' % (number, b"[" * 300, b"]" * 300),
-            "no bytes": b"\xff\xfe%d" % number,
-            "no value": None,
-        }
+        values = bad_values(good, number)
         kind = self._random.choice(list(values))
         if kind == "key":
             key = b"another_%d" % number
