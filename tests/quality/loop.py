@@ -75,6 +75,7 @@ def loops(
             side(opened or played, played, settings),
             *days_until_let_go(played, lambda share: share < LET_GO_SHARE),
         )
+        say(", ".join(_line(title, found[title])))
 
     say(f"{name}: nobody acts")
     opened = open_loop(Backtest(settings, lambda: 0.0), events)
