@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from streams.events.rows import Rows
-    from streams.labels.join import Kept, LabelJoin
+    from streams.labels.kept import Kept, KeptCharges
 
 BLOCK = np.dtype(
     [
@@ -106,7 +106,7 @@ def watched_in(
     answers: Rows,
     times: NDArray[np.float64],
     frauds: Rows,
-    labels: LabelJoin,
+    kept_charges: KeptCharges,
     *,
     is_learned: bool,
 ) -> Watched:
@@ -120,12 +120,14 @@ def watched_in(
         f8[N], stream time at each charge, Unix seconds.
     frauds
         EXAMPLE[M] of the charges that were found to be frauds, by the time when.
-    labels
+    kept_charges
         Where all these charges are kept.
     is_learned
         Whether it is a model that scored the charges, not the prior.
     """
-    kept = labels.find(frauds["charge"], frauds["charged_at"], 0.0, 0.0) if len(frauds) else []
+    kept = (
+        kept_charges.find(frauds["charge"], frauds["charged_at"], 0.0, 0.0) if len(frauds) else []
+    )
     return Watched(
         times=times,
         vectors=answers["vector"],

@@ -30,7 +30,8 @@ from streams.features.charge import charge_features
 from streams.features.entities import CHARGE_FEATURES, ENTITIES, FEATURES, MERCHANTS
 from streams.features.merchant_fraud_history import count_stopped
 from streams.labels.disputes import join_labels
-from streams.labels.join import LabelJoin, LabelRules, Matured
+from streams.labels.join import LabelJoin, Matured
+from streams.labels.label_rules import LabelRules
 from streams.labels.lookup import Times, find_referred
 from streams.labels.pending import PENDING_LAYOUT, draws_of
 from streams.state.record_cache import Slots
@@ -175,7 +176,7 @@ class MerchantStage:
                 answers,
                 times[charges],
                 joined.examples[np.isin(joined.examples["source"], (BY_DISPUTE, BY_VERDICT))],
-                self._labels,
+                self._labels.kept,
                 is_learned=scorer.version != PRIOR,
             )
         )
@@ -296,7 +297,9 @@ class MerchantStage:
         self._decide(charges, answers, duplicates, ReviewBudget())
         window_s = self._dedup_window_s
         around = charges["created"][duplicates]
-        originals = find_referred(self._labels, charges, duplicates, around, window_s, window_s)
+        originals = find_referred(
+            self._labels.kept, charges, duplicates, around, window_s, window_s
+        )
         for duplicate, original in originals.items():
             answers[duplicate] = answers[original] if isinstance(original, int) else original.charge
 
@@ -316,7 +319,7 @@ class MerchantStage:
         until = max(self._matured_until, now - self._rules.horizon_s)
         matured = self._labels.mature(self._matured_until, until)
         self._matured_until = until
-        self._labels.expire(before - self._rules.retention_s, now - self._rules.retention_s)
+        self._labels.kept.expire(before, now)
         return matured
 
 

@@ -10,7 +10,7 @@ from agents.stages.merchant import MerchantStage
 from streams.durations import DAY_S, HOUR_S
 from streams.engine.task import Task
 from streams.features.entities import ENTITIES
-from streams.labels.join import LabelRules
+from streams.labels.label_rules import LabelRules
 from streams.labels.pending import PENDING_LAYOUT
 from streams.state.rocksdb import RocksStore
 from streams.state.store import Store

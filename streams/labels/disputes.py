@@ -109,7 +109,7 @@ def join_labels(
             return positions().get(key, -1) > position
 
         event, now = events[position], float(times[position])
-        is_kept = labels.is_kept(key, now)
+        is_kept = labels.kept.is_kept(key, now)
         kind = int(event["kind"])
         if not is_kept:
             if not imputed[position]:  # a charge that comes years late is scored, and no more

@@ -38,15 +38,15 @@ label.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from schemas.scored import ALLOW, BLOCK, CHALLENGE
-from streams.durations import DAY_S
 from streams.events.rows import Rows
+from streams.labels.kept import KeptCharges
+from streams.labels.label_rules import LabelRules
 from streams.labels.maturing import KEPT_BEFORE, is_stopped, is_timed, matured_charges
 from streams.labels.pending import (
     ANSWERED,
@@ -57,11 +57,9 @@ from streams.labels.pending import (
     IN_TIME,
     MATURED,
     PENDING,
-    PENDING_LAYOUT,
     REFUNDED,
     WAS_STOPPED,
     WENT_THROUGH,
-    big_endian,
     day_key,
     hashes_in,
     kept_keys,
@@ -77,9 +75,6 @@ IMPUTED_WEIGHT = 0.5
 CONTROLS = 40
 """Charges that a fraud is compared with; measured: 20 lose 0.01 of the average precision."""
 
-_DAYS_AT_A_TIME = 32
-"""Days on which a disputed charge is sought at once, from the latest one back."""
-
 IsLater = Callable[[bytes], bool]
 
 NO_EXAMPLES: Rows = np.empty(0, EXAMPLE)
@@ -90,50 +85,6 @@ assert PENDING.fields is not None
 _LABELS_AT = PENDING.fields["labels"][1]
 _ACTION_AT = PENDING.fields["action"][1]
 _NO_NEGATIVE = CANCELLED | MATURED | REFUNDED
-
-
-@dataclass(frozen=True, slots=True)
-class LabelRules:
-    """When a charge gets its label.
-
-    Attributes
-    ----------
-    horizon_s
-        Seconds of stream time after which an undisputed charge is a negative.
-    retention_s
-        Seconds for which a dispute still finds its charge.
-    negative_rate
-        Share of the charges to come that is made examples if they are negatives, above 0 and at
-        most 1.
-    is_advisory
-        Whether every charge went through, whatever its action was.
-    weight_max
-        How many charges one stands for at the most, by the inverse of its propensity.
-    challenge_success_share
-        Share of the frauds that a challenge stops.
-    """
-
-    horizon_s: float
-    retention_s: float
-    negative_rate: float
-    is_advisory: bool = False
-    weight_max: float = 3.0
-    challenge_success_share: float = 0.0
-
-    def __post_init__(self) -> None:
-        assert 0 < self.negative_rate <= 1
-        assert 0 <= self.horizon_s <= self.retention_s
-
-
-class Kept(NamedTuple):
-    """A kept charge: PENDING, and the key it is under."""
-
-    key: bytes
-    charge: np.void
-
-    def apart_s(self, time: float) -> float:
-        """Return how far from a time it was created, seconds."""
-        return abs(float(self.charge["created"]) - time)
 
 
 class Matured(NamedTuple):
@@ -152,11 +103,15 @@ class LabelJoin:
         Tables of the task.
     rules
         When labels come.
+
+    Attributes
+    ----------
+    kept
+        The charges.
     """
 
     def __init__(self, state: TaskState, rules: LabelRules) -> None:
-        self._pending = state.pending
-        self._reader = state.reader(PENDING_LAYOUT)
+        self.kept = KeptCharges(state, rules.retention_s)
         self._timers = Timers(state.timers)
         self._rules = rules
 
@@ -187,79 +142,13 @@ class LabelJoin:
         kept["labels"] = np.where(is_stopped(kept), WAS_STOPPED, WENT_THROUGH)
         timed = is_timed(kept)
         due_at = np.maximum(charges["created"], matured_until).tolist()
-        size, raw = PENDING.itemsize, kept.tobytes()
-        for i, key in enumerate(keys):
-            self._pending.put(key, raw[i * size : (i + 1) * size])
-            if timed[i]:
-                self._timers.add(due_at[i], key[DAY_BYTES:], key)
-
-    def find(
-        self,
-        charges: npt.NDArray[np.uint64],
-        around: npt.NDArray[np.float64],
-        back_s: float,
-        ahead_s: float,
-    ) -> list[Kept | None]:
-        """Find kept charges by their hash; of several, the one that is nearest in time.
-
-        Parameters
-        ----------
-        charges
-            u8[N, 2] charge hashes.
-        around
-            f8[N] times near which the charges were created, Unix seconds.
-        back_s, ahead_s
-            How far from that time to look, seconds.
-
-        Returns
-        -------
-        list
-            N findings, `None` where nothing is kept.
-        """
-        hashes = big_endian(charges)
-        days = [
-            range(int((time + ahead_s) // DAY_S), max(0, int((time - back_s) // DAY_S)) - 1, -1)
-            for time in around.tolist()
-        ]
-        longest = max(map(len, days), default=1)
-        # Back alone, whatever is found is nearer than all on the days before.
-        at_a_time = _DAYS_AT_A_TIME if ahead_s == 0.0 else longest
-        found: list[Kept | None] = [None] * len(charges)
-        for start in range(0, longest, at_a_time):
-            sought = [
-                (i, day_key(day) + hashes[i])
-                for i, kept in enumerate(found)
-                if kept is None
-                for day in days[i][start : start + at_a_time]
-            ]
-            self._find_nearest(sought, around, found)
-        return found
-
-    def _find_nearest(
-        self,
-        sought: Sequence[tuple[int, bytes]],
-        around: npt.NDArray[np.float64],
-        found: list[Kept | None],
-    ) -> None:
-        """Look keys up for the places in `found` that they are sought for."""
-        values = self._pending.get_many([key for _, key in sought])
-        for (i, key), value in zip(sought, values, strict=True):
-            if value is None:
-                continue
-            kept, best = Kept(key, self._reader.rows([value])[0]), found[i]
-            if best is None or kept.apart_s(around[i]) < best.apart_s(around[i]):
-                found[i] = kept
-
-    def is_kept(self, key: bytes, now: float) -> bool:
-        """Whether the charge that was kept under `key` still is, at a stream time, Unix seconds.
-
-        It is for the whole day on which it is forgotten, whether a commit has done so or not.
-        """
-        return key >= self._first_key(now) and self._pending.get(key) is not None
+        self.kept.put(keys, kept)
+        for i in np.flatnonzero(timed).tolist():
+            self._timers.add(due_at[i], keys[i][DAY_BYTES:], keys[i])
 
     def was_blocked(self, key: bytes) -> bool:
         """Whether a kept charge was blocked, as far as is known."""
-        charge = self._charge(key)
+        charge = self.kept.charge(key)
         is_blocked = charge["action"][0] == BLOCK and not charge["labels"][0] & WENT_THROUGH
         return bool(is_blocked) and not self._rules.is_advisory
 
@@ -273,7 +162,7 @@ class LabelJoin:
         EXAMPLE[0 or 1]
             A positive, unless the charge has been one before.
         """
-        charge = self._charge(key)
+        charge = self.kept.charge(key)
         if charge["labels"][0] & FRAUD_LABEL:
             return NO_EXAMPLES
         is_past = self._is_past(charge, now)
@@ -284,7 +173,7 @@ class LabelJoin:
             if charge["card"][0] != KEPT_BEFORE and not is_timed(charge)[0]:
                 due_at = max(float(charge["created"][0]), matured_until)
                 self._timers.add(due_at, key[DAY_BYTES:], key)
-        self._pending.put(key, charge.tobytes())
+        self.kept.put([key], charge)
         example = self._examples([key], charge, now, source)
         example["label"] = 1
         stands_for = self._stand_for(charge, are_frauds=True)
@@ -306,7 +195,7 @@ class LabelJoin:
         EXAMPLE[0 or 1]
             A negative.
         """
-        charge = self._charge(key)
+        charge = self.kept.charge(key)
         is_past = self._is_past(charge, now)
         if is_past and (not went_through or self._went_through(charge)[0]):
             return NO_EXAMPLES
@@ -315,7 +204,7 @@ class LabelJoin:
         labels |= ANSWERED if is_answered else 0
         is_negative = is_past and charge["stands_for"][0] > 0.0 and not labels & _NO_NEGATIVE
         charge["labels"] = labels | MATURED if is_negative else labels
-        self._pending.put(key, charge.tobytes())
+        self.kept.put([key], charge)
         return self._negatives([key], charge, np.array([now])) if is_negative else NO_EXAMPLES
 
     def refund(self, key: bytes, now: float) -> None:
@@ -323,14 +212,14 @@ class LabelJoin:
 
         Past the horizon it is too late, save for one that is not known to have gone through.
         """
-        charge = self._charge(key)
+        charge = self.kept.charge(key)
         if not (self._is_past(charge, now) and self._went_through(charge)[0]):
             charge["labels"] |= REFUNDED
-            self._pending.put(key, charge.tobytes())
+            self.kept.put([key], charge)
 
     def impute(self, key: bytes, now: float) -> Rows:
         """Return EXAMPLE[1] of a charge blocked at a stream time, as the fraud it is taken for."""
-        example = self._examples([key], self._charge(key), now, IMPUTED)
+        example = self._examples([key], self.kept.charge(key), now, IMPUTED)
         example["label"] = 1
         example["weight"] = IMPUTED_WEIGHT
         return example
@@ -356,18 +245,17 @@ class LabelJoin:
             `CONTROLS` of them, fewer where there are no more.
         """
         day_before = day_key(max(int.from_bytes(key[:DAY_BYTES], "big") - 1, 0))
-        first = max(day_before + key[DAY_BYTES:], self._first_key(now))
+        first = max(day_before + key[DAY_BYTES:], self.kept.first_key(now))
         chosen: list[bytes] = []
         values: list[bytes] = []
-        for other, value in self._pending.scan(first, key):
-            ours = self._reader.current(value)
-            if self._is_comparable(ours) and not is_later(other):
+        for other, value in self.kept.between(first, key):
+            if self._is_comparable(value) and not is_later(other):
                 chosen.append(other)
-                values.append(ours)
+                values.append(value)
             if len(chosen) == CONTROLS:
                 break
-        kept = np.frombuffer(b"".join(values), PENDING)
-        examples = self._examples(chosen, kept, now, CONTROL)
+        comparable = np.frombuffer(b"".join(values), PENDING)
+        examples = self._examples(chosen, comparable, now, CONTROL)
         examples["weight"] = 1.0
         return examples
 
@@ -384,39 +272,16 @@ class LabelJoin:
             due_at.setdefault(key, time)
         if not due_at:
             return Matured(NO_EXAMPLES, NONE_MATURED)
-        values = [value for value in self._pending.get_many(list(due_at)) if value is not None]
-        assert len(values) == len(due_at), "a charge is kept for longer than it takes to mature"
-        kept = self._reader.rows(values)
+        kept = self.kept.charges(list(due_at))
         is_sampled = (kept["stands_for"] > 0.0) | (kept["card"] == KEPT_BEFORE)
         is_negative = (kept["labels"] & _NO_NEGATIVE == 0) & self._went_through(kept) & is_sampled
         charges = matured_charges(kept, hashes_in(list(due_at)), is_negative)
         keys = [key for key, chosen in zip(due_at, is_negative, strict=True) if chosen]
         kept["labels"] |= MATURED
-        size, raw = PENDING.itemsize, kept[is_negative].tobytes()
-        for i, key in enumerate(keys):
-            self._pending.put(key, raw[i * size : (i + 1) * size])
+        self.kept.put(keys, kept[is_negative])
         due = np.array(list(due_at.values()))[is_negative]
         negatives = self._negatives(keys, kept[is_negative], due + self._rules.horizon_s)
         return Matured(negatives, charges)
-
-    def expire(self, after: float, until: float) -> None:
-        """Forget the charges created before the day of `until`, once that day is a new one.
-
-        From the first day on: late charges, and those that a restore brought back, go too.
-        """
-        today = int(until // DAY_S)
-        if max(0, int(after // DAY_S)) < today:
-            self._pending.drop(day_key(0), day_key(today))
-
-    def _first_key(self, now: float) -> bytes:
-        """Return before which key nothing counts as kept at a stream time, forgotten or not."""
-        return day_key(max(0, int((now - self._rules.retention_s) // DAY_S)))
-
-    def _charge(self, key: bytes) -> Rows:
-        """Return the charge that is kept under `key`, PENDING[1]."""
-        value = self._pending.get(key)
-        assert value is not None
-        return self._reader.rows([value])
 
     def _is_past(self, charge: Rows, now: float) -> bool:
         """Whether a charge, PENDING[1], is past the horizon at a stream time."""

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from streams.durations import DAY_S
 from streams.events.rows import CHARGE, Rows, charge_hashes
-from streams.labels.join import Kept, LabelJoin
+from streams.labels.kept import Kept, KeptCharges
 from streams.labels.pending import kept_key
 from streams.state.record_cache import Slots
 
@@ -19,14 +19,14 @@ Referred = Kept | int
 
 
 def find_referred(
-    labels: LabelJoin, events: Rows, asking: Slots, around: Times, back_s: float, ahead_s: float
+    charges: KeptCharges, events: Rows, asking: Slots, around: Times, back_s: float, ahead_s: float
 ) -> Mapping[int, Referred]:
     """Find the charges that disputes or duplicates of a batch are about, however batches are cut.
 
     Parameters
     ----------
-    labels
-        The charges of earlier batches; those of this one are not kept yet.
+    charges
+        Those of earlier batches; those of this one are not kept yet.
     events
         EVENT[N].
     asking
@@ -44,7 +44,7 @@ def find_referred(
     if not len(asking):
         return {}
     found: dict[int, Referred] = {}
-    kept = labels.find(events["charge"][asking], around, back_s, ahead_s)
+    kept = charges.find(events["charge"][asking], around, back_s, ahead_s)
     for place, before in _earlier_in_batch(events, asking):
         position, time, match = int(asking[place]), around[place], kept[place]
         oldest_day = (time - back_s) // DAY_S

@@ -257,9 +257,9 @@ def a_stopped_charge_becomes_a_negative() -> list[Any]:
 
 def a_verdict_counts_beside_a_dispute() -> list[Any]:
     def as_if_new(labels: LabelJoin, key: bytes, now: float, source: int, until: float) -> Rows:
-        charge = labels._charge(key)
+        charge = labels.kept.charge(key)
         charge["labels"] &= ~np.uint8(FRAUD_LABEL)
-        labels._pending.put(key, charge.tobytes())
+        labels.kept.put([key], charge)
         return fraud(labels, key, now, source, until)
 
     fraud = LabelJoin.fraud

@@ -251,10 +251,10 @@ def test_a_charge_that_an_earlier_version_kept_is_not_told_of() -> None:
     run.feed(charge("a", START))
     run.commit()
     labels = run._stages.merchant._labels
-    [(key, value)] = list(labels._pending.scan(b"", b"\xff" * 20))
-    before = labels._reader.rows([value])
+    [(key, _)] = labels.kept.between(b"", b"\xff" * 20)
+    before = labels.kept.charge(key)
     before["card"], before["stands_for"] = 0, 0.0
-    labels._pending.put(key, before.tobytes())
+    labels.kept.put([key], before)
     let_time_pass(run)
     assert START not in run.outputs.matured_charges()["created"].tolist()
     assert START in run.outputs.learned()["charged_at"].tolist()

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from streams.events.rows import EVENT, Rows
-from streams.labels.join import CONTROLS, LabelJoin, LabelRules
+from streams.labels.join import CONTROLS, LabelJoin
+from streams.labels.label_rules import LabelRules
 from streams.labels.pending import PENDING_LAYOUT, kept_keys
 from streams.state.store import MemoryStore
 from streams.state.tables import TaskState

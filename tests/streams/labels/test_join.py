@@ -10,7 +10,8 @@ import pytest
 
 from schemas.charge import Charge
 from streams.events.rows import charge_rows
-from streams.labels.join import LabelJoin, LabelRules
+from streams.labels.join import LabelJoin
+from streams.labels.label_rules import LabelRules
 from streams.labels.pending import PENDING, PENDING_LAYOUT, kept_key
 from streams.state.store import MemoryStore
 from streams.state.tables import TaskState
@@ -66,7 +67,7 @@ class Join:
             found.disputed_at.append(disputed_at)
         matured = self.labels.mature(before - HORIZON_S, self.time - HORIZON_S)
         examples.append(matured.negatives)
-        self.labels.expire(before - RETENTION_S, self.time - RETENTION_S)
+        self.labels.kept.expire(before, self.time)
         self.learned.append(np.concatenate(examples))
         self.turns.append(self.time)
         return self.learned[-1]
@@ -229,7 +230,7 @@ def test_find_looks_as_far_as_it_is_told() -> None:
     row = charge_rows([charge])
 
     def finds(time: float, back_s: float, ahead_s: float) -> bool:
-        [found] = join.labels.find(row["charge"], np.array([time]), back_s, ahead_s)
+        [found] = join.labels.kept.find(row["charge"], np.array([time]), back_s, ahead_s)
         assert found is None or found.charge["vector"][0] == 1.0
         return found is not None
 
@@ -237,7 +238,7 @@ def test_find_looks_as_far_as_it_is_told() -> None:
     assert not finds(START + 30 * DAY, 28 * DAY, 0.0)  # to within a day
     assert finds(START - DAY, 0.0, DAY)
     assert not finds(START - 2 * DAY, 30 * DAY, 0.5 * DAY)
-    assert join.labels.find(row["charge"] + np.uint64(1), row["created"], DAY, DAY) == [None]
+    assert join.labels.kept.find(row["charge"] + np.uint64(1), row["created"], DAY, DAY) == [None]
 
 
 def test_find_goes_back_for_months_to_the_nearest() -> None:
@@ -248,10 +249,10 @@ def test_find_goes_back_for_months_to_the_nearest() -> None:
     join.labels.keep(rows, kept, rows["created"] - HORIZON_S)
     sought = rows["charge"][[1, 0, 2]]
     around = np.array([START + 170 * DAY, START + 40 * DAY, START + 170 * DAY])
-    found = join.labels.find(sought, around, 180 * DAY, 0.0)
+    found = join.labels.kept.find(sought, around, 180 * DAY, 0.0)
     created = [one and float(one.charge["created"]) for one in found]
     assert created == [START + 50 * DAY, START, START]
-    assert join.labels.find(sought[:0], around[:0], DAY, DAY) == []
+    assert join.labels.kept.find(sought[:0], around[:0], DAY, DAY) == []
 
 
 def test_memory_holds_the_retention_and_no_more() -> None:
