@@ -23,6 +23,8 @@ from tests.quality.sources import write_simulation
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from agents.backtest.backtest import Step
+
 SETTINGS = Settings(
     label_horizon_days=2.0,
     snapshot_every_examples=500,
@@ -41,7 +43,7 @@ def test_the_same_comes_back_and_figures_are_the_same(tmp_path: Path) -> None:
     for _ in replay.survey():
         pass
     closed = ClosedLoop(SETTINGS, lambda: 0.0, replay.frauds())
-    steps = []
+    steps: list[Step] = []
     for part in replay.parts():
         gathering.add_events(part.events.batch.rows)
         steps += closed.run(part.events)
