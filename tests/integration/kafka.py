@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 
 from confluent_kafka import (
     Consumer,
+    ConsumerGroupTopicPartitions,
     KafkaException,
     Message,
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
 from streams.kafka.config import Config
 
@@ -62,6 +63,22 @@ class Kafka:
         """Return the ids of a group's members by their instance ids, or by themselves."""
         described = self._admin.describe_consumer_groups([group])[group].result()
         return {one.group_instance_id or one.member_id: one.member_id for one in described.members}
+
+    def wait_until_taken(self, group: str, topic: str) -> None:
+        """Wait until a group has committed that it has read all that is in a topic."""
+        deadline = time.monotonic() + TIMEOUT_S
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        partitions = [TopicPartition(topic, number) for number in range(self.partitions(topic))]
+        asked = self._admin.list_offsets(dict.fromkeys(partitions, latest))
+        ends = {partition.partition: end.result().offset for partition, end in asked.items()}
+        while any(end > self._committed(group, topic).get(part, 0) for part, end in ends.items()):
+            assert time.monotonic() < deadline, f"{topic}: {group} has not taken all of it"
+            time.sleep(0.02)
+
+    def _committed(self, group: str, topic: str) -> dict[int, int]:
+        asked = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
+        found = asked[group].result().topic_partitions
+        return {each.partition: each.offset for each in found if each.topic == topic}
 
     def produce(
         self,

@@ -1,8 +1,9 @@
 """Disputes that are read before their charges, by a worker on a real Kafka that is started again.
 
 Sixty days of event time in steps, each with its disputes published first, by up to four seconds:
-well within the 15 s after which a worker takes charges to have paused, also on a busy machine. One
-of the partitions has no charges any more after some days.
+well within the 15 s after which a worker takes charges to have paused, also on a busy machine. No
+charge is published before the worker has read them: a dispute that is read later than a charge may
+count after it. One of the partitions has no charges any more after some days.
 """
 
 from __future__ import annotations
@@ -146,6 +147,8 @@ def publish_disputes(kafka: Kafka, topics: Topics, sent: Events, step: int) -> N
 
 
 def publish_charges(kafka: Kafka, topics: Topics, sent: Events, step: int) -> None:
+    """Publish the charges of a step, whose disputes are there, once the worker has read these."""
+    kafka.wait_until_taken(f"{topics.prefix}{Settings().application_id}", topics.disputes)
     kafka.publish(topics.charges, of_step(sent.charges, step, step))
 
 
