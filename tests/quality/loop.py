@@ -122,6 +122,7 @@ def picture(opened: Mapping[str, Any], by_share: Mapping[bool, Sequence[Found]])
                 colour, words = _COLOURS[with_reviews], _REVIEWS[with_reviews]
                 axes.plot(places, values, "o-", color=colour, markersize=5, label=words)
             axes.set(ylabel=label)
+            axes.margins(y=0.6)  # runs differ by some thousandths: that is not to fill the panel
         costs = plot.axes[-1]
         for with_reviews, runs in by_share.items():
             values = [_cost_share(one.measures) for one in runs]
