@@ -8,8 +8,9 @@ import re
 from pathlib import Path
 from typing import Final
 
+from schemas.generated_part import with_part
+
 README: Final = Path(__file__).with_name("README.md")
-BEGIN, END = "<!-- reasons of fraud -->\n", "<!-- end of reasons of fraud -->\n"
 
 _CODES: Final = {
     "Visa": "10.1 10.2 10.3 10.4 10.5",
@@ -123,12 +124,10 @@ def is_fraud_reason(reason: str) -> bool:
 
 def with_table(document: str) -> str:
     """Return the document with the table of now between its markers."""
-    before, rest = document.split(BEGIN)
-    after = rest.split(END)[1]
     lines = ["| whose | fraud labels |", "| --- | --- |"]
     lines += [f"| {network} | {', '.join(codes.split())} |" for network, codes in _CODES.items()]
     lines.append(f"| words | {', '.join(f'`{word}`' for word in _WORDS)} |")
-    return "".join([before, BEGIN, *(f"{line}\n" for line in lines), END, after])
+    return with_part(document, "reasons of fraud", "".join(f"{line}\n" for line in lines))
 
 
 if __name__ == "__main__":

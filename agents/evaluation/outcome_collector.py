@@ -31,13 +31,12 @@ _COLUMNS = np.dtype(
         ("country", "u2"),
         ("channel", "u1"),
         ("action", "u1"),
-        ("is_held_out", "?"),
         ("withheld", "u1"),
         ("propensity", "f4"),
         ("first_of_card", "?"),
     ]
 )
-"""What is kept of a charge until all labels are known: 67 bytes."""
+"""What is kept of a charge until all labels are known: 66 bytes."""
 
 
 _DISPUTES = np.dtype([("charge", "u8", (2,)), ("created", "f8")])
@@ -137,7 +136,6 @@ class Gathering:
         part["country"] = charges["card_country"][rows]
         part["score"] = [_decode(scored[row]).score for row in rows.tolist()]
         part["action"] = answers["action"][rows]
-        part["is_held_out"] = answers["withheld"][rows] != ALLOW
         part["withheld"] = answers["withheld"][rows]
         part["propensity"] = answers["propensity"][rows]
         part["first_of_card"] = first_of_card[rows]
@@ -156,7 +154,7 @@ class Gathering:
     def drawn(self) -> Drawn:
         """Return the charges of the period that were let through for the holdout."""
         rows = np.concatenate(self._parts)
-        places = np.flatnonzero(rows["is_held_out"])
+        places = np.flatnonzero(rows["withheld"] != ALLOW)
         return Drawn(places, rows["withheld"][places])
 
     def all_matured(self, horizon_s: float) -> tuple[Rows, NDArray[np.bool_]]:
@@ -173,7 +171,7 @@ class Gathering:
         charges = MATURED_LAYOUT.new(len(rows))
         for name in ("charge", "card", "created", "score"):
             charges[name] = rows[name]
-        charges["action"] = np.where(rows["is_held_out"], rows["withheld"], rows["action"])
+        charges["action"] = np.where(rows["withheld"] != ALLOW, rows["withheld"], rows["action"])
         charges["propensity"] = rows["propensity"]
         charges["propensity"][charges["action"] == ALLOW] = 1.0
         disputes = np.concatenate(self._disputes)

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from agents.rules.attributes import ATTRIBUTES
+from schemas.generated_part import with_part
 
 README = Path(__file__).with_name("README.md")
-BEGIN, END = "<!-- attributes -->\n", "<!-- end of attributes -->\n"
 
 
 def attribute_table() -> str:
@@ -24,11 +24,7 @@ def attribute_table() -> str:
 
 def with_table(document: str) -> str:
     """Return the document with the table between its marks brought up to date."""
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    assert begin, f"the document has lost {BEGIN}"
-    assert end, f"the document has lost {END}"
-    return before + begin + attribute_table() + end + after
+    return with_part(document, "attributes", attribute_table())
 
 
 if __name__ == "__main__":

@@ -10,16 +10,14 @@ from msgspec import NODEFAULT
 from agents.settings.costs import Costs
 from agents.settings.schema import COST_FIELDS, FIELDS
 from agents.settings.sources import describe, variable
+from schemas.generated_part import with_part
 
 README = Path(__file__).with_name("README.md")
-BEGIN, END = "<!-- settings -->\n", "<!-- end of settings -->\n"
 
 
 def with_table(document: str) -> str:
     """Return the document with the table of now between its markers."""
-    before, rest = document.split(BEGIN)
-    after = rest.split(END)[1]
-    return f"{before}{BEGIN}{''.join(_lines())}{END}{after}"
+    return with_part(document, "settings", "".join(_lines()))
 
 
 def _lines() -> Iterator[str]:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from streams.events.batch import TimedBatch
     from streams.events.headers import Headers
     from streams.events.rejected import Rejected
+    from streams.events.rows import Rows
 
     TaskEvents = list[tuple[Task, TimedBatch]]
 
@@ -107,6 +108,7 @@ class Pipeline:
         self.model.catch_up()
         self.learners = Learners(settings, self.topics, clients, self.producer, layouts)
         self._actions_check = ActionsCheck()
+        self._matured: list[Rows] = []
         self._shown_at = 0.0
         self.engine.start(partitions)
 
@@ -150,6 +152,7 @@ class Pipeline:
             if len(output.matured):
                 matured = encode_matured(output.matured)
                 self.producer.send(self.topics.matured, [(None, charges) for charges in matured])
+                self._matured.append(output.matured)
             self._give_up(output.rejected)
             self._send_drifts(shift.event(task.number) for shift in output.shifts)
             metrics.count_output(output)
@@ -217,13 +220,16 @@ class Pipeline:
         self.show()
 
     def show(self) -> None:
-        """Bring the gauges up to date, once a second."""
+        """Bring the gauges up to date, and what is counted of matured charges, once a second."""
         if monotonic() - self._shown_at < _SHOWN_EVERY_S:
             return
         self._shown_at = monotonic()
         metrics.show_tasks(self.engine, self._latencies.newest, time())
         metrics.show_waiting([_stages(task).card for task in self.engine.tasks.values()])
         metrics.show_model(self.model.scorer.version, self.model.age_s)
+        if self._matured:
+            metrics.count_matured(np.concatenate(self._matured))
+            self._matured.clear()
 
     def commit(self) -> None:
         """Begin to make everything since the last commit count."""

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from schemas.generated_part import with_part
 from streams.features.entities import FEATURES
 
 README = Path(__file__).with_name("README.md")
-BEGIN, END = "<!-- features -->\n", "<!-- end of features -->\n"
 
 
 def feature_table() -> str:
@@ -27,11 +27,7 @@ def feature_table() -> str:
 
 def with_table(document: str) -> str:
     """Return the document with the table between its marks brought up to date."""
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    assert begin, f"the document has lost {BEGIN}"
-    assert end, f"the document has lost {END}"
-    return before + begin + feature_table() + end + after
+    return with_part(document, "features", feature_table())
 
 
 def _words(template: str) -> str:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import orjson
+import pytest
 from confluent_kafka import Producer
 from msgspec.structs import replace
 
@@ -34,6 +35,7 @@ from streams.kafka.config import Admin
 from streams.kafka.topics import Topics, ensure_topics
 from streams.simulator import Simulation
 from streams.wire.examples import IMPUTED, decode_examples
+from streams.wire.matured import decode_matured
 from tests.integration.player import Player, worker_env
 from tests.integration.worker import WorkerProcess
 
@@ -95,6 +97,7 @@ class Closed:
         steps += loop.end()
         self.scored = [orjson.loads(event) for step in steps for event in step.output.scored]
         self.examples: Rows = np.concatenate([step.output.examples for step in steps])
+        self.matured: Rows = np.concatenate([step.output.matured for step in steps])
         self.outcomes, self.disputes = loop.taken()
 
     def spans(self) -> list[Span]:
@@ -190,6 +193,14 @@ def await_model(worker: WorkerProcess, version: str) -> None:
         time.sleep(0.05)
 
 
+def await_matured(worker: WorkerProcess, charges: float) -> None:
+    """Wait until a worker has counted so many matured charges, which it does once a second."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while (found := worker.metric("chargewatch_matured_charges_total")) != pytest.approx(charges):
+        assert time.monotonic() < deadline, f"{found} matured charges, not {charges}"
+        time.sleep(0.05)
+
+
 def answer(event: dict[str, Any]) -> dict[str, Any]:
     """Return a scored event without when it was scored."""
     return {name: value for name, value in event.items() if name != "scored_at"}
@@ -228,12 +239,20 @@ def test_a_worker_decides_and_learns_as_the_closed_loop(
     with WorkerProcess(tmp_path / "worker", worker_env(settings)) as worker:
         worker.wait_until_ready()
         scored = list(play(came, closed, kafka, topics, worker))
+        await_matured(worker, float(closed.matured["counts"].sum()))
         assert worker.stop() == 0
     assert len(closed.spans()) >= 6
     for found, wanted in zip(scored, closed.scored, strict=True):
         assert answer(found) == answer(wanted)
-    values = [message.value() or b"" for message in kafka.read_all(topics.examples)]
-    learned = decode_examples(values)
-    assert len(learned) == len(closed.examples)
-    for name in learned.dtype.names or ():
-        assert np.array_equal(learned[name], closed.examples[name]), name
+    assert_same(decode_examples(values_of(kafka, topics.examples)), closed.examples)
+    assert_same(decode_matured(values_of(kafka, topics.matured)), closed.matured)
+
+
+def values_of(kafka: Kafka, topic: str) -> list[bytes]:
+    return [message.value() or b"" for message in kafka.read_all(topic)]
+
+
+def assert_same(found: Rows, wanted: Rows) -> None:
+    assert len(found) == len(wanted) > 0
+    for name in found.dtype.names or ():
+        assert np.array_equal(found[name], wanted[name]), name

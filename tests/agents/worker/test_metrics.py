@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from agents.worker.metrics import Latencies, count_findings, count_matured
+from agents.stages.merchant import MerchantOutput
+from agents.worker.metrics import Latencies, count_findings, count_matured, count_output
+from streams.labels.join import NO_EXAMPLES, NONE_MATURED
+from streams.labels.pending import PENDING_LAYOUT
 from streams.wire.matured import FRAUD
 from tests.agents.evaluation.test_estimates import blocked
 
@@ -52,6 +55,16 @@ def test_findings_are_counted_by_kind_and_field() -> None:
     count_findings({("ignored", "funding"): 3, ("card_number", "id"): 1})
     count_findings({("ignored", "funding"): 2})
     assert REGISTRY.get_sample_value("chargewatch_findings_total", labels) == before + 5.0
+
+
+def test_disputes_of_blocked_charges_are_counted() -> None:
+    before = REGISTRY.get_sample_value("chargewatch_disputed_blocks_total") or 0.0
+    output = MerchantOutput(
+        keys=[], scored=[], headers=None, answers=PENDING_LAYOUT.new(0), examples=NO_EXAMPLES,
+        matured=NONE_MATURED, rejected=[], finished=[], disputed_blocks=3,
+    )  # fmt: skip
+    count_output(output)
+    assert REGISTRY.get_sample_value("chargewatch_disputed_blocks_total") == before + 3.0
 
 
 def test_matured_charges_are_counted_by_what_the_model_chose_to_do() -> None:
