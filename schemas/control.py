@@ -3,18 +3,16 @@
 Each is whole in itself, so that compaction, which keeps the newest record of a key, loses nothing.
 """
 
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta, Struct
 
-from schemas.rejected import InvalidEvent
+from schemas.edits import decoded
 from schemas.snapshot import Snapshot
 
 CHAMPION_KEY: Final = b"champion"
 LOADED_PREFIX: Final = "loaded."
-
-Record = TypeVar("Record")
 
 
 class Former(Struct, frozen=True, omit_defaults=True):
@@ -67,21 +65,12 @@ def decode_champion(value: bytes) -> Champion:
     InvalidEvent
         With reason `json` or `type` when the payload is none.
     """
-    return _decoded(_CHAMPION, value)
+    return decoded(_CHAMPION, value, "control record")
 
 
 def decode_loaded(value: bytes) -> Loaded:
     """Return the record of a payload; raises as `decode_champion`."""
-    return _decoded(_LOADED, value)
-
-
-def _decoded(decoder: msgspec.json.Decoder[Record], value: bytes) -> Record:
-    try:
-        return decoder.decode(value)
-    except msgspec.ValidationError as error:
-        raise InvalidEvent("type", f"control record: {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidEvent("json", f"control record: {error}") from None
+    return decoded(_LOADED, value, "control record")
 
 
 _ENCODER: Final = msgspec.json.Encoder()

@@ -15,8 +15,10 @@ from schemas.charge import Charge
 from schemas.control import Champion, Loaded
 from schemas.dispute import Dispute
 from schemas.drift import Drift
+from schemas.merchants import MerchantSettings
 from schemas.outcome import Outcome
 from schemas.rejected import RejectedHeaders
+from schemas.rules import MerchantRules
 from schemas.scored import Scored
 from schemas.snapshot import Snapshot
 from schemas.topics import TOPICS, Topic
@@ -39,6 +41,8 @@ _SCHEMA_FILES: Final[dict[str, type[msgspec.Struct]]] = {
     "snapshot": Snapshot,
     "champion": Champion,
     "loaded": Loaded,
+    "rules": MerchantRules,
+    "merchants": MerchantSettings,
     "drift": Drift,
 }
 _ALSO: Final[dict[type[msgspec.Struct], Document]] = {

@@ -18,6 +18,7 @@ RejectReason = Literal[
     "too_large",
     "nesting",
     "unknown_charge",
+    "test_card",
 ]
 ERROR: Final = "error"
 TOPIC: Final = "topic"

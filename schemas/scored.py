@@ -23,8 +23,11 @@ ALLOW, CHALLENGE, REVIEW, BLOCK = range(4)
 class Reason(Struct, frozen=True):
     """One feature that raised the score."""
 
-    feature: Annotated[str, Meta(description="the feature's name")]
-    value: Annotated[float, Meta(description="the feature's value for this charge")]
+    feature: Annotated[
+        str,
+        Meta(description="the feature's name; `rule:` and its id for the rule that decided"),
+    ]
+    value: Annotated[float, Meta(description="the feature's value for this charge; 1 of a rule")]
     text: Annotated[str, Meta(description="the same in words")]
 
 
@@ -35,6 +38,16 @@ class Holdout(Struct, frozen=True):
     propensity: Annotated[
         float, Meta(gt=0, le=1, description="how likely it was to be let through")
     ]
+
+
+class MatchedRule(Struct, frozen=True, omit_defaults=True):
+    """A rule that is true of the charge."""
+
+    id: Annotated[str, Meta(description="its id, or a name made of what it says")]
+    action: Annotated[
+        Action | Literal["allow_without_challenge"], Meta(description="what it asks for")
+    ]
+    shadow: Annotated[bool, Meta(description="it only watches, and decides nothing")] = False
 
 
 class Scored(Struct, frozen=True, omit_defaults=True):
@@ -70,8 +83,23 @@ class Scored(Struct, frozen=True, omit_defaults=True):
     model: Annotated[str, Meta(description="version of the snapshot that scored it")]
     scored_at: Annotated[float, Meta(description="Unix seconds, wall clock")]
     decided_by: Annotated[
-        str, Meta(description="what chose the action: `model`, or `holdout` where it was drawn")
+        str,
+        Meta(
+            description="what chose the action: `model`, `rule:` and its id, `holdout` where it "
+            "was drawn, or `test_card`"
+        ),
     ] = "model"
+    rules: Annotated[
+        tuple[MatchedRule, ...],
+        Meta(description="every rule that matched; absent if none did, and of a duplicate"),
+    ] = ()
+    rule_set: Annotated[
+        str | None,
+        Meta(
+            description="version of the rules that applied, as `*:7` or, with a merchant's own, "
+            "`m1:2,*:7`; absent if there are none, and of a duplicate"
+        ),
+    ] = None
     holdout: Annotated[
         Holdout | None, Meta(description="absent if the charge was not drawn for the holdout")
     ] = None
@@ -139,12 +167,12 @@ def end_scored(
     model
         Version of the model, ASCII.
     rest
-        What comes last: by what it was decided, `BY_MODEL` or `holdout_json`, and `DUPLICATE` or
-        `shadow_json`.
+        What comes last: by what it was decided, `BY_MODEL_JSON`,
+        `decided_json` or `holdout_json`, then what rules say, and `DUPLICATE` or `shadow_json`.
 
     Examples
     --------
-    >>> end_scored(b'{"charge":"c1"', 0.25, 7, b'"allow"', b"[]", b"prior", 2.0, BY_MODEL)[:45]
+    >>> end_scored(b'{"charge":"c1"', 0.25, 7, b'"allow"', b"[]", b"prior", 2.0, b"")[:45]
     b'{"charge":"c1","score":0.25,"risk":7,"action"'
     """
     return _WHOLE % (begun, score, risk, action, reasons, model, scored_at, rest)
@@ -153,8 +181,13 @@ def end_scored(
 _WHOLE = b'%b,"score":%.9g,"risk":%d,"action":%b,"reasons":%b,"model":"%b","scored_at":%.6f%b}'
 
 
-BY_MODEL = b',"decided_by":"model"'
+BY_MODEL_JSON = b',"decided_by":"model"'
 DUPLICATE = b',"duplicate":true'
+
+
+def decided_json(by: str) -> bytes:
+    """Return the member that tells what chose the action."""
+    return b',"decided_by":%b' % orjson.dumps(by)
 
 
 def holdout_json(action: bytes, propensity: float) -> bytes:

@@ -13,8 +13,10 @@ from schemas.charge import Charge
 from schemas.control import LOADED_PREFIX, Champion, Loaded
 from schemas.dispute import Dispute
 from schemas.drift import Drift
+from schemas.merchants import MerchantSettings
 from schemas.outcome import Outcome
 from schemas.rejected import RejectedHeaders
+from schemas.rules import MerchantRules
 from schemas.scored import Scored
 from schemas.snapshot import Snapshot
 
@@ -141,6 +143,24 @@ MODELS: Final = Topic(
     bytes_max=MODELS_BYTES_MAX,
     segment_bytes=32 * 1024 * 1024,
 )
+RULES: Final = Topic(
+    name="rules",
+    action="receive",
+    summary="The rules of a merchant, or those for all: a whole set in each record.",
+    key="the merchant, or `*`",
+    payload=MerchantRules,
+    kept="latest",
+    partitions="one",
+)
+MERCHANTS: Final = Topic(
+    name="merchants",
+    action="receive",
+    summary="The settings of a merchant, or those for all.",
+    key="the merchant, or `*`",
+    payload=MerchantSettings,
+    kept="latest",
+    partitions="one",
+)
 DRIFT: Final = Topic(
     name="drift",
     action="send",
@@ -183,6 +203,14 @@ MATURED: Final = Topic(
     kept="months",
     partitions="one",
 )
+CHANGES: Final = Topic(
+    name="chargewatch.changes",
+    action="internal",
+    summary="Every change of rules, lists and merchants' settings, kept for ever.",
+    key="what was changed, and its version",
+    kept="latest",
+    partitions="one",
+)
 INSTALLATION: Final = Topic(
     name="chargewatch.installation",
     action="internal",
@@ -199,10 +227,13 @@ TOPICS: Final = (
     SCORED,
     REJECTED,
     MODELS,
+    RULES,
+    MERCHANTS,
     DRIFT,
     BY_MERCHANT,
     CHANGELOG,
     EXAMPLES,
     MATURED,
+    CHANGES,
     INSTALLATION,
 )

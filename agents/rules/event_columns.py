@@ -138,15 +138,14 @@ class EventColumns:
         found = (head.get(_IN_HEAD.get(key) or _name(key)) for head in self._read_heads)
         return [text if isinstance(text, str) and text else None for text in found]
 
-    def part(self, start: int, stop: int) -> Self:
-        """Return the columns of the charges from `start` up to `stop`."""
-        chosen = slice(start, stop)
+    def take(self, places: NDArray[np.intp]) -> Self:
+        """Return the columns of some of the charges."""
         return type(self)(
-            self._charges[chosen],
-            self._vectors[chosen],
-            self._scores[chosen],
-            self._risks[chosen],
-            self._heads[chosen],
+            self._charges[places],
+            self._vectors[places],
+            self._scores[places],
+            self._risks[places],
+            [self._heads[place] for place in places.tolist()],
         )
 
     def row(self, place: int, keys: Sequence[str]) -> dict[str, object]:
@@ -154,7 +153,7 @@ class EventColumns:
 
         Those that are kept as a hash are left out.
         """
-        one = self.part(place, place + 1)
+        one = self.take(np.array([place]))
         known = (key for key in keys if key not in ATTRIBUTES or ATTRIBUTES[key].has_text)
         return {key: one._value(key) for key in known}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 if TYPE_CHECKING:
@@ -42,6 +43,17 @@ class Rule:
     id: str = ""
     title: str = ""
     line: int = field(default=0, compare=False, repr=False)
+
+    @property
+    def label(self) -> str:
+        """What it is called where it is told: its id, or a name that follows from what it says.
+
+        It is the same in shadow and not: what was told of it before it is switched on stays its.
+        """
+        if self.id:
+            return self.id
+        said = f"{self.action} if {self.condition}".encode()
+        return f"unnamed-{blake2b(said, digest_size=4).hexdigest()}"
 
     def __str__(self) -> str:
         """Return the rule on one line, in the one way it is written, without its comment."""

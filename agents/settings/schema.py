@@ -162,6 +162,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             "one the draw is the same everywhere, and could be foreseen",
         ),
     ] = ""
+    test_cards: Annotated[
+        bool,
+        Meta(
+            description="whether the cards `test_allow`, `test_challenge`, `test_review`, "
+            "`test_block`, `test_elevated` and `test_highest` force their outcome"
+        ),
+    ] = False
     dedup_window_hours: Annotated[
         float, Meta(ge=0, le=720, description="a charge id seen again within it is a duplicate")
     ] = 24.0

@@ -18,6 +18,8 @@ FILE_VARIABLE = "CHARGEWATCH_CONFIG"
 KAFKA_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 
 _PREFIX = "CHARGEWATCH_"
+_SWITCHES = {"on": True, "yes": True, "off": False, "no": False}
+"""Beside true, false, 1 and 0."""
 
 
 class SettingsError(ValueError):
@@ -39,7 +41,7 @@ class _Given:
         field = types.type_info(FIELDS[name].type)
         try:
             converted = msgspec.convert(
-                _listed(value, field), FIELDS[name].type, strict=not is_text, dec_hook=_path
+                _read(value, field), FIELDS[name].type, strict=not is_text, dec_hook=_path
             )
         except msgspec.ValidationError:
             converted = None
@@ -156,6 +158,8 @@ def expected(type_: types.Type) -> str:
             return f"an integer {_from(low, None, high)}"
         case types.FloatType(ge=low, gt=above, le=high):
             return f"a number {_from(low, above, high)}"
+        case types.BoolType():
+            return "on or off"
         case types.LiteralType(values=values):
             return " or ".join(str(value) for value in values)
         case _:
@@ -173,11 +177,13 @@ def _from(low: float | None, above: float | None, high: float | None) -> str:
     return f"from {low:g} to {high:.0f}" if high is not None else f"of {low:g} or more"
 
 
-def _listed(value: object, type_: types.Type) -> object:
-    """Return the parts of a text between commas where a list is expected."""
+def _read(value: object, type_: types.Type) -> object:
+    """Return the parts of a text between commas where a list is expected, and a switch's state."""
     inner = type_.type if isinstance(type_, types.Metadata) else type_
     if isinstance(value, str) and isinstance(inner, types.VarTupleType):
         return [part.strip() for part in value.split(",") if part.strip()]
+    if isinstance(value, str) and isinstance(inner, types.BoolType):
+        return _SWITCHES.get(value.lower(), value)
     return value
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from agents.stages.cards_for_tests import are_tests
 from agents.stages.entity import EntityRecords
 from schemas.rejected import InvalidEvent
 from streams.durations import DAY_S, HOUR_S, MINUTE_S
@@ -79,6 +80,8 @@ class CardStage:
         How far ahead of the others' time an event may be dated, seconds.
     capacity
         Card records held in memory at most, and distinct cards in a batch.
+    has_test_cards
+        Whether cards for tests count in nothing.
 
     Attributes
     ----------
@@ -94,6 +97,8 @@ class CardStage:
         orphan_wait_s: float,
         future_allowance_s: float,
         capacity: int,
+        *,
+        has_test_cards: bool = False,
     ) -> None:
         self._cards = EntityRecords(state, CARDS, capacity)
         self._charged = SeenIds(state.seen, dedup_window_s)
@@ -102,6 +107,7 @@ class CardStage:
         self._dispute_retention_s = dispute_retention_s
         self._orphan_wait_s = orphan_wait_s
         self._future_allowance_s = future_allowance_s
+        self._has_test_cards = has_test_cards
         self._index = ChargeIndex(state.charges, dispute_retention_s)
         self.waiting = WaitingDisputes(state.waiting, orphan_wait_s, dispute_retention_s)
         self._order = DisputeOrder(self._index, self.waiting, dedup_window_s)
@@ -119,12 +125,15 @@ class CardStage:
         is_paused
             Whether no charge has come for a while, so that no dispute waits for its time.
         """
+        of_tests = list[Rejected]()
+        if self._has_test_cards:
+            batch, of_tests = _without_labels_of_tests(batch)
         is_charge = batch.rows["kind"] == CHARGE
         clocks = _clocks(self._clock_s, batch.rows, is_charge)
         dispute_clocks = _clocks(self._dispute_clock_s, batch.rows, ~is_charge)
         ordered = self._order.arrange(batch, clocks, dispute_clocks, is_paused=is_paused)
         self._clock_s, self._dispute_clock_s = float(clocks[-1]), float(dispute_clocks[-1])
-        rejected = [self._rejected(dispute) for dispute in ordered.given_up]
+        rejected = of_tests + [self._rejected(dispute) for dispute in ordered.given_up]
         return CardOutput(self._count(ordered.batch), ordered.times, rejected)
 
     def _count(self, batch: Batch) -> Batch:
@@ -194,6 +203,8 @@ class CardStage:
         clocks = self._cards.rows["clock_s"][slots]
         overflow_until = self._cards.rows["overflow_until"][slots]
         overflowed = overflow_until >= np.maximum(clocks, events["created"])
+        if self._has_test_cards:
+            until[(events["kind"] == CHARGE) & are_tests(events)] = np.inf
         asked = np.flatnonzero((events["kind"] == CHARGE) & overflowed)
         if len(asked):
             stored = self._charged.find(
@@ -258,6 +269,19 @@ class CardStage:
         self._index.forget_before(now)
 
 
+def _without_labels_of_tests(batch: Batch) -> tuple[Batch, list[Rejected]]:
+    """Return a batch without disputes and outcomes of cards for tests, and these as rejected."""
+    are_labels = (batch.rows["kind"] != CHARGE) & are_tests(batch.rows)
+    if not are_labels.any():
+        return batch, []
+    error = InvalidEvent("test_card", "card: is one for tests, and nothing is learned of it")
+    rejected = []
+    for place in np.flatnonzero(are_labels).tolist():
+        origin, key, value = decode_label_tail(batch.tails[place])
+        rejected.append(reject(Input(key, value, origin), error))
+    return batch.at(np.flatnonzero(~are_labels)), rejected
+
+
 def card_stage(state: TaskState, settings: Settings) -> CardStage:
     """Make the stage of a task as it is set."""
     return CardStage(
@@ -267,6 +291,7 @@ def card_stage(state: TaskState, settings: Settings) -> CardStage:
         settings.orphan_wait_hours * HOUR_S,
         settings.future_allowance_minutes * MINUTE_S,
         settings.cache_records,
+        has_test_cards=settings.test_cards,
     )
 
 

@@ -16,15 +16,20 @@ on the charge follow Elkan 2001, "The foundations of cost-sensitive learning", t
 Bahnsen et al. 2013, "Cost sensitive credit card fraud detection using Bayes minimum risk". Each
 cost is a line in p, so the best action is the lower envelope of four lines: as p rises, the choice
 only moves on to an action whose cost rises less with p.
+
+A merchant may set from which `risk` on an action is taken. Then that alone decides on this action:
+of block, review and challenge the first whose threshold is reached is taken, and the actions that
+have none are chosen among by their costs.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from agents.policy.terms import ChargeTerms, Terms
 from schemas.scored import ALLOW, BLOCK, CHALLENGE, REVIEW
 from streams.compiled import compiled
 
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agents.settings.costs import Costs
+    from streams.events.rows import Rows
 
 
 REVIEWS_SAVED_MAX = 100
@@ -41,14 +47,19 @@ _TOKENS_PER_REVIEW = 1_000_000
 """Capacity is counted in whole millionths of a review, so that no sum depends on its order."""
 
 
+UNDECIDED = -1
+"""In place of an action: neither a rule nor a test card has decided."""
+
+
 @dataclass(slots=True)
 class ReviewBudget:
     """Reviews not yet used, in millionths; one for each stream of charges that is decided in order.
 
-    Every charge adds `review_capacity_share` of a review and every review takes one, so that of the
-    first n charges never more than that share is reviewed, at any n. It begins empty, and what
-    exceeds `REVIEWS_SAVED_MAX` reviews is lost. A clock has no part in it: the same charges in the
-    same order get the same actions.
+    A merchant with a capacity of its own has one in its record instead. Every charge adds
+    `review_capacity_share` of a review and every review takes one, so that of the first n charges
+    never more than that share is reviewed, at any n, but for those that a rule asks for. It begins
+    empty, and what exceeds `REVIEWS_SAVED_MAX` reviews is lost. A clock has no part in it: the same
+    charges in the same order get the same actions.
     """
 
     tokens: int = 0
@@ -78,18 +89,14 @@ def expected_costs(
     >>> expected_costs(np.array([0.5]), np.array([100.0]), Costs()).round(2)[:, 0].tolist()
     [57.5, 9.98, 7.5, 12.5]
     """
-    table = (
-        costs.fraud_loss_share,
-        costs.dispute_fee_usd,
-        costs.margin_share,
-        costs.challenge_cost_usd,
-        1.0 - costs.challenge_success_share,
-        costs.challenge_abandonment_share,
-        costs.review_cost_usd,
-        1.0 - costs.review_success_share,
-    )
-    decided_as = np.where(amount > 0.0, amount, costs.verification_amount_usd)
-    by_action: NDArray[np.float64] = _costs_by_action(probability, decided_as, table)
+    return costs_under(probability, amount, ChargeTerms.alike(Terms(costs=costs), len(amount)))
+
+
+def costs_under(
+    probability: NDArray[np.float64], amount: NDArray[np.float64], terms: ChargeTerms
+) -> NDArray[np.float64]:
+    """Do as `expected_costs`, each charge by its own terms."""
+    by_action: NDArray[np.float64] = _costs_by_action(probability, amount, *terms)
     return by_action
 
 
@@ -97,24 +104,30 @@ def expected_costs(
 def _costs_by_action(
     probability: NDArray[np.float64],
     amount: NDArray[np.float64],
-    table: tuple[float, float, float, float, float, float, float, float],
+    table: Rows,
+    rows: NDArray[np.intp],
 ) -> NDArray[np.float64]:
-    (loss_share, fee, margin_share, challenge, missed, abandoned, review, misjudged) = table
     out = np.empty((4, len(probability)))
     for i in range(len(probability)):
-        fraud = probability[i] * (amount[i] * loss_share + fee)
-        refusal = (1.0 - probability[i]) * (amount[i] * margin_share)
+        terms = table[rows[i]]
+        decided_as = amount[i] if amount[i] > 0.0 else terms.verification_amount
+        fraud = probability[i] * (decided_as * terms.loss_share + terms.fee)
+        refusal = (1.0 - probability[i]) * (decided_as * terms.margin_share)
+        challenged = terms.challenge_missed * fraud + terms.challenge_abandoned * refusal
         out[ALLOW, i] = fraud
-        out[CHALLENGE, i] = challenge + missed * fraud + abandoned * refusal
-        out[REVIEW, i] = review + misjudged * (fraud + refusal)
+        out[CHALLENGE, i] = terms.challenge_cost + challenged
+        out[REVIEW, i] = terms.review_cost + terms.review_misjudged * (fraud + refusal)
         out[BLOCK, i] = refusal
     return out
 
 
 def choose(
-    probability: NDArray[np.float64],
+    answers: Rows,
     amount: NDArray[np.float64],
-    costs: Costs,
+    terms: ChargeTerms,
+    decided: NDArray[np.int8],
+    records: Rows,
+    slots: NDArray[np.intp],
     budget: ReviewBudget,
 ) -> NDArray[np.uint8]:
     """Return the action of least expected cost for each charge; of equal ones the mildest.
@@ -124,32 +137,78 @@ def choose(
 
     Parameters
     ----------
-    probability, amount, costs
-        As for `expected_costs`.
+    answers
+        PENDING[N], of which `score` and `risk` are read.
+    amount
+        In units of the reference currency, f8[N].
+    terms
+        Of the charges.
+    decided
+        i1[N], actions that are chosen already, `UNDECIDED` elsewhere. A review among them is one,
+        whether there is one left or not.
+    records, slots
+        MERCHANT[M] and intp[N], the record of each charge: the reviews that a merchant with a
+        capacity of its own has left. Updated in place.
     budget
-        Reviews left; changed by what this batch adds and takes.
+        Reviews left of all the others; changed by what this batch adds and takes.
 
     Returns
     -------
     Codes, indexes into `ACTIONS`, shape (N,). How charges are cut into batches makes no difference.
     """
-    cost = expected_costs(probability, amount, costs)
-    income = round(costs.review_capacity_share * _TOKENS_PER_REVIEW)
-    actions, budget.tokens = _cheapest(cost, income, budget.tokens)
+    cost = costs_under(answers["score"], amount, terms)
+    actions, budget.tokens = _cheapest(
+        cost, answers["risk"], *terms, decided, records, slots, budget.tokens
+    )
     return actions
 
 
 @compiled
-def _cheapest(cost: NDArray[np.float64], income: int, tokens: int) -> tuple[NDArray[np.uint8], int]:
-    """Return the cheapest action of each column of costs, and the tokens that are left."""
+def _cheapest(
+    cost: NDArray[np.float64],
+    risks: NDArray[np.uint8],
+    table: Rows,
+    rows: NDArray[np.intp],
+    decided: NDArray[np.int8],
+    records: Rows,
+    slots: NDArray[np.intp],
+    shared: int,
+) -> tuple[NDArray[np.uint8], int]:
+    """Return the action for each column of costs, and the tokens that are left for all."""
     actions = np.zeros(cost.shape[1], np.uint8)
     for i in range(cost.shape[1]):
+        terms = table[rows[i]]
+        tokens = np.int64(records[slots[i]].review_tokens) if terms.has_own_reviews else shared
+        income = round(terms.review_capacity * _TOKENS_PER_REVIEW)
         tokens = min(tokens + income, REVIEWS_SAVED_MAX * _TOKENS_PER_REVIEW)
-        best = np.argmin(cost[:, i])
-        if best == REVIEW and tokens >= _TOKENS_PER_REVIEW:
-            tokens -= _TOKENS_PER_REVIEW
-        elif best == REVIEW:
-            cost[REVIEW, i] = np.inf
-            best = np.argmin(cost[:, i])
-        actions[i] = best
-    return actions, tokens
+        has_review = tokens >= _TOKENS_PER_REVIEW
+        if decided[i] != UNDECIDED:
+            action = decided[i]
+        else:
+            action = _best(cost[:, i], risks[i], terms, has_review)
+        if action == REVIEW:
+            tokens = max(tokens - _TOKENS_PER_REVIEW, 0)
+        if terms.has_own_reviews:
+            records[slots[i]].review_tokens = tokens
+        else:
+            shared = tokens
+        actions[i] = action
+    return actions, shared
+
+
+@compiled
+def _best(cost: NDArray[np.float64], risk: int, terms: Any, has_review: bool) -> int:
+    """Return the first action whose threshold is reached, else the cheapest that has none."""
+    if risk >= terms.block_at:
+        return BLOCK
+    if risk >= terms.review_at and has_review:
+        return REVIEW
+    if risk >= terms.challenge_at:
+        return CHALLENGE
+    if not np.isnan(terms.block_at):
+        cost[BLOCK] = np.inf
+    if not np.isnan(terms.review_at) or not has_review:
+        cost[REVIEW] = np.inf
+    if not np.isnan(terms.challenge_at):
+        cost[CHALLENGE] = np.inf
+    return int(np.argmin(cost))

@@ -15,48 +15,26 @@ drawn ones stand.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agents.stages.decisions import expected_costs
+from agents.stages.decisions import costs_under
 from schemas.scored import ALLOW
 from streams.compiled import compiled
 from streams.durations import DAY_S
+from streams.labels.pending import BY_MODEL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from agents.settings.costs import Costs
+    from agents.policy.terms import ChargeTerms
     from streams.events.rows import Rows
     from streams.state.record_cache import Slots
 
 _HASH_BYTES = 8
 _HASH_RANGE = 2.0 ** (8 * _HASH_BYTES)
-
-
-@dataclass(frozen=True, slots=True)
-class HoldoutRules:
-    """What may be let through.
-
-    Attributes
-    ----------
-    share
-        Of the charges that would be stopped, 0 for none.
-    amount_max
-        The largest amount, in the reference currency.
-    budget
-        Loss a day and merchant, in expectation, in the reference currency.
-    key
-        Of the hash that draws.
-    """
-
-    share: float
-    amount_max: float
-    budget: float
-    key: bytes
 
 
 def let_through(
@@ -65,10 +43,10 @@ def let_through(
     times: NDArray[np.float64],
     records: Rows,
     slots: Slots,
-    costs: Costs,
-    rules: HoldoutRules,
+    terms: ChargeTerms,
+    key: bytes,
 ) -> None:
-    """Draw from charges that are to be stopped; allow those drawn.
+    """Draw from charges that the model is to stop; allow those drawn.
 
     Parameters
     ----------
@@ -81,22 +59,27 @@ def let_through(
         f8[N], stream time at each charge, Unix seconds.
     records, slots
         MERCHANT[M], updated in place, and i8[N], the record of each charge.
-    costs
-        What a fraud costs.
-    rules
-        What may be let through.
+    terms
+        What a fraud costs, and what may be let through: a share of none draws nothing.
+    key
+        Of the hash that draws.
     """
-    can_be = (answers["action"] != ALLOW) & (charges["duplicate"] == 0)
-    can_be &= charges["amount"] <= rules.amount_max
-    places = np.flatnonzero(can_be)
-    if rules.share == 0.0 or not len(places):
+    by_model = (answers["decided_by"] == BY_MODEL) & (charges["duplicate"] == 0)
+    stopped = np.flatnonzero((answers["action"] != ALLOW) & by_model)
+    of_stopped = terms.take(stopped).each
+    may_be = of_stopped["holdout_share"] > 0.0
+    may_be &= charges["amount"][stopped] <= of_stopped["holdout_amount_max"]
+    places = stopped[may_be]
+    if not len(places):
         return
-    is_chosen = _draws(charges["charge"][places], rules.key) < rules.share
-    scores, amounts = answers["score"][places], charges["amount"][places]
-    losses = expected_costs(scores, amounts, costs)[ALLOW]
+    own = terms.take(places)
+    shares = own.each["holdout_share"]
+    is_chosen = _draws(charges["charge"][places], key) < shares
+    losses = costs_under(answers["score"][places], charges["amount"][places], own)[ALLOW]
     days = (times[places] // DAY_S).astype(np.uint64)
-    has_room = _have_room(records, slots[places], days, losses, is_chosen, rules.budget)
-    answers["propensity"][places[has_room]] = rules.share
+    budgets = own.each["holdout_budget"]
+    has_room = _have_room(records, slots[places], days, losses, is_chosen, budgets)
+    answers["propensity"][places[has_room]] = shares[has_room]
     drawn = places[has_room & is_chosen]
     answers["withheld"][drawn] = answers["action"][drawn]
     answers["action"][drawn] = ALLOW
@@ -121,14 +104,14 @@ def _have_room(
     days: NDArray[np.uint64],
     losses: NDArray[np.float64],
     is_chosen: NDArray[np.bool_],
-    budget: float,
+    budgets: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
     """Tell which charges have room in the budget of their merchant and day; the chosen take it."""
     has_room = np.zeros(len(slots), np.bool_)
     for i in range(len(slots)):
         record = records[slots[i]]
         spent = record.holdout_loss if record.holdout_day == days[i] else 0.0
-        has_room[i] = spent + losses[i] <= budget
+        has_room[i] = spent + losses[i] <= budgets[i]
         if has_room[i] and is_chosen[i]:
             record.holdout_day = days[i]
             record.holdout_loss = spent + losses[i]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agents.stages.card_in_memory import Cards
-from agents.stages.tasks import TaskStages
+from agents.stages.tasks import TaskStages, bare_policy
 from streams.state.store import MemoryStore
 from streams.state.tables import TaskState
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from agents.models.protocols import Scorer
+    from agents.policy.policy import Policy
     from agents.settings.schema import Settings
     from agents.stages.card import CardOutput
     from agents.stages.merchant import MerchantOutput
@@ -28,6 +29,8 @@ class TaskInMemory:
         As for a worker.
     clock
         Gives `scored_at`, Unix seconds.
+    policy
+        What decides beside the model; nothing but the settings' costs when `None`.
 
     Attributes
     ----------
@@ -35,8 +38,11 @@ class TaskInMemory:
         The table of when charges are due to be learned from.
     """
 
-    def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, settings: Settings, clock: Callable[[], float], policy: Policy | None = None
+    ) -> None:
         self._clock = clock
+        self._policy = policy or bare_policy(settings)
         self._cards = Cards(settings)
         self._state = TaskState(MemoryStore())
         self._merchant = TaskStages(self._state, settings).merchant
@@ -55,7 +61,7 @@ class TaskInMemory:
 
     def score(self, counted: CardOutput, scorer: Scorer) -> MerchantOutput:
         """Run the merchant stage over what the card stage has made, all of it or a part."""
-        return self._merchant.process(counted.frames, scorer, self._clock)
+        return self._merchant.process(counted.frames, scorer, self._policy, self._clock)
 
     def commit(self) -> None:
         """Write what the merchant stage has changed."""

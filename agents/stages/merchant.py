@@ -14,12 +14,11 @@ from agents.drift.daily_blocks import BLOCK_LAYOUT, watched_in
 from agents.drift.monitor import DriftMonitor, Finished, Shift
 from agents.models.prior import VERSION as PRIOR
 from agents.models.protocols import Scorer
-from agents.settings.costs import Costs
-from agents.stages.decisions import ReviewBudget, choose
+from agents.policy.policy import Policy
+from agents.stages.deciding import Decisions
 from agents.stages.entity import EntityRecords
-from agents.stages.holdout import HoldoutRules, let_through
 from agents.stages.reasons import Reasons
-from agents.stages.scored_events import encode_scored, shadow_scores
+from agents.stages.scored_events import Verdicts, encode_scored, shadow_scores
 from schemas.scored import ALLOW, BLOCK
 from streams.durations import DAY_S
 from streams.events.batch import Batch
@@ -33,7 +32,7 @@ from streams.labels.disputes import join_labels
 from streams.labels.join import LabelJoin, Matured
 from streams.labels.label_rules import LabelRules
 from streams.labels.lookup import Times, find_referred
-from streams.labels.pending import PENDING_LAYOUT, draws_of
+from streams.labels.pending import BY_MODEL, BY_TEST_CARD, PENDING_LAYOUT, draws_of
 from streams.state.record_cache import Slots
 from streams.state.tables import TaskState
 from streams.wire.examples import BY_DISPUTE, BY_VERDICT
@@ -43,8 +42,6 @@ NO_SHADOW: Mapping[str, Scorer] = MappingProxyType({})
 
 PROGRESS = b"progress"
 """Under it the table META has `Progress`."""
-
-Chosen = npt.NDArray[np.bool_] | Slots
 
 
 class Progress(NamedTuple):
@@ -101,10 +98,8 @@ class MerchantStage:
         When labels come.
     dedup_window_s
         For how long a duplicate charge gets the answer of the first, seconds of event time.
-    costs
-        What each outcome costs.
-    holdout
-        What may be let through of what would be stopped.
+    decisions
+        Decides the charges.
     capacity
         Merchant records held in memory at most, and distinct merchants in a batch.
 
@@ -121,8 +116,7 @@ class MerchantStage:
         state: TaskState,
         rules: LabelRules,
         dedup_window_s: float,
-        costs: Costs,
-        holdout: HoldoutRules,
+        decisions: Decisions,
         capacity: int,
     ) -> None:
         self._merchants = EntityRecords(state, MERCHANTS, capacity)
@@ -130,9 +124,7 @@ class MerchantStage:
         self._labels = LabelJoin(state, rules)
         self._rules = rules
         self._dedup_window_s = dedup_window_s
-        self._costs = costs
-        self._holdout = holdout
-        self._budget = ReviewBudget()
+        self._decisions = decisions
         self._reasons = Reasons(FEATURES)
         self._drift = DriftMonitor(state.drift, state.reader(BLOCK_LAYOUT))
         self.reload()
@@ -141,6 +133,7 @@ class MerchantStage:
         self,
         frames: Batch,
         scorer: Scorer,
+        policy: Policy,
         clock: Callable[[], float],
         shadow: Mapping[str, Scorer] = NO_SHADOW,
     ) -> MerchantOutput:
@@ -152,19 +145,24 @@ class MerchantStage:
             N of them, in the order they are to count.
         scorer
             The model to score with.
+        policy
+            What decides beside it.
         clock
             Gives `scored_at`, Unix seconds; nothing is computed from it.
         shadow
             Models whose scores are told beside, by name.
         """
         events = np.ascontiguousarray(frames.rows["event"])
+        self._decisions.set_apart(events)
         of_charges = np.where(events["kind"] == CHARGE, events["created"], 0.0)
         times = np.maximum.accumulate(np.maximum(of_charges, self.stream_time))
         before, now = self.stream_time, float(times[-1])
         self.stream_time = now
         charges = np.flatnonzero(events["kind"] == CHARGE)
         rows = _of(charges, events)
-        answers = self._answers(frames, events, times, scorer)
+        places = charges.tolist()
+        heads, headers = taken_off([frames.tails[place] for place in places])
+        answers, told = self._answers(frames, events, times, heads, scorer, policy)
         imputed = np.zeros(len(events), np.bool_)
         imputed[charges[self._imputed(rows, answers)]] = True
         joined = join_labels(
@@ -180,16 +178,13 @@ class MerchantStage:
                 is_learned=scorer.version != PRIOR,
             )
         )
-        places = charges.tolist()
         matured = self._mature(before, now)
-        heads, headers = taken_off([frames.tails[place] for place in places])
         return MerchantOutput(
             keys=[frames.cards[place] for place in places],
             scored=encode_scored(
-                heads,
-                answers,
                 self._reasons,
-                rows["duplicate"] != 0,
+                Verdicts(rows, answers, heads, policy.rules, told),
+                are_duplicates(rows, answers),
                 clock(),
                 shadow_scores(answers["vector"], shadow),
             ),
@@ -206,7 +201,7 @@ class MerchantStage:
         """Put everything changed into the tables."""
         self._merchants.flush()
         self._drift.flush()
-        progress = [self.stream_time, self._budget.tokens, self._matured_until]
+        progress = [self.stream_time, self._decisions.budget.tokens, self._matured_until]
         self._meta.put(PROGRESS, orjson.dumps(progress))
 
     def reload(self) -> None:
@@ -216,24 +211,39 @@ class MerchantStage:
         self._drift.reload()
         stored = self._meta.get(PROGRESS)
         progress = Progress(0.0, 0) if stored is None else Progress(*orjson.loads(stored))
-        self.stream_time, self._budget.tokens, self._matured_until = progress
+        self.stream_time, self._decisions.budget.tokens, self._matured_until = progress
 
-    def _answers(self, frames: Batch, events: Rows, times: Times, scorer: Scorer) -> Rows:
-        """Count events, and return PENDING[N] of the charges among them.
+    def _answers(
+        self,
+        frames: Batch,
+        events: Rows,
+        times: Times,
+        heads: Sequence[bytes],
+        scorer: Scorer,
+        policy: Policy,
+    ) -> tuple[Rows, list[bytes]]:
+        """Count events; return PENDING[N] of the charges among them, and what rules say of each.
 
         What is stopped on a day counts from the next day of stream time on, so a batch is taken day
         by day: nearly always all of it.
         """
         ends = np.append(np.flatnonzero(np.diff(times // DAY_S)) + 1, len(times)).tolist()
-        answers = [
-            self._answers_of_day(
-                frames.part(start, end), events[start:end], times[start:end], scorer
+        answers, told = list[Rows](), list[bytes]()
+        for start, end in pairwise([0, *ends]):
+            now = times[start:end]
+            charges, rows, vectors, slots = self._count(
+                frames.part(start, end), events[start:end], now
             )
-            for start, end in pairwise([0, *ends])
-        ]
-        return answers[0] if len(answers) == 1 else np.concatenate(answers)
+            scored = self._score(rows, vectors, scorer)
+            these = heads[len(told) : len(told) + len(rows)]
+            told += self._answer(rows, scored, these, policy, _of(charges, now), slots)
+            answers.append(scored)
+        return (answers[0] if len(answers) == 1 else np.concatenate(answers)), told
 
-    def _answers_of_day(self, frames: Batch, events: Rows, times: Times, scorer: Scorer) -> Rows:
+    def _count(
+        self, frames: Batch, events: Rows, times: Times
+    ) -> tuple[Slots, Rows, npt.NDArray[np.float32], Slots]:
+        """Count the events of a day; return of the charges places, EVENT[N], vectors, and slots."""
         slots = self._merchants.slots(frames)
         features, _ = self._merchants.count(
             slots,
@@ -247,30 +257,34 @@ class MerchantStage:
         rows = _of(charges, events)
         earlier = [_of(charges, frames.rows[features_of(entity)]) for entity in ENTITIES[:-1]]
         vectors = _vectors(rows, [*earlier, _of(charges, features)])
-        return self._answer(rows, vectors, scorer, _of(charges, times), _of(charges, slots))
+        return charges, rows, vectors, _of(charges, slots)
 
     def _answer(
         self,
         charges: Rows,
-        vectors: npt.NDArray[np.float32],
-        scorer: Scorer,
+        answers: Rows,
+        heads: Sequence[bytes],
+        policy: Policy,
         times: Times,
         slots: Slots,
-    ) -> Rows:
-        """Return PENDING[N] of the charges and keep it; a duplicate gets what its original got."""
+    ) -> list[bytes]:
+        """Decide charges and keep them; return what rules say of each.
+
+        A duplicate gets what its original got.
+        """
         is_first = charges["duplicate"] == 0
-        answers = self._score(charges, vectors, scorer)
-        self._decide(charges, answers, is_first, self._budget)
         records = self._merchants.rows
-        let_through(charges, answers, times, records, slots, self._costs, self._holdout)
+        told = self._decisions.decide(charges, answers, heads, times, records, slots, policy)
         if not self._rules.is_advisory:
             count_stopped(records, slots, is_first & (answers["action"] != ALLOW), times)
         if not is_first.all():
-            self._answer_duplicates(charges, answers, np.flatnonzero(~is_first))
+            self._answer_duplicates(
+                charges, answers, np.flatnonzero(are_duplicates(charges, answers))
+            )
         first = np.flatnonzero(is_first)
         matured_until = self._matured_at(_of(first, times))
         self._labels.keep(_of(first, charges), _of(first, answers), matured_until)
-        return answers
+        return told
 
     def _score(self, charges: Rows, vectors: npt.NDArray[np.float32], scorer: Scorer) -> Rows:
         """Return PENDING[N] without actions."""
@@ -286,15 +300,8 @@ class MerchantStage:
         answers["model"] = scorer.version.encode()
         return answers
 
-    def _decide(self, charges: Rows, answers: Rows, chosen: Chosen, budget: ReviewBudget) -> None:
-        """Choose the actions of some of the charges."""
-        answers["action"][chosen] = choose(
-            answers["score"][chosen], charges["amount"][chosen], self._costs, budget
-        )
-
     def _answer_duplicates(self, charges: Rows, answers: Rows, duplicates: Slots) -> None:
         """Answer duplicates as their originals were; anew if those went elsewhere."""
-        self._decide(charges, answers, duplicates, ReviewBudget())
         window_s = self._dedup_window_s
         around = charges["created"][duplicates]
         originals = find_referred(
@@ -304,8 +311,9 @@ class MerchantStage:
             answers[duplicate] = answers[original] if isinstance(original, int) else original.charge
 
     def _imputed(self, charges: Rows, answers: Rows) -> Slots:
-        """Return which charges are blocked and taken for frauds: as likely as they are one."""
-        blocked = np.flatnonzero((answers["action"] == BLOCK) & (charges["duplicate"] == 0))
+        """Return which charges the model blocks and takes for frauds: as likely as they are one."""
+        by_model = (answers["decided_by"] == BY_MODEL) & (charges["duplicate"] == 0)
+        blocked = np.flatnonzero((answers["action"] == BLOCK) & by_model)
         if self._rules.is_advisory or not len(blocked):
             return blocked[:0]
         return blocked[draws_of(charges[blocked]) < answers["score"][blocked]]
@@ -321,6 +329,14 @@ class MerchantStage:
         self._matured_until = until
         self._labels.kept.expire(before, now)
         return matured
+
+
+def are_duplicates(charges: Rows, answers: Rows) -> npt.NDArray[np.bool_]:
+    """Tell which of EVENT[N] with PENDING[N] are answered as charges before them."""
+    are: npt.NDArray[np.bool_] = (charges["duplicate"] != 0) & (
+        answers["decided_by"] != BY_TEST_CARD
+    )
+    return are
 
 
 def _of(places: Slots, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:

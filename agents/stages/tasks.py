@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from agents.drift.daily_blocks import BLOCK_LAYOUT
+from agents.policy.policy import Policy
+from agents.policy.terms import Terms, TermsTable
 from agents.settings.schema import Settings
 from agents.stages.card import card_stage
-from agents.stages.holdout import HoldoutRules
+from agents.stages.deciding import Decisions
 from agents.stages.merchant import MerchantStage
 from streams.durations import DAY_S, HOUR_S
 from streams.engine.task import Task
@@ -39,8 +41,7 @@ class TaskStages:
             state,
             rules,
             settings.dedup_window_hours * HOUR_S,
-            settings.costs,
-            _holdout_rules(settings),
+            Decisions(settings.holdout_key.encode(), has_test_cards=settings.test_cards),
             settings.cache_records,
         )
 
@@ -55,14 +56,19 @@ class TaskStages:
         self.merchant.reload()
 
 
-def _holdout_rules(settings: Settings) -> HoldoutRules:
-    """Return what may be let through; nothing is held back where nothing is stopped."""
-    return HoldoutRules(
-        share=settings.holdout_share if settings.actions == "enforced" else 0.0,
-        amount_max=settings.holdout_amount_max_usd,
-        budget=settings.holdout_budget_usd,
-        key=settings.holdout_key.encode(),
+def terms_of(settings: Settings) -> Terms:
+    """Return the terms of an installation; nothing is held back where nothing is stopped."""
+    return Terms(
+        costs=settings.costs,
+        holdout_share=settings.holdout_share if settings.actions == "enforced" else 0.0,
+        holdout_amount_max_usd=settings.holdout_amount_max_usd,
+        holdout_budget_usd=settings.holdout_budget_usd,
     )
+
+
+def bare_policy(settings: Settings) -> Policy:
+    """Return the policy of an installation where no merchant has decided anything."""
+    return Policy(TermsTable(terms_of(settings)))
 
 
 def open_store(number: int, settings: Settings) -> Store:

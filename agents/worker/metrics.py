@@ -60,6 +60,11 @@ DISPUTED_BLOCKS = Counter(
     "chargewatch_disputed_blocks",
     "Charges disputed as fraud that were blocked, as far as is known",
 )
+POLICY_REJECTED = Counter(
+    "chargewatch_policy_rejected",
+    "Records of rules, lists and merchants' settings that could not be used, by topic",
+    ["topic"],
+)
 DRIFT = Counter("chargewatch_drift", "Signals found to have shifted", ["signal"])
 COMMITS = Counter("chargewatch_commits", "Commits that made work count")
 ABORTS = Counter("chargewatch_aborts", "Transactions that failed, whose work was done again")

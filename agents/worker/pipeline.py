@@ -13,9 +13,10 @@ import numpy as np
 
 from agents.learning.learners import FetchedExamples, Learners
 from agents.learning.model_follower import ModelFollower
-from agents.stages.tasks import TaskStages, new_task, open_store
+from agents.stages.tasks import TaskStages, new_task, open_store, terms_of
 from agents.worker import metrics
 from agents.worker.actions_check import ActionsCheck
+from agents.worker.policy_follower import PolicyFollower
 from schemas.drift import encode_drift
 from streams.engine.application import Application, TaskFactory
 from streams.engine.engine import Engine
@@ -106,6 +107,8 @@ class Pipeline:
         )
         self.model = ModelFollower(self.topics, clients, settings.challengers)
         self.model.catch_up()
+        self.policies = PolicyFollower(self.topics, clients, terms_of(settings))
+        self.policies.catch_up()
         self.learners = Learners(settings, self.topics, clients, self.producer, layouts)
         self._actions_check = ActionsCheck()
         self._matured: list[Rows] = []
@@ -142,7 +145,7 @@ class Pipeline:
         offsets = []
         for task, events in frames:
             output = _stages(task).merchant.process(
-                events.batch, self.model.scorer, time, self.model.shadow
+                events.batch, self.model.scorer, self.policies.policy, time, self.model.shadow
             )
             scored.extend(zip(output.keys, output.scored, strict=True))
             headers.extend(output.headers or [()] * len(output.scored))
@@ -213,6 +216,7 @@ class Pipeline:
         if has_task and not self.learners.is_running:
             self.model.catch_up()
         self.model.refresh()
+        self.policies.refresh()
         if has_task:
             self.learners.run(self.model.names, self.model.book)
         else:
@@ -244,6 +248,7 @@ class Pipeline:
         self.learners.stop()
         self.engine.close()
         self.model.close()
+        self.policies.close()
 
 
 def _stages(task: Task) -> TaskStages:

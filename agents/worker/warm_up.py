@@ -15,8 +15,8 @@ import orjson
 from agents.learning.learner import LearnerStage
 from agents.models.kinds import DEFAULT, KINDS
 from agents.models.prior import PriorScorer
-from agents.settings.costs import Costs
-from agents.stages.holdout import HoldoutRules, let_through
+from agents.policy.terms import ChargeTerms, Terms
+from agents.stages.holdout import let_through
 from agents.stages.in_memory import TaskInMemory
 from schemas.scored import BLOCK
 from streams.durations import DAY_S
@@ -71,9 +71,10 @@ def _draw() -> None:
     """Draw a charge for the holdout: by some costs none of those above is stopped."""
     answers = np.zeros(1, PENDING)
     answers["action"] = BLOCK
-    rules = HoldoutRules(share=1.0, amount_max=inf, budget=inf, key=b"")
+    generous = Terms(holdout_share=1.0, holdout_amount_max_usd=inf, holdout_budget_usd=inf)
+    terms = ChargeTerms.alike(generous, 1)
     records, slots = np.zeros(1, MERCHANT), np.zeros(1, np.intp)
-    let_through(np.zeros(1, EVENT), answers, np.zeros(1), records, slots, Costs(), rules)
+    let_through(np.zeros(1, EVENT), answers, np.zeros(1), records, slots, terms, b"")
 
 
 def _charge(charge_id: str, created: float) -> dict[str, object]:

@@ -32,6 +32,7 @@ MERCHANT = np.dtype(
         ("log_m2", "f8"),
         ("holdout_day", "u8"),
         ("holdout_loss", "f8"),
+        ("review_tokens", "u8"),
         ("cards_1h", "u8", (SLOTS[HOUR] * HOUR_WORDS,)),
         ("cards_24h", "u8", (SLOTS[DAY] * DAY_WORDS,)),
         ("small_cards_1h", "u8", (SLOTS[HOUR] * SMALL_WORDS,)),
@@ -64,6 +65,8 @@ log_mean, log_m2
 holdout_day, holdout_loss
     The day of stream time, since 1970, on which a charge was last let through for the holdout, and
     the loss expected of all on that day, in the reference currency.
+review_tokens
+    Reviews not yet used, in millionths, where the merchant has a capacity of its own.
 cards_1h, cards_24h, small_cards_1h
     Bitmaps of the cards seen in each tile (see `streams.features.distinct_counts`).
 counts, sums, small_counts_1h

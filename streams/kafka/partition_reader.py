@@ -34,6 +34,9 @@ class PartitionReader:
         What to read.
     offset
         Where to begin; the partition's beginning when `None`.
+    fetch_wait_ms
+        How long the broker waits for a message before it answers that there is none: what comes is
+        there at once all the same, and the end is known so much later.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class PartitionReader:
         topic: str,
         partition: int,
         offset: int | None = None,
+        fetch_wait_ms: int = _FETCH_WAIT_MS,
     ) -> None:
         self._consumer = clients.consumer(
             {
@@ -51,7 +55,7 @@ class PartitionReader:
                 "isolation.level": "read_committed",
                 "enable.partition.eof": True,
                 "auto.offset.reset": "error",
-                "fetch.wait.max.ms": _FETCH_WAIT_MS,
+                "fetch.wait.max.ms": fetch_wait_ms,
             }
         )
         self._retry = clients.retry

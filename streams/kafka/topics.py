@@ -96,11 +96,14 @@ class Topics:
     scored = _Named(table.SCORED)
     rejected = _Named(table.REJECTED)
     models = _Named(table.MODELS)
+    rules = _Named(table.RULES)
+    merchants = _Named(table.MERCHANTS)
     drift = _Named(table.DRIFT)
     by_merchant = _Named(table.BY_MERCHANT)
     changelog = _Named(table.CHANGELOG)
     examples = _Named(table.EXAMPLES)
     matured = _Named(table.MATURED)
+    changes = _Named(table.CHANGES)
     installation = _Named(table.INSTALLATION)
 
     def named(self, row: Topic) -> str:
@@ -116,6 +119,11 @@ class Topics:
     def of_one_partition(self) -> tuple[str, ...]:
         """Topics of one partition: a snapshot stands for one offset of the examples."""
         return tuple(self.named(row) for row in table.TOPICS if row.partitions == "one")
+
+    @property
+    def compacted(self) -> tuple[str, ...]:
+        """Topics that keep the latest of each key."""
+        return tuple(self.named(row) for row in table.TOPICS if row.kept in {"latest", "changelog"})
 
     def configs(self, label_horizon_days: float = LABEL_HORIZON_DAYS) -> dict[str, dict[str, str]]:
         """Return every topic with the settings it is made with."""
@@ -270,7 +278,7 @@ def _create(admin: Admin, new: list[NewTopic]) -> set[str]:
 
 def _check_configs(admin: Admin, topics: Topics, label_horizon_days: float) -> dict[str, str]:
     """Return a warning for each topic that has one, from settings that may be another's choice."""
-    compacted = [topics.models, topics.changelog, topics.installation]
+    compacted = topics.compacted
     inputs = [topics.charges, topics.disputes, topics.outcomes]
     names = [*inputs, topics.rejected, *compacted]
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]

@@ -10,6 +10,12 @@ from streams.events.rows import Rows
 from streams.features.entities import FEATURES
 from streams.layouts.layout import HEAD, Record
 
+RULES_KEPT = 8
+"""Rules that matched, of which a kept charge knows."""
+
+BY_MODEL, BY_RULE, BY_TEST_CARD = range(3)
+"""What chose the action."""
+
 PENDING = np.dtype(
     [
         (HEAD, "u8"),
@@ -25,6 +31,8 @@ PENDING = np.dtype(
         ("reasons", "u1", (5,)),
         ("model", "S32"),
         ("card", "u8"),
+        ("rules", "u4", (RULES_KEPT,)),
+        ("decided_by", "u1"),
         ("vector", "f4", (len(FEATURES),)),
     ]
 )
@@ -34,7 +42,8 @@ PENDING = np.dtype(
 if it was not, or the first release kept it. `propensity` is how likely one that was to be stopped
 was to be let through: the share of the holdout where it could be drawn, 1 if actions are advisory,
 else 0. `withheld` is the action that would have been taken of one that was drawn, else that of
-`ALLOW`. `card` is the hash of its card, 0 if an earlier version kept it.
+`ALLOW`. `card` is the hash of its card, 0 if an earlier version kept it. `rules` are the hashes of
+rules that matched, 0 for none; if it was decided `BY_RULE`, the first is the rule that did.
 """
 
 PENDING_LAYOUT = Record("pending", PENDING, {"vector": FEATURES}, places_in={"reasons": "vector"})

@@ -7,6 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import click
+import numpy as np
 
 from agents.rules.deciding import decide
 from agents.rules.rule_set import parse
@@ -50,7 +51,9 @@ def _costs(kind: str, size: int) -> tuple[float, float]:
     members = {name: MembersInMemory(stays) for name, stays in lists.items()}
 
     def by_columns() -> None:
-        decide(rules.rules, rules.match(columns.part(0, size), members))  # with nothing read yet
+        decide(
+            rules.rules, rules.match(columns.take(np.arange(size)), members)
+        )  # with nothing read yet
 
     def by_rows() -> None:
         for row in rows:

@@ -15,7 +15,7 @@ from agents.drift.signals import SIGNALS
 from agents.learning.learner import LearnerStage
 from agents.models.kinds import KINDS, scorer
 from agents.settings.schema import Settings
-from agents.stages.tasks import TaskStages, new_task
+from agents.stages.tasks import TaskStages, bare_policy, new_task
 from schemas.snapshot import encode_snapshot
 from streams.events.rows import EVENT
 from streams.features.card_record import CARD, LATEST_CHARGES
@@ -113,7 +113,8 @@ def count(stages: TaskStages, batch: Batch) -> Any:
 
 
 def answer(stages: TaskStages, frames: Any, given: Any = None) -> MerchantOutput:
-    return stages.merchant.process(frames, given or scorer(None, FEATURES), lambda: 0.0)
+    by = given or scorer(None, FEATURES)
+    return stages.merchant.process(frames, by, bare_policy(Settings()), lambda: 0.0)
 
 
 def answers_to(stages: TaskStages, frames: Any, models: Any) -> Iterator[Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from agents.models.kinds import restored_learner, scorer
 from agents.settings.schema import Settings
-from agents.stages.tasks import TaskStages, new_task
+from agents.stages.tasks import TaskStages, bare_policy, new_task
 from schemas.snapshot import decode_snapshot
 from streams.features.entities import CARDS, FEATURE_NAMES, FEATURES, MERCHANTS
 from streams.layouts.layout import FIRST
@@ -89,7 +89,7 @@ def test_state_and_frames_in_flight_are_gone_on_from(name: str) -> None:
     found: list[tuple[dict[str, Any], Any]] = []
     for part in (frames, *(count(stages, batch) for batch in batches(inputs))):
         recording = Recording(given)
-        output = stages.merchant.process(part, recording, lambda: 0.0)
+        output = stages.merchant.process(part, recording, bare_policy(Settings()), lambda: 0.0)
         found += zip(map(orjson.loads, output.scored), recording.vectors, strict=True)
     there, here = columns_of(contents)
     assert len(found) == len(contents.answers) > 200

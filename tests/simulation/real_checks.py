@@ -15,7 +15,7 @@ from agents.learning.learner import LearnerStage
 from agents.learning.model_registry import ModelBook, as_loaded
 from agents.models.kinds import DEFAULT
 from agents.models.prior import PriorScorer
-from agents.stages.tasks import TaskStages
+from agents.stages.tasks import TaskStages, bare_policy
 from schemas.control import Loaded, decode_loaded, loaded_key
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
 from streams.events.batch import Batch
@@ -172,7 +172,9 @@ class RealChecks(Checks):
             stages.card.process(label, is_paused=True)
         if self._log(self.topics.by_merchant, number):
             sent = self._sent(number)
-            output = stages.merchant.process(sent, PriorScorer(FEATURES), lambda: 0.0)
+            output = stages.merchant.process(
+                sent, PriorScorer(FEATURES), bare_policy(SETTINGS), lambda: 0.0
+            )
             scored += output.scored
             examples += encode_examples(output.examples)
         stages.flush()

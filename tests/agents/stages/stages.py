@@ -10,7 +10,7 @@ import orjson
 
 from agents.models.prior import PriorScorer
 from agents.settings.schema import Settings
-from agents.stages.tasks import TaskStages, new_task
+from agents.stages.tasks import TaskStages, bare_policy, new_task
 from schemas.charge import Charge
 from schemas.dispute import Dispute
 from schemas.outcome import Outcome
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agents.models.protocols import Scorer
+    from agents.policy.policy import Policy
     from streams.events.headers import Headers
     from streams.simulator import Simulation
 
@@ -173,12 +174,18 @@ class Run:
     ----------
     settings
         Those that matter to the stages.
+
+    Attributes
+    ----------
+    policy
+        What decides beside the model; nothing but the costs of the settings where it is `None`.
     """
 
     def __init__(self, **settings: Any) -> None:
         self.settings = Settings(**{"cache_records": 1000} | settings)
         self.store = MemoryStore()
         self.scorer: Scorer = PriorScorer(FEATURES)
+        self.policy: Policy | None = None
         self.outputs = Outputs([], [], [], [], [], [], [])
         self.disputed_blocks = 0
         self._committed = tuple(0 for _ in self.outputs)
@@ -210,7 +217,9 @@ class Run:
     def answer(self, frames: Batch) -> None:
         """Run the merchant stage alone."""
         scorer = Recording(self.scorer)
-        output = self._stages.merchant.process(frames, scorer, lambda: SCORED_AT)
+        output = self._stages.merchant.process(
+            frames, scorer, self.policy or bare_policy(self.settings), lambda: SCORED_AT
+        )
         self.outputs.keys.extend(output.keys)
         self.outputs.scored.extend(output.scored)
         self.outputs.headers.extend(output.headers or [()] * len(output.scored))

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.settings.costs import Costs
-from agents.stages.decisions import ReviewBudget, choose, expected_costs
+from agents.stages.decisions import ReviewBudget, expected_costs
 from schemas.scored import ACTIONS, REVIEW
+from tests.agents.stages.choosing import chosen
 
 shares = st.floats(0.0, 1.0)
 money = st.floats(0.0, 100.0)
@@ -82,7 +83,7 @@ def test_a_higher_probability_only_moves_on_to_costs_that_rise_less(
 ) -> None:
     p = np.linspace(0.0, 1.0, 101)
     costs = dataclasses.replace(costs, review_capacity_share=1.0)
-    actions = choose(p, np.full(101, amount), costs, ReviewBudget())
+    actions = chosen(p, np.full(101, amount), costs, ReviewBudget())
     ends = expected_costs(np.array([0.0, 1.0]), np.full(2, amount), costs)
     slopes = (ends[:, 1] - ends[:, 0])[actions]
     assert (np.diff(slopes) <= 1e-9 * (1.0 + np.abs(ends).max())).all()
@@ -93,7 +94,7 @@ def test_with_the_default_costs_a_higher_probability_is_never_treated_more_mildl
     amount: float,
 ) -> None:
     costs = Costs(review_capacity_share=0.0)
-    actions = choose(np.linspace(0.0, 1.0, 201), np.full(201, amount), costs, ReviewBudget())
+    actions = chosen(np.linspace(0.0, 1.0, 201), np.full(201, amount), costs, ReviewBudget())
     assert (np.diff(actions.astype(int)) >= 0).all()
     assert ACTIONS[actions[0]] == "allow"
     assert ACTIONS[actions[-1]] == "block"
@@ -109,7 +110,7 @@ def test_each_charge_gets_the_cheapest_action_that_there_is_capacity_for(
 ) -> None:
     p = np.array([charge[0] for charge in charges])
     amount = np.array([charge[1] for charge in charges])
-    actions = choose(p, amount, costs, ReviewBudget())
+    actions = chosen(p, amount, costs, ReviewBudget())
     cost = expected_costs(p, amount, costs)
     reviews = 0
     for row, action in enumerate(actions.tolist()):
@@ -122,8 +123,8 @@ def test_each_charge_gets_the_cheapest_action_that_there_is_capacity_for(
         assert reviews <= costs.review_capacity_share * (row + 1) + 1e-6 * (row + 1)
     budget = ReviewBudget()
     parts = [
-        choose(p[:cut], amount[:cut], costs, budget),
-        choose(p[cut:], amount[cut:], costs, budget),
+        chosen(p[:cut], amount[:cut], costs, budget),
+        chosen(p[cut:], amount[cut:], costs, budget),
     ]
     assert np.concatenate(parts).tolist() == actions.tolist()
 
@@ -131,25 +132,25 @@ def test_each_charge_gets_the_cheapest_action_that_there_is_capacity_for(
 def test_reviews_stop_at_capacity_and_use_it_up() -> None:
     costs = Costs(review_capacity_share=0.01)
     rows = 10_000
-    actions = choose(np.full(rows, 0.3), np.full(rows, 500.0), costs, ReviewBudget())
+    actions = chosen(np.full(rows, 0.3), np.full(rows, 500.0), costs, ReviewBudget())
     assert np.count_nonzero(actions == REVIEW) == 100
     assert (
-        choose(np.full(99, 0.3), np.full(99, 500.0), costs, ReviewBudget()).tolist().count(2) == 0
+        chosen(np.full(99, 0.3), np.full(99, 500.0), costs, ReviewBudget()).tolist().count(2) == 0
     )
 
 
 def test_without_capacity_nothing_is_reviewed() -> None:
     costs = Costs(review_capacity_share=0.0, review_cost_usd=0.0, review_success_share=1.0)
     rng = np.random.default_rng(0)
-    actions = choose(rng.random(1000), rng.exponential(80.0, 1000), costs, ReviewBudget())
+    actions = chosen(rng.random(1000), rng.exponential(80.0, 1000), costs, ReviewBudget())
     assert REVIEW not in actions
 
 
 def test_what_a_quiet_time_saves_is_limited() -> None:
     costs = Costs(review_capacity_share=0.01)
     budget = ReviewBudget()
-    choose(np.zeros(50_000), np.ones(50_000), costs, budget)
-    actions = choose(np.full(300, 0.3), np.full(300, 500.0), costs, budget)
+    chosen(np.zeros(50_000), np.ones(50_000), costs, budget)
+    actions = chosen(np.full(300, 0.3), np.full(300, 500.0), costs, budget)
     assert np.count_nonzero(actions == REVIEW) == 100 + 2
 
 

@@ -17,7 +17,7 @@ from agents.models.kinds import scorer
 from agents.models.linear import LinearLearner
 from agents.models.prior import PriorScorer
 from agents.settings.costs import Costs
-from agents.stages.decisions import ReviewBudget, choose
+from agents.stages.decisions import ReviewBudget
 from schemas.currency import bundled_rates
 from schemas.scored import ACTIONS, Scored
 from streams.events.headers import put_behind
@@ -25,6 +25,7 @@ from streams.events.origin import decode_label_tail, encode_label_tail
 from streams.features.entities import FEATURE_NAMES, FEATURES
 from streams.simulator import Simulation
 from streams.state.tables import META
+from tests.agents.stages.choosing import chosen
 from tests.agents.stages.stages import (
     DAY,
     HOUR,
@@ -101,9 +102,9 @@ def test_the_score_is_the_models_and_the_action_the_cheapest(
         [scored[i]["score"] for i in first], expected[first], rtol=1e-8, atol=0.0
     )
     amounts = [bundled_rates().usd(charges[i]["amount"], charges[i]["currency"]) for i in first]
-    actions = choose(expected[first], np.array(amounts), Costs(), ReviewBudget())
-    chosen = [scored[i].get("holdout", scored[i])["action"] for i in first]
-    assert chosen == [ACTIONS[code] for code in actions]
+    actions = chosen(expected[first], np.array(amounts), Costs(), ReviewBudget())
+    taken = [scored[i].get("holdout", scored[i])["action"] for i in first]
+    assert taken == [ACTIONS[code] for code in actions]
     assert {event["action"] for event in scored} == set(ACTIONS)
     assert {event["model"] for event in scored} == {"prior"}
 

@@ -12,6 +12,7 @@ import pytest
 
 import schemas
 from agents.models.prior import PriorScorer
+from agents.stages.tasks import bare_policy
 from streams.features.entities import FEATURES
 from streams.simulator import Simulation
 from tests.agents.stages.stages import SCORED_AT, Run, decode, simulated
@@ -52,7 +53,11 @@ def scored(stream: list[Message], shadow: Mapping[str, Scorer]) -> list[dict[str
     run = Run()
     batch = decode(stream)
     output = run._stages.merchant.process(
-        run.count(batch), PriorScorer(FEATURES), lambda: SCORED_AT, shadow
+        run.count(batch),
+        PriorScorer(FEATURES),
+        bare_policy(run.settings),
+        lambda: SCORED_AT,
+        shadow,
     )
     return [json.loads(event) for event in output.scored]
 

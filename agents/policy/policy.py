@@ -1,0 +1,33 @@
+"""All that decides charges beside the model: rules, lists, and the terms of merchants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from agents.policy.active_rules import ActiveRules
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agents.policy.terms import TermsTable
+    from agents.rules.columns import MemberList
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What holds from one change to the next; a batch is decided under one policy.
+
+    Attributes
+    ----------
+    terms
+        Of all merchants.
+    rules
+        In force.
+    lists
+        The named lists.
+    """
+
+    terms: TermsTable
+    rules: ActiveRules = field(default_factory=ActiveRules)
+    lists: Mapping[str, MemberList] = field(default_factory=dict)

@@ -1,0 +1,100 @@
+"""The way of what merchants decide: from its topics to the policy of a worker."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, NamedTuple
+
+from agents.policy.book import MerchantsBook, RulesBook
+from agents.policy.policy import Policy
+from agents.worker import metrics
+from schemas.printable import printable
+from schemas.rejected import InvalidEvent
+from streams.kafka.partition_reader import PartitionReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from confluent_kafka import Message
+
+    from agents.policy.terms import Terms
+    from streams.kafka.clients import Clients
+    from streams.kafka.topics import Topics
+
+logger = logging.getLogger(__name__)
+
+_RECORDS_AT_A_TIME = 1000
+_FETCH_WAIT_MS = 250
+"""These topics rest nearly always: four questions a second are enough to know that they do."""
+
+
+class _Source(NamedTuple):
+    """A topic, and what takes its records."""
+
+    topic: str
+    reader: PartitionReader
+    take: Callable[[bytes, bytes | None], None]
+
+
+class PolicyFollower:
+    """Follows the topics of rules and merchants' settings.
+
+    A record that cannot be used changes nothing: it is logged and counted.
+
+    Parameters
+    ----------
+    topics
+        The names of the topics.
+    clients
+        Makes the clients that follow.
+    installed
+        The terms of the installation.
+
+    Attributes
+    ----------
+    policy
+        What holds now; another object once anything has changed.
+    """
+
+    def __init__(self, topics: Topics, clients: Clients, installed: Terms) -> None:
+        self._rules, self._merchants = RulesBook(), MerchantsBook(installed)
+        taking = {topics.rules: self._rules.take, topics.merchants: self._merchants.take}
+        self._sources = [
+            _Source(topic, PartitionReader(clients, topic, 0, fetch_wait_ms=_FETCH_WAIT_MS), take)
+            for topic, take in taking.items()
+        ]
+        self._settle()
+
+    def catch_up(self) -> None:
+        """Read all that is there: no charge is decided by older rules than need be."""
+        for source in self._sources:
+            for messages in source.reader.read_to_end():
+                self._take(source, messages)
+
+    def refresh(self) -> None:
+        """Use what has come."""
+        for source in self._sources:
+            self._take(source, source.reader.take(_RECORDS_AT_A_TIME))
+
+    def close(self) -> None:
+        """Disconnect."""
+        for source in self._sources:
+            source.reader.close()
+
+    def _take(self, source: _Source, messages: Sequence[Message]) -> None:
+        for message in messages:
+            key = message.key() or b""
+            try:
+                source.take(key, message.value())
+            except InvalidEvent as error:
+                metrics.POLICY_REJECTED.labels(source.topic).inc()
+                logger.warning(
+                    "%s: a record under the key %r (offset %s) cannot be used, and changes "
+                    "nothing: %s",
+                    source.topic, printable(key.decode(errors="replace")), message.offset(), error,
+                )  # fmt: skip
+        if messages:
+            self._settle()
+
+    def _settle(self) -> None:
+        self.policy = Policy(self._merchants.table(), self._rules.active())

@@ -1,0 +1,31 @@
+"""Actions chosen by costs alone, as most tests ask for them."""
+
+import numpy as np
+import numpy.typing as npt
+
+from agents.policy.terms import ChargeTerms, Terms
+from agents.settings.costs import Costs
+from agents.stages.decisions import UNDECIDED, ReviewBudget, choose
+from streams.features.merchant_record import MERCHANT
+from streams.labels.pending import PENDING
+
+
+def chosen(
+    score: npt.NDArray[np.float64],
+    amount: npt.NDArray[np.float64],
+    costs: Costs,
+    budget: ReviewBudget,
+) -> npt.NDArray[np.uint8]:
+    """Return the actions of N charges of one merchant."""
+    size = len(score)
+    answers = np.zeros(size, PENDING)
+    answers["score"] = score
+    return choose(
+        answers,
+        amount,
+        ChargeTerms.alike(Terms(costs=costs), size),
+        np.full(size, UNDECIDED, np.int8),
+        np.zeros(1, MERCHANT),
+        np.zeros(size, np.intp),
+        budget,
+    )
