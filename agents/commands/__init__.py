@@ -13,6 +13,8 @@ VERBS = {
     "backtest": "Score and learn over files, without Kafka, and print the metrics.",
     "watch": "Follow the scored charges.",
     "models": "List the models, and decide which of them scores.",
+    "rules": "Write rules that decide beside the model.",
+    "merchants": "Set what a merchant's charges cost, and how they are decided.",
     "state": "Show the local state, or check that it can be gone on from.",
 }
 

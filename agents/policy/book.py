@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import msgspec
+
 from agents.policy.active_rules import ActiveRules, MerchantRuleSet
 from agents.policy.terms import Terms, TermsTable
 from agents.rules.mistakes import RuleErrors
-from agents.rules.rule_set import parse
+from agents.rules.rule_set import RuleSet, parse
 from schemas.edits import EVERYONE
 from schemas.merchants import MerchantSettings, decode_merchant
 from schemas.rejected import InvalidEvent
 from schemas.rules import MerchantRules, decode_rules
+from streams.errors import OperationalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from schemas.changes import Change, Kind
+
+Record = TypeVar("Record", MerchantRules, MerchantSettings)
 
 
-class RulesBook:
-    """The rules of all merchants.
+class SettingsRefusedError(OperationalError):
+    """A merchant's settings that cannot be."""
+
+
+class Book(Generic[Record]):
+    """The records of a topic by merchant.
 
     Attributes
     ----------
+    kind
+        Of its changes.
     records
-        By merchant.
+        The last good one of each merchant.
+    lost
+        Merchants of which there is a record that cannot be used, and no good one before it: it may
+        have been compacted away.
     """
 
+    kind: Kind
+
     def __init__(self) -> None:
-        self.records: dict[str, MerchantRules] = {}
-        self._sets: dict[str, MerchantRuleSet] = {}
+        self.records: dict[str, Record] = {}
+        self.lost: set[str] = set()
 
     def take(self, key: bytes, value: bytes | None) -> None:
         """Take a record in the order of the topic; a value of `None` removes what was there.
@@ -31,56 +54,104 @@ class RulesBook:
         Raises
         ------
         InvalidEvent
-            When it is none, or its rules cannot be read; what was there stays.
+            When it cannot be used; what was there stays.
         """
+        name = key.decode(errors="replace")
+        self.lost.discard(name)
         if value is None:
-            for known in (self.records, self._sets):
-                known.pop(key.decode(errors="replace"), None)
+            self.remove(name)
             return
-        record = decode_rules(value)
-        _check_key(key, record.merchant)
         try:
-            rules = parse(record.text)
+            record = self.read(value)
+            if record.merchant != name:
+                raise InvalidEvent("key", f"merchant: expected {name!r}, got {record.merchant!r}")
+        except InvalidEvent:
+            if name not in self.records:
+                self.lost.add(name)
+            raise
+        self.records[name] = record
+
+    def recover(self, changes: Iterable[Change]) -> None:
+        """Take of what is lost the last record that was written by an edit, the oldest first."""
+        lost = set(self.lost)
+        for change in changes:
+            if change.kind == self.kind and change.key in lost and change.record is not None:
+                self.take(change.key.encode(), msgspec.json.encode(change.record))
+
+    def read(self, value: bytes) -> Record:
+        """Return the record of a payload, or raise `InvalidEvent`."""
+        raise NotImplementedError
+
+    def remove(self, merchant: str) -> None:
+        """Forget a merchant's record."""
+        self.records.pop(merchant, None)
+
+
+class RulesBook(Book[MerchantRules]):
+    """The rules of all merchants."""
+
+    kind = "rules"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parsed: dict[str, RuleSet] = {}
+
+    def read(self, value: bytes) -> MerchantRules:
+        """See `Book.read`; its rules are read, too."""
+        record = decode_rules(value)
+        try:
+            self._parsed[record.text] = parse(record.text)
         except RuleErrors as error:
             raise InvalidEvent("type", f"text: {error}") from None
-        self.records[record.merchant] = record
-        self._sets[record.merchant] = MerchantRuleSet(record.merchant, record.version, rules)
+        return record
 
     def active(self) -> ActiveRules:
         """Return the rules that are in force."""
-        return ActiveRules(self._sets)
+        texts = {record.text for record in self.records.values()}
+        self._parsed = {text: self._parsed[text] for text in texts}
+        return ActiveRules(
+            {
+                merchant: MerchantRuleSet(merchant, record.version, self._parsed[record.text])
+                for merchant, record in self.records.items()
+            }
+        )
 
 
-class MerchantsBook:
+class MerchantsBook(Book[MerchantSettings]):
     """The settings of all merchants.
 
     Parameters
     ----------
     installed
         What holds where nothing else is set.
-
-    Attributes
-    ----------
-    records
-        By merchant.
     """
 
-    def __init__(self, installed: Terms) -> None:
-        self._installed = installed
-        self.records: dict[str, MerchantSettings] = {}
+    kind = "merchants"
 
-    def take(self, key: bytes, value: bytes | None) -> None:
-        """Do as `RulesBook.take` with the settings of a merchant."""
-        if value is None:
-            self.records.pop(key.decode(errors="replace"), None)
-            return
-        record = decode_merchant(value)
-        _check_key(key, record.merchant)
+    def __init__(self, installed: Terms) -> None:
+        super().__init__()
+        self._installed = installed
+
+    def read(self, value: bytes) -> MerchantSettings:
+        """See `Book.read`; its costs are checked, too."""
+        try:
+            return self.checked(decode_merchant(value))
+        except SettingsRefusedError as error:
+            raise InvalidEvent("range", str(error)) from None
+
+    def checked(self, record: MerchantSettings) -> MerchantSettings:
+        """Return a record that holds what can be set.
+
+        Raises
+        ------
+        SettingsRefusedError
+            When it does not; names the cost.
+        """
         try:
             self._installed.under(record)
         except ValueError as error:
-            raise InvalidEvent("range", f"costs: {error}") from None
-        self.records[record.merchant] = record
+            raise SettingsRefusedError(f"costs: {error}") from None
+        return record
 
     def terms_of(self, merchant: str) -> Terms:
         """Return the terms of a merchant, `EVERYONE` for those without settings of their own."""
@@ -96,8 +167,3 @@ class MerchantsBook:
         return TermsTable(
             self.terms_of(EVERYONE), {merchant: self.terms_of(merchant) for merchant in own}
         )
-
-
-def _check_key(key: bytes, merchant: str) -> None:
-    if key != merchant.encode():
-        raise InvalidEvent("key", f"merchant: expected that of the key, got {merchant!r}")

@@ -10,10 +10,11 @@ from agents.policy.policy import Policy
 from agents.worker import metrics
 from schemas.printable import printable
 from schemas.rejected import InvalidEvent
+from streams.kafka.change_log import read_changes
 from streams.kafka.partition_reader import PartitionReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from confluent_kafka import Message
 
@@ -29,11 +30,11 @@ _FETCH_WAIT_MS = 250
 
 
 class _Source(NamedTuple):
-    """A topic, and what takes its records."""
+    """A topic, and the book of its records."""
 
     topic: str
     reader: PartitionReader
-    take: Callable[[bytes, bytes | None], None]
+    book: RulesBook | MerchantsBook
 
 
 class PolicyFollower:
@@ -57,11 +58,12 @@ class PolicyFollower:
     """
 
     def __init__(self, topics: Topics, clients: Clients, installed: Terms) -> None:
+        self._clients = clients
+        self._changes = topics.changes
         self._rules, self._merchants = RulesBook(), MerchantsBook(installed)
-        taking = {topics.rules: self._rules.take, topics.merchants: self._merchants.take}
         self._sources = [
-            _Source(topic, PartitionReader(clients, topic, 0, fetch_wait_ms=_FETCH_WAIT_MS), take)
-            for topic, take in taking.items()
+            self._source(topics.rules, self._rules),
+            self._source(topics.merchants, self._merchants),
         ]
         self._settle()
 
@@ -70,6 +72,8 @@ class PolicyFollower:
         for source in self._sources:
             for messages in source.reader.read_to_end():
                 self._take(source, messages)
+        if any(source.book.lost for source in self._sources):
+            self._recover()
 
     def refresh(self) -> None:
         """Use what has come."""
@@ -81,11 +85,22 @@ class PolicyFollower:
         for source in self._sources:
             source.reader.close()
 
+    def _source(self, topic: str, book: RulesBook | MerchantsBook) -> _Source:
+        reader = PartitionReader(self._clients, topic, 0, fetch_wait_ms=_FETCH_WAIT_MS)
+        return _Source(topic, reader, book)
+
+    def _recover(self) -> None:
+        """Use what the log of changes has in place of records that cannot be used."""
+        changes = read_changes(self._clients, self._changes)
+        for source in self._sources:
+            source.book.recover(changes)
+        self._settle()
+
     def _take(self, source: _Source, messages: Sequence[Message]) -> None:
         for message in messages:
             key = message.key() or b""
             try:
-                source.take(key, message.value())
+                source.book.take(key, message.value())
             except InvalidEvent as error:
                 metrics.POLICY_REJECTED.labels(source.topic).inc()
                 logger.warning(

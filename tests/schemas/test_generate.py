@@ -87,6 +87,8 @@ CONTRACT: dict[str, dict[str, tuple[str | set[str], bool]]] = {
         "model": (STRING, True),
         "scored_at": (NUMBER, True),
         "decided_by": (STRING, False),
+        "rules": (ARRAY, False),
+        "rule_set": (STRING, False),
         "holdout": (OBJECT, False),
         "duplicate": (BOOLEAN, False),
         "ignored": (ARRAY, False),
@@ -116,6 +118,8 @@ TOPICS = {
     "scored": "send",
     "charges.rejected": "send",
     "models": "send",
+    "rules": "receive",
+    "merchants": "receive",
     "drift": "send",
 }
 SCORED = {
@@ -147,7 +151,7 @@ def asyncapi() -> dict[str, Any]:
 
 VALIDATORS = {
     name: Draft202012Validator(schema(name))
-    for name in (*CONTRACT, "snapshot", "champion", "loaded")
+    for name in (*CONTRACT, "snapshot", "champion", "loaded", "rules", "merchants")
 }
 
 
@@ -383,6 +387,8 @@ def test_asyncapi_describes_what_is_on_a_topic() -> None:
         "Models": "Snapshot",
         "ModelsChampion": "Champion",
         "ModelsLoaded": "Loaded",
+        "Rules": "MerchantRules",
+        "Merchants": "MerchantSettings",
         "Drift": "Drift",
     }
     schemas = document["components"]["schemas"]

@@ -1,0 +1,105 @@
+"""Edits of compacted topics, one editor at a time: read, decide, write all or nothing.
+
+Two people may edit the same record at once. Each edit is a transaction under one name that all
+editors share: whoever begins takes the name over, and the broker fences the one before. So what is
+read between the beginning and the end cannot have been changed by another meanwhile, or the end
+fails and nothing is written.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from streams.errors import OperationalError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streams.kafka.clients import Clients
+
+_TIMEOUT_S = 30.0
+_FENCED = {
+    KafkaError._FENCED,
+    KafkaError.INVALID_PRODUCER_EPOCH,
+    KafkaError.PRODUCER_FENCED,
+}
+
+
+class EditError(OperationalError):
+    """An edit that was not made."""
+
+
+class Written(NamedTuple):
+    """A record for a topic."""
+
+    topic: str
+    key: bytes
+    value: bytes | None
+
+
+class Editor:
+    """One edit, from its beginning to its end; nothing else may be edited meanwhile.
+
+    Parameters
+    ----------
+    clients
+        Make the clients.
+    name
+        That all editors of these topics share.
+
+    Raises
+    ------
+    EditError
+        When the brokers do not answer, or refuse.
+    """
+
+    def __init__(self, clients: Clients, name: str) -> None:
+        self._producer: Producer = clients.producer(
+            {
+                "transactional.id": name,
+                "transaction.timeout.ms": int(_TIMEOUT_S * 1000),
+                "compression.type": "lz4",
+                "partitioner": "murmur2_random",
+                "log_level": 0,
+            }
+        )
+        try:
+            self._producer.init_transactions(_TIMEOUT_S)
+        except KafkaException as error:
+            raise _edit_error(error) from None
+
+    def write(self, records: Sequence[Written]) -> None:
+        """Write records, all or none of them, and wait until they count.
+
+        Raises
+        ------
+        EditError
+            When another edit has begun since this one did, or the brokers refuse.
+        """
+        try:
+            self._producer.begin_transaction()
+            for record in records:
+                self._send(record)
+            self._producer.commit_transaction(_TIMEOUT_S)
+        except KafkaException as error:
+            raise _edit_error(error) from None
+
+    def _send(self, record: Written) -> None:
+        while True:
+            try:
+                self._producer.produce(record.topic, key=record.key, value=record.value)
+            except BufferError:
+                self._producer.poll(0.1)
+            else:
+                self._producer.poll(0)
+                return
+
+
+def _edit_error(error: KafkaException) -> EditError:
+    found: KafkaError = error.args[0]
+    if found.code() in _FENCED:
+        return EditError("somebody else has made a change at this moment: nothing was written; "
+                         "look at what is there now, and do it again")  # fmt: skip
+    return EditError(f"nothing was written: {found.str()}")
