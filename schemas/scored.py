@@ -19,6 +19,9 @@ ACTIONS: Final[tuple[str, ...]] = get_args(Action)
 ALLOW, CHALLENGE, REVIEW, BLOCK = range(4)
 """Codes of the actions, their places in `ACTIONS`."""
 
+BY_MODEL, BY_RULE, BY_TEST_CARD = range(3)
+"""Codes of what chose an action; the holdout is the model's."""
+
 
 class Reason(Struct, frozen=True):
     """One feature that raised the score."""

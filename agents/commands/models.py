@@ -13,6 +13,7 @@ from agents.learning.model_table import model_lines
 from agents.learning.promotion import DecisionError
 from agents.settings.schema import Settings
 from agents.terminal.connection import connect
+from agents.terminal.matured_charges import read_matured
 from agents.terminal.model_files import read_model, write_model
 from agents.terminal.options import with_settings
 from schemas.control import CHAMPION_KEY, Champion, Loaded, encode_control, loaded_key
@@ -20,12 +21,9 @@ from schemas.printable import printable
 from schemas.topics import MODELS_BYTES_MAX
 from streams.kafka.clients import Clients
 from streams.kafka.config import Config
-from streams.kafka.installation import KeptLayouts
 from streams.kafka.partition_reader import PartitionReader
 from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics
-from streams.layouts.reader import Reader
-from streams.wire.matured import MATURED_LAYOUT, decode_matured
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _with_settings = with_settings("bootstrap_servers", "topic_prefix")
@@ -141,12 +139,9 @@ def estimates(settings: Settings, days: int) -> None:
     """
     topics = Topics(settings.topic_prefix)
     _, config = connect(settings, topics.matured)
-    clients, matured = Clients(config), MaturedCharges()
-    layouts = Reader(MATURED_LAYOUT, KeptLayouts(clients, topics.installation))
-    reader = PartitionReader(clients, topics.matured, 0)
-    for messages in reader.read_to_end():
-        matured.add(decode_matured([message.value() or b"" for message in messages], layouts))
-    reader.close()
+    matured = MaturedCharges()
+    for charges in read_matured(Clients(config), topics):
+        matured.add(charges)
     for line in estimate_lines(matured, days):
         click.echo(line)
 

@@ -2,12 +2,14 @@
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TextIO
 
 import click
 
+from agents.evaluation.rule_estimates import MatchedCharges, rule_lines
+from agents.policy.active_rules import ActiveRule
 from agents.policy.edits import StaleEditError, UnknownVersionError, put_rules
 from agents.rules.mistakes import RuleErrors
 from agents.rules.rule_set import RuleSet, parse
@@ -86,9 +88,20 @@ def put(
 @command.command(epilog="Example: chargewatch rules show > rules.txt")
 @_merchant
 @click.option("--version", type=click.IntRange(min=1), help="An earlier version")
+@click.option(
+    "--days",
+    type=click.IntRange(min=1),
+    default=30,
+    show_default=True,
+    help="Days of charges to tell of, the latest whose label horizon has passed",
+)
 @_with_settings
-def show(settings: Settings, merchant: str, version: int | None) -> None:
-    """Show the rules in force, as `rules put` takes them again."""
+def show(settings: Settings, merchant: str, version: int | None, days: int) -> None:
+    """Show the rules in force, as `rules put` takes them again, and what became of their charges.
+
+    Precision is that of the charges a rule matched, also in shadow: from those that went through,
+    and from the holdout, which stands for the rest.
+    """
     topics = PolicyTopics(settings)
     if version is None:
         record = topics.rules().records.get(merchant)
@@ -100,6 +113,8 @@ def show(settings: Settings, merchant: str, version: int | None) -> None:
         record = _version(topics, merchant, version)
     click.echo(f"{_head(record)}\n")
     click.echo(printable_text(record.text))
+    for line in _figures(topics, record, days):
+        click.echo(printable(f"# {line}"))
 
 
 @command.command(epilog="Example: chargewatch rules log --merchant '*'")
@@ -144,6 +159,18 @@ def rollback(
         )
     )
     click.echo(f"Rules of {merchant}: version {made.version}, as version {earlier.version} was")
+
+
+def _figures(topics: PolicyTopics, record: MerchantRules, days: int) -> Iterator[str]:
+    """Yield what became of the charges that rules matched, as far as there are any."""
+    matched = MatchedCharges()
+    for charges in topics.matured():
+        matched.add(charges)
+    rows = matched.latest(days)
+    if len(rows):
+        rules = [ActiveRule.of(rule, record.merchant) for rule in parse(record.text).rules]
+        yield f"Of charges of the latest {days} days whose label horizon has passed:"
+        yield from rule_lines(rows, rules)
 
 
 def printable_text(text: str) -> str:

@@ -102,6 +102,12 @@ def estimates(charges: Rows, low: NDArray[np.float64] | float = 0.0) -> dict[str
     }
 
 
+def estimate_all(charges: Rows) -> dict[str, Any]:
+    """Return what `estimates` returns of an action, of MATURED_CHARGE[N] that are all in A."""
+    everything = np.ones((len(ACTIONS), BANDS), np.bool_)
+    return _estimate(sums_of(charges), replicas_of(charges, 0.0), everything)
+
+
 def truth(charges: Rows, is_fraud: NDArray[np.bool_]) -> dict[str, Any]:
     """Return what there is to estimate, in the form of `estimates`, where all labels are known.
 

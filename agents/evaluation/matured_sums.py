@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from schemas.scored import ACTIONS, ALLOW
+from schemas.scored import ACTIONS, ALLOW, BY_MODEL
 from streams.durations import DAY_S
 from streams.wire.matured import FRAUD, GENUINE, MATURED_CHARGE, UNSEEN
 
@@ -54,7 +54,8 @@ class MaturedCharges:
         self._low: dict[int, NDArray[np.float64]] = {}
 
     def add(self, charges: Rows) -> None:
-        """Take MATURED_CHARGE[N]."""
+        """Take MATURED_CHARGE[N]; what a rule decided is no action of the model."""
+        charges = charges[charges["decided_by"] == BY_MODEL]
         is_low = (charges["action"] == ALLOW) & (charges["score"] < THRESHOLDS[0])
         is_low &= charges["seen"] == GENUINE
         self._kept.append(charges[~is_low].copy())

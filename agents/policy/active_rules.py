@@ -14,7 +14,7 @@ from agents.rules.nodes import keys_of
 from agents.rules.wording import describe
 from schemas.edits import EVERYONE
 from streams.events.rows import hash_of
-from streams.labels.pending import RULES_KEPT
+from streams.wire.matured import RULES_KEPT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

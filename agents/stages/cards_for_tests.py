@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from schemas.scored import ALLOW, BLOCK, CHALLENGE, REVIEW
+from schemas.scored import ALLOW, BLOCK, BY_TEST_CARD, CHALLENGE, REVIEW
 from streams.events.rows import hash_of
-from streams.labels.pending import BY_TEST_CARD
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,8 +11,8 @@ from agents.rules.event_columns import EventColumns
 from agents.stages.cards_for_tests import are_tests, force
 from agents.stages.decisions import UNDECIDED, ReviewBudget, choose
 from agents.stages.holdout import let_through
+from schemas.scored import BY_MODEL, BY_RULE, BY_TEST_CARD
 from streams.features.merchant_record import MERCHANT
-from streams.labels.pending import BY_MODEL, BY_RULE, BY_TEST_CARD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

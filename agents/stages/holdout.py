@@ -21,10 +21,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agents.stages.decisions import costs_under
-from schemas.scored import ALLOW
+from schemas.scored import ALLOW, BY_MODEL
 from streams.compiled import compiled
 from streams.durations import DAY_S
-from streams.labels.pending import BY_MODEL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

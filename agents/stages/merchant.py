@@ -19,7 +19,7 @@ from agents.stages.deciding import Decisions
 from agents.stages.entity import EntityRecords
 from agents.stages.reasons import Reasons
 from agents.stages.scored_events import Verdicts, encode_scored, shadow_scores
-from schemas.scored import ALLOW, BLOCK
+from schemas.scored import ALLOW, BLOCK, BY_MODEL, BY_TEST_CARD
 from streams.durations import DAY_S
 from streams.events.batch import Batch
 from streams.events.headers import Headers, taken_off
@@ -32,7 +32,7 @@ from streams.labels.disputes import join_labels
 from streams.labels.join import LabelJoin, Matured
 from streams.labels.label_rules import LabelRules
 from streams.labels.lookup import Times, find_referred
-from streams.labels.pending import BY_MODEL, BY_TEST_CARD, PENDING_LAYOUT, draws_of
+from streams.labels.pending import PENDING_LAYOUT, draws_of
 from streams.state.record_cache import Slots
 from streams.state.tables import TaskState
 from streams.wire.examples import BY_DISPUTE, BY_VERDICT

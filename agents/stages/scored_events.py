@@ -16,6 +16,8 @@ from schemas.scored import (
     ACTIONS,
     ALLOW,
     BY_MODEL_JSON,
+    BY_RULE,
+    BY_TEST_CARD,
     DUPLICATE,
     decided_json,
     end_scored,
@@ -23,7 +25,6 @@ from schemas.scored import (
     shadow_json,
 )
 from streams.events.rows import Rows
-from streams.labels.pending import BY_RULE, BY_TEST_CARD
 
 _ACTIONS = [orjson.dumps(action) for action in ACTIONS]
 

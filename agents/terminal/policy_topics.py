@@ -11,6 +11,7 @@ from agents.policy.book import MerchantsBook, RulesBook
 from agents.policy.edits import Signature, change_of
 from agents.stages.tasks import terms_of
 from agents.terminal.connection import connect
+from agents.terminal.matured_charges import read_matured
 from schemas.changes import Change, change_key, encode_change
 from schemas.merchants import MerchantSettings, encode_merchant
 from schemas.rejected import InvalidEvent
@@ -22,10 +23,11 @@ from streams.kafka.partition_reader import PartitionReader
 from streams.kafka.topics import Topics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from agents.settings.schema import Settings
     from schemas.changes import Kind
+    from streams.events.rows import Rows
 
 
 def signature(by: str | None, note: str) -> Signature:
@@ -59,6 +61,10 @@ class PolicyTopics:
         """Return the changes of a kind, of one key where it is given, the oldest first."""
         changes = read_changes(self._clients, self._names.changes)
         return [each for each in changes if each.kind == kind and key in {None, each.key}]
+
+    def matured(self) -> Iterator[Rows]:
+        """Yield what is known of charges whose label horizon has passed, MATURED_CHARGE[N]."""
+        return read_matured(self._clients, self._names)
 
     def edit_rules(self, edit: Callable[[RulesBook], MerchantRules]) -> MerchantRules:
         """Make an edit of what is there, and return the record that was written."""

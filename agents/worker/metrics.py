@@ -10,9 +10,11 @@ from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from agents.evaluation import matured_sums
+from agents.policy.active_rules import ActiveRule, ActiveRules
 from agents.stages.card import CardStage
 from agents.stages.merchant import MerchantOutput
-from schemas.scored import ACTIONS
+from schemas.edits import EVERYONE
+from schemas.scored import ACTIONS, BY_MODEL, BY_RULE
 from streams.engine.engine import Engine
 from streams.engine.task import SOURCES
 from streams.events.decoding import Finding
@@ -59,6 +61,20 @@ MATURED_LABELS = Counter("chargewatch_matured_labels", "How many labels are seen
 DISPUTED_BLOCKS = Counter(
     "chargewatch_disputed_blocks",
     "Charges disputed as fraud that were blocked, as far as is known",
+)
+RULE_MATCHES = Counter(
+    "chargewatch_rule_matches",
+    "Charges that a rule matched; those of merchants together, but of the rules for all each",
+    ["rule", "action", "shadow"],
+)
+RULE_DECISIONS = Counter("chargewatch_rule_decisions", "Charges that a rule decided", ["rule"])
+RULE_LABELS = Counter(
+    "chargewatch_rule_seen",
+    "Charges that a rule matched, past their horizon and with a label, by inverse propensity",
+    ["rule"],
+)
+RULE_FRAUDS = Counter(
+    "chargewatch_rule_frauds", "Those of them that are frauds, by inverse propensity", ["rule"]
 )
 POLICY_REJECTED = Counter(
     "chargewatch_policy_rejected",
@@ -260,12 +276,47 @@ def count_output(output: MerchantOutput) -> None:
         DRIFT.labels(shift.signal.name).inc()
 
 
+def count_rules(output: MerchantOutput, rules: ActiveRules) -> None:
+    """Count which rules matched, and which of them decided."""
+    answers = output.answers
+    for hash_, count in _by_rule(answers["rules"].ravel()):
+        if found := rules.by_hash.get(hash_):
+            shadow = "yes" if found.rule.is_shadow else "no"
+            RULE_MATCHES.labels(_named(found), found.rule.action, shadow).inc(count)
+    decided = answers["rules"][answers["decided_by"] == BY_RULE, 0]
+    for hash_, count in _by_rule(decided):
+        if found := rules.by_hash.get(hash_):
+            RULE_DECISIONS.labels(_named(found)).inc(count)
+
+
+def count_matured_rules(charges: Rows, rules: ActiveRules) -> None:
+    """Count what became of the charges that rules in force matched, MATURED_CHARGE[N]."""
+    for hash_, _ in _by_rule(charges["rules"].ravel()):
+        if found := rules.by_hash.get(hash_):
+            matched = charges[(charges["rules"] == hash_).any(axis=1)]
+            sums = matured_sums.sums_of(matched).sum(axis=(0, 1))
+            RULE_LABELS.labels(_named(found)).inc(sums[matured_sums.SEEN])
+            RULE_FRAUDS.labels(_named(found)).inc(sums[matured_sums.FRAUDS])
+
+
+def _by_rule(hashes: npt.NDArray[np.uint32]) -> Iterator[tuple[int, int]]:
+    """Yield each rule's hash, and how often it is there."""
+    found, counts = np.unique(hashes[hashes != 0], return_counts=True)
+    yield from zip(found.tolist(), counts.tolist(), strict=True)
+
+
+def _named(active: ActiveRule) -> str:
+    """Return what a rule is called in a label: no merchant is in one."""
+    return active.rule.label if active.merchant == EVERYONE else "of a merchant"
+
+
 def count_matured(charges: Rows) -> None:
     """Count what is told of charges at their horizon, MATURED_CHARGE[N].
 
     It takes as long for a thousand of them as for one.
     """
-    sums = matured_sums.sums_of(charges).sum(axis=1)
+    of_model = charges[charges["decided_by"] == BY_MODEL]
+    sums = matured_sums.sums_of(of_model).sum(axis=1)
     for action, of_action in zip(ACTIONS, sums.tolist(), strict=True):
         for place, counter in _MATURED.items():
             counter.labels(action).inc(of_action[place])

@@ -159,6 +159,8 @@ class Pipeline:
             self._give_up(output.rejected)
             self._send_drifts(shift.event(task.number) for shift in output.shifts)
             metrics.count_output(output)
+            if self.policies.policy.rules:
+                metrics.count_rules(output, self.policies.policy.rules)
             self._actions_check.add(output.disputed_blocks)
             rows = events.batch.rows["event"]
             charges = np.flatnonzero(rows["kind"] == CHARGE)
@@ -232,7 +234,9 @@ class Pipeline:
         metrics.show_waiting([_stages(task).card for task in self.engine.tasks.values()])
         metrics.show_model(self.model.scorer.version, self.model.age_s)
         if self._matured:
-            metrics.count_matured(np.concatenate(self._matured))
+            matured = np.concatenate(self._matured)
+            metrics.count_matured(matured)
+            metrics.count_matured_rules(matured, self.policies.policy.rules)
             self._matured.clear()
 
     def commit(self) -> None:

@@ -75,6 +75,6 @@ def matured_charges(
     charges["action"] = np.where(is_drawn, kept["withheld"], kept["action"])[told]
     goes_through = (kept["action"] == ALLOW) & ~is_drawn
     charges["propensity"] = np.where(goes_through, 1.0, kept["propensity"])[told]
-    for name in ("card", "created", "score"):
+    for name in ("card", "created", "score", "rules", "decided_by"):
         charges[name] = kept[name][told]
     return charges

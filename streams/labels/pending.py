@@ -9,12 +9,7 @@ from streams.durations import DAY_S
 from streams.events.rows import Rows
 from streams.features.entities import FEATURES
 from streams.layouts.layout import HEAD, Record
-
-RULES_KEPT = 8
-"""Rules that matched, of which a kept charge knows."""
-
-BY_MODEL, BY_RULE, BY_TEST_CARD = range(3)
-"""What chose the action."""
+from streams.wire.matured import RULES_KEPT
 
 PENDING = np.dtype(
     [

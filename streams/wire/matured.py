@@ -13,6 +13,9 @@ from streams.events.rows import Rows
 from streams.layouts.layout import HEAD, LayoutError, Record, number_in
 from streams.layouts.reader import Reader
 
+RULES_KEPT = 8
+"""Rules that matched a charge, of which is known later on."""
+
 MATURED_CHARGE = np.dtype(
     [
         (HEAD, "u8"),
@@ -22,14 +25,17 @@ MATURED_CHARGE = np.dtype(
         ("score", "f8"),
         ("propensity", "f4"),
         ("counts", "f4"),
+        ("rules", "u4", (RULES_KEPT,)),
         ("action", "u1"),
+        ("decided_by", "u1"),
         ("seen", "u1"),
     ]
 )
-"""`score` and `action` are those of the model, whatever was done in the end. `propensity` is how
-likely the charge was to be let through: 1 by its action, or where actions are advisory; of what was
-to be stopped the share of the holdout, and 0 if it could not be drawn. `seen` is what was seen of
-it, and `counts` how many charges it counts for, by the rate at which silent ones are sampled."""
+"""`score` and `action` are those that were told, whatever was done in the end; `rules` and
+`decided_by` as of a kept charge (`streams.labels.pending`). `propensity` is how likely the charge
+was to be let through: 1 by its action, or where actions are advisory; of what was to be stopped the
+share of the holdout, and 0 if it could not be drawn. `seen` is what was seen of it, and `counts`
+how many charges it counts for, by the rate at which silent ones are sampled."""
 
 UNSEEN, GENUINE, FRAUD = range(3)
 """What was seen: nothing, as it was to be stopped, and was not drawn; silence until the horizon; a

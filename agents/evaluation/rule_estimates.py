@@ -1,0 +1,83 @@
+"""How good rules are, by what became of the charges they match, in lines for the terminal.
+
+A rule in shadow stops nothing, so what it matches is seen as far as nobody else stops it. What is
+stopped is seen in the holdout alone, and by inverse propensity that stands for the rest
+(`agents.evaluation.estimates`). What a rule itself stops is never let through: of that the scores
+are all there is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from agents.evaluation.estimates import estimate_all
+from agents.evaluation.formatting import estimate, percent
+from streams.durations import DAY_S
+from streams.wire.matured import FRAUD, MATURED_CHARGE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from agents.policy.active_rules import ActiveRule
+    from streams.events.rows import Rows
+
+_HEADS = (
+    *("matched", "labels", "frauds seen"),
+    *("precision by inverse propensity", "doubly robust", "by scores"),
+)
+
+
+class MatchedCharges:
+    """Collects of matured charges those that any rule matched."""
+
+    def __init__(self) -> None:
+        self._rows: list[Rows] = [np.empty(0, MATURED_CHARGE)]
+
+    def add(self, charges: Rows) -> None:
+        """Take MATURED_CHARGE[N]."""
+        self._rows.append(charges[charges["rules"].any(axis=1)])
+
+    def latest(self, days: int) -> Rows:
+        """Return those of the latest days that it has."""
+        rows = np.concatenate(self._rows)
+        end = rows["created"].max(initial=0.0) // DAY_S + 1
+        latest: Rows = rows[rows["created"] >= (end - days) * DAY_S]
+        return latest
+
+
+def rule_lines(charges: Rows, rules: Sequence[ActiveRule]) -> Iterator[str]:
+    """Yield a table of rules and what became of the charges they matched.
+
+    Parameters
+    ----------
+    charges
+        MATURED_CHARGE[N].
+    rules
+        Those to tell of.
+    """
+    lines = [("rule", *_HEADS), *(_line(charges, rule) for rule in rules)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for name, *cells in lines:
+        right = (cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
+        yield "  ".join([name.ljust(widths[0]), *right])
+
+
+def _line(charges: Rows, rule: ActiveRule) -> tuple[str, ...]:
+    matched = charges[(charges["rules"] == rule.hash).any(axis=1)]
+    name = f"{rule.rule.label}, shadow" if rule.rule.is_shadow else rule.rule.label
+    if not len(matched):
+        return (name, "0", "0", "0", "", "", "")
+    told = estimate_all(matched)
+    frauds = int(np.count_nonzero(matched["seen"] == FRAUD))
+    precision = told["precision"]
+    return (
+        name,
+        f"{told['charges']:,.0f}",
+        f"{told['labels']:,}",
+        f"{frauds:,}",
+        estimate(precision["ipw"]),
+        estimate(precision["doubly_robust"]),
+        percent(precision["scores"]["value"]),
+    )
