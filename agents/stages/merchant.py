@@ -21,7 +21,7 @@ from agents.stages.holdout import HoldoutRules, let_through
 from agents.stages.reasons import Reasons
 from agents.stages.scored_events import encode_scored, shadow_scores
 from schemas.scored import ALLOW, BLOCK
-from streams.durations import DAY_S
+from streams.durations import HOUR_S
 from streams.events.batch import Batch
 from streams.events.headers import Headers, taken_off
 from streams.events.rejected import Rejected
@@ -221,19 +221,19 @@ class MerchantStage:
     def _answers(self, frames: Batch, events: Rows, times: Times, scorer: Scorer) -> Rows:
         """Count events, and return PENDING[N] of the charges among them.
 
-        What is stopped on a day counts from the next day of stream time on, so a batch is taken day
-        by day: nearly always all of it.
+        What is stopped in an hour counts from the next hour or day of stream time on, so a batch is
+        taken hour by hour: nearly always all of it.
         """
-        ends = np.append(np.flatnonzero(np.diff(times // DAY_S)) + 1, len(times)).tolist()
+        ends = np.append(np.flatnonzero(np.diff(times // HOUR_S)) + 1, len(times)).tolist()
         answers = [
-            self._answers_of_day(
+            self._answers_of_hour(
                 frames.part(start, end), events[start:end], times[start:end], scorer
             )
             for start, end in pairwise([0, *ends])
         ]
         return answers[0] if len(answers) == 1 else np.concatenate(answers)
 
-    def _answers_of_day(self, frames: Batch, events: Rows, times: Times, scorer: Scorer) -> Rows:
+    def _answers_of_hour(self, frames: Batch, events: Rows, times: Times, scorer: Scorer) -> Rows:
         slots = self._merchants.slots(frames)
         features, _ = self._merchants.count(
             slots,
@@ -264,7 +264,7 @@ class MerchantStage:
         records = self._merchants.rows
         let_through(charges, answers, times, records, slots, self._costs, self._holdout)
         if not self._rules.is_advisory:
-            count_stopped(records, slots, is_first & (answers["action"] != ALLOW), times)
+            count_stopped(records, slots, np.where(is_first, answers["action"], ALLOW), times)
         if not is_first.all():
             self._answer_duplicates(charges, answers, np.flatnonzero(~is_first))
         first = np.flatnonzero(is_first)
