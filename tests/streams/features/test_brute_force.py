@@ -120,7 +120,7 @@ def test_random_streams_are_difficult() -> None:
     assert max(values["card_blocked_7d"]) > 20
     assert max(values["merchant_declined_24h"]) > 10
     assert max(values["merchant_blocked_24h"]) > 10
-    assert sum(o.found_at is not None for e, o in outcomes if e.outcome == "blocked") > 10
+    assert sum(o.found_at is not None for e, o in outcomes if e.outcome == "blocked") > 2
     for shape in SHAPES:
         created = np.array([e.created for e, _ in observe(shape, 0)])
         assert (np.maximum.accumulate(created) - created > 31 * DAY).sum() > 5
