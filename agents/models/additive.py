@@ -33,6 +33,8 @@ import numpy as np
 from agents.models import kernels
 from agents.models.base import CalibratedLearner, CalibratedScorer
 from agents.models.kernels import CELLS
+from streams.features.card_outcomes import OUTCOME_FEATURES as CARD_OUTCOMES
+from streams.features.merchant_outcomes import OUTCOME_FEATURES as MERCHANT_OUTCOMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,11 +68,15 @@ _AGES = {"card_age", "merchant_age"}
 """Time itself carries these from cell to cell. Each new one has learned nothing, so today's charges
 scored lower than the same ones a week later, when their labels calibrate the scores."""
 
+_OUTCOMES = {feature.name for feature in (*CARD_OUTCOMES, *MERCHANT_OUTCOMES)}
+"""Counts of outcomes are 0 for nearly all charges, and for all where there are no outcomes. The
+cells of that 0 were further intercepts, which the last examples shook; slopes add nothing there."""
+
 
 def cell_widths(features: Sequence[Feature]) -> NDArray[np.float64]:
-    """Return the width of each feature's fine cells after its transform; 0 for flags and ages."""
+    """Return the width of each feature's fine cells after its transform; 0 for those without."""
     widths = [_SHARE_WIDTH if feature.unit in _SHARES else _WIDTH for feature in features]
-    has_none = [feature.unit == _FLAG or feature.name in _AGES for feature in features]
+    has_none = [feature.unit == _FLAG or feature.name in _AGES | _OUTCOMES for feature in features]
     return np.where(has_none, 0.0, widths)
 
 

@@ -13,6 +13,7 @@ from schemas.charge import Charge
 from schemas.currency import is_currency
 from schemas.fields import COUNTRIES
 from schemas.scored import Scored
+from streams.durations import MINUTE_S
 from streams.events.rows import CHANNEL, CHECK, FUNDING
 from streams.features.entities import FEATURES
 
@@ -76,7 +77,7 @@ class Attribute:
     type
         Of its values.
     source
-        Where they come from: the charge, the scores, or the feature of whom.
+        Where they come from: the charge, the scores, or a feature, of whom or which.
     description
         What it is.
     words
@@ -186,15 +187,19 @@ _OF_SCORES: Final = (
 )  # fmt: skip
 
 
+def _type_of(feature: Feature) -> Type:
+    return "boolean" if feature.unit == "flag" else "number"
+
+
 def _of_feature(feature: Feature) -> Attribute:
     before, brace, rest = feature.text.partition("{value")
     text = before + "…" + rest.partition("}")[2] if brace else feature.text
-    is_flag = feature.unit == "flag"
+    kind = _type_of(feature)
     return Attribute(
         name=feature.name,
-        type="boolean" if is_flag else "number",
+        type=kind,
         source=f"feature, {feature.scope}",
-        description=text if is_flag else f"{text}; {feature.unit}",
+        description=text if kind == "boolean" else f"{text}; {feature.unit}",
         words=feature.name.replace("_", " "),
         form=".2f" if feature.unit == "reference currency" else ".6g",
     )
@@ -203,6 +208,64 @@ def _of_feature(feature: Feature) -> Attribute:
 OF_AMOUNT: Final = "amount"
 """The feature that is no attribute by its name: `:amount:` is the field, and `:amount_usd:` it."""
 
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """An attribute that is a feature in another unit, or by the name that is asked for.
+
+    Attributes
+    ----------
+    name
+        Of the attribute.
+    feature
+        Of which it is made.
+    divisor
+        By which the feature is divided.
+    description
+        What it is.
+    words
+        How it is called in a sentence.
+    """
+
+    name: str
+    feature: str
+    divisor: float
+    description: str
+    words: str
+
+
+DERIVED: Final[Mapping[str, Derived]] = MappingProxyType(
+    {
+        derived.name: derived
+        for derived in (
+            Derived("card_minutes_since_first_seen", "card_age", MINUTE_S,
+                    "minutes since the card was first seen, 0 if it is now",
+                    "minutes since the card was first seen"),
+            Derived("card_new_to_merchant", "card_merchant_first", 1.0,
+                    "this merchant is not among the 32 at which the card was last used",
+                    "card new to the merchant"),
+            Derived("merchant_minutes_since_first_seen", "merchant_age", MINUTE_S,
+                    "minutes since the merchant was first seen, 0 if it is now",
+                    "minutes since the merchant was first seen"),
+        )
+    }
+)  # fmt: skip
+"""All of them, by their names."""
+
+_FEATURES: Final = {feature.name: feature for feature in FEATURES}
+
+
+def _derived(derived: Derived) -> Attribute:
+    feature = _FEATURES[derived.feature]
+    return Attribute(
+        name=derived.name,
+        type=_type_of(feature),
+        source=f"`{feature.name}`",
+        description=derived.description,
+        words=derived.words,
+    )
+
+
 ATTRIBUTES: Final[Attributes] = MappingProxyType(
     {
         attribute.name: attribute
@@ -210,9 +273,10 @@ ATTRIBUTES: Final[Attributes] = MappingProxyType(
             *_OF_CHARGE,
             *_OF_SCORES,
             *(_of_feature(feature) for feature in FEATURES if feature.name != OF_AMOUNT),
+            *map(_derived, DERIVED.values()),
         )
     }
 )
 """All that there are, in the order of their table."""
 
-assert len(ATTRIBUTES) == len(_OF_CHARGE) + len(_OF_SCORES) + len(FEATURES) - 1
+assert len(ATTRIBUTES) == len(_OF_CHARGE) + len(_OF_SCORES) + len(FEATURES) - 1 + len(DERIVED)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import numpy as np
 import orjson
 
-from agents.rules.attributes import ATTRIBUTES, METHODS, OF_AMOUNT, OTHER_COUNTRY
+from agents.rules.attributes import ATTRIBUTES, DERIVED, METHODS, OF_AMOUNT, OTHER_COUNTRY
 from streams.events.rows import (
     CARD_PAYMENT,
     CHANNEL,
@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 
     from streams.events.rows import Rows
 
-_COLUMNS: Final = {name: place for place, name in enumerate(FEATURE_NAMES) if name != OF_AMOUNT}
+_COLUMNS: Final = {
+    **{name: place for place, name in enumerate(FEATURE_NAMES) if name != OF_AMOUNT},
+    **{name: FEATURE_NAMES.index(derived.feature) for name, derived in DERIVED.items()},
+}
+"""In which column of the vector the features are, and those of which attributes are made."""
 
 _IN_HEAD: Final = {"id": "charge", **{name: name for name in ("card", "merchant", "currency")}}
 """Texts of a charge that the head of its scored charge has, by their names there."""
@@ -178,7 +182,9 @@ class EventColumns:
         features = [row for row, key in enumerate(keys) if key in _COLUMNS]
         values[features] = self._vectors[:, [_COLUMNS[keys[row]] for row in features]].T
         for row, key in enumerate(keys):
-            if key not in _COLUMNS:
+            if key in DERIVED:
+                values[row] /= DERIVED[key].divisor
+            elif key not in _COLUMNS:
                 values[row] = other(key)
         return values
 

@@ -18,7 +18,14 @@ from streams.durations import DAY_S, HOUR_S, MINUTE_S
 from streams.events.batch import Batch
 from streams.events.origin import decode_label_tail
 from streams.events.rejected import Input, Rejected, reject
-from streams.events.rows import CHARGE, DISPUTE_WON, FRAUD_DISPUTE, FRAUD_KINDS, Rows
+from streams.events.rows import (
+    BLOCK_KINDS,
+    CHARGE,
+    DISPUTE_WON,
+    FRAUD_DISPUTE,
+    FRAUD_KINDS,
+    Rows,
+)
 from streams.features.deduplication import EVICTED
 from streams.features.entities import CARDS
 from streams.features.windows import AHEAD_S
@@ -231,8 +238,12 @@ class CardStage:
     def _labelled_at(self, event: np.void) -> float:
         """Return when the charge of an event was first found to be a fraud, 0 if it was not.
 
-        A dispute that is won takes back only what a dispute had said.
+        A dispute that is won takes back only what a dispute had said. Of an event that says that
+        its charge was blocked it is when that was said first.
         """
+        if event["kind"] in BLOCK_KINDS:
+            times = np.concatenate([self._told(event, kind) for kind in BLOCK_KINDS])
+            return float(times.min()) if len(times) else 0.0
         is_won = event["kind"] == DISPUTE_WON
         if event["kind"] not in FRAUD_KINDS and not is_won:
             return 0.0
@@ -243,7 +254,7 @@ class CardStage:
     def _told(self, event: np.void, kind: int) -> npt.NDArray[np.float64]:
         """Return when the charge of an event has had others of a kind, f8[N], Unix seconds.
 
-        Of a kind that finds a fraud it is when the first of all these kinds did.
+        Of a kind that finds a fraud, or a block, it is when the first of all these kinds did.
         """
         created, retention_s = float(event["created"]), self._dispute_retention_s
         said = bytes([kind]) + event["charge"].tobytes()

@@ -20,7 +20,7 @@ from agents.stages.entity import EntityRecords
 from agents.stages.reasons import Reasons
 from agents.stages.scored_events import Verdicts, encode_scored, shadow_scores
 from schemas.scored import ALLOW, BLOCK, BY_MODEL, BY_TEST_CARD
-from streams.durations import DAY_S
+from streams.durations import HOUR_S
 from streams.events.batch import Batch
 from streams.events.headers import Headers, taken_off
 from streams.events.rejected import Rejected
@@ -224,10 +224,10 @@ class MerchantStage:
     ) -> tuple[Rows, list[bytes]]:
         """Count events; return PENDING[N] of the charges among them, and what rules say of each.
 
-        What is stopped on a day counts from the next day of stream time on, so a batch is taken day
-        by day: nearly always all of it.
+        What is stopped in an hour counts from the next hour or day of stream time on, so a batch is
+        taken hour by hour: nearly always all of it.
         """
-        ends = np.append(np.flatnonzero(np.diff(times // DAY_S)) + 1, len(times)).tolist()
+        ends = np.append(np.flatnonzero(np.diff(times // HOUR_S)) + 1, len(times)).tolist()
         answers, told = list[Rows](), list[bytes]()
         for start, end in pairwise([0, *ends]):
             now = times[start:end]
@@ -243,7 +243,7 @@ class MerchantStage:
     def _count(
         self, frames: Batch, events: Rows, times: Times
     ) -> tuple[Slots, Rows, npt.NDArray[np.float32], Slots]:
-        """Count the events of a day; return of the charges places, EVENT[N], vectors, and slots."""
+        """Count the events of an hour; return the charges' places, EVENT[N], vectors and slots."""
         slots = self._merchants.slots(frames)
         features, _ = self._merchants.count(
             slots,
@@ -276,7 +276,7 @@ class MerchantStage:
         records = self._merchants.rows
         told = self._decisions.decide(charges, answers, heads, times, records, slots, policy)
         if not self._rules.is_advisory:
-            count_stopped(records, slots, is_first & (answers["action"] != ALLOW), times)
+            count_stopped(records, slots, np.where(is_first, answers["action"], ALLOW), times)
         if not is_first.all():
             self._answer_duplicates(
                 charges, answers, np.flatnonzero(are_duplicates(charges, answers))

@@ -29,6 +29,9 @@ FRAUD_KINDS = (FRAUD_DISPUTE, CHALLENGE_FAILED, REVIEW_FRAUD)
 GENUINE_KINDS = (CHALLENGE_PASSED, REVIEW_GENUINE)
 """Kinds by which it has a genuine charge at once."""
 
+BLOCK_KINDS = (STOPPED, ANSWERED_BLOCK)
+"""Kinds by which the history of a card has a charge that was blocked, once for each charge."""
+
 OUTCOME_KIND: dict[str, int] = {
     "authorized": AUTHORIZED,
     "declined": DECLINED,
@@ -101,7 +104,7 @@ EVENT = np.dtype(
 measuring latency alone, and nothing else is computed from it. `offset` is the message's, and orders
 what comes of the charges of one card. `charged_at` and `labelled_at` are of a dispute or outcome,
 Unix seconds, as the card stage finds them: when its charge was made, and when that was first found
-to be a fraud by another, 0 if it was not.
+to be a fraud by another, or said to be blocked if the event says so too, 0 if it was not.
 """
 
 Rows = np.ndarray[Any, np.dtype[np.void]]

@@ -17,6 +17,7 @@ from streams.events.rows import (
     OTHER_DISPUTE,
     Rows,
 )
+from streams.features.card_outcomes import OUTCOME_FEATURES, count_outcome, outcomes
 from streams.features.card_places import NEVER_S, PLACE_FEATURES, places
 from streams.features.card_record import CARD, DAY, LATEST_CHARGES, SEVEN_DAYS
 from streams.features.deduplication import EVICTED, is_duplicate, remember_id, was_evicted
@@ -101,7 +102,7 @@ _DISPUTES = (
              "{value:.0f} s since a charge on this card was last found to be fraud"),
 )  # fmt: skip
 
-CARD_FEATURES = (*_VELOCITY, *_HISTORY, *_AMOUNT, *PLACE_FEATURES, *_DISPUTES)
+CARD_FEATURES = (*_VELOCITY, *_HISTORY, *_AMOUNT, *PLACE_FEATURES, *_DISPUTES, *OUTCOME_FEATURES)
 
 assert first_column(CARD_FEATURES, total_names("card")) == 0  # where `count_in_windows` writes
 COUNT_24H = column(CARD_FEATURES, "card_count_24h")
@@ -125,6 +126,7 @@ SINCE_FRAUD_DISPUTE = column(CARD_FEATURES, "card_since_fraud_dispute")
 AMOUNTS = first_column(CARD_FEATURES, [feature.name for feature in _AMOUNT])
 AMOUNTS_END = AMOUNTS + len(_AMOUNT)
 PLACES = first_column(CARD_FEATURES, [feature.name for feature in PLACE_FEATURES])
+OUTCOMES = first_column(CARD_FEATURES, [feature.name for feature in OUTCOME_FEATURES])
 
 
 @compiled
@@ -174,6 +176,7 @@ def update_cards(
             event.duplicate = seen_until[i] >= event.created
             if not event.duplicate:
                 count_label(record, event)
+                count_outcome(record, event)
         elif (
             seen_until[i] >= max(record.clock_s, event.created)
             or is_duplicate(record, event, dedup_window_s)
@@ -230,6 +233,7 @@ def count_charge(record: Any, event: Any, row: Vector) -> None:
     amount_against_history(record, event, clock, row)
     places(record, event, row[PLACES:])
     disputes(record, created, row)
+    outcomes(record, created, row[OUTCOMES:])
     add_to_maxima(record.deviations_7d, SEVEN_DAYS, clock, created, row[AMOUNT_LOG_RATIO])
     learn_amount(record, event.amount)
     record.first_s = first_time(record.charges, record.first_s, clock, created)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from streams.features.outcome_windows import ring_of, slots_of
 from streams.features.windows import RING, SLOTS, TOTAL_SLOTS, tiles_in
 from streams.layouts.layout import HEAD, Record, Ring
 
@@ -16,6 +17,9 @@ LATEST_DISPUTES = 8
 DAY, SEVEN_DAYS = 2, 3
 """Places in `WINDOWS` of the windows that also keep failed checks, and the largest deviation."""
 
+OUTCOME_WINDOWS = 3
+"""Windows of outcomes, from the hour on: up to 7 days."""
+
 CARD = np.dtype(
     [
         (HEAD, "u8"),
@@ -27,6 +31,7 @@ CARD = np.dtype(
         ("recent_mean", "f8"),
         ("largest", "f8"),
         ("overflow_until", "f8"),
+        ("outcome_clock_s", "f8"),
         ("charge_ids", "u8", (LATEST_CHARGES, 2)),
         ("charge_created", "f8", (LATEST_CHARGES,)),
         ("charge_clock", "f8", (LATEST_CHARGES,)),
@@ -43,6 +48,8 @@ CARD = np.dtype(
         ("countries_seen", "u4", (LATEST_COUNTRIES,)),
         ("disputed_at", "u4", (LATEST_DISPUTES,)),
         ("dispute_kinds", "u1", (LATEST_DISPUTES,)),
+        ("declined", "u1", (slots_of(OUTCOME_WINDOWS),)),
+        ("blocked", "u1", (slots_of(OUTCOME_WINDOWS),)),
     ],
     align=True,
 )
@@ -63,6 +70,8 @@ largest
 overflow_until
     Up to which clock duplicates may come of a charge id that is not in `charge_ids` any more, Unix
     seconds.
+outcome_clock_s
+    Newest time of an outcome that is counted, Unix seconds.
 charge_ids, charge_created, charge_clock
     Ids and times of the charges that arrived last, and the clock at which they did: a ring written
     at `charges` modulo its length.
@@ -76,6 +85,9 @@ failed_checks_24h
     Charges with a failed check in each tile of the window of 24 hours.
 disputed_at, dispute_kinds
     The latest disputes, the latest arrival first.
+declined, blocked
+    Outcomes that say so, in each tile of the windows of an hour, 24 hours and 7 days (see
+    `streams.features.outcome_windows`).
 """
 
 CARD_LAYOUT = Record(
@@ -86,6 +98,8 @@ CARD_LAYOUT = Record(
         "sums": RING,
         "deviations_7d": Ring((tiles_in(SEVEN_DAYS),), "clock_s", "larger"),
         "failed_checks_24h": Ring((tiles_in(DAY),), "clock_s"),
+        "declined": ring_of(OUTCOME_WINDOWS),
+        "blocked": ring_of(OUTCOME_WINDOWS),
     },
 )
 """What another version reads it by."""

@@ -18,6 +18,7 @@ from streams.features.merchant_fraud_history import (
     latest_labels,
     stopped_shares,
 )
+from streams.features.merchant_outcomes import OUTCOME_FEATURES, count_outcome, outcomes
 from streams.features.merchant_record import DAY, DAY_WORDS, HOUR, HOUR_WORDS, MERCHANT, SMALL_WORDS
 from streams.features.spec import Feature, column, first_column
 from streams.features.windows import (
@@ -74,7 +75,7 @@ _HISTORY = (
              "the amount's order of magnitude is {value:+.1f} deviations from this merchant's"),
 )  # fmt: skip
 
-MERCHANT_FEATURES = (*_VELOCITY, *_CARDS, *_HISTORY, *LABEL_FEATURES)
+MERCHANT_FEATURES = (*_VELOCITY, *_CARDS, *_HISTORY, *LABEL_FEATURES, *OUTCOME_FEATURES)
 
 assert (
     first_column(MERCHANT_FEATURES, total_names("merchant")) == 0
@@ -91,6 +92,7 @@ AGE = column(MERCHANT_FEATURES, "merchant_age")
 AMOUNT_LOG_RATIO = column(MERCHANT_FEATURES, "merchant_amount_log_ratio")
 AMOUNT_LOG_ZSCORE = column(MERCHANT_FEATURES, "merchant_amount_log_zscore")
 LABELS = first_column(MERCHANT_FEATURES, [feature.name for feature in LABEL_FEATURES])
+OUTCOMES = first_column(MERCHANT_FEATURES, [feature.name for feature in OUTCOME_FEATURES])
 
 
 @compiled
@@ -133,6 +135,7 @@ def update_merchants(
             out[i, :] = 0.0
             if counted[i]:
                 count_label(record, event, charge_created[i])
+                count_outcome(record, event)
         elif counted[i]:
             count_charge(record, event, times[i], horizon_s, out[i])
         else:
@@ -152,6 +155,7 @@ def count_charge(record: Any, event: Any, now: float, horizon_s: float, row: Vec
     dispute_shares(record, clock, created, row[LABELS:])
     latest_labels(record, clock, created, horizon_s, row[LABELS:])
     stopped_shares(record, clock, created, now, row[LABELS:])
+    outcomes(record, created, now, row[OUTCOMES:])
     learn_amount(record, event.amount)
     record.first_s = first_time(record.charges, record.first_s, clock, created)
     record.clock_s = clock

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from schemas.scored import ALLOW, BLOCK
 from streams.compiled import compiled
 from streams.durations import DAY_S
 from streams.events.rows import (
@@ -35,6 +36,7 @@ from streams.events.rows import (
     OTHER_DISPUTE,
     Rows,
 )
+from streams.features.merchant_outcomes import count_blocked
 from streams.features.merchant_record import DAYS, STOP_DAYS
 from streams.features.spec import Feature, column, first_column
 from streams.features.windows import (
@@ -174,21 +176,24 @@ def add_to_charges_day(record: Any, ring: Any, charge_created: float, count: int
 
 
 @compiled
-def count_stopped(records: Rows, slots: Any, stopped: Any, times: Any) -> None:
+def count_stopped(records: Rows, slots: Any, actions: Any, times: Any) -> None:
     """Count charges that were challenged, reviewed or blocked, on the day of stream time.
+
+    Those that were blocked count in its hour as well.
 
     Parameters
     ----------
     records, slots
         MERCHANT[M], updated in place, and i8[N], the record of each charge.
-    stopped
-        bool[N].
+    actions
+        u1[N], indexes into `ACTIONS`; `ALLOW` for what does not count.
     times
         f8[N], stream time at each charge, Unix seconds.
     """
     for i in range(len(slots)):
-        if stopped[i]:
+        if actions[i] != ALLOW:
             record = records[slots[i]]
+            count_blocked(record, times[i], actions[i] == BLOCK)
             before, today = tile_of(record.stop_clock_s, DAY_S), tile_of(times[i], DAY_S)
             clear_passed(record.day_stopped, 0, STOP_DAYS, before, today)
             record.stop_clock_s = times[i]

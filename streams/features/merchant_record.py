@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from streams.durations import DAY_S
+from streams.durations import DAY_S, HOUR_S
+from streams.features.outcome_windows import ring_of, slots_of
 from streams.features.windows import RING, SLOTS, TOTAL_SLOTS, tiles_in
 from streams.layouts.layout import HEAD, Record, Ring, Tiles
 
@@ -20,6 +21,12 @@ DAYS = 98
 STOP_DAYS = 34
 """Days for which it is remembered how much was stopped: 30 and the running one; no gap with 34."""
 
+OUTCOME_WINDOWS = 2
+"""Windows of outcomes: the hour and 24 hours."""
+
+BLOCK_HOURS = 25
+"""Hours for which it is remembered how much was blocked: 24 and the running one."""
+
 MERCHANT = np.dtype(
     [
         (HEAD, "u8"),
@@ -27,6 +34,7 @@ MERCHANT = np.dtype(
         ("first_s", "f8"),
         ("dispute_clock_s", "f8"),
         ("stop_clock_s", "f8"),
+        ("outcome_clock_s", "f8"),
         ("charges", "u8"),
         ("log_mean", "f8"),
         ("log_m2", "f8"),
@@ -45,6 +53,8 @@ MERCHANT = np.dtype(
         ("day_fraud_disputes", "u2", (DAYS,)),
         ("day_other_disputes", "u2", (DAYS,)),
         ("day_stopped", "u2", (STOP_DAYS,)),
+        ("hours_blocked", "u2", (BLOCK_HOURS,)),
+        ("declined", "u2", (slots_of(OUTCOME_WINDOWS),)),
     ],
     align=True,
 )
@@ -58,6 +68,8 @@ dispute_clock_s
     Newest time of a dispute, or of what counts as one, Unix seconds.
 stop_clock_s
     Stream time when a charge was last stopped, Unix seconds.
+outcome_clock_s
+    Newest time of an outcome that is counted, Unix seconds.
 charges
     Charges ever counted.
 log_mean, log_m2
@@ -79,6 +91,11 @@ day_fraud_disputes, day_other_disputes
     Disputes, and what counts as one, of each UTC day, by their own time.
 day_stopped
     Charges challenged, reviewed or blocked on each UTC day of stream time.
+hours_blocked
+    Charges blocked in each hour of stream time.
+declined
+    Outcomes that say so, in each tile of the windows of an hour and 24 hours (see
+    `streams.features.outcome_windows`).
 """
 
 _DAYS = (Tiles("days", DAY_S, DAYS),)
@@ -99,6 +116,8 @@ MERCHANT_LAYOUT = Record(
         "day_fraud_disputes": Ring(_DAYS, "dispute_clock_s"),
         "day_other_disputes": Ring(_DAYS, "dispute_clock_s"),
         "day_stopped": Ring((Tiles("days", DAY_S, STOP_DAYS),), "stop_clock_s"),
+        "hours_blocked": Ring((Tiles("hours", HOUR_S, BLOCK_HOURS),), "stop_clock_s"),
+        "declined": ring_of(OUTCOME_WINDOWS),
     },
 )
 """What another version reads it by."""

@@ -38,7 +38,7 @@ from streams.compiled import compiled
 from streams.durations import DAY_S
 from streams.layouts.layout import Ring, Tiles
 
-UINT16_MAX, UINT32_MAX = 2**16 - 1, 2**32 - 1
+UINT8_MAX, UINT16_MAX, UINT32_MAX = 2**8 - 1, 2**16 - 1, 2**32 - 1
 
 Counts = np.ndarray[Any, np.dtype[np.uint32]]
 ShortCounts = np.ndarray[Any, np.dtype[np.uint16]]

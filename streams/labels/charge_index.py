@@ -90,6 +90,10 @@ class ChargeIndex:
         """Whether a charge made at one time is remembered at another, Unix seconds."""
         return _period(created) >= _period(now - self._retention_s)
 
+    def is_found_instead(self, created: float, before: float) -> bool:
+        """Whether a charge is found in place of one of its id that came before it."""
+        return _period(created) >= _period(before)
+
     def forget_before(self, now: float) -> None:
         """Forget, once a new period begins, what is older than the retention."""
         period = _period(now - self._retention_s)

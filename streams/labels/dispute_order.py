@@ -119,7 +119,10 @@ class DisputeOrder:
     ) -> None:
         """Note a charge, unless it is a duplicate, for the disputes that waited for it."""
         created, before = float(turn.batch.rows["created"][place]), known.get(charge)
-        if before is None or abs(created - before.created) > self._dedup_window_s:
+        if before is None or (
+            abs(created - before.created) > self._dedup_window_s
+            and self._index.is_found_instead(created, before.created)
+        ):
             known[charge] = KnownCharge(created, turn.batch.merchants[place])
         for dispute in self._waiting.claim(charge):
             self._place_or_wait(turn, dispute._replace(known=known[charge]), place + 0.5)

@@ -165,14 +165,14 @@ def _expect_merchants(
     log: Sequence[Sent], answers: Mapping[int, Answer], expected: Expected, *, is_advisory: bool
 ) -> None:
     """Count the events of one partition at its merchants."""
-    stopped = {
-        sent.event
+    actions = {
+        sent.event: answers.get(sent.number, _UNSCORED).action
         for sent in log
-        if isinstance(sent.event, Charge)
-        and not is_advisory
-        and answers.get(sent.number, _UNSCORED).action != "allow"
+        if isinstance(sent.event, Charge) and not is_advisory
     }
-    oracle = BruteForce(horizon_s=HORIZON_S, stopped=stopped)
+    stopped = {charge for charge, action in actions.items() if action != "allow"}
+    blocked = {charge for charge, action in actions.items() if action == "block"}
+    oracle = BruteForce(horizon_s=HORIZON_S, stopped=stopped, blocked=blocked)
     for sent in log:
         assert sent.event is not None
         is_duplicate = sent.number in expected.duplicates

@@ -34,12 +34,14 @@ _PATTERNS = {
     "card's distinct counts": r"card_(merchants|countries|devices)_.*",
     "card's first times": r"card_(merchant|country|device)_first|card_since_merchant",
     "card's disputes": r"card_(fraud|other)_disputes|card_since_fraud_dispute",
+    "card's declined and blocked charges": r"card_(declined|blocked)_.*",
     "merchant windows": r"merchant_(count|sum|pace)_.*|merchant_small_share_.*",
     "merchant's distinct cards": r"merchant_(small_)?cards_.*",
     "age of the merchant": r"merchant_charges_before|merchant_age",
     "amount against the merchant's": r"merchant_amount_.*",
     "merchant's dispute shares": r"merchant_(other_)?dispute_share_.*|merchant_since_fraud_dispute",
     "merchant's latest labels": r"merchant_fraud_(share|recency).*",
+    "merchant's declined and blocked charges": r"merchant_(declined|blocked)_.*",
     "merchant's stopped charges": r"merchant_stopped_share_.*",
 }
 _NOTHING = "(nothing left out)"

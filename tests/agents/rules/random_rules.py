@@ -59,9 +59,13 @@ TEXTS: dict[str, tuple[str, ...]] = {
 }
 WITHOUT_TEXT = ("device", "ip", "email")
 REQUIRED = ("id", "card", "merchant", "currency")
-FLAGS = tuple(feature.name for feature in FEATURES if feature.unit == "flag")
+FLAGS = (
+    *(feature.name for feature in FEATURES if feature.unit == "flag"),
+    "card_new_to_merchant",
+)
 NUMBERS = (
     *("created", "amount", "amount_usd", "mcc", "score", "risk"),
+    *("card_minutes_since_first_seen", "merchant_minutes_since_first_seen"),
     *(each.name for each in FEATURES if each.unit != "flag" and each.name != "amount"),
 )
 METADATA = ("shop", "seats", "order-id", "v.1", "absent")
@@ -251,6 +255,9 @@ class RandomRules:
                 if name != "amount":
                     value = float(vectors[n, place])
                     row[name] = bool(value) if name in FLAGS else value
+            for whom in ("card", "merchant"):
+                row[f"{whom}_minutes_since_first_seen"] = row[f"{whom}_age"] / 60.0
+            row["card_new_to_merchant"] = row["card_merchant_first"]
         columns = EventColumns(decoded.batch.rows, vectors, scores, risks, decoded.batch.tails)
         return columns, rows
 

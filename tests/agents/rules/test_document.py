@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from agents.rules.attributes import ATTRIBUTES, OF_AMOUNT
+from agents.rules.attributes import ATTRIBUTES, DERIVED, OF_AMOUNT
 from agents.rules.building import DEPTH_MAX, ITEMS_MAX
 from agents.rules.document import README, with_table
 from agents.rules.rule import ACTIONS, Action
@@ -22,7 +22,9 @@ def test_the_table_is_current() -> None:
 
 def test_every_field_and_feature_is_an_attribute() -> None:
     expected = {*Charge.__struct_fields__, *FEATURE_NAMES, "score", "risk", "amount_usd"}
-    assert set(ATTRIBUTES) == expected
+    assert set(ATTRIBUTES) == expected | set(DERIVED)
+    assert not expected & set(DERIVED)
+    assert {derived.feature for derived in DERIVED.values()} <= set(FEATURE_NAMES)
     assert OF_AMOUNT in Charge.__struct_fields__
 
 

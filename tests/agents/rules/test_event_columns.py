@@ -9,17 +9,18 @@ import numpy as np
 import pytest
 
 from agents.rules.attributes import ATTRIBUTES
+from agents.rules.event_columns import EventColumns
 from agents.rules.rule_set import parse
+from schemas.charge import Charge
 from streams.events.rows import hash_of
 from tests.agents.rules.naive import known
 from tests.agents.rules.random_rules import RandomRules
+from tests.streams.features.kernels import Kernels, event_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-
-    from agents.rules.event_columns import EventColumns
 
 CHARGES = RandomRules(Random("columns")).charges(40)
 
@@ -39,6 +40,24 @@ def test_every_attribute_is_that_of_the_charge(name: str) -> None:
         np.testing.assert_array_equal(ask([name]), np.array([expected], np.float64))
     if attribute.has_text:
         assert [columns.row(place, [name])[name] for place in range(40)] == expected
+
+
+def test_what_is_derived_is_known_from_the_first_charge_on() -> None:
+    """A card and a merchant that are new, and again a minute and a half later, with another."""
+    made = [("card_1", "shop_1", 0.0), ("card_1", "shop_1", 90.0), ("card_1", "shop_2", 180.0)]
+    charges = [
+        Charge(f"charge_{n}", 1.7e9 + created, 100, "usd", card, merchant)
+        for n, (card, merchant, created) in enumerate(made)
+    ]
+    vectors = Kernels().count(charges, [None] * len(charges)).vectors
+    columns = EventColumns(
+        event_rows(charges), vectors, np.zeros(3), np.zeros(3, np.uint8), [b"{"] * 3
+    )
+    names = ["card_minutes_since_first_seen", "merchant_minutes_since_first_seen"]
+    assert columns.numbers(names).tolist() == [[0.0, 1.5, 3.0], [0.0, 1.5, 0.0]]
+    assert columns.booleans(["card_new_to_merchant"]).tolist() == [[1.0, 0.0, 1.0]]
+    matched = parse("review if :card_minutes_since_first_seen: < 2 and :card_new_to_merchant:")
+    assert matched.match(columns).tolist() == [[True, False, False]]
 
 
 def test_metadata_of_another_type_is_missing() -> None:

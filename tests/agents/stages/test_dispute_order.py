@@ -41,6 +41,19 @@ def test_of_two_charges_of_an_id_a_dispute_means_the_latest() -> None:
         assert labels(run) == [(3.0, 1)]
 
 
+@pytest.mark.parametrize("cut", [1, 2])
+def test_of_two_charges_of_an_id_a_dispute_means_the_newer_if_the_older_comes_much_later(
+    cut: int,
+) -> None:
+    """In one batch with both as well as when both are in the index."""
+    run = Run(**RULES)
+    twice = [charge("a", START + 20 * DAY), charge("a", START, merchant="shop_2")]
+    run.feed(*twice[:cut])
+    run.feed(*twice[cut:], dispute("a", START + 21 * DAY))
+    run.pause()
+    assert labels(run) == [(20.0, 1)]
+
+
 def days_of_charges(seed: int) -> tuple[list[Message], list[Message]]:
     """Make charges of 60 days and their disputes, in the order of their times."""
     random = Random(seed)

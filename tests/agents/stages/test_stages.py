@@ -194,8 +194,13 @@ def test_the_vectors_scored_equal_brute_force(seed: int) -> None:
         for charge, event in zip(of_charges, scored, strict=True)
         if event["action"] != "allow" and "duplicate" not in event
     ]
-    assert len(stopped) > 20
-    oracle = BruteForce(horizon_s=20.0 * DAY, stopped=These(stopped))
+    blocked = [
+        charge
+        for charge, event in zip(of_charges, scored, strict=True)
+        if event["action"] == "block" and "duplicate" not in event
+    ]
+    assert len(stopped) > len(blocked) > 5
+    oracle = BruteForce(horizon_s=20.0 * DAY, stopped=These(stopped), blocked=These(blocked))
     expected = [oracle.observe(event) for event in counted]
     charges = [o for o, event in zip(expected, counted, strict=True) if isinstance(event, Charge)]
     assert ["duplicate" in event for event in scored] == [o.is_duplicate for o in charges]

@@ -166,9 +166,11 @@ class RandomOutcomes:
 
     REMEMBERED: Final[tuple[OutcomeName, ...]] = (
         "challenge_failed", "challenge_passed", "review_fraud", "review_genuine", "dispute_won",
-        "dispute_won",
+        "dispute_won", "declined", "declined", "blocked", "answered",
     )  # fmt: skip
     """Those that say something to the histories of card and merchant."""
+
+    AT_ONCE: Final[tuple[OutcomeName, ...]] = ("declined", "blocked", "answered")
 
     def __init__(self, seed: int) -> None:
         self._random = Random(f"outcomes {seed}")
@@ -190,16 +192,21 @@ class RandomOutcomes:
         return outcomes
 
     def _outcome(self, about: Event, now: float) -> Outcome:
-        """Make one of a charge, or of that of a dispute; now, before that or days later."""
+        """Make one of a charge, or of that of a dispute; now, before that or days later.
+
+        What is known at once is seldom dated days ahead, as nothing counts behind that.
+        """
         choice = self._random.choice
         is_any = self._random.random() < 0.2
         name = choice(get_args(OutcomeName) if is_any else self.REMEMBERED)
+        is_at_once = not is_any and name in self.AT_ONCE
+        later = [0.0, 0.0, HOUR, -HOUR, 0.0 if is_at_once else 3 * DAY, -8 * DAY]
         outcome = Outcome(
             id=f"outcome_{len(self._outcomes)}",
             charge=about.id if isinstance(about, Charge) else about.charge,
             card=about.card,
             merchant=about.merchant,
-            created=now + choice([0.0, 0.0, HOUR, -HOUR, 3 * DAY, -8 * DAY]),
+            created=now + choice(later),
             outcome=name,
             action=choice(get_args(Action)) if name == "answered" else None,
         )

@@ -15,9 +15,11 @@ from tests.streams.features.brute_past import (
     age,
     counted,
     first_of,
+    found_at,
     in_window,
     is_fraud_dispute,
     is_in_window,
+    known_in_windows,
     meaning_of,
     velocity,
 )
@@ -49,7 +51,20 @@ def of_card(past: CardPast, charge: Charge) -> Values:
     values.update(_amount_against_card(before, this))
     values.update(_places(before, this))
     values.update(disputes_of_card(past.disputes, now))
+    values.update(_outcomes(past.disputes, now))
     return {f"card_{name}": value for name, value in values.items()}
+
+
+def _outcomes(labels: Sequence[Label], now: float) -> Values:
+    """How many charges were declined, and blocked; each is blocked once, by whoever says so."""
+    told = [
+        (label, meaning_of(label))
+        for place, label in enumerate(labels)
+        if meaning_of(label) == "declined"
+        or (meaning_of(label) == "blocked" and found_at(label, labels[:place]) is None)
+    ]
+    counts = [(name, window) for name in ("declined", "blocked") for window in ("1h", "24h", "7d")]
+    return known_in_windows(told, counts, now)
 
 
 def _since_previous(before: Sequence[Counted], now: float) -> float:

@@ -25,6 +25,7 @@ from tests.streams.features.brute_past import (
     counted,
     day_of,
     found_at,
+    hour_of,
     is_said_again,
 )
 
@@ -46,7 +47,7 @@ class Observed:
         When the charge of a dispute or outcome was made, if it came to its merchant before.
     found_at
         When that charge was found to be a fraud by what its card saw before, if it was and if the
-        event finds a fraud too, or takes one back.
+        event finds a fraud too, or takes one back; or said to be blocked, if the event says so.
     features
         The features of a charge by name, else empty.
     """
@@ -71,6 +72,8 @@ class BruteForce:
         Age at which an undisputed charge is a good one.
     stopped
         Charges that are challenged, reviewed or blocked.
+    blocked
+        Those of them that are blocked.
     """
 
     def __init__(
@@ -78,10 +81,12 @@ class BruteForce:
         dedup_window_s: float = DAY,
         horizon_s: float = 30 * DAY,
         stopped: Container[Charge] = frozenset(),
+        blocked: Container[Charge] = frozenset(),
     ) -> None:
         self._dedup_window_s = dedup_window_s
         self._horizon_s = horizon_s
         self._stopped = stopped
+        self._blocked = blocked
         self._stream_time = 0.0
         self._cards: dict[str, CardPast] = {}
         self._merchants: dict[str, MerchantPast] = {}
@@ -126,13 +131,14 @@ class BruteForce:
                 past.disputes.append(Labelled(event, charged_at, past.clock, found_at))
             return Observed(is_duplicate, charged_at, found_at)
         self._stream_time = max(self._stream_time, event.created)
-        today = day_of(self._stream_time)
-        features = of_merchant(past, event, self._horizon_s, today)
+        features = of_merchant(past, event, self._horizon_s, self._stream_time)
         if not is_duplicate:
             past.charges.append(counted(event, past.clock))
             self._charged_at[event.card, event.id] = event.created
             if event in self._stopped:
-                past.stopped_on.append(today)
+                past.stopped_on.append(day_of(self._stream_time))
+            if event in self._blocked:
+                past.blocked_in.append(hour_of(self._stream_time))
         return Observed(is_duplicate, features=features)
 
     def _is_duplicate(self, past: CardPast, charge: Charge) -> bool:

@@ -15,7 +15,9 @@ from tests.streams.features.brute_past import (
     age,
     counted,
     day_of,
+    hour_of,
     in_window,
+    known_in_windows,
     meaning_of,
     velocity,
 )
@@ -33,8 +35,8 @@ PRIOR_SHARE, PRIOR_CHARGES = 0.004, 5.0
 YOUNG_LABEL = 0.05
 
 
-def of_merchant(past: MerchantPast, charge: Charge, horizon_s: float, today: int) -> Values:
-    """The merchant's features of a charge, which came on a day of stream time."""
+def of_merchant(past: MerchantPast, charge: Charge, horizon_s: float, stream_time: float) -> Values:
+    """The merchant's features of a charge, which came at a stream time."""
     before, this = past.charges, counted(charge, past.clock)
     values = velocity([*before, this], this)
     values["pace_1h"] = 168.0 * values["count_1h"] / max(values["count_7d"], 1.0)
@@ -47,8 +49,21 @@ def of_merchant(past: MerchantPast, charge: Charge, horizon_s: float, today: int
     values["amount_log_zscore"] = off / (pstdev(logs) + 0.1) if len(logs) > 1 else 0.0
     values.update(_dispute_shares([*before, this], past.disputes, this))
     values.update(_latest_labels([*before, this], past.disputes, this, horizon_s))
-    values.update(_stopped_shares([*before, this], past.stopped_on, this, today))
+    values.update(_stopped_shares([*before, this], past.stopped_on, this, day_of(stream_time)))
+    values.update(_outcomes(past, charge.created, hour_of(stream_time)))
     return {f"merchant_{name}": value for name, value in values.items()}
+
+
+def _outcomes(past: MerchantPast, now: float, hour: int) -> Values:
+    """How many charges were declined, and how many blocked in the hours before a running one."""
+    declined = [
+        (labelled.label, "declined")
+        for labelled in past.disputes
+        if meaning_of(labelled.label) == "declined"
+    ]
+    values = known_in_windows(declined, [("declined", "1h"), ("declined", "24h")], now)
+    values["blocked_24h"] = sum(hour - 24 <= blocked < hour for blocked in past.blocked_in)
+    return values
 
 
 def linear_count(cards: Iterable[str], bits: int) -> float:

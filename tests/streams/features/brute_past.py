@@ -33,13 +33,18 @@ Label = Dispute | Outcome
 AnyEvent = Charge | Label
 Values = dict[str, float]
 
-Meaning = Literal["fraud", "other dispute", "genuine", "won", "nothing"]
+Meaning = Literal["fraud", "other dispute", "genuine", "won", "declined", "blocked", "nothing"]
 MEANINGS: dict[str, Meaning] = {
     "challenge_failed": "fraud",
     "review_fraud": "fraud",
     "challenge_passed": "genuine",
     "review_genuine": "genuine",
     "dispute_won": "won",
+    "declined": "declined",
+    "blocked": "blocked",
+    "canceled": "blocked",
+    "challenge_abandoned": "blocked",
+    "answered block": "blocked",
 }
 """What outcomes say to the histories of card and merchant; the others say nothing."""
 
@@ -100,17 +105,27 @@ class CardPast(Past):
 
 @dataclass
 class MerchantPast(Past):
-    """All that a merchant saw, in the order it came; the days on which its charges were stopped."""
+    """All that a merchant saw, in the order it came.
+
+    Attributes
+    ----------
+    stopped_on
+        The days on which its charges were stopped.
+    blocked_in
+        The hours in which they were blocked, counted from 1 January 1970.
+    """
 
     disputes: list[Labelled] = field(default_factory=list)
     stopped_on: list[int] = field(default_factory=list)
+    blocked_in: list[int] = field(default_factory=list)
 
 
 def meaning_of(label: Label) -> Meaning:
     """Return what a dispute or outcome says of its charge."""
     if isinstance(label, Dispute):
         return "fraud" if label.is_fraud else "other dispute"
-    return MEANINGS.get(label.outcome, "nothing")
+    said = label.outcome if label.action is None else f"{label.outcome} {label.action}"
+    return MEANINGS.get(said, "nothing")
 
 
 def is_fraud_dispute(label: Label) -> bool:
@@ -135,9 +150,12 @@ def _words(label: Label) -> tuple[object, ...]:
 def found_at(label: Label, earlier: Iterable[Label]) -> float | None:
     """Return when the charge was found to be a fraud by what came before a label that asks.
 
-    That is one that finds a fraud as well, or a dispute that is won, if there was a dispute.
+    That is one that finds a fraud as well, or a dispute that is won, if there was a dispute. One
+    that says that it was blocked asks when that was said.
     """
     of_charge = [other for other in earlier if other.charge == label.charge]
+    if meaning_of(label) == "blocked":
+        return next((other.created for other in of_charge if meaning_of(other) == "blocked"), None)
     is_taken_back = meaning_of(label) == "won" and any(map(is_fraud_dispute, of_charge))
     if meaning_of(label) != "fraud" and not is_taken_back:
         return None
@@ -153,6 +171,11 @@ def counted(charge: Charge, clock: float) -> Counted:
 def day_of(time_s: float) -> int:
     """Return the day, counted from 1 January 1970."""
     return math.floor(time_s / DAY)
+
+
+def hour_of(time_s: float) -> int:
+    """Return the hour, counted from 1 January 1970."""
+    return math.floor(time_s / HOUR)
 
 
 def is_in_window(charge: Counted, this: Counted, name: str) -> bool:
@@ -180,6 +203,33 @@ def velocity(charges: Sequence[Counted], this: Counted) -> Values:
         inside = in_window(charges, this, name)
         values[f"count_{name}"] = len(inside)
         values[f"sum_{name}"] = sum(charge.amount for charge in inside)
+    return values
+
+
+def known_in_windows(
+    labels: Iterable[tuple[Label, str]], counts: Iterable[tuple[str, str]], now: float
+) -> Values:
+    """Return how many outcomes of a name the windows have that end at a time.
+
+    Parameters
+    ----------
+    labels
+        The outcomes that count, with their names: up to the newest of all their tiles are kept.
+    counts
+        Names, and windows of which each is counted.
+    now
+        When the charge was made.
+    """
+    known = [(label.created, name) for label, name in labels]
+    newest = max((created for created, _ in known), default=0.0)
+    values: Values = {}
+    for name, window in counts:
+        length_s, tile_s = WINDOWS[window]
+        last, tiles = now // tile_s, length_s // tile_s
+        first = max(last, newest // tile_s - math.ceil(AHEAD / tile_s)) - tiles
+        values[f"{name}_{window}"] = sum(
+            first <= created // tile_s <= last for created, of in known if of == name
+        )
     return values
 
 

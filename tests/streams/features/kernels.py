@@ -11,8 +11,10 @@ import numpy.typing as npt
 from schemas.charge import Charge
 from schemas.dispute import Dispute
 from schemas.outcome import Outcome
-from streams.durations import DAY_S
+from schemas.scored import ALLOW, BLOCK, CHALLENGE
+from streams.durations import DAY_S, HOUR_S
 from streams.events.rows import (
+    BLOCK_KINDS,
     CHARGE,
     DISPUTE_WON,
     EVENT,
@@ -64,6 +66,8 @@ class Kernels:
         As for the kernels.
     stopped
         Charges that are challenged, reviewed or blocked once they are scored.
+    blocked
+        Those of them that are blocked.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class Kernels:
         dedup_window_s: float = DAY_S,
         horizon_s: float = 30 * DAY_S,
         stopped: Container[Charge] = frozenset(),
+        blocked: Container[Charge] = frozenset(),
     ) -> None:
         self.cards = np.zeros(RECORDS, CARD)
         self.merchants = np.zeros(RECORDS, MERCHANT)
@@ -79,8 +84,9 @@ class Kernels:
         self._horizon_s = horizon_s
         self._evicted: dict[bytes, list[tuple[float, float]]] = {}
         self._disputed: set[tuple[bytes, int]] = set()
-        self._found: dict[bytes, float] = {}
+        self._found: dict[tuple[bytes, tuple[int, ...]], float] = {}
         self._stopped = stopped
+        self._blocked = blocked
         self._stream_time = 0.0
 
     def count(self, events: Sequence[AnyEvent], charged_at: Sequence[float | None]) -> Result:
@@ -109,7 +115,7 @@ class Kernels:
     def _at_merchants(
         self, events: Sequence[AnyEvent], rows: Rows, charged_at: Sequence[float | None]
     ) -> npt.NDArray[np.float32]:
-        """Count a batch at its merchants, one day of stream time after the other."""
+        """Count a batch at its merchants, one hour of stream time after the other."""
         features = np.zeros((len(rows), len(MERCHANTS.features)), np.float32)
         slots = self._slots_of(1, [event.merchant for event in events])
         made = np.array([np.nan if time is None else time for time in charged_at], np.float64)
@@ -117,12 +123,11 @@ class Kernels:
         times = np.maximum.accumulate(np.maximum(created, self._stream_time))
         self._stream_time = float(times[-1])
         is_counted = rows["duplicate"] == 0
-        is_stopped = is_counted & [
-            isinstance(event, Charge) and event in self._stopped for event in events
-        ]
-        days = [time // DAY_S for time in times]
-        ends = [i for i in range(1, len(days)) if days[i] != days[i - 1]]
-        for part in (slice(*ends) for ends in pairwise([0, *ends, len(days)])):
+        actions = np.array([self._action(event) for event in events], np.uint8)
+        actions[~is_counted] = ALLOW
+        hours = [time // HOUR_S for time in times]
+        ends = [i for i in range(1, len(hours)) if hours[i] != hours[i - 1]]
+        for part in (slice(*ends) for ends in pairwise([0, *ends, len(hours)])):
             update_merchants(
                 self.merchants,
                 slots[part],
@@ -133,8 +138,13 @@ class Kernels:
                 times[part],
                 self._horizon_s,
             )
-            count_stopped(self.merchants, slots[part], is_stopped[part], times[part])
+            count_stopped(self.merchants, slots[part], actions[part], times[part])
         return features
+
+    def _action(self, event: AnyEvent) -> int:
+        if not isinstance(event, Charge) or event not in self._stopped:
+            return ALLOW
+        return BLOCK if event in self._blocked else CHALLENGE
 
     def save_and_restore(self) -> None:
         """Put every record through its bytes."""
@@ -162,14 +172,18 @@ class Kernels:
         return until
 
     def _labelled_at(self, charge: bytes, kind: int, created: float) -> float:
-        """Tell when the charge was found to be a fraud before, 0 if the event does not ask."""
+        """Tell when the charge was found to be a fraud before, 0 if the event does not ask.
+
+        Or when it was told to be blocked, if the event tells so as well.
+        """
         if kind == DISPUTE_WON and (charge, FRAUD_DISPUTE) in self._disputed:
-            return self._found[charge]
-        if kind not in FRAUD_KINDS:
-            return 0.0
-        before = self._found.get(charge, 0.0)
-        self._found.setdefault(charge, float(created))
-        return before
+            return self._found[charge, FRAUD_KINDS]
+        for kinds in (FRAUD_KINDS, BLOCK_KINDS):
+            if kind in kinds:
+                before = self._found.get((charge, kinds), 0.0)
+                self._found.setdefault((charge, kinds), float(created))
+                return before
+        return 0.0
 
 
 def event_rows(events: Sequence[AnyEvent]) -> Rows:

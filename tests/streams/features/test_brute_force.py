@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
@@ -47,10 +48,11 @@ def assert_equal_features(
     batches: Sequence[Sequence[AnyEvent]],
     dedup_window_s: float = DAY,
     stopped: Container[Charge] = frozenset(),
+    blocked: Container[Charge] = frozenset(),
 ) -> list[Observed]:
     """Compare every feature of every charge, and what is taken for a duplicate."""
-    oracle = BruteForce(dedup_window_s, stopped=stopped)
-    kernels = Kernels(dedup_window_s, stopped=stopped)
+    oracle = BruteForce(dedup_window_s, stopped=stopped, blocked=blocked)
+    kernels = Kernels(dedup_window_s, stopped=stopped, blocked=blocked)
     every: list[Observed] = []
     for batch in batches:
         expected = [oracle.observe(event) for event in batch]
@@ -80,7 +82,9 @@ def assert_close(
 def observe(shape: str, seed: int) -> list[tuple[AnyEvent, Observed]]:
     """Check a stream, once for all tests of the module."""
     events = with_outcomes(RandomEvents(seed, **SHAPES[shape]).take(700), seed)
-    observed = assert_equal_features(cut(events, seed), stopped=some_charges(events, seed))
+    stopped = some_charges(events, seed)
+    blocked = some_charges(sorted(stopped, key=attrgetter("id")), seed, share=0.6)
+    observed = assert_equal_features(cut(events, seed), stopped=stopped, blocked=blocked)
     return list(zip(events, observed, strict=True))
 
 
@@ -112,6 +116,11 @@ def test_random_streams_are_difficult() -> None:
     assert sum(o.found_at is not None for e, o in disputes) > 30
     assert len(values["merchant_stopped_share_7d"]) > 100
     assert max(values["merchant_stopped_share_30d"]) == 1.0
+    assert max(values["card_declined_24h"]) > 5
+    assert max(values["card_blocked_7d"]) > 20
+    assert max(values["merchant_declined_24h"]) > 10
+    assert max(values["merchant_blocked_24h"]) > 10
+    assert sum(o.found_at is not None for e, o in outcomes if e.outcome == "blocked") > 2
     for shape in SHAPES:
         created = np.array([e.created for e, _ in observe(shape, 0)])
         assert (np.maximum.accumulate(created) - created > 31 * DAY).sum() > 5
@@ -175,4 +184,5 @@ def edgy_streams(draw: st.DrawFn) -> list[list[AnyEvent]]:
 @given(batches=edgy_streams(), seed=st.integers(0, 3))
 def test_features_at_the_edges_equal_brute_force(batches: list[list[AnyEvent]], seed: int) -> None:
     events = [event for batch in batches for event in batch]
-    assert_equal_features(batches, stopped=some_charges(events, seed, share=0.5))
+    stopped = some_charges(events, seed, share=0.5)
+    assert_equal_features(batches, stopped=stopped, blocked=stopped)
