@@ -1,4 +1,4 @@
-"""The check of what a rule says: there are such attributes and lists, and types go together."""
+"""The check of what a rule says: there are such attributes, and types go together."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from agents.rules.attributes import ANY, RESERVED
-from agents.rules.mistakes import Flaw, Span, nearest, shortened
+from agents.rules.mistakes import Flaw, nearest, shortened
 from agents.rules.nodes import (
     Among,
     And,
@@ -26,12 +26,9 @@ from agents.rules.nodes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from agents.rules.attributes import Attributes, Texts
+    from agents.rules.mistakes import Span
     from agents.rules.nodes import Condition, Expression, Type, Value
-
-    Lists = Mapping[str, Type]
 
 Item = TypeVar("Item", bound="Value")
 
@@ -45,8 +42,6 @@ class Check:
     ----------
     attributes
         Those that there are.
-    lists
-        The type of the values of each list that there is.
 
     Attributes
     ----------
@@ -54,9 +49,8 @@ class Check:
         What was found to be wrong, in the order of the line.
     """
 
-    def __init__(self, attributes: Attributes, lists: Lists) -> None:
+    def __init__(self, attributes: Attributes) -> None:
         self._attributes = attributes
-        self._lists = lists
         self._of_hashes = {
             Attribute(each.name) for each in attributes.values() if not each.has_text
         }
@@ -84,8 +78,8 @@ class Check:
                 return self._comparison(node)
             case Among():
                 return self._among(node)
-            case Listed(value, name):
-                self._in_list(Span(node.at.stop - len(f"@{name}"), node.at.stop), name, value)
+            case Listed(value):
+                self._in_list(value)
                 return node
             case Like(value, pattern):
                 self._like(value)
@@ -113,14 +107,6 @@ class Check:
                 f"{node.key} is no metadata: events have a field of that name",
                 f"did you mean :{meant}:?" if meant in self._attributes else "rename it",
             )
-
-    def known_list(self, at: Span, name: str) -> None:
-        """Check that there is a list of this name."""
-        if name not in self._lists:
-            meant = nearest(name, self._lists)
-            known = f"the lists are {', '.join(f'@{each}' for each in sorted(self._lists))}"
-            suggestion = f"did you mean @{meant}?" if meant else known if self._lists else ""
-            self._add(at, f"there is no list {shortened(f'@{name}')}", suggestion)
 
     def _add(self, at: Span, message: str, suggestion: str = "") -> None:
         self.flaws.append(Flaw(at, message, suggestion))
@@ -175,15 +161,10 @@ class Check:
         texts = self._texts(node.value)
         return replace(node, items=tuple(self._folded(item, texts) for item in node.items))
 
-    def _in_list(self, at: Span, name: str, value: Value) -> None:
-        kind = self._type(value)
-        self.known_list(at, name)
-        if name in self._lists and kind not in {self._lists[name], None}:
-            of_list = self._lists[name]
-            self._add(
-                at,
-                f"{_shown(value)} is {_ARTICLE[str(kind)]}, and the list @{name} of {of_list}s",
-            )
+    def _in_list(self, value: Value) -> None:
+        if self._type(value) == "boolean":
+            message = f"lists are of texts and numbers: {_shown(value)} is true or false"
+            self._add(value.at, message, "compare it with = or !=")
 
     def _like(self, value: Value) -> None:
         kind = self._type(value)
