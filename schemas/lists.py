@@ -21,10 +21,12 @@ from schemas.rejected import InvalidEvent
 NAME: Final = "[A-Za-z0-9_-]+"
 """The names of lists, as rules have them."""
 
+NAME_CHARACTERS_MAX: Final = 64
+
 EARLIER_MAX: Final = 100
 """Periods before the present one that an entry holds; the oldest are left out."""
 
-Name = Annotated[str, Meta(pattern=f"^{NAME}$", max_length=64)]
+Name = Annotated[str, Meta(pattern=f"^{NAME}$", max_length=NAME_CHARACTERS_MAX)]
 Value = Annotated[str, Meta(min_length=1, max_length=256)]
 Note = Annotated[str, Meta(max_length=1024)]
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from agents.rules.attributes import ANY, RESERVED
-from agents.rules.mistakes import Flaw, nearest, shortened
+from agents.rules.mistakes import Flaw, Span, nearest, shortened
 from agents.rules.nodes import (
     Among,
     And,
@@ -24,10 +24,10 @@ from agents.rules.nodes import (
     Or,
     Text,
 )
+from schemas.lists import NAME_CHARACTERS_MAX
 
 if TYPE_CHECKING:
     from agents.rules.attributes import Attributes, Texts
-    from agents.rules.mistakes import Span
     from agents.rules.nodes import Condition, Expression, Type, Value
 
 Item = TypeVar("Item", bound="Value")
@@ -78,8 +78,8 @@ class Check:
                 return self._comparison(node)
             case Among():
                 return self._among(node)
-            case Listed(value):
-                self._in_list(value)
+            case Listed(value, name):
+                self._in_list(node.at, name, value)
                 return node
             case Like(value, pattern):
                 self._like(value)
@@ -161,7 +161,10 @@ class Check:
         texts = self._texts(node.value)
         return replace(node, items=tuple(self._folded(item, texts) for item in node.items))
 
-    def _in_list(self, value: Value) -> None:
+    def _in_list(self, at: Span, name: str, value: Value) -> None:
+        if len(name) > NAME_CHARACTERS_MAX:
+            message = f"expected at most {NAME_CHARACTERS_MAX} characters in the name of a list"
+            self._add(Span(at.stop - len(f"@{name}"), at.stop), message)
         if self._type(value) == "boolean":
             message = f"lists are of texts and numbers: {_shown(value)} is true or false"
             self._add(value.at, message, "compare it with = or !=")
