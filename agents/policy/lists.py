@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from agents.policy.periods import Periods, Row
+from agents.policy.periods import Periods
 from agents.rules.attributes import folded
 from agents.rules.literals import number_in
 from schemas.addresses import range_of
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from agents.policy.periods import Row
     from agents.rules.columns import Kind
     from schemas.addresses import AddressRange
 
@@ -184,7 +185,7 @@ class NamedLists(Mapping[str, NamedList]):
 def _rows(places: Iterable[tuple[int, float, str]], changes: Mapping[str, Change]) -> list[Row]:
     """Return the rows of entries: of each the hash, what is looked for, and its value."""
     return [
-        Row(number, entry, start, until)
+        (number, entry, start, until)
         for entry, number, value in places
         if isinstance(change := changes[value], ListEntry)
         for start, until in periods_of(change)

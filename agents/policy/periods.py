@@ -9,7 +9,7 @@ stay, with a period that never is.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -32,13 +32,8 @@ _SORTED_FROM: Final = 128
 """As many values are looked up in order: what one reads is then in the cache for the next."""
 
 
-class Row(NamedTuple):
-    """A value that is on the list from a time on, and up to another."""
-
-    value: float
-    entry: int
-    start: float
-    until: float
+Row = tuple[float, int, float, float]
+"""A value, the entry it comes from, and from when on and until when it is on the list."""
 
 
 class _Table:
@@ -124,7 +119,7 @@ class Periods:
     Examples
     --------
     >>> periods = Periods(np.float64)
-    >>> periods.add([Row(7.0, 1, 100.0, 200.0)])
+    >>> periods.add([(7.0, 1, 100.0, 200.0)])
     >>> periods.contains(np.array([7.0, 7.0, 8.0]), np.array([100.0, 200.0, 100.0]))
     array([ True, False, False])
     """

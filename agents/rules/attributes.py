@@ -216,7 +216,7 @@ def folded(text: str) -> set[str]:
     >>> folded("de"), sorted(folded("OTHER")), folded("tok_1")
     ({'DE'}, ['OTHER', 'other'], set())
     """
-    if len(text) > _LONGEST:
+    if len(text) > _LONGEST or not text[:1].isalpha():  # as most tokens and all numbers are
         return set()
     return {one for texts in _IN_ONE_CASE if texts.is_one(one := texts.fold(text))}
 

@@ -158,7 +158,11 @@ def charge_rows(charges: Sequence[Charge], rates: Rates = DEFAULT_RULES.rates) -
     rows["device"] = [hash_of(c.device) for c in charges]
     rows["ip"] = [hash_of(c.ip) for c in charges]
     rows["email"] = [hash_of(c.email) for c in charges]
-    rows["address"] = [address_of(c.ip) for c in charges]
+    addresses = rows["address"]
+    for place, charge in enumerate(charges):
+        ip = charge.ip
+        if ip and ("." in ip or ":" in ip):  # tokens and hashes cost no more than this
+            addresses[place] = address_of(ip)
     rows["created"] = [c.created for c in charges]
     rows["card"] = [hash_of(c.card) for c in charges]
     rows["merchant"] = [hash_of(c.merchant) for c in charges]
