@@ -205,6 +205,30 @@ def _of_feature(feature: Feature) -> Attribute:
     )
 
 
+_IN_ONE_CASE: Final = tuple(
+    dict.fromkeys(each.texts for each in _OF_CHARGE if each.type == "text" and each.texts != ANY)
+)
+
+_LONGEST: Final = max(len(one) for texts in _IN_ONE_CASE for one in (*texts.choices, OTHER_COUNTRY))
+"""Characters of a text of theirs; a country or currency has fewer."""
+
+
+def folded(text: str) -> set[str]:
+    """Return what a text is in the case of the attributes that have one, where it can be theirs.
+
+    Examples
+    --------
+    >>> folded("de"), sorted(folded("OTHER")), folded("tok_1")
+    ({'DE'}, ['OTHER', 'other'], set())
+    """
+    if len(text) > _LONGEST or not text[:1].isalpha():  # as most tokens and all numbers are
+        return set()
+    return {one for texts in _IN_ONE_CASE if texts.is_one(one := texts.fold(text))}
+
+
+OF_ADDRESS: Final = "ip"
+"""The attribute that may be an IP address, which is looked for in ranges on a list."""
+
 OF_AMOUNT: Final = "amount"
 """The feature that is no attribute by its name: `:amount:` is the field, and `:amount_usd:` it."""
 

@@ -1,4 +1,4 @@
-"""The check of what a rule says: there are such attributes and lists, and types go together."""
+"""The check of what a rule says: there are such attributes, and types go together."""
 
 from __future__ import annotations
 
@@ -24,14 +24,11 @@ from agents.rules.nodes import (
     Or,
     Text,
 )
+from schemas.lists import NAME_CHARACTERS_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from agents.rules.attributes import Attributes, Texts
     from agents.rules.nodes import Condition, Expression, Type, Value
-
-    Lists = Mapping[str, Type]
 
 Item = TypeVar("Item", bound="Value")
 
@@ -45,8 +42,6 @@ class Check:
     ----------
     attributes
         Those that there are.
-    lists
-        The type of the values of each list that there is.
 
     Attributes
     ----------
@@ -54,9 +49,8 @@ class Check:
         What was found to be wrong, in the order of the line.
     """
 
-    def __init__(self, attributes: Attributes, lists: Lists) -> None:
+    def __init__(self, attributes: Attributes) -> None:
         self._attributes = attributes
-        self._lists = lists
         self._of_hashes = {
             Attribute(each.name) for each in attributes.values() if not each.has_text
         }
@@ -85,7 +79,7 @@ class Check:
             case Among():
                 return self._among(node)
             case Listed(value, name):
-                self._in_list(Span(node.at.stop - len(f"@{name}"), node.at.stop), name, value)
+                self._in_list(node.at, name, value)
                 return node
             case Like(value, pattern):
                 self._like(value)
@@ -113,14 +107,6 @@ class Check:
                 f"{node.key} is no metadata: events have a field of that name",
                 f"did you mean :{meant}:?" if meant in self._attributes else "rename it",
             )
-
-    def known_list(self, at: Span, name: str) -> None:
-        """Check that there is a list of this name."""
-        if name not in self._lists:
-            meant = nearest(name, self._lists)
-            known = f"the lists are {', '.join(f'@{each}' for each in sorted(self._lists))}"
-            suggestion = f"did you mean @{meant}?" if meant else known if self._lists else ""
-            self._add(at, f"there is no list {shortened(f'@{name}')}", suggestion)
 
     def _add(self, at: Span, message: str, suggestion: str = "") -> None:
         self.flaws.append(Flaw(at, message, suggestion))
@@ -176,14 +162,12 @@ class Check:
         return replace(node, items=tuple(self._folded(item, texts) for item in node.items))
 
     def _in_list(self, at: Span, name: str, value: Value) -> None:
-        kind = self._type(value)
-        self.known_list(at, name)
-        if name in self._lists and kind not in {self._lists[name], None}:
-            of_list = self._lists[name]
-            self._add(
-                at,
-                f"{_shown(value)} is {_ARTICLE[str(kind)]}, and the list @{name} of {of_list}s",
-            )
+        if len(name) > NAME_CHARACTERS_MAX:
+            message = f"expected at most {NAME_CHARACTERS_MAX} characters in the name of a list"
+            self._add(Span(at.stop - len(f"@{name}"), at.stop), message)
+        if self._type(value) == "boolean":
+            message = f"lists are of texts and numbers: {_shown(value)} is true or false"
+            self._add(value.at, message, "compare it with = or !=")
 
     def _like(self, value: Value) -> None:
         kind = self._type(value)

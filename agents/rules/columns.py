@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
+
+
+Kind = Literal["text", "one_case", "number", "address"]
+"""As what values are looked for on a list: texts as they are written, texts in the case of their
+attribute however they are written on the list, numbers, and IP addresses in ranges."""
 
 
 class Columns(Protocol):
@@ -33,6 +38,10 @@ class Columns(Protocol):
     def hashes(self, keys: Sequence[str]) -> NDArray[np.uint64]:
         """Return `streams.events.rows.hash_of` of texts, u8[keys, N], 0 where one is missing."""
 
+    @property
+    def addresses(self) -> NDArray[np.uint64]:
+        """The numbers of IP addresses (`schemas.addresses`), u8[N], 0 where there is none."""
+
     def texts(self, key: str) -> Sequence[str | None]:
         """Return a text's values, N of them; only of one that has them."""
 
@@ -41,15 +50,20 @@ class MemberList(Protocol):
     """A named list as it was at any time."""
 
     def contains(
-        self, values: NDArray[np.float64] | NDArray[np.uint64], times: NDArray[np.float64]
+        self,
+        values: NDArray[np.float64] | NDArray[np.uint64],
+        times: NDArray[np.float64],
+        kind: Kind,
     ) -> NDArray[np.bool_]:
         """Return which values were on it at which time, bool[N].
 
         Parameters
         ----------
         values
-            Of a list of texts their hashes, u8[N]; of another its numbers, f8[N]. What is missing,
-            0 or NaN, gives anything.
+            The hashes of texts, u8[N], numbers, f8[N], or numbers of addresses, u8[N]. What is
+            missing, 0 or NaN, gives anything.
         times
             Unix seconds, f8[N].
+        kind
+            What they are.
         """

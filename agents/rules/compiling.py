@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from agents.rules.attributes import ANY, OF_ADDRESS
 from agents.rules.leaves import AreAlike, Column, IsAmong, IsLike, IsListed, IsMissing, Leaf
 from agents.rules.nodes import (
     Among,
@@ -28,7 +29,7 @@ from agents.rules.program import Constants, Inputs, Level, Pairs, Program, Step
 from streams.events.rows import hash_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from agents.rules.attributes import Attributes
     from agents.rules.nodes import Condition, Type, Value
@@ -46,19 +47,17 @@ class _Term(NamedTuple):
     is_negated: bool = False
 
 
-def compile_conditions(
-    conditions: Sequence[Condition], attributes: Attributes, lists: Mapping[str, Type]
-) -> Program:
+def compile_conditions(conditions: Sequence[Condition], attributes: Attributes) -> Program:
     """Return the program of conditions that `agents.rules.checking` has found right.
 
     Parameters
     ----------
     conditions
         In the order in which their masks are wanted.
-    attributes, lists
+    attributes
         By which they were checked.
     """
-    compiler = _Compiler(attributes, lists)
+    compiler = _Compiler(attributes)
     return compiler.program([compiler.term(condition) for condition in conditions])
 
 
@@ -112,9 +111,8 @@ class _Rows:
 class _Compiler:
     """Gives every part of conditions a place, the same to those that are equal."""
 
-    def __init__(self, attributes: Attributes, lists: Mapping[str, Type]) -> None:
+    def __init__(self, attributes: Attributes) -> None:
         self._attributes = attributes
-        self._lists = lists
         self._numbers = _Rows()
         self._hashes = _Rows()
         self._nodes: list[dict[Any, int]] = [{} for _ in range(_ALL + 1)]
@@ -238,7 +236,7 @@ class _Compiler:
                 constants = {_constant(item) for item in items}
                 return IsAmong(self._column(value, kind), tuple(sorted(constants)))
             case Listed(value, name):
-                return IsListed(self._column(value, self._lists[name]), name)
+                return self._listed(value, name)
             case Like(value, pattern):
                 assert isinstance(value, (Attribute, Metadata))
                 return IsLike(value.key, pattern)
@@ -247,6 +245,16 @@ class _Compiler:
                 return IsMissing(
                     (self._column(value, of_type),) if of_type else self._columns(value)
                 )
+
+    def _listed(self, value: Value, name: str) -> IsListed:
+        """Return what looks a value up, one of any type as a number and as a text."""
+        of_type = self._type(value)
+        kinds: tuple[Type, ...] = (of_type,) if of_type else ("number", "text")
+        columns = tuple(self._column(value, kind) for kind in kinds)
+        if not isinstance(value, Attribute):
+            return IsListed(columns, name)
+        has_one_case = self._attributes[value.name].texts != ANY
+        return IsListed(columns, name, has_one_case, has_address=value.name == OF_ADDRESS)
 
     def _type(self, node: Value) -> Type | None:
         """Return the type of a value, `None` for one of any."""

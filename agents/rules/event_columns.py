@@ -135,6 +135,12 @@ class EventColumns:
             hashes[row] = self._hashes(key)
         return hashes
 
+    @property
+    def addresses(self) -> NDArray[np.uint64]:
+        """See `agents.rules.columns.Columns.addresses`."""
+        addresses: NDArray[np.uint64] = self._charges["address"]
+        return addresses
+
     def texts(self, key: str) -> list[str | None]:
         """See `agents.rules.columns.Columns.texts`."""
         if key in _CODED:

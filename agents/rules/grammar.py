@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 from lark import Lark
 
+from agents.rules.literals import NUMBER
+from schemas.lists import NAME
+
 if TYPE_CHECKING:
     from lark import Token, Tree
     from lark.parsers.lalr_interactive_parser import InteractiveParser
@@ -62,8 +65,8 @@ MISSING.6: /missing\b/i
 TRUE.6: /true\b/i
 FALSE.6: /false\b/i
 
-NUMBER.5: /(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?/i
-LIST.8: /@[A-Za-z0-9_-]+/
+NUMBER.5: /<NUMBER>/i
+LIST.8: /@<LIST>/
 COMPARISON.5: /<>|!=|<=|>=|=|<|>/
 PLUS.5: "+"
 MINUS.5: "-"
@@ -90,7 +93,11 @@ OTHER.-1: /./
 def parser() -> Parser:
     """Return the parser of one rule; the tables take some milliseconds to make."""
     return Lark(
-        _GRAMMAR, parser="lalr", lexer="basic", start=["rule", "strange"], maybe_placeholders=False
+        _GRAMMAR.replace("<NUMBER>", NUMBER).replace("<LIST>", NAME),
+        parser="lalr",
+        lexer="basic",
+        start=["rule", "strange"],
+        maybe_placeholders=False,
     )
 
 

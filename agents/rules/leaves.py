@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from agents.rules.columns import Columns, MemberList
+    from agents.rules.columns import Columns, Kind, MemberList
 
     Masks = tuple[NDArray[np.bool_], NDArray[np.bool_]]
 
@@ -88,16 +88,45 @@ class IsAmong:
 
 @dataclass(frozen=True, slots=True)
 class IsListed:
-    """Whether a value is on a named list."""
+    """Whether a value is on a named list.
 
-    column: Column
+    Attributes
+    ----------
+    columns
+        The value; one of any type has two, of which one at most is known.
+    name
+        Of the list.
+    has_one_case
+        Whether its texts are all in one case.
+    has_address
+        Whether it is the IP address, if that is known.
+    """
+
+    columns: tuple[Column, ...]
     name: str
+    has_one_case: bool = False
+    has_address: bool = False
 
     def masks(self, batch: Batch) -> Masks:
         """See `Leaf.masks`."""
-        values, (_, is_known) = self.column.of(batch)
-        is_on = batch.lists[self.name].contains(values, batch.columns.times)
-        return is_on & is_known, ~is_on & is_known
+        size = len(batch.columns)
+        is_on, is_known = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
+        members = batch.lists.get(self.name)
+        for column in self.columns:
+            values, (_, is_there) = column.of(batch)
+            is_known |= is_there
+            if members is not None:
+                found = members.contains(values, batch.columns.times, self._kind(column))
+                is_on |= found & is_there
+        if self.has_address and members is not None:
+            addresses, times = batch.columns.addresses, batch.columns.times
+            is_on |= members.contains(addresses, times, "address") & is_known
+        return is_on, ~is_on & is_known
+
+    def _kind(self, column: Column) -> Kind:
+        if not column.is_text:
+            return "number"
+        return "one_case" if self.has_one_case else "text"
 
 
 @dataclass(frozen=True, slots=True)

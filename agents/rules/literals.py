@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import re
+from math import isfinite
 from typing import Final
+
+NUMBER: Final = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?"
+"""What is read as a number, in upper or lower case."""
+
+_NUMBER: Final = re.compile(f"-?{NUMBER}", re.IGNORECASE)
+_IS_ZERO: Final = re.compile("[-0.]+(?:[eE].*)?")
 
 _ESCAPED: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
 _LARGEST_WHOLE: Final = 1e15
@@ -20,6 +27,19 @@ def number_text(value: float) -> str:
     """
     is_whole = value.is_integer() and abs(value) < _LARGEST_WHOLE
     return str(int(value)) if is_whole else repr(value)
+
+
+def number_in(text: str) -> float | None:
+    """Return the number that a text is as the language reads it, `None` where it is none.
+
+    >>> number_in("5732"), number_in("-.5"), number_in("1e999"), number_in("0x10"), number_in(" 1")
+    (5732.0, -0.5, None, None, None)
+    """
+    if not _NUMBER.fullmatch(text):
+        return None
+    value = float(text)
+    is_one = isfinite(value) and (value != 0.0 or _IS_ZERO.fullmatch(text))
+    return value if is_one else None
 
 
 def quoted(text: str) -> str:

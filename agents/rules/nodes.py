@@ -242,6 +242,25 @@ def keys_of(node: Expression) -> set[str]:
             return set()
 
 
+def lists_of(node: Condition) -> list[str]:
+    """Return the named lists that a condition asks for, in order.
+
+    Examples
+    --------
+    >>> lists_of(Not(Or((Listed(Attribute("card"), "a"), Listed(Metadata("shop"), "b")))))
+    ['a', 'b']
+    """
+    match node:
+        case And(operands) | Or(operands):
+            return [name for operand in operands for name in lists_of(operand)]
+        case Not(operand):
+            return lists_of(operand)
+        case Listed():
+            return [node.name]
+        case _:
+            return []
+
+
 def _enclosed(node: Expression, is_enclosed: bool) -> str:
     """Return a node as it is written, in parentheses if it is to be."""
     return f"({node})" if is_enclosed else str(node)

@@ -14,7 +14,7 @@ from agents.rules.checking import Check
 from agents.rules.compiling import compile_conditions
 from agents.rules.grammar import tokens_of
 from agents.rules.mistakes import MISTAKES_MAX, Flaw, Mistake, RuleErrors, Span
-from agents.rules.nodes import Attribute, Metadata
+from agents.rules.nodes import Attribute, Metadata, lists_of
 from agents.rules.rule import Rule
 from agents.rules.syntax import tree_of
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agents.rules.columns import Columns, MemberList
-    from agents.rules.nodes import Type
     from agents.rules.program import Program
 
 RULES_MAX: Final = 500
@@ -39,7 +38,6 @@ LINES_MAX: Final = 2_000
 """Lines of a text, with comments and blank ones."""
 
 _NAME: Final = re.compile(r"#\s*([A-Za-z0-9][A-Za-z0-9_-]{0,63}):(?:\s+(.*))?$")
-_NO_LISTS: Final[Mapping[str, Type]] = MappingProxyType({})
 _NO_MEMBERS: Final[Mapping[str, MemberList]] = MappingProxyType({})
 
 
@@ -80,9 +78,16 @@ class RuleSet:
         columns
             Of N charges, asked for what the rules name and nothing else.
         lists
-            At least those that the rules name.
+            By their names; one that is not there has no members.
         """
         return self.program.run(columns, lists)
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """The named lists that the rules ask for, in the order of their text."""
+        return tuple(
+            dict.fromkeys(name for each in self.rules for name in lists_of(each.condition))
+        )
 
     def __str__(self) -> str:
         """Return the text of the rules, in the one way it is written."""
@@ -94,9 +99,7 @@ class RuleSet:
         return "\n".join(lines)
 
 
-def parse(
-    text: str, attributes: Attributes = ATTRIBUTES, lists: Mapping[str, Type] = _NO_LISTS
-) -> RuleSet:
+def parse(text: str, attributes: Attributes = ATTRIBUTES) -> RuleSet:
     """Read a text of rules.
 
     Parameters
@@ -106,8 +109,6 @@ def parse(
         behind it, names it.
     attributes
         Those that a rule may name.
-    lists
-        The type of the values on each list that a rule may name.
 
     Raises
     ------
@@ -123,7 +124,7 @@ def parse(
               ^^^^
         did you mean if?
     """
-    reader = _Reader(attributes, lists)
+    reader = _Reader(attributes)
     for number, line in enumerate(text.split("\n"), 1):
         reader.take(number, line.removesuffix("\r"))
         if reader.is_done:
@@ -131,7 +132,7 @@ def parse(
     if reader.mistakes:
         raise RuleErrors(reader.mistakes[:MISTAKES_MAX])
     rules = tuple(reader.rules)
-    return RuleSet(rules, compile_conditions([rule.condition for rule in rules], attributes, lists))
+    return RuleSet(rules, compile_conditions([rule.condition for rule in rules], attributes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +157,8 @@ class _Reader:
         Whether no more is to be read.
     """
 
-    def __init__(self, attributes: Attributes, lists: Mapping[str, Type]) -> None:
+    def __init__(self, attributes: Attributes) -> None:
         self._attributes = attributes
-        self._lists = lists
         self.rules: list[Rule] = []
         self.mistakes: list[Mistake] = []
         self._above: _Name | None = None
@@ -210,7 +210,7 @@ class _Reader:
         """Return the rule of a line, or all that is wrong with it."""
         tree = tree_of(line, tokens)
         built = tree if isinstance(tree, list) else build(tree)
-        check = Check(self._attributes, self._lists)
+        check = Check(self._attributes)
         flaws = built if isinstance(built, list) else built.flaws
         if isinstance(built, list) or flaws:
             _check_names(check, tokens)
@@ -265,5 +265,3 @@ def _check_names(check: Check, tokens: Sequence[Token]) -> None:
                 check.known(Attribute(token.strip(":"), at=at))
             case "METADATA":
                 check.known(Metadata(token.strip(":"), at=at))
-            case "LIST":
-                check.known_list(at, token[1:])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
+from schemas.addresses import address_of
 from schemas.input_rules import DEFAULT_RULES
 from schemas.payment_methods import is_card_method
 
@@ -94,11 +95,14 @@ EVENT = np.dtype(
         ("device", "u8"),
         ("ip", "u8"),
         ("email", "u8"),
+        ("address", "u8"),
     ],
     align=True,
 )
 """A charge, or a dispute or outcome of one, as `kind` tells. Code 0 and hash 0 mean "missing";
 `amount` is in the reference currency.
+
+`address` is the number of `ip` if that is an IP address (`schemas.addresses`), 0 if it is a token.
 
 `published` is when the broker had the message, Unix seconds, 0 where there is no broker: it is for
 measuring latency alone, and nothing else is computed from it. `offset` is the message's, and orders
@@ -157,6 +161,11 @@ def charge_rows(charges: Sequence[Charge], rates: Rates = DEFAULT_RULES.rates) -
     rows["device"] = [hash_of(c.device) for c in charges]
     rows["ip"] = [hash_of(c.ip) for c in charges]
     rows["email"] = [hash_of(c.email) for c in charges]
+    addresses = rows["address"]
+    for place, charge in enumerate(charges):
+        ip = charge.ip
+        if ip and ("." in ip or ":" in ip):  # tokens and hashes cost no more than this
+            addresses[place] = address_of(ip)
     rows["created"] = [c.created for c in charges]
     rows["card"] = [hash_of(c.card) for c in charges]
     rows["merchant"] = [hash_of(c.merchant) for c in charges]

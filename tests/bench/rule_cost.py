@@ -12,7 +12,7 @@ import numpy as np
 from agents.rules.deciding import decide
 from agents.rules.rule_set import parse
 from tests.agents.rules.naive import Naive
-from tests.agents.rules.random_rules import LISTS, NUMBERS, MembersInMemory, RandomRules
+from tests.agents.rules.random_rules import NUMBERS, RandomRules, named_lists
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,10 +45,10 @@ def _costs(kind: str, size: int) -> tuple[float, float]:
     random = Random(_SEED)
     made = RandomRules(random)
     text = "\n".join(_rule(random, _KINDS[kind]) for _ in range(RULES))
-    rules = parse(text, lists=LISTS)
+    rules = parse(text)
     columns, rows = made.charges(size)
     lists = made.lists()
-    members = {name: MembersInMemory(stays) for name, stays in lists.items()}
+    members = named_lists(lists)
 
     def by_columns() -> None:
         decide(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
 from agents.rules import nodes
@@ -13,8 +14,14 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 Truth = bool | None
-Stays = dict[Any, list[tuple[float, float]]]
-"""When each value is on a list: from a time on, and up to another."""
+Stays = dict[str, list[tuple[float, float]]]
+"""When each entry is on a list: from a time on, and up to another."""
+
+IN_ONE_CASE = {
+    "currency", "merchant_country", "card_country", "ip_country", "funding", "channel",
+    "payment_method", "cvc_check", "postal_check",
+}  # fmt: skip
+"""Attributes whose texts are found on a list in whatever case they are there."""
 
 ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -38,7 +45,7 @@ class Naive:
                 n.operator, self.value(n.left), self.value(n.right)
             ),
             nodes.Among: lambda n: is_among(self.value(n.value), [item.value for item in n.items]),
-            nodes.Listed: lambda n: self.is_listed(self.value(n.value), self.lists[n.name]),
+            nodes.Listed: lambda n: self.is_listed(n.value, self.lists.get(n.name, {})),
             nodes.Like: lambda n: is_like(self.value(n.value), n.pattern),
             nodes.Missing: lambda n: self.value(n.value) is None,
         }
@@ -50,10 +57,15 @@ class Naive:
         value = self.value(node)
         return value if isinstance(value, bool) else None
 
-    def is_listed(self, value: Any, stays: Stays) -> Truth:
-        if value is None or kind(value) != kind(next(iter(stays))):
+    def is_listed(self, node: Any, stays: Stays) -> Truth:
+        value, name = self.value(node), node.name if isinstance(node, nodes.Attribute) else ""
+        if kind(value) not in {"number", "text"}:
             return None
-        return any(start <= self.row["created"] < stop for start, stop in stays.get(value, []))
+        return any(
+            stands_for(entry, value, name) and start <= self.row["created"] < stop
+            for entry, times in stays.items()
+            for start, stop in times
+        )
 
     def value(self, node: Any) -> Any:
         match node:
@@ -95,6 +107,39 @@ def is_among(value: Any, items: list[Any]) -> Truth:
     if value is None or kind(value) != kind(items[0]):
         return None
     return any(value == item for item in items)
+
+
+def stands_for(entry: str, value: Any, name: str) -> bool:
+    """Whether an entry of a list is the value of an attribute; of none if the name is empty."""
+    if kind(value) == "number":
+        return bool(number_of(entry) == value)
+    if name in IN_ONE_CASE:
+        return bool(entry.lower() == value.lower())
+    return entry == value or (name == "ip" and is_in_range(entry, value))
+
+
+def number_of(entry: str) -> float | None:
+    if not set(entry) <= set("0123456789.eE+-") or entry.startswith("+"):
+        return None
+    try:
+        return float(entry)
+    except ValueError:
+        return None
+
+
+def is_in_range(entry: str, text: str) -> bool:
+    try:
+        network, address = ip_network(entry), ip_address(text)
+    except ValueError:
+        return False
+    first, last, asked = map(unmapped, (network[0], network[-1], address))
+    if first.version == 6 and (network.prefixlen > 64 or asked in ip_network("::/32")):
+        return False
+    return first.version == asked.version and int(first) <= int(asked) <= int(last)
+
+
+def unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
 
 
 def kind(value: Any) -> str:

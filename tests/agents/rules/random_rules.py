@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import json
+from math import inf
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from agents.policy.lists import NamedLists
 from agents.rules import nodes
 from agents.rules.event_columns import EventColumns
 from agents.rules.rule import ACTIONS, Rule
 from schemas.currency import bundled_rates
+from schemas.lists import ListEntry
 from streams.events.decoding import decode_charges
 from streams.events.origin import Origin
 from streams.events.rejected import Input
-from streams.events.rows import hash_of
 from streams.features.entities import FEATURE_NAMES, FEATURES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from random import Random
 
-    from numpy.typing import NDArray
-
-    from agents.rules.nodes import Type
     from tests.agents.rules.naive import Row, Stays
 
 NOW = 1_700_000_000.0
@@ -40,6 +39,15 @@ TOKENS = (
     "ä€𝄞",
     "\u202e\n",
 )
+IPS = (
+    "10.1.2.3",
+    "::ffff:10.1.2.3",
+    "11.0.0.1",
+    "2001:db8::1",
+    "2001:db8:0::1",
+    "2001:db9::1",
+    "::1",
+)
 TEXTS: dict[str, tuple[str, ...]] = {
     "id": TOKENS,
     "card": TOKENS,
@@ -52,7 +60,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "channel": ("online", "in_person", "recurring"),
     "payment_method": ("card", "other"),
     "device": TOKENS,
-    "ip": TOKENS,
+    "ip": (*TOKENS, *IPS, *IPS),
     "email": TOKENS,
     "cvc_check": ("pass", "fail", "unchecked"),
     "postal_check": ("pass", "fail", "unchecked"),
@@ -73,6 +81,9 @@ ANYTHING = (
     *TOKENS,
     "usd",
     "DE",
+    "7",
+    "10.1.2.3",
+    7,
     "",
     0,
     1,
@@ -87,7 +98,16 @@ ANYTHING = (
     [1],
     {"a": 1},
 )
-LISTS: dict[str, Type] = {"tokens": "text", "numbers": "number"}
+ENTRIES: dict[str, tuple[str, ...]] = {
+    "tokens": (*TOKENS[:5], "DE", "usd", "card"),
+    "numbers": ("0", "1", "1.0", "2", "-1", ".5", "0.50", "1999", "1e300", "1e999", "7", "a7"),
+    "cases": ("de", "DE", "Us", "other", "USD", "eur", "Card", "CREDIT", "in_Person", "pass", "t"),
+    "ranges": (
+        *("10.0.0.0/8", "10.1.0.0/16", "11.0.0.1", "2001:db8::/32", "2001:db8::1", "::/0"),
+        *("0.0.0.0/0", "::ffff:11.0.0.0/104", "tok_1"),
+    ),
+}
+LISTS = (*ENTRIES, "absent")
 OPERATORS: tuple[nodes.Operator, ...] = ("=", "!=", "<", "<=", ">", ">=")
 
 
@@ -140,8 +160,10 @@ class RandomRules:
         return nodes.Among(value, tuple(items))
 
     def listed(self) -> nodes.Listed:
-        name = self.random.choice(sorted(LISTS))
-        return nodes.Listed(self.value(LISTS[name]), name)
+        value = self.value(self.random.choice(("number", "text", "text", "any")))
+        if self.random.random() < 0.2:
+            value = nodes.Attribute("ip")
+        return nodes.Listed(value, self.random.choice(LISTS))
 
     def like(self) -> nodes.Like:
         names = [name for name in TEXTS if name not in WITHOUT_TEXT]
@@ -263,31 +285,31 @@ class RandomRules:
 
     def lists(self) -> dict[str, Stays]:
         return {
-            "tokens": {text: self.stays() for text in (*TOKENS[:5], "DE", "usd", "card")},
-            "numbers": {float(n): self.stays() for n in (0, 1, 2, 0.5, 1999)},
+            name: {text: self.stays() for text in texts if self.random.random() < 0.7}
+            for name, texts in ENTRIES.items()
         }
 
     def stays(self) -> list[tuple[float, float]]:
         start = NOW + self.random.choice((-1, 0, 0.5, 1))
-        return [(start, start + self.random.choice((0, 1, 2)))]
+        end = start + self.random.choice((0.5, 1, 2))
+        again = end + self.random.choice((0, 0.5))
+        return [(start, end), (again, inf)][: self.random.randint(1, 2)]
 
 
-class MembersInMemory:
-    """A list with the times for which each value is on it."""
-
-    def __init__(self, stays: Stays) -> None:
-        self._stays = {
-            hash_of(value) if isinstance(value, str) else value: times
-            for value, times in stays.items()
-        }
-
-    def contains(
-        self, values: NDArray[np.float64] | NDArray[np.uint64], times: NDArray[np.float64]
-    ) -> NDArray[np.bool_]:
-        return np.array(
-            [
-                any(start <= time < stop for start, stop in self._stays.get(value, []))
-                for value, time in zip(values.tolist(), times.tolist(), strict=True)
-            ],
-            np.bool_,
+def named_lists(lists: Mapping[str, Stays]) -> NamedLists:
+    """Return lists as a worker has them."""
+    taken = NamedLists()
+    taken.take(
+        ListEntry(
+            list=name,
+            value=text,
+            start=stays[-1][0],
+            until=None if stays[-1][1] == inf else stays[-1][1],
+            at=NOW,
+            version=1,
+            earlier=tuple(stays[:-1]),
         )
+        for name, entries in lists.items()
+        for text, stays in entries.items()
+    )
+    return taken

@@ -97,6 +97,11 @@ class Asked:
         self.asked += [f"hash {key}" for key in keys]
         return self._columns.hashes(keys)
 
+    @property
+    def addresses(self) -> NDArray[np.uint64]:
+        self.asked.append("addresses")
+        return self._columns.addresses
+
     def texts(self, key: str) -> Sequence[str | None]:
         self.asked.append(f"text {key}")
         return self._columns.texts(key)

@@ -11,7 +11,7 @@ from agents.rules.nodes import keys_of
 from agents.rules.rule_set import parse
 from agents.rules.wording import describe
 from tests.agents.rules.naive import Naive
-from tests.agents.rules.random_rules import LISTS, MembersInMemory, RandomRules
+from tests.agents.rules.random_rules import RandomRules, named_lists
 
 RULES, CHARGES = 250, 8
 
@@ -21,11 +21,11 @@ def test_rules_match_as_the_reference_says(seed: int) -> None:
     """40 seeds of 250 rules: 10,000."""
     made = RandomRules(Random(seed))
     rules = [made.rule() for _ in range(RULES)]
-    rule_set = parse("\n".join(map(str, rules)), lists=LISTS)
+    rule_set = parse("\n".join(map(str, rules)))
     assert list(rule_set.rules) == rules
     columns, rows = made.charges(CHARGES)
     lists = made.lists()
-    members = {name: MembersInMemory(stays) for name, stays in lists.items()}
+    members = named_lists(lists)
     matched = rule_set.match(columns, members)
     expected = np.array(
         [[Naive(row, lists).truth(rule.condition) is True for row in rows] for rule in rules]
@@ -37,8 +37,8 @@ def test_rules_match_as_the_reference_says(seed: int) -> None:
 
 def test_no_cut_into_batches_makes_a_difference() -> None:
     made = RandomRules(Random("batches"))
-    rules = parse("\n".join(str(made.rule()) for _ in range(50)), lists=LISTS)
-    members = {name: MembersInMemory(stays) for name, stays in made.lists().items()}
+    rules = parse("\n".join(str(made.rule()) for _ in range(50)))
+    members = named_lists(made.lists())
     columns, _ = made.charges(30)
     whole = rules.match(columns, members)
     for place in range(30):

@@ -47,5 +47,5 @@ ROW = {
     ],
 )  # fmt: skip
 def test_a_condition_in_words(condition: str, words: str) -> None:
-    [rule] = parse(f"block if {condition}", lists={"stolen": "text"}).rules
+    [rule] = parse(f"block if {condition}").rules
     assert describe(rule, ROW) == words

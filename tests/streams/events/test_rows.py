@@ -72,6 +72,14 @@ def test_missing_is_a_value_of_its_own(name: str, values: list[object]) -> None:
     assert all((rows[field] == bare[field]).all() for field in others)
 
 
+def test_an_address_is_a_number_beside_its_hash() -> None:
+    texts = [None, "ip_1", "f" * 64, "10.0.0.1", "::ffff:10.0.0.1", "2001:db8::1", "2001:db8::2"]
+    rows = charge_rows([with_field("ip", text) for text in texts])
+    network = 0x2001_0DB8 << 32
+    assert rows["address"].tolist() == [0, 0, 0, 10 << 24 | 1, 10 << 24 | 1, network, network]
+    assert rows["ip"].tolist() == [hash_of(text) for text in texts]
+
+
 def test_every_name_of_a_card_is_a_card() -> None:
     names = [
         "card", "CARD", "Card", "visa", "VISA", "mastercard", "amex", "credit_card", "Credit Card",
