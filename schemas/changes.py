@@ -28,10 +28,12 @@ class Change(Struct, frozen=True, omit_defaults=True):
 def change_key(change: Change) -> bytes:
     """Return the key of a change: no two have the same, so none is compacted away.
 
-    >>> change_key(Change("rules", "*", 7, 6, "ann", 0.0))
-    b'rules/*/0000000007'
+    What was taken off a list and put on again begins with version 1 anew, hence the time.
+
+    >>> change_key(Change("rules", "*", 7, 6, "ann", 1.5))
+    b'rules/*/0000000007/1.500'
     """
-    return f"{change.kind}/{change.key}/{change.version:010d}".encode()
+    return f"{change.kind}/{change.key}/{change.version:010d}/{change.at:.3f}".encode()
 
 
 def encode_change(change: Change) -> bytes:

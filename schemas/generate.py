@@ -15,6 +15,7 @@ from schemas.charge import Charge
 from schemas.control import Champion, Loaded
 from schemas.dispute import Dispute
 from schemas.drift import Drift
+from schemas.lists import ListEntry
 from schemas.merchants import MerchantSettings
 from schemas.outcome import Outcome
 from schemas.rejected import RejectedHeaders
@@ -42,6 +43,7 @@ _SCHEMA_FILES: Final[dict[str, type[msgspec.Struct]]] = {
     "champion": Champion,
     "loaded": Loaded,
     "rules": MerchantRules,
+    "lists": ListEntry,
     "merchants": MerchantSettings,
     "drift": Drift,
 }

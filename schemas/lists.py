@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 
 from schemas.addresses import range_of
 from schemas.card_numbers import contains_card_number
+from schemas.edits import Author, MadeFrom, Note, Version, WrittenAt, decoded
 from schemas.fields import Timestamp
 from schemas.rejected import InvalidEvent
 
@@ -28,7 +29,6 @@ EARLIER_MAX: Final = 100
 
 Name = Annotated[str, Meta(pattern=f"^{NAME}$", max_length=NAME_CHARACTERS_MAX)]
 Value = Annotated[str, Meta(min_length=1, max_length=256)]
-Note = Annotated[str, Meta(max_length=1024)]
 
 
 class ListEntry(
@@ -56,10 +56,11 @@ class ListEntry(
         Timestamp | None,
         Meta(description="from when on it is no longer on it, Unix seconds; missing: for ever"),
     ] = None
-    note: Annotated[Note, Meta(description="why it is on the list")] = ""
-    by: Annotated[Note, Meta(description="who put it there")] = ""
-    at: Annotated[Timestamp, Meta(description="when the entry was written, Unix seconds")]
-    version: Annotated[int, Meta(ge=1, description="counts the entries of this value")]
+    note: Note = ""
+    by: Author = ""
+    at: WrittenAt
+    version: Version
+    made_from: MadeFrom = 0
     earlier: Annotated[
         tuple[tuple[Timestamp, Timestamp], ...],
         Meta(
@@ -118,12 +119,7 @@ def decode_list_entry(key: bytes | None, value: bytes) -> ListEntry:
         like one, `range` when its value or its periods cannot be, and `key` when it has another
         key.
     """
-    try:
-        entry = _DECODER.decode(value)
-    except msgspec.ValidationError as error:
-        raise InvalidEvent("type", f"list entry: {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidEvent("json", f"list entry: {error}") from None
+    entry = decoded(_DECODER, value, "list entry")
     if not _NAME.fullmatch(entry.list):
         raise InvalidEvent("type", "list entry: list: expected letters, digits, `_` and `-`")
     _check_value(entry.value)

@@ -13,6 +13,7 @@ from schemas.charge import Charge
 from schemas.control import LOADED_PREFIX, Champion, Loaded
 from schemas.dispute import Dispute
 from schemas.drift import Drift
+from schemas.lists import ListEntry
 from schemas.merchants import MerchantSettings
 from schemas.outcome import Outcome
 from schemas.rejected import RejectedHeaders
@@ -152,6 +153,15 @@ RULES: Final = Topic(
     kept="latest",
     partitions="one",
 )
+LISTS: Final = Topic(
+    name="lists",
+    action="receive",
+    summary="One entry of a list that rules ask for.",
+    key="the list, `:` and the value",
+    payload=ListEntry,
+    kept="latest",
+    partitions="one",
+)
 MERCHANTS: Final = Topic(
     name="merchants",
     action="receive",
@@ -228,6 +238,7 @@ TOPICS: Final = (
     REJECTED,
     MODELS,
     RULES,
+    LISTS,
     MERCHANTS,
     DRIFT,
     BY_MERCHANT,

@@ -14,6 +14,7 @@ VERBS = {
     "watch": "Follow the scored charges.",
     "models": "List the models, and decide which of them scores.",
     "rules": "Write rules that decide beside the model.",
+    "lists": "Keep the lists that rules ask for.",
     "merchants": "Set what a merchant's charges cost, and how they are decided.",
     "state": "Show the local state, or check that it can be gone on from.",
 }

@@ -11,6 +11,7 @@ import click
 from agents.evaluation.rule_estimates import MatchedCharges, rule_lines
 from agents.policy.active_rules import ActiveRule
 from agents.policy.edits import StaleEditError, UnknownVersionError, put_rules
+from agents.rules.list_names import without_entries
 from agents.rules.mistakes import RuleErrors
 from agents.rules.rule_set import RuleSet, parse
 from agents.settings.schema import Settings
@@ -79,10 +80,14 @@ def put(
             )
         made_from = int(head["version"]) if made_from is None else made_from
         text = text.partition("\n")[2].lstrip("\n")
-    made = PolicyTopics(settings).edit_rules(
+    topics = PolicyTopics(settings)
+    made = topics.edit_rules(
         lambda book: put_rules(book.records, merchant, text, signature(by, note), made_from)
     )
     click.echo(f"Rules of {merchant}: version {made.version}, {_counted(rules)}")
+    if rules.lists:
+        for warning in without_entries(rules, topics.lists().names):
+            click.echo(f"{file.name}: {warning}", err=True)
 
 
 @command.command(epilog="Example: chargewatch rules show > rules.txt")

@@ -14,8 +14,7 @@ def with_signature(command: Command) -> Command:
         click.option("--note", default="", help="Why, for the log"),
         click.option("--by", help="Who, for the log  [default: the user of this machine]"),
         click.option(
-            "--from",
-            "made_from",
+            "--made-from",
             type=click.IntRange(min=0),
             metavar="VERSION",
             help="Version that the edit was made from; refused if another is there  "

@@ -7,23 +7,27 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from agents.policy.book import MerchantsBook, RulesBook
 from agents.policy.edits import Signature, change_of
+from agents.policy.list_edits import ListsBook
 from agents.stages.tasks import terms_of
 from agents.terminal.connection import connect
 from agents.terminal.matured_charges import read_matured
 from schemas.changes import Change, change_key, encode_change
+from schemas.lists import ListEntry, decode_list_change, encode_list_entry, list_key
 from schemas.merchants import MerchantSettings, encode_merchant
 from schemas.rejected import InvalidEvent
 from schemas.rules import MerchantRules, encode_rules
 from streams.kafka.change_log import read_changes
 from streams.kafka.clients import Clients
-from streams.kafka.editor import Editor, Written
+from streams.kafka.editor import EditError, Editor, Written
 from streams.kafka.partition_reader import PartitionReader
 from streams.kafka.topics import Topics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from agents.settings.schema import Settings
     from schemas.changes import Kind
@@ -42,7 +46,7 @@ class PolicyTopics:
         self._settings = settings
         self._names = Topics(settings.topic_prefix)
         names = self._names
-        _, config = connect(settings, names.rules, names.merchants, names.changes)
+        _, config = connect(settings, names.rules, names.lists, names.merchants, names.changes)
         self._clients = Clients(config)
 
     def rules(self) -> RulesBook:
@@ -55,6 +59,18 @@ class PolicyTopics:
         """Return the settings of merchants as they are now."""
         book = MerchantsBook(terms_of(self._settings))
         self._read(self._names.merchants, book)
+        return book
+
+    def lists(self) -> ListsBook:
+        """Return the entries of all lists as they are now."""
+        book = ListsBook()
+        for key, value in self._records(self._names.lists):
+            with suppress(InvalidEvent):
+                change = decode_list_change(key, value)
+                if isinstance(change, ListEntry):
+                    book.entries[change.list, change.value] = change
+                else:
+                    book.entries.pop((change.list, change.value), None)
         return book
 
     def changes(self, kind: Kind, key: str | None = None) -> list[Change]:
@@ -82,20 +98,67 @@ class PolicyTopics:
         self._write(editor, self._names.merchants, encode_merchant(made), change)
         return made
 
+    def edit_lists(
+        self, edit: Callable[[ListsBook], Sequence[ListEntry]], what: Change | None = None
+    ) -> Sequence[ListEntry]:
+        """Make an edit of what is there, and return the entries that were written.
+
+        `what` is told in the log in place of each of many entries.
+        """
+        editor = self._editor()
+        made = edit(self.lists())
+        told = [what] if what else [_change_of_entry(entry) for entry in made]
+        entries = [self._entry(entry) for entry in made]
+        editor.write([*map(self._told, told), *entries])
+        return made
+
+    def take_off(self, name: str, value: str, signed: Signature) -> bool:
+        """Take a value off a list with all that is known of it; return whether it was there."""
+        editor = self._editor()
+        found = self.lists().entries.get((name, value))
+        if found is None:
+            return False
+        key = list_key(name, value)
+        version = found.version
+        change = Change("lists", key.decode(), version + 1, version, **signed._asdict())
+        editor.write([self._told(change), Written(self._names.lists, key, None)])
+        return True
+
     def _editor(self) -> Editor:
         return Editor(self._clients, self._names.changes)
 
     def _write(self, editor: Editor, topic: str, value: bytes, change: Change) -> None:
-        told = Written(self._names.changes, change_key(change), encode_change(change))
-        editor.write([told, Written(topic, change.key.encode(), value)])
+        editor.write([self._told(change), Written(topic, change.key.encode(), value)])
+
+    def _entry(self, entry: ListEntry) -> Written:
+        try:
+            value = encode_list_entry(entry)
+        except InvalidEvent as error:
+            raise EditError(f"nothing was changed: {error}") from None
+        return Written(self._names.lists, list_key(entry.list, entry.value), value)
+
+    def _told(self, change: Change) -> Written:
+        return Written(self._names.changes, change_key(change), encode_change(change))
 
     def _read(self, topic: str, book: RulesBook | MerchantsBook) -> None:
         """Read a topic to its end; what a worker would not use is passed over as it does."""
+        for key, value in self._records(topic):
+            with suppress(InvalidEvent):
+                book.take(key, value)
+        if book.lost:
+            book.recover(read_changes(self._clients, self._names.changes))
+
+    def _records(self, topic: str) -> Iterator[tuple[bytes, bytes | None]]:
         reader = PartitionReader(self._clients, topic, 0)
         for messages in reader.read_to_end():
             for message in messages:
-                with suppress(InvalidEvent):
-                    book.take(message.key() or b"", message.value())
+                yield message.key() or b"", message.value()
         reader.close()
-        if book.lost:
-            book.recover(read_changes(self._clients, self._names.changes))
+
+
+def _change_of_entry(entry: ListEntry) -> Change:
+    key = list_key(entry.list, entry.value).decode()
+    record = msgspec.to_builtins(entry)
+    return Change(
+        "lists", key, entry.version, entry.made_from, entry.by, entry.at, entry.note, record
+    )

@@ -2,12 +2,13 @@
 
 from datetime import UTC, datetime
 from math import isfinite, nan
+from time import time as clock
 
 import click
 
 
 class Time(click.ParamType):
-    """Unix seconds, or an ISO 8601 date or time; without an offset it is UTC.
+    """Unix seconds, an ISO 8601 date or time, or `now`; without an offset it is UTC.
 
     >>> Time().convert("2018-05-15", None, None)
     1526342400.0
@@ -34,6 +35,8 @@ class Time(click.ParamType):
 
 
 def _seconds(text: str) -> float:
+    if text == "now":
+        return clock()
     try:
         return float(text)
     except ValueError:

@@ -6,19 +6,22 @@ import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 from agents.policy.book import MerchantsBook, RulesBook
+from agents.policy.lists import NamedLists
 from agents.policy.policy import Policy
 from agents.worker import metrics
+from schemas.lists import decode_list_change
 from schemas.printable import printable
 from schemas.rejected import InvalidEvent
 from streams.kafka.change_log import read_changes
 from streams.kafka.partition_reader import PartitionReader
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from confluent_kafka import Message
 
     from agents.policy.terms import Terms
+    from schemas.lists import ListEntry, Removed
     from streams.kafka.clients import Clients
     from streams.kafka.topics import Topics
 
@@ -30,15 +33,15 @@ _FETCH_WAIT_MS = 250
 
 
 class _Source(NamedTuple):
-    """A topic, and the book of its records."""
+    """A topic, and what takes its records one by one."""
 
     topic: str
     reader: PartitionReader
-    book: RulesBook | MerchantsBook
+    take: Callable[[bytes, bytes | None], None]
 
 
 class PolicyFollower:
-    """Follows the topics of rules and merchants' settings.
+    """Follows the topics of rules, lists, and merchants' settings.
 
     A record that cannot be used changes nothing: it is logged and counted.
 
@@ -61,9 +64,16 @@ class PolicyFollower:
         self._clients = clients
         self._changes = topics.changes
         self._rules, self._merchants = RulesBook(), MerchantsBook(installed)
+        self._lists = NamedLists()
+        self._entries: list[ListEntry | Removed] = []
+        taking = {
+            topics.lists: self._take_entry,
+            topics.rules: self._rules.take,
+            topics.merchants: self._merchants.take,
+        }
         self._sources = [
-            self._source(topics.rules, self._rules),
-            self._source(topics.merchants, self._merchants),
+            _Source(topic, PartitionReader(clients, topic, 0, fetch_wait_ms=_FETCH_WAIT_MS), take)
+            for topic, take in taking.items()
         ]
         self._settle()
 
@@ -72,7 +82,7 @@ class PolicyFollower:
         for source in self._sources:
             for messages in source.reader.read_to_end():
                 self._take(source, messages)
-        if any(source.book.lost for source in self._sources):
+        if self._rules.lost or self._merchants.lost:
             self._recover()
 
     def refresh(self) -> None:
@@ -85,22 +95,21 @@ class PolicyFollower:
         for source in self._sources:
             source.reader.close()
 
-    def _source(self, topic: str, book: RulesBook | MerchantsBook) -> _Source:
-        reader = PartitionReader(self._clients, topic, 0, fetch_wait_ms=_FETCH_WAIT_MS)
-        return _Source(topic, reader, book)
+    def _take_entry(self, key: bytes, value: bytes | None) -> None:
+        self._entries.append(decode_list_change(key, value))
 
     def _recover(self) -> None:
         """Use what the log of changes has in place of records that cannot be used."""
         changes = read_changes(self._clients, self._changes)
-        for source in self._sources:
-            source.book.recover(changes)
+        self._rules.recover(changes)
+        self._merchants.recover(changes)
         self._settle()
 
     def _take(self, source: _Source, messages: Sequence[Message]) -> None:
         for message in messages:
             key = message.key() or b""
             try:
-                source.book.take(key, message.value())
+                source.take(key, message.value())
             except InvalidEvent as error:
                 metrics.POLICY_REJECTED.labels(source.topic).inc()
                 logger.warning(
@@ -112,4 +121,6 @@ class PolicyFollower:
             self._settle()
 
     def _settle(self) -> None:
-        self.policy = Policy(self._merchants.table(), self._rules.active())
+        self._lists.take(self._entries)
+        self._entries.clear()
+        self.policy = Policy(self._merchants.table(), self._rules.active(), self._lists)

@@ -8,18 +8,25 @@ fails and nothing is written.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from streams.errors import OperationalError
+from streams.kafka.partition_reader import PartitionReader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from confluent_kafka import Message
+
     from streams.kafka.clients import Clients
 
 _TIMEOUT_S = 30.0
+_LOOK_EVERY_S = 0.01
+_TRANSACTION_S = 600.0
+"""Of a transaction: a million entries of a list take a while. Whoever edits next ends it."""
 _FENCED = {
     KafkaError._FENCED,
     KafkaError.INVALID_PRODUCER_EPOCH,
@@ -56,10 +63,12 @@ class Editor:
     """
 
     def __init__(self, clients: Clients, name: str) -> None:
+        self._clients = clients
+        self._written: dict[str, int] = {}
         self._producer: Producer = clients.producer(
             {
                 "transactional.id": name,
-                "transaction.timeout.ms": int(_TIMEOUT_S * 1000),
+                "transaction.timeout.ms": int(_TRANSACTION_S * 1000),
                 "compression.type": "lz4",
                 "partitioner": "murmur2_random",
                 "log_level": 0,
@@ -71,7 +80,9 @@ class Editor:
             raise _edit_error(error) from None
 
     def write(self, records: Sequence[Written]) -> None:
-        """Write records, all or none of them, and wait until they count.
+        """Write records, all or none of them, and wait until everybody sees them.
+
+        A transaction is committed a moment before its end is in all partitions.
 
         Raises
         ------
@@ -85,11 +96,26 @@ class Editor:
             self._producer.commit_transaction(_TIMEOUT_S)
         except KafkaException as error:
             raise _edit_error(error) from None
+        for topic, offset in self._written.items():
+            self._wait_until_seen(topic, offset)
+
+    def _wait_until_seen(self, topic: str, offset: int) -> None:
+        reader = PartitionReader(self._clients, topic, 0)
+        while reader.watermarks()[1] <= offset:
+            time.sleep(_LOOK_EVERY_S)
+        reader.close()
+
+    def _note(self, error: KafkaError | None, message: Message) -> None:
+        """Note how far a topic was written; an error is told by the commit."""
+        if error is None:
+            self._written[message.topic() or ""] = message.offset() or 0
 
     def _send(self, record: Written) -> None:
         while True:
             try:
-                self._producer.produce(record.topic, key=record.key, value=record.value)
+                self._producer.produce(
+                    record.topic, key=record.key, value=record.value, on_delivery=self._note
+                )
             except BufferError:
                 self._producer.poll(0.1)
             else:

@@ -97,6 +97,7 @@ class Topics:
     rejected = _Named(table.REJECTED)
     models = _Named(table.MODELS)
     rules = _Named(table.RULES)
+    lists = _Named(table.LISTS)
     merchants = _Named(table.MERCHANTS)
     drift = _Named(table.DRIFT)
     by_merchant = _Named(table.BY_MERCHANT)

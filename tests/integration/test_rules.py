@@ -260,3 +260,33 @@ def test_of_two_edits_at_once_one_is_made(installation: Installation) -> None:
     [record] = topics.rules().records.values()
     assert (record.version, record.text) == (1, BLOCK_LARGE)
     assert [change.version for change in topics.changes("rules")] == [1]
+
+
+def test_what_is_on_a_list_is_blocked_until_it_is_off(
+    installation: Installation, tmp_path: Path
+) -> None:
+    """From when until when is event time; an import is there whole; a card number is refused."""
+    file, cards = tmp_path / "rules.txt", tmp_path / "cards.csv"
+    file.write_text("# listed:\nblock if :card: in @blocked_cards or :ip: in @ranges\n")
+    assert "nothing is on it" in installation.command("rules", "put", file)
+    installation.command("lists", "add", "blocked_cards", "card_1", "--note", "stolen")
+    cards.write_text(f"value,from,until,note\ncard_2,{START},{START + 6},for a while\ncard_3,,,\n")
+    assert "2 entries" in installation.command("lists", "import", "blocked_cards", cards)
+    assert "card number" in installation.command(
+        "lists", "add", "blocked_cards", "4242424242424242", code=1
+    )
+    with WorkerProcess(tmp_path / "worker", installation.env) as worker:
+        worker.wait_until_ready()
+        installation.send(2 * CARDS)
+        events = installation.scored()
+        installation.command("lists", "remove", "blocked_cards", "card_1")
+        time.sleep(1.0)
+        installation.send()
+        later = installation.scored(2 * CARDS)
+    blocked = [event["charge"] for event in events if event["decided_by"] == "rule:listed"]
+    assert set(blocked) == {"c1", f"c{CARDS + 1}", "c2", "c3", f"c{CARDS + 3}"}
+    assert {e["card"] for e in later if e["decided_by"] == "rule:listed"} == {"card_3"}
+    assert "card_2" in installation.command("lists", "show", "blocked_cards", "--at", START + 1)
+    assert "card_2" not in installation.command("lists", "show", "blocked_cards", "--at", START + 9)
+    installation.command("lists", "remove", "blocked_cards", "card_3", "--until", START + 9)
+    assert "card_3" in installation.command("lists", "show", "blocked_cards", "--at", START + 1)

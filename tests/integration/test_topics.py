@@ -17,7 +17,7 @@ def admin(kafka: Kafka) -> Admin:
 def test_made_once_and_then_found(kafka: Kafka, admin: Admin, prefix: str) -> None:
     topics = Topics(prefix)
     first = ensure_topics(admin, topics, partitions=3)
-    edited = {topics.rules, topics.merchants, topics.changes}
+    edited = {topics.rules, topics.lists, topics.merchants, topics.changes}
     of_one = edited | {topics.models, topics.examples, topics.matured, topics.installation}
     assert {report.name: report.partitions for report in first} == {
         name: 1 if name in of_one else 3 for name in topics.configs()

@@ -119,6 +119,7 @@ TOPICS = {
     "charges.rejected": "send",
     "models": "send",
     "rules": "receive",
+    "lists": "receive",
     "merchants": "receive",
     "drift": "send",
 }
@@ -151,7 +152,7 @@ def asyncapi() -> dict[str, Any]:
 
 VALIDATORS = {
     name: Draft202012Validator(schema(name))
-    for name in (*CONTRACT, "snapshot", "champion", "loaded", "rules", "merchants")
+    for name in (*CONTRACT, "snapshot", "champion", "loaded", "rules", "lists", "merchants")
 }
 
 
@@ -388,6 +389,7 @@ def test_asyncapi_describes_what_is_on_a_topic() -> None:
         "ModelsChampion": "Champion",
         "ModelsLoaded": "Loaded",
         "Rules": "MerchantRules",
+        "Lists": "ListEntry",
         "Merchants": "MerchantSettings",
         "Drift": "Drift",
     }
