@@ -176,11 +176,14 @@ class ActiveRules:
         found = Matches(
             np.full(size, NO_ACTION, np.int8),
             np.zeros((size, RULES_KEPT), np.uint32),
-            [b""] * size,
+            [self._groups[0].told] * size,
         )
         shared = np.zeros((0, size), np.bool_)
         if self._of_all is not None:
             shared = self._of_all.match(columns, lists)
+        if not len(self._merchants):
+            _tell(self._groups[0], shared, np.arange(size), found)
+            return found
         groups = self._groups_of(merchants)
         for number in np.unique(groups).tolist():
             group, places = self._groups[number], np.flatnonzero(groups == number)
@@ -188,13 +191,13 @@ class ActiveRules:
             if group.own is not None:
                 own = group.own.match(columns.take(places), lists)
                 matched = np.concatenate((own, matched))
+                for place in places.tolist():
+                    found.told[place] = group.told
             _tell(group, matched, places, found)
         return found
 
     def _groups_of(self, merchants: NDArray[np.uint64]) -> NDArray[np.intp]:
         """Return which group of rules holds for each charge, intp[N]."""
-        if not len(self._merchants):
-            return np.zeros(len(merchants), np.intp)
         places = np.minimum(np.searchsorted(self._merchants, merchants), len(self._merchants) - 1)
         return np.where(self._merchants[places] == merchants, places + 1, 0)
 
@@ -202,12 +205,13 @@ class ActiveRules:
 def _tell(
     group: _Group, matched: NDArray[np.bool_], places: NDArray[np.intp], found: Matches
 ) -> None:
-    """Write down what a group of rules says of the charges at some places."""
-    for place in places.tolist():
-        found.told[place] = group.told
+    """Write down which of a group of rules match the charges at some places."""
+    columns = np.flatnonzero(matched.any(axis=0))
+    if not len(columns):
+        return
     actions, deciding = decide(group.rules, matched)
     found.actions[places] = actions
-    for column in np.flatnonzero(matched.any(axis=0)).tolist():
+    for column in columns.tolist():
         place, first = places[column], deciding[column]
         rules = np.flatnonzero(matched[:, column])
         told = b",".join([group.active[rule].told for rule in rules.tolist()])
