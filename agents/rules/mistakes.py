@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from schemas.card_numbers import mask
@@ -115,9 +116,12 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     >>> nearest("amout", ["amount", "mcc"]), nearest("zzz", ["amount", "mcc"])
     ('amount', None)
     """
-    if len(name) > _NAME_CHARACTERS_MAX:
-        return None
-    found = get_close_matches(name.lower(), known, n=1)
+    return None if len(name) > _NAME_CHARACTERS_MAX else _nearest(name.lower(), tuple(known))
+
+
+@lru_cache(1000)  # of a text, whose rules repeat their mistakes
+def _nearest(name: str, known: tuple[str, ...]) -> str | None:
+    found = get_close_matches(name, known, n=1)
     return found[0] if found else None
 
 

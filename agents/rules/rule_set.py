@@ -125,10 +125,12 @@ def parse(text: str, attributes: Attributes = ATTRIBUTES) -> RuleSet:
         did you mean if?
     """
     reader = _Reader(attributes)
-    for number, line in enumerate(text.split("\n"), 1):
-        reader.take(number, line.removesuffix("\r"))
-        if reader.is_done:
-            break
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    if not reader.is_too_long(lines):
+        for number, line in enumerate(lines, 1):
+            reader.take(number, line)
+            if reader.is_done:
+                break
     if reader.mistakes:
         raise RuleErrors(reader.mistakes[:MISTAKES_MAX])
     rules = tuple(reader.rules)
@@ -163,16 +165,22 @@ class _Reader:
         self.mistakes: list[Mistake] = []
         self._above: _Name | None = None
         self._ids: dict[str, int] = {}
-        self._lines_with_rules = 0
         self.is_done = False
+
+    def is_too_long(self, lines: Sequence[str]) -> bool:
+        """Tell of a text with too many lines or rules, of which nothing is read."""
+        rules = [n for n, line in enumerate(lines) if line.strip(" \t") and line.lstrip()[0] != "#"]
+        if len(lines) > LINES_MAX:
+            self._give_up(LINES_MAX + 1, lines[LINES_MAX], f"expected at most {LINES_MAX:,} lines")
+        elif len(rules) > RULES_MAX:
+            place = rules[RULES_MAX]
+            self._give_up(place + 1, lines[place], f"expected at most {RULES_MAX} rules")
+        return bool(self.mistakes)
 
     def take(self, number: int, line: str) -> None:
         """Read a line, the `number`th from 1."""
         above, self._above = self._above, None
         if not line.strip(" \t"):
-            return
-        if number > LINES_MAX:
-            self._give_up(number, line, f"expected at most {LINES_MAX:,} lines")
             return
         if len(line) > CHARACTERS_MAX:
             message = f"expected at most {CHARACTERS_MAX:,} characters in a line, got {len(line):,}"
@@ -192,10 +200,6 @@ class _Reader:
             self._above = name
 
     def _take_rule(self, number: int, line: str, tokens: list[Token], name: _Name | None) -> None:
-        self._lines_with_rules += 1
-        if self._lines_with_rules > RULES_MAX:
-            self._give_up(number, line, f"expected at most {RULES_MAX} rules")
-            return
         read = self._read(line, tokens)
         if isinstance(read, list):
             self._tell(number, line, read)
@@ -228,7 +232,7 @@ class _Reader:
     def _give_up(self, number: int, line: str, message: str) -> None:
         """Read no further, as the text is too long from this line on."""
         shown = line[:CHARACTERS_MAX]
-        self._tell(number, shown, [Flaw(Span(0, len(shown)), message)])
+        self._tell(number, shown, [Flaw(Span(0, max(len(shown), 1)), message)])
         self.is_done = True
 
     def _tell(self, number: int, line: str, flaws: Sequence[Flaw]) -> None:
