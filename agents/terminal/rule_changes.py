@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.evaluation.trial.wording import (
+    Listing,
     headlines,
     never_decides,
     overlap_listing,
@@ -23,44 +24,36 @@ from schemas.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agents.evaluation.trial.wording import Listing
-
-_PAIRS = 10
+_PAIRS, _SWEEPS = 10, 6
 
 
 def show_changes(told: Mapping[str, Any]) -> None:
     """Print what `agents.evaluation.trial.summary.changes` gives, with the facts of the run."""
-    table = Table(box=box.SIMPLE_HEAD)
-    for column, justify in (("", "left"), ("Change", "right"), ("", "left")):
-        table.add_column(column, justify=justify)  # type: ignore[arg-type]
-    for line in headlines(told):
-        table.add_row(*line)
-    Console().print(table)
+    _print(Listing("", ["", "Change", ""], headlines(told), texts=1))
     _print(transition_listing(told))
     _print(rule_listing(told))
     for row in told["never_decide"]:
         click.echo(printable(never_decides(row)))
     if told["overlaps"]:
         _print(overlap_listing(told, _PAIRS))
-    for sweep in told["sweeps"]:
+    for sweep in told["sweeps"][:_SWEEPS]:
         _print(sweep_listing(sweep))
+    if (left := len(told["sweeps"]) - _SWEEPS) > 0:
+        click.echo(f"{left} more thresholds: --report and --json tell of all.")
     for warning in warnings(told):
         click.echo(printable(warning))
     _show_run(told)
 
 
 def _print(listing: Listing) -> None:
-    table = Table(title=printable(listing.title), title_justify="left", box=box.SIMPLE_HEAD)
+    title = printable(listing.title) or None
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for place, column in enumerate(listing.columns):
         is_text = place < listing.texts
         table.add_column(column, justify="left" if is_text else "right", overflow="fold")
     for row in listing.rows:
-        table.add_row(*map(_plain, row))
+        table.add_row(*map(printable, row))
     Console(markup=False).print(table)
-
-
-def _plain(cell: str) -> str:
-    return printable(cell)
 
 
 def _show_run(told: Mapping[str, Any]) -> None:

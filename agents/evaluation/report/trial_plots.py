@@ -19,6 +19,7 @@ from agents.evaluation.report.drawing import (
     drawing,
 )
 from agents.evaluation.trial.wording import signed_dollars
+from agents.rules.literals import number_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -129,9 +130,13 @@ def volume_plot(rules: Rows) -> str:
 
 
 def sweep_plot(sweep: Mapping[str, Any]) -> str:
-    """Draw precision and the share of frauds caught by constant, and how many charges match."""
+    """Draw precision and the share of frauds caught by constant, and how many charges match.
+
+    The constants stand side by side, however far they are apart.
+    """
     points = sweep["points"]
-    at = [point["constant"] for point in points]
+    at = range(len(points))
+    highest = max(point[name] or 0.0 for point in points for name in ("recall", "precision"))
     with drawing(_HALF, 2.2, 1.3) as plot:
         shares, volume = plot.axes
         for name, color, label in (
@@ -140,15 +145,18 @@ def sweep_plot(sweep: Mapping[str, Any]) -> str:
         ):
             values = [math.nan if (p := point[name]) is None else p for point in points]
             shares.plot(at, values, "o-", color=color, markersize=4, label=label)
-        shares.set(ylim=(0, 1.03))
+        shares.set(ylim=(0, min(1.25 * highest, 1.03) or 1.0))
         shares.yaxis.set_major_formatter(PERCENT)
         shares.legend(loc="best")
         volume.plot(at, [point["charges"] for point in points], "o-", color=GENUINE, markersize=4)
         volume.set(yscale="symlog", ylabel="Matches", ylim=(0, None))
         volume.set(xlabel=f"{sweep['attribute']} {sweep['operator']} ...")
         volume.yaxis.set_major_formatter(COUNT)
-        for axes in plot.axes:
-            axes.axvline(sweep["constant"], color=INK, linewidth=1.0, linestyle=":")
+        volume.set_xticks(at, [number_text(point["constant"]) for point in points])
+        volume.tick_params(axis="x", rotation=30)
+        for place in (place for place in at if points[place]["own"]):
+            for axes in plot.axes:
+                axes.axvline(place, color=INK, linewidth=1.0, linestyle=":")
     return plot.image
 
 

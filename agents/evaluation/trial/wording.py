@@ -9,7 +9,7 @@ from agents.rules.literals import number_text
 from schemas.edits import EVERYONE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     Told = Mapping[str, Any]
     """What `agents.evaluation.trial.summary.changes` gives, and the facts of the run."""
@@ -53,26 +53,22 @@ def headlines(told: Told) -> list[Headline]:
         Headline(
             "Frauds stopped",
             signed(stopped["difference"]),
-            f"{number(stopped['before'], 1)} before, {number(stopped['after'], 1)} after; "
-            f"{signed(stopped['low'])} to {signed(stopped['high'])} with 95%",
+            _sides(stopped, lambda value: number(value, 1), signed),
         ),
         Headline(
             "Genuine charges refused",
             signed(refused["difference"]),
-            f"{number(refused['before'], 1)} before, {number(refused['after'], 1)} after; "
-            f"{signed(refused['low'])} to {signed(refused['high'])} with 95%",
+            _sides(refused, lambda value: number(value, 1), signed),
         ),
         Headline(
             "Cost",
             signed_dollars(cost["difference"]),
-            f"{dollars(cost['before'])} before, {dollars(cost['after'])} after; "
-            f"{signed_dollars(cost['low'])} to {signed_dollars(cost['high'])} with 95%",
+            _sides(cost, dollars, signed_dollars),
         ),
         Headline(
             "Cost of 1,000 charges",
             signed_dollars(each["difference"]),
-            f"{dollars(each['before'])} before, {dollars(each['after'])} after; "
-            f"{signed_dollars(each['low'])} to {signed_dollars(each['high'])} with 95%",
+            _sides(each, dollars, signed_dollars),
         ),
     ]
 
@@ -222,6 +218,12 @@ def signed_dollars(value: float) -> str:
     ('+$12.30', '-$1,234', '$0.00')
     """
     return f"+{dollars(value)}" if value > 0.0 else dollars(value)
+
+
+def _sides(told: Told, write: Callable[[float], str], sign: Callable[[float], str]) -> str:
+    """Say what was before and is after, and in which interval the difference lies."""
+    interval = f"95% interval {sign(told['low'])} to {sign(told['high'])}"
+    return f"{write(told['before'])} before, {write(told['after'])} after; {interval}"
 
 
 def _changes(row: Told) -> bool:
