@@ -29,9 +29,13 @@ _PAIRS, _SWEEPS = 10, 6
 
 def show_changes(told: Mapping[str, Any]) -> None:
     """Print what `agents.evaluation.trial.summary.changes` gives, with the facts of the run."""
-    _print(Listing("", ["", "Change", ""], headlines(told), texts=1))
+    _print(Listing("", ["", "Change", ""], headlines(told), texts=3))
     _print(transition_listing(told))
-    _print(rule_listing(told))
+    click.echo("The rules\n")
+    for row in told["rules"]:
+        click.echo(printable(f"  {row['id']}: {row['rule']}"))
+    click.echo()
+    _print(rule_listing(told, has_conditions=False))
     for row in told["never_decide"]:
         click.echo(printable(never_decides(row)))
     if told["overlaps"]:
@@ -50,10 +54,12 @@ def _print(listing: Listing) -> None:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for place, column in enumerate(listing.columns):
         is_text = place < listing.texts
-        table.add_column(column, justify="left" if is_text else "right", overflow="fold")
+        table.add_column(
+            column, justify="left" if is_text else "right", overflow="fold", no_wrap=not is_text
+        )
     for row in listing.rows:
         table.add_row(*map(printable, row))
-    Console(markup=False).print(table)
+    Console(markup=False, emoji=False, highlight=False).print(table)
 
 
 def _show_run(told: Mapping[str, Any]) -> None:

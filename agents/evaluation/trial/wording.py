@@ -119,12 +119,12 @@ def transition_listing(told: Told) -> Listing:
     return Listing("What changes", ["Action", *_COUNTS], rows)
 
 
-def rule_listing(told: Told) -> Listing:
-    """Return the figures of each rule."""
+def rule_listing(told: Told, *, has_conditions: bool = True) -> Listing:
+    """Return the figures of each rule, beside its text or without it."""
     rows = [
         [
             row["id"],
-            row["rule"],
+            *([row["rule"]] if has_conditions else []),
             *counted(row["matched"])[:-1],
             estimate(row["precision"]),
             percent(row["recall"]),
@@ -133,8 +133,9 @@ def rule_listing(told: Told) -> Listing:
         ]
         for row in told["rules"]
     ]
-    columns = [*_COUNTS[:-1], "Precision", "Of all frauds", "Decides", "Changes"]
-    return Listing("What each rule matches", ["Rule", "Condition", *columns], rows, texts=2)
+    names = ["Rule", "Condition"] if has_conditions else ["Rule"]
+    columns = [*names, *_COUNTS[:-1], "Precision", "Of frauds", "Decides", "Changes"]
+    return Listing("What each rule matches", columns, rows, len(names))
 
 
 def overlap_listing(told: Told, most: int) -> Listing:
@@ -164,7 +165,7 @@ def sweep_listing(sweep: Told) -> Listing:
         ]
         for point in sweep["points"]
     ]
-    columns = [sweep["attribute"], *_COUNTS, "Precision", "Of all frauds"]
+    columns = [sweep["attribute"], *_COUNTS, "Precision", "Of frauds"]
     return Listing(sweep_title(sweep), columns, rows)
 
 
@@ -204,7 +205,7 @@ def counted(counts: Told) -> list[str]:
 def signed(value: float) -> str:
     """Write a difference of charges.
 
-    >>> signed(1234.56), signed(-0.85), signed(0.04)
+    >>> signed(1234.56), signed(-0.87), signed(-0.04)
     ('+1,234.6', '-0.9', '0.0')
     """
     text = f"{value:+,.1f}"
