@@ -11,10 +11,11 @@ from rich.table import Table
 
 from agents.evaluation.trial.wording import (
     Listing,
+    decision_listing,
     headlines,
+    match_listing,
     never_decides,
     overlap_listing,
-    rule_listing,
     sweep_listing,
     transition_listing,
     warnings,
@@ -35,7 +36,8 @@ def show_changes(told: Mapping[str, Any]) -> None:
     for row in told["rules"]:
         click.echo(printable(f"  {row['id']}: {row['rule']}"))
     click.echo()
-    _print(rule_listing(told, has_conditions=False))
+    _print(match_listing(told))
+    _print(decision_listing(told))
     for row in told["never_decide"]:
         click.echo(printable(never_decides(row)))
     if told["overlaps"]:

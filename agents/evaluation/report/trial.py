@@ -21,10 +21,11 @@ from agents.evaluation.report.markup import (
     table,
 )
 from agents.evaluation.trial.wording import (
+    decision_listing,
     headlines,
+    match_listing,
     never_decides,
     overlap_listing,
-    rule_listing,
     sweep_listing,
     sweep_title,
     transition_listing,
@@ -140,7 +141,8 @@ def _rules(told: Told) -> Iterator[str]:
             ),
         ),
         *(note(never_decides(row)) for row in told["never_decide"]),
-        _table(rule_listing(told)),
+        _table(match_listing(told, has_conditions=True)),
+        _table(decision_listing(told)),
     ]
     if told["overlaps"]:
         parts.append(details("Overlaps", _table(overlap_listing(told, _PAIRS))))

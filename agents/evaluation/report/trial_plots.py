@@ -130,7 +130,7 @@ def volume_plot(rules: Rows) -> str:
 
 
 def sweep_plot(sweep: Mapping[str, Any]) -> str:
-    """Draw precision and the share of frauds caught by constant, and how many charges match.
+    """Draw precision and recall by constant, and how many charges match.
 
     The constants stand side by side, however far they are apart.
     """
@@ -140,7 +140,7 @@ def sweep_plot(sweep: Mapping[str, Any]) -> str:
     with drawing(_HALF, 2.2, 1.3) as plot:
         shares, volume = plot.axes
         for name, color, label in (
-            ("recall", FRAUD, "of all frauds"),
+            ("recall", FRAUD, "recall"),
             ("precision", ACCENT, "precision"),
         ):
             values = [math.nan if (p := point[name]) is None else p for point in points]

@@ -119,8 +119,8 @@ def transition_listing(told: Told) -> Listing:
     return Listing("What changes", ["Action", *_COUNTS], rows)
 
 
-def rule_listing(told: Told, *, has_conditions: bool = True) -> Listing:
-    """Return the figures of each rule, beside its text or without it."""
+def match_listing(told: Told, *, has_conditions: bool = False) -> Listing:
+    """Return what each rule matches, beside its text or without it."""
     rows = [
         [
             row["id"],
@@ -128,14 +128,25 @@ def rule_listing(told: Told, *, has_conditions: bool = True) -> Listing:
             *counted(row["matched"])[:-1],
             estimate(row["precision"]),
             percent(row["recall"]),
-            f"{row['decided']['charges']:,}",
-            f"{row['changes']:,}",
         ]
         for row in told["rules"]
     ]
     names = ["Rule", "Condition"] if has_conditions else ["Rule"]
-    columns = [*names, *_COUNTS[:-1], "Precision", "Of frauds", "Decides", "Changes"]
+    columns = [*names, *_COUNTS[:-1], "Precision", "Recall"]
     return Listing("What each rule matches", columns, rows, len(names))
+
+
+def decision_listing(told: Told) -> Listing:
+    """Return what each rule decides, and of how many of them the action changes."""
+    rows = [
+        [
+            row["id"],
+            *counted(row["decided"]),
+            f"{row['changes']:,}",
+        ]
+        for row in told["rules"]
+    ]
+    return Listing("What each rule decides", ["Rule", *_COUNTS, "Changes"], rows)
 
 
 def overlap_listing(told: Told, most: int) -> Listing:
@@ -159,13 +170,13 @@ def sweep_listing(sweep: Told) -> Listing:
         [
             f"{sweep['operator']} {number_text(point['constant'])}"
             + (" (now)" if point["own"] else ""),
-            *counted(point),
+            *counted(point)[:-1],
             percent(point["precision"]),
             percent(point["recall"]),
         ]
         for point in sweep["points"]
     ]
-    columns = [sweep["attribute"], *_COUNTS, "Precision", "Of frauds"]
+    columns = ["Constant", *_COUNTS[:-1], "Precision", "Recall"]
     return Listing(sweep_title(sweep), columns, rows)
 
 

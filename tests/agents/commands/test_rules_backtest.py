@@ -6,8 +6,7 @@ import base64
 import html
 import re
 from collections import Counter
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
@@ -19,6 +18,9 @@ from agents.commands.rules_backtest import command
 from schemas.currency import bundled_rates
 from streams.events.files import read_events, write_events
 from streams.simulator import Simulation
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DAY_S = 86_400.0
 START = 1_700_006_400.0  # 2023-11-15
@@ -63,8 +65,8 @@ def inputs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     )
     lines: dict[str, list[Event]] = {"charges": [], "disputes": [], "outcomes": []}
     for event in simulation.events():
-        value = dict(event.value)
-        if float(value["created"]) < START + 8 * DAY_S:
+        value: Event = dict(event.value)
+        if value["created"] < START + 8 * DAY_S:
             lines[event.topic].append(value)
     for number, charge in enumerate(lines["charges"]):
         charge["tier"] = ("gold", "silver", None)[number % 3]
@@ -159,10 +161,9 @@ def test_scored_events_tell_what_rules_of_a_file_decide(inputs: Path) -> None:
     arguments = ["backtest", *files(inputs), "--out", out, "--rules", inputs / "rules.txt"]
     result = CliRunner().invoke(chargewatch, list(map(str, arguments)), env=ENV)
     assert result.exit_code == 0, result.output
-    tiers = {
-        (charge["id"], charge["card"]): charge.get("tier")
-        for charge in map(orjson.loads, read_events(inputs / "charges.jsonl"))
-    }
+    tiers: dict[tuple[str, str], str | None] = {}
+    for charge in map(orjson.loads, read_events(inputs / "charges.jsonl")):
+        tiers.setdefault((charge["id"], charge["card"]), charge["tier"])
     decided: Counter[str] = Counter()
     for event in map(orjson.loads, read_events(out)):
         if event.get("duplicate"):
