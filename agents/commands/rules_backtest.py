@@ -107,9 +107,8 @@ def command(
     horizon has passed before the end of the files, unless an outcome says that it was stopped or
     refunded: its silence says nothing then. All others are unknown, and are in no figure of money.
 
-    Files are as for `chargewatch backtest`; a metric of the model is there. Of each charge some 60
-    bytes stay in memory, and 8 for each attribute that a rule compares with a constant; and those
-    that `chargewatch backtest` has as well.
+    Files are as for `chargewatch backtest`, and so is what stays in memory; besides, some 60 bytes
+    of each charge, and 8 for each attribute that a rule compares with a constant.
     """
     period = period_of(start, end)
     settings = replace(with_horizon(settings, label_horizon), actions="advisory")
