@@ -98,10 +98,13 @@ def overlaps(rules: Sequence[Rule], tried: Tried) -> list[dict[str, Any]]:
     Of each pair ``rules`` (their ids), ``charges``, ``frauds``, and ``share`` of the charges of the
     one that matches fewer.
     """
-    both = np.zeros((2, len(rules), len(rules)))
+    both, sizes = np.zeros((2, len(rules), len(rules))), np.zeros(len(rules))
     for start in range(0, len(tried), _AT_A_TIME):
-        block = tried.matched.block(start, start + _AT_A_TIME).astype(np.float32)
-        is_fraud = tried.labels[start : start + _AT_A_TIME] == FRAUD
+        matched = tried.matched.block(start, start + _AT_A_TIME)
+        sizes += matched.sum(axis=1)
+        by_several = matched.sum(axis=0) > 1
+        block = matched[:, by_several].astype(np.float32)
+        is_fraud = tried.labels[start : start + _AT_A_TIME][by_several] == FRAUD
         both[0] += block @ block.T
         both[1] += block[:, is_fraud] @ block[:, is_fraud].T
     pairs = np.argwhere(np.triu(both[0], 1) > 0.0).tolist()
@@ -111,7 +114,7 @@ def overlaps(rules: Sequence[Rule], tried: Tried) -> list[dict[str, Any]]:
             "rules": [rules[one].label, rules[other].label],
             "charges": int(both[0, one, other]),
             "frauds": int(both[1, one, other]),
-            "share": float(both[0, one, other] / min(both[0, one, one], both[0, other, other])),
+            "share": float(both[0, one, other] / min(sizes[one], sizes[other])),
         }
         for one, other in pairs[:PAIRS_MAX]
     ]
