@@ -25,7 +25,7 @@ from schemas.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_PAIRS, _SWEEPS = 10, 6
+_NOTES, _PAIRS, _SWEEPS = 20, 10, 6
 
 
 def show_changes(told: Mapping[str, Any]) -> None:
@@ -38,8 +38,10 @@ def show_changes(told: Mapping[str, Any]) -> None:
     click.echo()
     _print(match_listing(told))
     _print(decision_listing(told))
-    for row in told["never_decide"]:
+    for row in told["never_decide"][:_NOTES]:
         click.echo(printable(never_decides(row)))
+    if (left := len(told["never_decide"]) - _NOTES) > 0:
+        click.echo(f"{left} more rules never decide: --report and --json tell of all.")
     if told["overlaps"]:
         _print(overlap_listing(told, _PAIRS))
     for sweep in told["sweeps"][:_SWEEPS]:

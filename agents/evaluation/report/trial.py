@@ -20,6 +20,7 @@ from agents.evaluation.report.markup import (
     section,
     table,
 )
+from agents.evaluation.trial.each_rule import PAIRS_MAX
 from agents.evaluation.trial.wording import (
     decision_listing,
     headlines,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
 _DRAWN_RULES = 30
 _DRAWN_SWEEPS = 12
-_PAIRS = 50
+_NOTES = 10
 
 
 def trial_page(told: Told) -> str:
@@ -140,18 +141,25 @@ def _rules(told: Told) -> Iterator[str]:
                 "How many charges a rule matches, and how many of them it decides.",
             ),
         ),
-        *(note(never_decides(row)) for row in told["never_decide"]),
+        *_never_decide(told),
         _table(match_listing(told, has_conditions=True)),
         _table(decision_listing(told)),
     ]
     if told["overlaps"]:
-        parts.append(details("Overlaps", _table(overlap_listing(told, _PAIRS))))
+        parts.append(details("Overlaps", _table(overlap_listing(told, PAIRS_MAX))))
     yield section(
         "The rules",
         "A rule that matches need not decide: of those that match, the first of the strongest kind "
         "does, and one in shadow never.",
         *parts,
     )
+
+
+def _never_decide(told: Told) -> Iterator[str]:
+    notes = [note(never_decides(row)) for row in told["never_decide"]]
+    yield from notes[:_NOTES]
+    if rest := notes[_NOTES:]:
+        yield details(f"{len(rest)} more rules that never decide", "".join(rest))
 
 
 def _sweeps(told: Told) -> Iterator[str]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Rows = Sequence[Mapping[str, Any]]
 
 _HALF = 5.0
-_ROW, _REST = 0.34, 0.9
+_ROW, _REST = 0.34, 1.1
 """Height of a bar, and of what is beside the bars, inches."""
 
 _PARTS = (("frauds", FRAUD, "fraud"), ("genuine", GENUINE, "genuine"), ("unknown", LINE, "unknown"))
@@ -50,7 +50,7 @@ def transitions_plot(rows: Rows) -> str:
             text = f"{row['charges']:,} charges, {row['frauds']:,} frauds"
             axes.text(left[place] + 0.01 * most, place, text, va="center", color=INK)
         axes.set(xlim=(0, 1.3 * most))
-        axes.legend(loc="lower right", ncols=3)
+        _legend_above(axes)
         axes.xaxis.set_major_formatter(COUNT)
         _bars_of(axes)
     return plot.image
@@ -103,7 +103,9 @@ def precision_plot(rules: Rows) -> str:
             axes.hlines(place, told["low"], told["high"], color=ACCENT, alpha=0.4, linewidth=6.0)
             axes.plot(told["value"], place, "o", color=ACCENT, clip_on=False)
         axes.set_yticks(range(len(rules)), [_short(rule["id"]) for rule in rules])
-        axes.set(xlim=(0, 1), ylim=(len(rules) - 0.5, -0.5))
+        highest = max(rule["precision"]["high"] or 0.0 for rule in rules)
+        axes.set(xlim=(0, min(1.1 * highest, 1.0) or 1.0), ylim=(len(rules) - 0.5, -0.5))
+        axes.set_title(" ", fontsize=10.0)  # as high as the legend of the plot beside it
         axes.set(xlabel="Frauds among the charges that it matches")
         axes.xaxis.set_major_formatter(PERCENT)
         axes.tick_params(axis="y", length=0, labelcolor=INK)
@@ -125,7 +127,7 @@ def volume_plot(rules: Rows) -> str:
         axes.set(xlim=(0, 3.0 * max(*matched, 3)))
         axes.xaxis.set_major_formatter(COUNT)
         axes.tick_params(axis="y", length=0, labelcolor=INK)
-        axes.legend(loc="lower right")
+        _legend_above(axes)
     return plot.image
 
 
@@ -158,6 +160,11 @@ def sweep_plot(sweep: Mapping[str, Any]) -> str:
             for axes in plot.axes:
                 axes.axvline(place, color=INK, linewidth=1.0, linestyle=":")
     return plot.image
+
+
+def _legend_above(axes: Axes) -> None:
+    """Put the legend where no bar can be, however few there are."""
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, borderaxespad=0.0)
 
 
 def _bars_of(axes: Axes) -> None:
