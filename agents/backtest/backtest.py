@@ -25,6 +25,7 @@ from agents.backtest.model_spans import Spans, interval_ends
 from agents.learning.learner import LearnerStage
 from agents.models.kinds import scorer
 from agents.stages.in_memory import TaskInMemory
+from agents.stages.tasks import bare_policy
 from streams.durations import DAY_S
 from streams.events.rows import CHARGE, Rows
 from streams.features.entities import CARDS, FEATURES
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from agents.policy.active_rules import ActiveRules
     from agents.settings.schema import Actions, Settings
     from agents.stages.card import CardOutput
     from agents.stages.merchant import MerchantOutput
@@ -78,6 +80,8 @@ class Backtest:
         Gives `scored_at`, Unix seconds.
     actions
         Whether the actions are carried out, in place of the setting.
+    rules
+        That decide beside the model.
 
     Attributes
     ----------
@@ -86,11 +90,16 @@ class Backtest:
     """
 
     def __init__(
-        self, settings: Settings, clock: Callable[[], float], actions: Actions = "advisory"
+        self,
+        settings: Settings,
+        clock: Callable[[], float],
+        actions: Actions = "advisory",
+        rules: ActiveRules | None = None,
     ) -> None:
         settings = replace(settings, actions=actions)
         self.snapshot: Snapshot | None = None
-        self._task = TaskInMemory(settings, clock)
+        policy = bare_policy(settings)
+        self._task = TaskInMemory(settings, clock, policy.under(rules) if rules else policy)
         self._learner = LearnerStage(None, settings.snapshot_every_examples)
         self._snapshot_every = settings.snapshot_every_examples
         self._horizon_s = settings.label_horizon_days * DAY_S

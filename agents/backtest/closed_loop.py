@@ -32,6 +32,7 @@ from streams.events.rows import CHARGE, charge_hashes
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
+    from agents.policy.active_rules import ActiveRules
     from agents.settings.schema import Settings
 
 _SOURCE = "closed loop"
@@ -48,6 +49,8 @@ class ClosedLoop:
         Gives `scored_at`, Unix seconds.
     frauds
         Hashes of the charges that would be disputed as fraudulent.
+    rules
+        That decide beside the model.
 
     Attributes
     ----------
@@ -56,9 +59,13 @@ class ClosedLoop:
     """
 
     def __init__(
-        self, settings: Settings, clock: Callable[[], float], frauds: Collection[bytes]
+        self,
+        settings: Settings,
+        clock: Callable[[], float],
+        frauds: Collection[bytes],
+        rules: ActiveRules | None = None,
     ) -> None:
-        self.backtest = Backtest(settings, clock, actions="enforced")
+        self.backtest = Backtest(settings, clock, actions="enforced", rules=rules)
         self._outcomes: list[bytes] = []
         self._disputes: list[bytes] = []
         self._costs = settings.costs

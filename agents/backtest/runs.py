@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agents.drift.monitor import Finished
     from agents.evaluation.outcome_collector import Gathering
     from agents.evaluation.rejections import Rejections
+    from agents.policy.active_rules import ActiveRules
     from agents.settings.schema import Settings
 
     Show = Callable[[str, int, int | None], None]
@@ -60,6 +61,7 @@ def run_open(
     gathering: Gathering,
     rejections: Rejections,
     show: Show,
+    rules: ActiveRules | None = None,
 ) -> tuple[Run, Read]:
     """Score everything while nobody acts; return the run, and what was read last.
 
@@ -75,13 +77,15 @@ def run_open(
         Take what comes of them.
     show
         Is told how far it is.
+    rules
+        That decide beside the model.
 
     Raises
     ------
     FileError
         As `Replay.parts`.
     """
-    run = Run(Backtest(settings, time.time), gathering)
+    run = Run(Backtest(settings, time.time, rules=rules), gathering)
     for inputs in replay.survey():
         show("reading the times", inputs, None)
     writing = nullcontext() if out is None else event_writer(out)
@@ -108,12 +112,13 @@ def run_closed(
     came_back: tuple[Path, Path] | None,
     gathering: Gathering,
     show: Show,
+    rules: ActiveRules | None = None,
 ) -> Run:
     """Score everything with the actions carried out; return the run.
 
     Parameters
     ----------
-    settings, out, gathering, show
+    settings, out, gathering, show, rules
         As for `run_open`.
     replay
         The events, surveyed.
@@ -126,7 +131,7 @@ def run_closed(
     FileError
         As `Replay.parts`.
     """
-    loop = ClosedLoop(settings, time.time, replay.frauds())
+    loop = ClosedLoop(settings, time.time, replay.frauds(), rules)
     run = Run(loop.backtest, gathering)
     with ExitStack() as files:
         scores = files.enter_context(event_writer(out))

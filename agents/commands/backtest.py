@@ -1,24 +1,14 @@
 """`chargewatch backtest`: scores and learns over files, without Kafka."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
-from math import inf
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
 import orjson
-from msgspec.structs import replace
 from rich import box
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
 from agents.backtest.replay import Replay
@@ -32,12 +22,22 @@ from agents.evaluation.report import report_page
 from agents.evaluation.summary import evaluate
 from agents.process import collecting_rarely, peak_rss_mb
 from agents.settings.schema import Settings
-from agents.settings.sources import SettingsError
-from agents.terminal.event_files import ALLOW, LOOKED_AT, Kind, kind_of, survey
+from agents.terminal.event_files import ALLOW, Kind
+from agents.terminal.history_files import (
+    check_start,
+    label_files,
+    made,
+    period_of,
+    with_horizon,
+    write_file,
+)
 from agents.terminal.model_files import write_model
 from agents.terminal.options import with_settings
+from agents.terminal.progress import progress_of_events
 from agents.terminal.rates import warn_of_old_rates
+from agents.terminal.rule_files import active_rules
 from agents.terminal.times import Time
+from schemas.edits import EVERYONE
 from schemas.printable import printable
 from schemas.snapshot import Snapshot
 from streams.durations import DAY_S
@@ -85,6 +85,9 @@ _FILE = click.Path(path_type=Path)
     help="Carry the actions out: the disputes of what they stop do not come",
 )
 @click.option(
+    "--rules", type=_FILE, metavar="FILE", help="Rules that decide beside the model, for all"
+)
+@click.option(
     ALLOW, is_flag=True, help="Go on even if less than half of a file's events can be used"
 )
 @with_settings()
@@ -100,6 +103,7 @@ def command(
     report: Path | None,
     save_model: Path | None,
     closed_loop: bool,
+    rules: Path | None,
     allow_rejected: bool,
 ) -> None:
     """Score the charges of a file as a worker would, and learn from disputes and outcomes.
@@ -114,6 +118,9 @@ def command(
     outcomes, a holdout goes through, and what is stopped is not disputed. The metrics and SCORES
     are of the closed loop then, and the report has the open one beside it.
 
+    With --rules a set of rules decides beside the model, as in a worker where they are in force for
+    all merchants; `chargewatch rules backtest` tells what they would change.
+
     Files are JSON Lines (.jsonl, .jsonl.gz, .jsonl.zst). The inputs may also be other JSON
     (.ndjson, .json; lines, an array, or events over several lines) and Parquet. It ends with an
     error when less than half of the events of one of them can be used, at once if already its
@@ -122,33 +129,36 @@ def command(
     Of each charge some 750 bytes stay in memory for as long as it may be disputed (the setting
     dispute_retention_days).
     """
-    period = _period(start, end)
+    period = period_of(start, end)
     found = _label_files(labels, closed_loop=closed_loop)
+    deciding = active_rules(EVERYONE, rules)
     _check_out(out, charges, *labels)
     if save_model is not None:
         _check_writable(save_model)
-    settings = _with_horizon(settings, label_horizon)
+    settings = with_horizon(settings, label_horizon)
     warn_of_old_rates(settings)
     if not allow_rejected:
-        _check_start(charges, "charges", settings)
+        check_start(charges, "charges", settings)
         for label_kind, label_file in found.items():
-            _check_start(label_file, label_kind, settings)
-    listing = nullcontext() if report is None else event_writer(_made(report) / "rejected.jsonl")
+            check_start(label_file, label_kind, settings)
+    listing = nullcontext() if report is None else event_writer(made(report) / "rejected.jsonl")
     began = time.monotonic()
-    with listing as listed, collecting_rarely(), _progress() as show:
+    with listing as listed, collecting_rarely(), progress_of_events() as show:
         rejections = Rejections(listed)
         max_created = time.time() + settings.future_allowance_minutes * 60.0
         disputes, outcomes = found.get("disputes"), found.get("outcomes")
         replay = Replay(charges, disputes, max_created, settings.input_rules, outcomes)
         written = None if closed_loop else out
-        run, last = run_open(settings, replay, written, Gathering(*period), rejections, show)
-        opened = evaluated = run.gathering.outcomes()
+        gathering = Gathering(*period)
+        run, last = run_open(settings, replay, written, gathering, rejections, show, deciding)
+        opened = evaluated = gathering.outcomes()
         if closed_loop:
             came_back = (report / "outcomes.jsonl", report / "disputes.jsonl") if report else None
-            run = run_closed(settings, replay, out, came_back, Gathering(*period), show)
-            evaluated = run.gathering.outcomes()
+            gathering = Gathering(*period)
+            run = run_closed(settings, replay, out, came_back, gathering, show, deciding)
+            evaluated = gathering.outcomes()
     seconds = time.monotonic() - began
-    gathering, backtest = run.gathering, run.backtest
+    backtest = run.backtest
     metrics: dict[str, Any] = {
         "files": [str(file) for file in (charges, *labels)],
         "label_horizon_days": settings.label_horizon_days,
@@ -171,8 +181,8 @@ def command(
     metrics["peak_rss_mb"] = peak_rss_mb() + last.peak_rss_mb
     _show(metrics, rejections, report)
     if report is not None:
-        _write(report / "metrics.json", orjson.dumps(metrics, option=orjson.OPT_INDENT_2))
-        _write(report / "report.html", report_page(evaluated, metrics).encode())
+        write_file(report / "metrics.json", orjson.dumps(metrics, option=orjson.OPT_INDENT_2))
+        write_file(report / "report.html", report_page(evaluated, metrics).encode())
         click.echo(f"Report: {report / 'report.html'}")
     if save_model is not None:
         _save(save_model, backtest.learned())
@@ -182,46 +192,11 @@ def command(
             raise FileError(f"{objection}. What was written is of the rest; {ALLOW} accepts that")
 
 
-def _period(start: float | None, end: float | None) -> tuple[float, float]:
-    period = (-inf if start is None else start, inf if end is None else end)
-    if period[0] >= period[1]:
-        raise click.UsageError("--from: expected a time before --to")
-    return period
-
-
 def _label_files(files: tuple[Path, ...], *, closed_loop: bool) -> dict[Kind, Path]:
-    """Return the files of disputes and outcomes, told by what they hold."""
-    found: dict[Kind, Path] = {}
-    for file in files:
-        kind = _label_kind(file)
-        if kind in found:
-            raise click.UsageError(f"{file}: holds {kind}, as {found[kind]} does")
-        found[kind] = file
+    found = label_files(files)
     if closed_loop and "outcomes" in found:
         raise click.UsageError(f"{found['outcomes']}: --closed-loop makes outcomes of its own")
     return found
-
-
-def _label_kind(file: Path) -> Kind:
-    """Return what a file holds; one without an event at its start may be of no disputes."""
-    with suppress(FileError):
-        if kind_of(file) == "outcomes":
-            return "outcomes"
-    return "disputes"
-
-
-def _check_start(file: Path, kind: Kind, settings: Settings) -> None:
-    """Fail at once, and not after an hour, on a file of which nothing much will come."""
-    found = survey(file, kind, settings, LOOKED_AT)
-    if not found.events and kind == "charges":  # there may be no disputes
-        raise FileError(f"{file}: holds no events. Nothing was scored; {ALLOW} goes on")
-    if 2 * found.others > found.events:
-        raise FileError(
-            f"{file}: expected {kind}, but event {found.first_other} and most others at its start "
-            f"are not: the order is CHARGES DISPUTES OUTCOMES; {ALLOW} goes on all the same"
-        )
-    if objection := found.rejections.objection(str(file), found.events):
-        raise FileError(f"{objection}. Nothing was scored; {ALLOW} goes on")
 
 
 def _check_out(out: Path, *inputs: Path | None) -> None:
@@ -242,55 +217,6 @@ def _save(file: Path, learned: Snapshot | None) -> None:
         raise FileError(f"{file}: not written, as no label has come: nothing was learned")
     write_model(file, learned)
     click.echo(f"Model: {file}, {learned.version}")
-
-
-def _with_horizon(settings: Settings, days: float | None) -> Settings:
-    if days is None:
-        return settings
-    try:
-        return replace(settings, label_horizon_days=days)
-    except ValueError as error:
-        raise SettingsError(str(error)) from None
-
-
-def _made(directory: Path) -> Path:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{directory}: {error.strerror}") from None
-    return directory
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise FileError(f"{path}: {error.strerror}") from None
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
-    """Show on stderr what is done, how far it is, and of how much if that is known."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:,.0f} events"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("", total=None)
-        shown = ""
-
-        def show(what: str, done: int, of: int | None) -> None:
-            nonlocal shown
-            if what != shown:
-                shown = what
-                progress.reset(task, description=what, total=of)
-            progress.update(task, completed=done)
-
-        yield show
 
 
 def _show_loop(loop: dict[str, Any]) -> None:

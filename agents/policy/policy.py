@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Self
 
 from agents.policy.active_rules import ActiveRules
 
@@ -31,3 +31,7 @@ class Policy:
     terms: TermsTable
     rules: ActiveRules = field(default_factory=ActiveRules)
     lists: Mapping[str, MemberList] = field(default_factory=dict)
+
+    def under(self, rules: ActiveRules) -> Self:
+        """Return this policy with other rules in force."""
+        return replace(self, rules=rules)

@@ -60,14 +60,16 @@ class Progress(NamedTuple):
 class MerchantOutput:
     """What a batch gives: scored events with keys, examples, inputs given up on, finished days.
 
-    `headers` are those of the scored events, `None` where none has any; `answers` are the charges,
-    PENDING[N]; `matured` are those whose horizon has passed, MATURED_CHARGE[M]; `disputed_blocks`
-    is how many charges were disputed as fraud that were blocked, as far as is known.
+    `headers` are those of the scored events, `None` where none has any; `heads` are how they begin,
+    as `schemas.scored.begin_scored` returned it; `answers` are the charges, PENDING[N]; `matured`
+    are those whose horizon has passed, MATURED_CHARGE[M]; `disputed_blocks` is how many charges
+    were disputed as fraud that were blocked, as far as is known.
     """
 
     keys: list[bytes]
     scored: list[bytes]
     headers: list[Headers] | None
+    heads: list[bytes]
     answers: Rows
     examples: Rows
     matured: Rows
@@ -189,6 +191,7 @@ class MerchantStage:
                 shadow_scores(answers["vector"], shadow),
             ),
             headers=headers,
+            heads=heads,
             answers=answers,
             examples=_in_order(joined.examples, matured.negatives),
             matured=matured.charges,

@@ -5,8 +5,12 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
+from agents.evaluation.report.style import STYLE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from agents.evaluation.formatting import Headline
 
 
 class Bar(NamedTuple):
@@ -30,6 +34,29 @@ class Group(NamedTuple):
 
     title: str
     rows: Iterable[Sequence[Cell]]
+
+
+def document(title: str, subtitle: str, notes: str, content: str) -> str:
+    """Return a page: its head, notes below that, and its sections."""
+    return (
+        "<!DOCTYPE html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        f"<header>\n<h1>{escape(title)}</h1>\n<p>{escape(subtitle)}</p>\n"
+        f"{notes}</header>\n<main>\n{content}</main>\n"
+        "<footer>Amounts are in US dollars at fixed rates; days are in UTC.</footer>\n"
+        "</body>\n</html>\n"
+    )
+
+
+def cards(headlines: Iterable[Headline]) -> str:
+    """Return the figures that matter most, each on a card."""
+    items = "\n".join(
+        f"<li><div class='name'>{escape(name)}</div><div class='value'>{escape(value)}</div>"
+        f"<div class='meaning'>{escape(meaning)}</div></li>"
+        for name, value, meaning in headlines
+    )
+    return f"<ul class='cards'>\n{items}\n</ul>\n"
 
 
 def section(title: str, about: str, *content: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +15,15 @@ from agents.evaluation.report.markup import (
     Cell,
     Group,
     Text,
+    cards,
     details,
+    document,
     figure,
     note,
     pair,
     section,
     table,
 )
-from agents.evaluation.report.style import STYLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,22 +74,14 @@ def report_page(outcomes: Outcomes, metrics: Metrics) -> str:
         `agents.evaluation.loop`).
     """
     title = f"Backtest of {Path(metrics['files'][0]).name}"
-    sections = [_cards(metrics)]
+    sections = [cards(headlines(metrics))]
     if metrics["charges"] and "closed_loop" in metrics:
         sections.append(loop_section(metrics["closed_loop"]))
     if metrics["charges"]:
         sections += [_money(metrics), _ranking(outcomes, metrics), _scores(outcomes, metrics)]
         sections += [_days(metrics), drift_section(metrics["drift"]), _segments(metrics)]
     sections.append(_run(metrics))
-    return (
-        "<!DOCTYPE html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"
-        "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        f"<header>\n<h1>{escape(title)}</h1>\n<p>{escape(_subtitle(outcomes, metrics))}</p>\n"
-        f"{_notes(metrics)}</header>\n<main>\n{''.join(sections)}</main>\n"
-        "<footer>Amounts are in US dollars at fixed rates; days are in UTC.</footer>\n"
-        "</body>\n</html>\n"
-    )
+    return document(title, _subtitle(outcomes, metrics), _notes(metrics), "".join(sections))
 
 
 def _subtitle(outcomes: Outcomes, metrics: Metrics) -> str:
@@ -118,15 +110,6 @@ def _notes(metrics: Metrics) -> str:
             "genuine here, but disputes may still come."
         )
     return "".join(map(note, notes))
-
-
-def _cards(metrics: Metrics) -> str:
-    cards = "\n".join(
-        f"<li><div class='name'>{escape(name)}</div><div class='value'>{escape(value)}</div>"
-        f"<div class='meaning'>{escape(meaning)}</div></li>"
-        for name, value, meaning in headlines(metrics)
-    )
-    return f"<ul class='cards'>\n{cards}\n</ul>\n"
 
 
 def _money(metrics: Metrics) -> str:

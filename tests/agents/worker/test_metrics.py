@@ -60,8 +60,8 @@ def test_findings_are_counted_by_kind_and_field() -> None:
 def test_disputes_of_blocked_charges_are_counted() -> None:
     before = REGISTRY.get_sample_value("chargewatch_disputed_blocks_total") or 0.0
     output = MerchantOutput(
-        keys=[], scored=[], headers=None, answers=PENDING_LAYOUT.new(0), examples=NO_EXAMPLES,
-        matured=NONE_MATURED, rejected=[], finished=[], disputed_blocks=3,
+        keys=[], scored=[], headers=None, heads=[], answers=PENDING_LAYOUT.new(0),
+        examples=NO_EXAMPLES, matured=NONE_MATURED, rejected=[], finished=[], disputed_blocks=3,
     )  # fmt: skip
     count_output(output)
     assert REGISTRY.get_sample_value("chargewatch_disputed_blocks_total") == before + 3.0

@@ -1,0 +1,193 @@
+"""`chargewatch rules backtest`: what rules would change, on charges whose outcome is known."""
+
+import time
+from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import orjson
+from msgspec.structs import replace
+
+from agents.backtest.replay import Replay
+from agents.backtest.trial_run import run_trial
+from agents.evaluation.rejections import Rejections
+from agents.evaluation.report.trial import trial_page
+from agents.evaluation.trial.summary import changes
+from agents.evaluation.trial.trial import OnTrial, Trial
+from agents.process import collecting_rarely, peak_rss_mb
+from agents.settings.schema import Settings
+from agents.stages.tasks import bare_policy
+from agents.terminal.event_files import ALLOW, Kind
+from agents.terminal.history_files import (
+    check_start,
+    label_files,
+    made,
+    period_of,
+    with_horizon,
+    write_file,
+)
+from agents.terminal.options import with_settings
+from agents.terminal.progress import progress_of_events
+from agents.terminal.rates import warn_of_old_rates
+from agents.terminal.rule_changes import show_changes
+from agents.terminal.rule_files import active_rules, read_rules
+from agents.terminal.times import Time
+from schemas.edits import EVERYONE
+from streams.durations import DAY_S
+from streams.events.files import FileError, event_writer
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command(
+    "backtest",
+    epilog="Example: chargewatch rules backtest rules.txt charges.parquet disputes.parquet "
+    "--instead-of rules-now.txt --from 2018-05-15 --report report",
+)
+@click.argument("rules", type=_FILE)
+@click.argument("charges", type=_FILE)
+@click.argument("labels", type=_FILE, nargs=-1, metavar="[DISPUTES] [OUTCOMES]")
+@click.option(
+    "--merchant",
+    default=EVERYONE,
+    show_default=True,
+    help="Whose rules; * for those of all. Of a merchant's rules its own charges are told",
+)
+@click.option(
+    "--instead-of",
+    type=_FILE,
+    metavar="FILE",
+    help="Rules that are in force now  [default: none, the model alone decides]",
+)
+@click.option(
+    "--label-horizon",
+    type=click.FloatRange(min=0, min_open=True, max=180),
+    metavar="DAYS",
+    help="A charge not disputed for so long counts as genuine  [CHARGEWATCH_LABEL_HORIZON_DAYS]",
+)
+@click.option("--from", "start", type=Time(), help="First time that counts")
+@click.option("--to", "end", type=Time(), help="First time that counts no more")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Directory for report.html, changes.json and rejected.jsonl",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what changes.json has, and no tables")
+@click.option(
+    ALLOW, is_flag=True, help="Go on even if less than half of a file's events can be used"
+)
+@with_settings()
+def command(
+    settings: Settings,
+    *,
+    rules: Path,
+    charges: Path,
+    labels: tuple[Path, ...],
+    merchant: str,
+    instead_of: Path | None,
+    label_horizon: float | None,
+    start: float | None,
+    end: float | None,
+    report: Path | None,
+    as_json: bool,
+    allow_rejected: bool,
+) -> None:
+    """Tell what rules would change, on charges whose outcome is known.
+
+    The charges are scored as `chargewatch backtest` does, once, and decided twice: with the rules
+    of --instead-of, or by the model alone, and with RULES. Told are the charges that get another
+    action, frauds stopped and genuine charges refused, and money, by the cost table; of each rule
+    what it matches, decides and catches; rules that never decide anything; rules that overlap; and
+    what other constants in place of their own would match.
+
+    A charge that any dispute in the files calls fraudulent is a fraud. It is genuine when the label
+    horizon has passed before the end of the files, unless an outcome says that it was stopped or
+    refunded: its silence says nothing then. All others are unknown, and are in no figure of money.
+
+    Files are as for `chargewatch backtest`, and so is what stays in memory; besides, some 60 bytes
+    of each charge, and 8 for each attribute that a rule compares with a constant.
+    """
+    period = period_of(start, end)
+    settings = replace(with_horizon(settings, label_horizon), actions="advisory")
+    files = _Files(rules, instead_of, charges, label_files(labels))
+    on_trial, trial = _trial(settings, files, merchant, period)
+    warn_of_old_rates(settings)
+    if not allow_rejected:
+        check_start(charges, "charges", settings)
+        for label_kind, label_file in files.labels.items():
+            check_start(label_file, label_kind, settings)
+    listing = nullcontext() if report is None else event_writer(made(report) / "rejected.jsonl")
+    began = time.monotonic()
+    with listing as listed, collecting_rarely(), progress_of_events() as show:
+        rejections, replay = Rejections(listed), _replay(settings, files)
+        run, last = run_trial(settings, replay, trial, rejections, show)
+    tried = trial.tried(settings.label_horizon_days * DAY_S)
+    told = changes(on_trial, tried, bare_policy(settings).terms)
+    seconds = time.monotonic() - began
+    told |= {
+        "files": [str(file) for file in (charges, *labels)],
+        "rules_file": str(rules),
+        "instead_of": None if instead_of is None else str(instead_of),
+        "label_horizon_days": settings.label_horizon_days,
+        "charges_scored": run.charges,
+        "duplicates": run.duplicates,
+        "rejected": rejections.counts,
+        "disputes_waiting": last.waiting,
+        "seconds": seconds,
+        "charges_per_second": run.charges / seconds,
+        "peak_rss_mb": peak_rss_mb() + last.peak_rss_mb,
+    }
+    _tell(told, report, as_json=as_json)
+    for file, inputs in replay.inputs_by_file.items():
+        objection = rejections.objection(file, inputs)
+        if objection and not allow_rejected:
+            raise FileError(f"{objection}. What was told is of the rest; {ALLOW} accepts that")
+
+
+class _Files(NamedTuple):
+    """What is read."""
+
+    rules: Path
+    instead_of: Path | None
+    charges: Path
+    labels: Mapping[Kind, Path]
+
+
+def _trial(
+    settings: Settings, files: _Files, merchant: str, period: tuple[float, float]
+) -> tuple[OnTrial, Trial]:
+    """Return the rules that are on trial, and their trial."""
+    on_trial = OnTrial(merchant, read_rules(files.rules))
+    policy = bare_policy(settings)
+    before, after = (active_rules(merchant, file) for file in (files.instead_of, files.rules))
+    return on_trial, Trial(
+        policy.under(before),
+        policy.under(after),
+        on_trial,
+        has_test_cards=settings.test_cards,
+        start=period[0],
+        end=period[1],
+    )
+
+
+def _replay(settings: Settings, files: _Files) -> Replay:
+    max_created = time.time() + settings.future_allowance_minutes * 60.0
+    disputes, outcomes = files.labels.get("disputes"), files.labels.get("outcomes")
+    return Replay(files.charges, disputes, max_created, settings.input_rules, outcomes)
+
+
+def _tell(told: dict[str, Any], report: Path | None, *, as_json: bool) -> None:
+    """Write the files of the report, if there is to be one, and print what changes."""
+    document = orjson.dumps(told, option=orjson.OPT_INDENT_2)
+    if report is not None:
+        write_file(report / "changes.json", document)
+        write_file(report / "report.html", trial_page(told).encode())
+    if as_json:
+        click.echo(document)
+        return
+    show_changes(told)
+    if report is not None:
+        click.echo(f"Report: {report / 'report.html'}")
