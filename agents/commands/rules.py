@@ -4,20 +4,21 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TextIO
+from pathlib import Path
 
 import click
 
+from agents.commands.rules_backtest import command as backtest
 from agents.evaluation.rule_estimates import MatchedCharges, rule_lines
 from agents.policy.active_rules import ActiveRule
 from agents.policy.edits import StaleEditError, UnknownVersionError, put_rules
 from agents.rules.list_names import without_entries
-from agents.rules.mistakes import RuleErrors
 from agents.rules.rule_set import RuleSet, parse
 from agents.settings.schema import Settings
 from agents.terminal.edit_options import with_signature
 from agents.terminal.options import with_settings
 from agents.terminal.policy_topics import PolicyTopics, signature
+from agents.terminal.rule_files import parsed, read_rules, read_text
 from schemas.changes import Change
 from schemas.edits import EVERYONE
 from schemas.printable import printable
@@ -31,10 +32,6 @@ _merchant = click.option(
 _HEAD = re.compile(r"# Rules of (?P<merchant>.+), version (?P<version>\d+)(?:,|$)")
 
 
-class _TextError(OperationalError):
-    """A text of rules that cannot be used, with all that is wrong with it."""
-
-
 @click.group("rules", epilog="Example: chargewatch rules put rules.txt --note 'gift cards'")
 def command() -> None:
     """Write rules that decide beside the model.
@@ -46,36 +43,36 @@ def command() -> None:
 
 
 @command.command(epilog="Example: chargewatch rules check rules.txt")
-@click.argument("file", type=click.File(encoding="utf-8"))
-def check(file: TextIO) -> None:
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def check(file: Path) -> None:
     """Read rules and say what is wrong with them; nothing is changed."""
     try:
-        rules = _parsed(file.name, _text(file))
+        rules = read_rules(file)
     except OperationalError as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"{file.name}: {_counted(rules)}, no mistakes")
+    click.echo(f"{file}: {_counted(rules)}, no mistakes")
 
 
 @command.command(epilog="Example: chargewatch rules put rules.txt --note 'gift cards'")
-@click.argument("file", type=click.File(encoding="utf-8"))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @_merchant
 @with_signature
 @_with_settings
 def put(
-    settings: Settings, *, file: TextIO, merchant: str, made_from: int | None, by: str, note: str
+    settings: Settings, *, file: Path, merchant: str, made_from: int | None, by: str, note: str
 ) -> None:
     """Put the rules of a file in force, in place of all that the merchant had before.
 
     A file that `rules show` wrote names the version it was made from: if another is in force by
     now, nothing is changed.
     """
-    text = _text(file)
-    rules = _parsed(file.name, text)
+    text = read_text(file)
+    rules = parsed(file, text)
     head = _HEAD.match(text)
     if head:
         if head["merchant"] != merchant:
             raise StaleEditError(
-                f"{file.name}: has the rules of {head['merchant']}, and not of {merchant}; "
+                f"{file}: has the rules of {head['merchant']}, and not of {merchant}; "
                 f"--merchant '{head['merchant']}' puts them there"
             )
         made_from = int(head["version"]) if made_from is None else made_from
@@ -87,7 +84,7 @@ def put(
     click.echo(f"Rules of {merchant}: version {made.version}, {_counted(rules)}")
     if rules.lists:
         for warning in without_entries(rules, topics.lists().names):
-            click.echo(f"{file.name}: {warning}", err=True)
+            click.echo(f"{file}: {warning}", err=True)
 
 
 @command.command(epilog="Example: chargewatch rules show > rules.txt")
@@ -178,25 +175,12 @@ def _figures(topics: PolicyTopics, record: MerchantRules, days: int) -> Iterator
         yield from rule_lines(rows, rules)
 
 
+command.add_command(backtest)
+
+
 def printable_text(text: str) -> str:
     """Return a text as it can be shown, line by line."""
     return "\n".join(printable(line) for line in text.splitlines())
-
-
-def _text(file: TextIO) -> str:
-    try:
-        return file.read()
-    except UnicodeDecodeError as error:
-        raise _TextError(f"{file.name}: is no UTF-8 text ({error.reason})") from None
-
-
-def _parsed(name: str, text: str) -> RuleSet:
-    try:
-        return parse(text)
-    except RuleErrors as error:
-        count = len(error.mistakes)
-        mistakes = "1 mistake" if count == 1 else f"{count} mistakes"
-        raise _TextError(f"{name}: {mistakes}; nothing was changed\n\n{error}") from None
 
 
 def _counted(rules: RuleSet) -> str:

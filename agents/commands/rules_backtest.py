@@ -4,7 +4,8 @@ import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple, Self
 
 import click
 import orjson
@@ -16,7 +17,12 @@ from agents.evaluation.rejections import Rejections
 from agents.evaluation.report.trial import trial_page
 from agents.evaluation.trial.summary import changes
 from agents.evaluation.trial.trial import OnTrial, Trial
+from agents.policy.active_rules import ActiveRules, MerchantRuleSet
+from agents.policy.lists import NamedLists
+from agents.policy.policy import Policy
+from agents.policy.terms import TermsTable
 from agents.process import collecting_rarely, peak_rss_mb
+from agents.rules.rule_set import RuleSet
 from agents.settings.schema import Settings
 from agents.stages.tasks import bare_policy
 from agents.terminal.event_files import ALLOW, Kind
@@ -29,10 +35,12 @@ from agents.terminal.history_files import (
     write_file,
 )
 from agents.terminal.options import with_settings
+from agents.terminal.policy_topics import PolicyTopics
 from agents.terminal.progress import progress_of_events
 from agents.terminal.rates import warn_of_old_rates
+from agents.terminal.retained_history import write_history
 from agents.terminal.rule_changes import show_changes
-from agents.terminal.rule_files import active_rules, read_rules
+from agents.terminal.rule_files import VERSION, read_rules
 from agents.terminal.times import Time
 from schemas.edits import EVERYONE
 from streams.durations import DAY_S
@@ -47,7 +55,7 @@ _FILE = click.Path(path_type=Path)
     "--instead-of rules-now.txt --from 2018-05-15 --report report",
 )
 @click.argument("rules", type=_FILE)
-@click.argument("charges", type=_FILE)
+@click.argument("charges", type=_FILE, required=False)
 @click.argument("labels", type=_FILE, nargs=-1, metavar="[DISPUTES] [OUTCOMES]")
 @click.option(
     "--merchant",
@@ -59,7 +67,7 @@ _FILE = click.Path(path_type=Path)
     "--instead-of",
     type=_FILE,
     metavar="FILE",
-    help="Rules that are in force now  [default: none, the model alone decides]",
+    help="Rules that are in force now  [default: with files none, else those of the installation]",
 )
 @click.option(
     "--label-horizon",
@@ -84,7 +92,7 @@ def command(
     settings: Settings,
     *,
     rules: Path,
-    charges: Path,
+    charges: Path | None,
     labels: tuple[Path, ...],
     merchant: str,
     instead_of: Path | None,
@@ -103,6 +111,9 @@ def command(
     what it matches, decides and catches; rules that never decide anything; rules that overlap; and
     what other constants in place of their own would match.
 
+    Without CHARGES it is tried on what the topics of the installation still hold, beside the rules,
+    lists and settings of merchants that are in force there.
+
     A charge that any dispute in the files calls fraudulent is a fraud. It is genuine when the label
     horizon has passed before the end of the files, unless an outcome says that it was stopped or
     refunded: its silence says nothing then. All others are unknown, and are in no figure of money.
@@ -112,25 +123,94 @@ def command(
     """
     period = period_of(start, end)
     settings = replace(with_horizon(settings, label_horizon), actions="advisory")
-    files = _Files(rules, instead_of, charges, label_files(labels))
-    on_trial, trial = _trial(settings, files, merchant, period)
+    read_rules(rules)  # to refuse it before anything is read
     warn_of_old_rates(settings)
-    if not allow_rejected:
-        check_start(charges, "charges", settings)
-        for label_kind, label_file in files.labels.items():
-            check_start(label_file, label_kind, settings)
+    with TemporaryDirectory(prefix="chargewatch-") as directory:
+        if charges is None:
+            topics = PolicyTopics(settings)
+            with progress_of_events() as show:
+                files = write_history(topics.clients, topics.names, Path(directory), show)
+            standing = _standing(topics)
+        else:
+            files = {"charges": charges, **label_files(labels)}
+            standing = _Standing(bare_policy(settings), {})
+        if instead_of is not None:
+            standing = standing.with_rules(merchant, read_rules(instead_of))
+        for kind, file in files.items():
+            if not allow_rejected:
+                check_start(file, kind, settings)
+        on_trial = OnTrial(merchant, read_rules(rules))
+        trial = _trial(settings, standing, on_trial, period)
+        told = _try(settings, files, trial, on_trial, standing.policy.terms, report)
+    told |= {
+        "rules_file": str(rules),
+        "instead_of": None if instead_of is None else str(instead_of),
+    }
+    objections = told.pop("objections")
+    _tell(told, report, as_json=as_json)
+    for objection in objections:
+        if not allow_rejected:
+            raise FileError(f"{objection}. What was told is of the rest; {ALLOW} accepts that")
+
+
+class _Standing(NamedTuple):
+    """What decides beside the model now: rules by merchant, and a policy of all else."""
+
+    policy: Policy
+    sets: Mapping[str, MerchantRuleSet]
+
+    def with_rules(self, merchant: str, rules: RuleSet) -> Self:
+        """Return it with other rules of a merchant."""
+        version = self.sets[merchant].version + 1 if merchant in self.sets else VERSION
+        return self._replace(
+            sets={**self.sets, merchant: MerchantRuleSet(merchant, version, rules)}
+        )
+
+    @property
+    def whole(self) -> Policy:
+        """The policy with the rules."""
+        return self.policy.under(ActiveRules(self.sets))
+
+
+def _standing(topics: PolicyTopics) -> _Standing:
+    """Return what is in force in an installation."""
+    lists = NamedLists()
+    lists.take(topics.lists().entries.values())
+    return _Standing(Policy(topics.merchants().table(), lists=lists), topics.rules().sets())
+
+
+def _trial(
+    settings: Settings, standing: _Standing, on_trial: OnTrial, period: tuple[float, float]
+) -> Trial:
+    return Trial(
+        standing.whole,
+        standing.with_rules(on_trial.merchant, on_trial.rules).whole,
+        on_trial,
+        has_test_cards=settings.test_cards,
+        start=period[0],
+        end=period[1],
+    )
+
+
+def _try(
+    settings: Settings,
+    files: Mapping[Kind, Path],
+    trial: Trial,
+    on_trial: OnTrial,
+    terms: TermsTable,
+    report: Path | None,
+) -> dict[str, Any]:
+    """Run a trial over files, and return what came of it."""
     listing = nullcontext() if report is None else event_writer(made(report) / "rejected.jsonl")
     began = time.monotonic()
     with listing as listed, collecting_rarely(), progress_of_events() as show:
         rejections, replay = Rejections(listed), _replay(settings, files)
         run, last = run_trial(settings, replay, trial, rejections, show)
-    tried = trial.tried(settings.label_horizon_days * DAY_S)
-    told = changes(on_trial, tried, bare_policy(settings).terms)
+    told = changes(on_trial, trial.tried(settings.label_horizon_days * DAY_S), terms)
     seconds = time.monotonic() - began
-    told |= {
-        "files": [str(file) for file in (charges, *labels)],
-        "rules_file": str(rules),
-        "instead_of": None if instead_of is None else str(instead_of),
+    objections = (rejections.objection(file, n) for file, n in replay.inputs_by_file.items())
+    return told | {
+        "files": [str(file) for file in files.values()],
         "label_horizon_days": settings.label_horizon_days,
         "charges_scored": run.charges,
         "duplicates": run.duplicates,
@@ -139,44 +219,19 @@ def command(
         "seconds": seconds,
         "charges_per_second": run.charges / seconds,
         "peak_rss_mb": peak_rss_mb() + last.peak_rss_mb,
+        "objections": [objection for objection in objections if objection],
     }
-    _tell(told, report, as_json=as_json)
-    for file, inputs in replay.inputs_by_file.items():
-        objection = rejections.objection(file, inputs)
-        if objection and not allow_rejected:
-            raise FileError(f"{objection}. What was told is of the rest; {ALLOW} accepts that")
 
 
-class _Files(NamedTuple):
-    """What is read."""
-
-    rules: Path
-    instead_of: Path | None
-    charges: Path
-    labels: Mapping[Kind, Path]
-
-
-def _trial(
-    settings: Settings, files: _Files, merchant: str, period: tuple[float, float]
-) -> tuple[OnTrial, Trial]:
-    """Return the rules that are on trial, and their trial."""
-    on_trial = OnTrial(merchant, read_rules(files.rules))
-    policy = bare_policy(settings)
-    before, after = (active_rules(merchant, file) for file in (files.instead_of, files.rules))
-    return on_trial, Trial(
-        policy.under(before),
-        policy.under(after),
-        on_trial,
-        has_test_cards=settings.test_cards,
-        start=period[0],
-        end=period[1],
-    )
-
-
-def _replay(settings: Settings, files: _Files) -> Replay:
+def _replay(settings: Settings, files: Mapping[Kind, Path]) -> Replay:
     max_created = time.time() + settings.future_allowance_minutes * 60.0
-    disputes, outcomes = files.labels.get("disputes"), files.labels.get("outcomes")
-    return Replay(files.charges, disputes, max_created, settings.input_rules, outcomes)
+    return Replay(
+        files["charges"],
+        files.get("disputes"),
+        max_created,
+        settings.input_rules,
+        files.get("outcomes"),
+    )
 
 
 def _tell(told: dict[str, Any], report: Path | None, *, as_json: bool) -> None:

@@ -105,16 +105,18 @@ class RulesBook(Book[MerchantRules]):
             raise InvalidEvent("type", f"text: {error}") from None
         return record
 
-    def active(self) -> ActiveRules:
-        """Return the rules that are in force."""
+    def sets(self) -> dict[str, MerchantRuleSet]:
+        """Return the sets in force, by merchant."""
         texts = {record.text for record in self.records.values()}
         self._parsed = {text: self._parsed[text] for text in texts}
-        return ActiveRules(
-            {
-                merchant: MerchantRuleSet(merchant, record.version, self._parsed[record.text])
-                for merchant, record in self.records.items()
-            }
-        )
+        return {
+            merchant: MerchantRuleSet(merchant, record.version, self._parsed[record.text])
+            for merchant, record in self.records.items()
+        }
+
+    def active(self) -> ActiveRules:
+        """Return the rules in force."""
+        return ActiveRules(self.sets())
 
 
 class MerchantsBook(Book[MerchantSettings]):

@@ -40,31 +40,37 @@ def signature(by: str | None, note: str) -> Signature:
 
 
 class PolicyTopics:
-    """The topics of rules, of merchants' settings and of their changes, of one installation."""
+    """The topics of rules, lists, merchants' settings and of their changes, of one installation.
+
+    Attributes
+    ----------
+    clients, names
+        Of the installation.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._names = Topics(settings.topic_prefix)
-        names = self._names
+        self.names = Topics(settings.topic_prefix)
+        names = self.names
         _, config = connect(settings, names.rules, names.lists, names.merchants, names.changes)
-        self._clients = Clients(config)
+        self.clients = Clients(config)
 
     def rules(self) -> RulesBook:
         """Return the rules as they are now."""
         book = RulesBook()
-        self._read(self._names.rules, book)
+        self._read(self.names.rules, book)
         return book
 
     def merchants(self) -> MerchantsBook:
         """Return the settings of merchants as they are now."""
         book = MerchantsBook(terms_of(self._settings))
-        self._read(self._names.merchants, book)
+        self._read(self.names.merchants, book)
         return book
 
     def lists(self) -> ListsBook:
         """Return the entries of all lists as they are now."""
         book = ListsBook()
-        for key, value in self._records(self._names.lists):
+        for key, value in self._records(self.names.lists):
             with suppress(InvalidEvent):
                 change = decode_list_change(key, value)
                 if isinstance(change, ListEntry):
@@ -75,19 +81,19 @@ class PolicyTopics:
 
     def changes(self, kind: Kind, key: str | None = None) -> list[Change]:
         """Return the changes of a kind, of one key where it is given, the oldest first."""
-        changes = read_changes(self._clients, self._names.changes)
+        changes = read_changes(self.clients, self.names.changes)
         return [each for each in changes if each.kind == kind and key in {None, each.key}]
 
     def matured(self) -> Iterator[Rows]:
         """Yield what is known of charges whose label horizon has passed, MATURED_CHARGE[N]."""
-        return read_matured(self._clients, self._names)
+        return read_matured(self.clients, self.names)
 
     def edit_rules(self, edit: Callable[[RulesBook], MerchantRules]) -> MerchantRules:
         """Make an edit of what is there, and return the record that was written."""
         editor = self._editor()
         made = edit(self.rules())
         change = change_of("rules", made.merchant, made)
-        self._write(editor, self._names.rules, encode_rules(made), change)
+        self._write(editor, self.names.rules, encode_rules(made), change)
         return made
 
     def edit_merchants(self, edit: Callable[[MerchantsBook], MerchantSettings]) -> MerchantSettings:
@@ -95,7 +101,7 @@ class PolicyTopics:
         editor = self._editor()
         made = edit(self.merchants())
         change = change_of("merchants", made.merchant, made)
-        self._write(editor, self._names.merchants, encode_merchant(made), change)
+        self._write(editor, self.names.merchants, encode_merchant(made), change)
         return made
 
     def edit_lists(
@@ -121,11 +127,11 @@ class PolicyTopics:
         key = list_key(name, value)
         version = found.version
         change = Change("lists", key.decode(), version + 1, version, **signed._asdict())
-        editor.write([self._told(change), Written(self._names.lists, key, None)])
+        editor.write([self._told(change), Written(self.names.lists, key, None)])
         return True
 
     def _editor(self) -> Editor:
-        return Editor(self._clients, self._names.changes)
+        return Editor(self.clients, self.names.changes)
 
     def _write(self, editor: Editor, topic: str, value: bytes, change: Change) -> None:
         editor.write([self._told(change), Written(topic, change.key.encode(), value)])
@@ -135,10 +141,10 @@ class PolicyTopics:
             value = encode_list_entry(entry)
         except InvalidEvent as error:
             raise EditError(f"nothing was changed: {error}") from None
-        return Written(self._names.lists, list_key(entry.list, entry.value), value)
+        return Written(self.names.lists, list_key(entry.list, entry.value), value)
 
     def _told(self, change: Change) -> Written:
-        return Written(self._names.changes, change_key(change), encode_change(change))
+        return Written(self.names.changes, change_key(change), encode_change(change))
 
     def _read(self, topic: str, book: RulesBook | MerchantsBook) -> None:
         """Read a topic to its end; what a worker would not use is passed over as it does."""
@@ -146,10 +152,10 @@ class PolicyTopics:
             with suppress(InvalidEvent):
                 book.take(key, value)
         if book.lost:
-            book.recover(read_changes(self._clients, self._names.changes))
+            book.recover(read_changes(self.clients, self.names.changes))
 
     def _records(self, topic: str) -> Iterator[tuple[bytes, bytes | None]]:
-        reader = PartitionReader(self._clients, topic, 0)
+        reader = PartitionReader(self.clients, topic, 0)
         for messages in reader.read_to_end():
             for message in messages:
                 yield message.key() or b"", message.value()

@@ -22,21 +22,36 @@ class RulesFileError(OperationalError):
 
 
 def read_rules(file: Path) -> RuleSet:
-    """Read the rules of a file.
+    """Read the rules of a file; raises as `read_text` and `parsed` do."""
+    return parsed(file, read_text(file))
+
+
+def read_text(file: Path) -> str:
+    """Read a text of rules.
 
     Raises
     ------
     FileError
         When it cannot be read.
     RulesFileError
-        When it is no text, or anything in it is wrong.
+        When it is no text.
     """
     try:
-        text = file.read_bytes().decode("utf-8-sig")
+        return file.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise FileError(f"{file}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise RulesFileError(f"{file}: is no UTF-8 text ({error.reason})") from None
+
+
+def parsed(file: Path, text: str) -> RuleSet:
+    """Return the rules of a text that was read from a file.
+
+    Raises
+    ------
+    RulesFileError
+        When anything in it is wrong, with all that is.
+    """
     try:
         return parse(text)
     except RuleErrors as error:

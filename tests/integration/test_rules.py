@@ -56,6 +56,13 @@ class Installation:
         assert result.exit_code == code, result.output
         return result.output
 
+    def json(self, *arguments: object) -> dict[str, Any]:
+        """Return what a command prints, without its progress."""
+        result = CliRunner().invoke(chargewatch, [str(a) for a in arguments], env=self.env)
+        assert result.exit_code == 0, result.output
+        printed: dict[str, Any] = orjson.loads(result.stdout)
+        return printed
+
     def send(self, count: int = CARDS) -> None:
         """Publish charges, every third of them a large one."""
         charges = [
@@ -240,6 +247,24 @@ def test_settings_of_a_merchant_decide_its_charges(
     }
     assert "margin_share=0.3" in installation.command("merchants", "show")
     assert "0.3" in installation.command("merchants", "show", "shop_1")
+
+
+def test_rules_are_tried_on_what_the_installation_holds(
+    installation: Installation, tmp_path: Path
+) -> None:
+    """Beside the rules, lists and settings that are in force there; no worker has to run."""
+    now, later = tmp_path / "now.txt", tmp_path / "later.txt"
+    now.write_text("# listed:\nblock if :card: in @blocked_cards\n")
+    later.write_text(f"{now.read_text()}{BLOCK_LARGE}")
+    installation.command("rules", "put", now)
+    installation.command("lists", "add", "blocked_cards", "card_0")
+    refused = installation.command("rules", "backtest", later, code=1)
+    assert "holds no charges" in refused
+    installation.send(3 * CARDS)
+    told = installation.json("rules", "backtest", later, "--json")
+    found = {rule["id"]: (rule["matched"], rule["decided"]) for rule in told["rules"]}
+    counts = {name: [each["charges"] for each in both] for name, both in found.items()}
+    assert counts == {"listed": [3, 3], "large": [CARDS, CARDS - 3]}
 
 
 def test_of_two_edits_at_once_one_is_made(installation: Installation) -> None:

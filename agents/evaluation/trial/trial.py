@@ -6,7 +6,6 @@ either policy would have done with it is told from the same scores.
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -21,16 +20,15 @@ from agents.rules.event_columns import EventColumns
 from agents.rules.thresholds import thresholds_in
 from agents.stages.deciding import Decisions
 from schemas.edits import EVERYONE
+from schemas.scored import BY_MODEL, BY_RULE
 from streams.events.rows import hash_of
-from streams.labels.pending import BY_MODEL, BY_RULE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from agents.policy.policy import Policy
-    from agents.rules.nodes import Type
     from agents.rules.rule_set import RuleSet
     from agents.rules.thresholds import Threshold
     from streams.events.rows import Rows
@@ -40,11 +38,10 @@ SWEEPS_MAX: Final = 100
 
 
 class OnTrial(NamedTuple):
-    """Rules, whose they are, and the types of the lists that they name."""
+    """Rules, and whose they are."""
 
     merchant: str
     rules: RuleSet
-    lists: Mapping[str, Type] = MappingProxyType({})
 
     @property
     def thresholds(self) -> list[tuple[int, Threshold]]:
@@ -90,9 +87,7 @@ class Trial:
         self._merchant = None if on_trial.merchant == EVERYONE else hash_of(on_trial.merchant)
         self._numbers = _numbers_by_hash(on_trial)
         thresholds = [each for _, each in on_trial.thresholds[:SWEEPS_MAX]]
-        self._rests = compile_conditions(
-            [each.rest for each in thresholds], ATTRIBUTES, on_trial.lists
-        )
+        self._rests = compile_conditions([each.rest for each in thresholds], ATTRIBUTES)
         self._compared = attributes_of(thresholds)
         self._labels = LabelEvents()
         self._elsewhere = 0

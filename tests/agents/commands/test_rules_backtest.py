@@ -234,7 +234,7 @@ def test_wrong_files_give_one_clear_line(inputs: Path, tmp_path: Path) -> None:
         ([tmp_path / "none.txt", charges], f"Error: {tmp_path / 'none.txt'}: No such file"),
         ([tmp_path, charges], f"Error: {tmp_path}: Is a directory"),
         ([binary, charges], f"Error: {binary}: is no UTF-8 text"),
-        ([charges, disputes], f"Error: {charges}: 50 mistakes"),
+        ([charges, disputes], f"Error: {charges}: 1 mistake"),
         ([rules, tmp_path / "none.jsonl"], f"Error: {tmp_path / 'none.jsonl'}:"),
         ([rules, disputes, charges], f"Error: {disputes}: expected charges"),
         ([rules, charges, disputes, disputes], f"Error: {disputes}: holds disputes"),
