@@ -122,7 +122,7 @@ def show(settings: Settings, list_: str | None, value: str | None, at: float | N
     book = PolicyTopics(settings).lists()
     if list_ is None:
         for name in book.names:
-            click.echo(f"@{name}: {sum(1 for _ in book.of(name)):,} entries")
+            click.echo(f"@{name}: {_count(sum(1 for _ in book.of(name)))}")
         if not book.names:
             click.echo("There are no lists yet; `chargewatch lists add` begins one")
         return
@@ -164,7 +164,7 @@ def import_(
         raise click.UsageError("--made-from: is of a single entry")
     signed = signature(by, note or f"import of {file.name}")
     rows = list(_rows(file, start, until))
-    count = f"{len(rows):,} entries"
+    count = _count(len(rows))
     if not rows:
         raise EntryRefusedError(f"{file.name}: has no value; nothing was changed")
     imported = Change("lists", list_, 1, 0, signed.by, signed.at, f"{count}: {signed.note}")
@@ -210,6 +210,10 @@ def _time(text: str | None, where: str) -> float | None:
     with suppress(click.BadParameter):
         return Time().convert(text.strip(), None, None)
     raise EntryRefusedError(f"{where}: expected Unix seconds or a date, got {text!r}")
+
+
+def _count(entries: int) -> str:
+    return "1 entry" if entries == 1 else f"{entries:,} entries"
 
 
 def _told(entry: ListEntry) -> str:

@@ -99,7 +99,8 @@ def show(settings: Settings, merchant: str | None, *, as_json: bool) -> None:
     terms = book.terms_of(merchant)
     table = Table("Setting", "Value", box=box.SIMPLE_HEAD)
     for name, value in {**asdict(terms), **asdict(terms.costs)}.items():
-        if isinstance(value, float) and not isnan(value):  # which is a threshold that is not set
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if is_number and not isnan(value):  # which is a threshold that is not set
             table.add_row(name, f"{value:g}")
     table.add_row("fallback", terms.fallback)
     Console().print(table)
