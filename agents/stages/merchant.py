@@ -14,7 +14,9 @@ from agents.drift.daily_blocks import BLOCK_LAYOUT, watched_in
 from agents.drift.monitor import DriftMonitor, Finished, Shift
 from agents.models.prior import VERSION as PRIOR
 from agents.models.protocols import Scorer
+from agents.policy.fraud_rates import FraudValue
 from agents.policy.policy import Policy
+from agents.stages.daily_fraud_value import CHARGED, DISPUTED, DailyFraudValue
 from agents.stages.deciding import Decisions
 from agents.stages.entity import EntityRecords
 from agents.stages.reasons import Reasons
@@ -28,7 +30,7 @@ from streams.events.rows import CHARGE, Rows
 from streams.features.charge import charge_features
 from streams.features.entities import CHARGE_FEATURES, ENTITIES, FEATURES, MERCHANTS
 from streams.features.merchant_fraud_history import count_stopped
-from streams.labels.disputes import join_labels
+from streams.labels.disputes import Joined, join_labels
 from streams.labels.join import LabelJoin, Matured
 from streams.labels.label_rules import LabelRules
 from streams.labels.lookup import Times, find_referred
@@ -62,7 +64,8 @@ class MerchantOutput:
 
     `headers` are those of the scored events, `None` where none has any; `answers` are the charges,
     PENDING[N]; `matured` are those whose horizon has passed, MATURED_CHARGE[M]; `disputed_blocks`
-    is how many charges were disputed as fraud that were blocked, as far as is known.
+    is how many charges were disputed as fraud that were blocked, as far as is known; `told_value`
+    is what the task has to tell of fraud in another hour of stream time, `None` in the same.
     """
 
     keys: list[bytes]
@@ -74,6 +77,7 @@ class MerchantOutput:
     rejected: list[Rejected]
     finished: list[Finished]
     disputed_blocks: int
+    told_value: FraudValue | None = None
 
     @property
     def actions(self) -> npt.NDArray[np.uint8]:
@@ -102,6 +106,8 @@ class MerchantStage:
         Decides the charges.
     capacity
         Merchant records held in memory at most, and distinct merchants in a batch.
+    usd_per_eur
+        What a euro is worth, US dollars; NaN where that is not known.
 
     Attributes
     ----------
@@ -118,6 +124,7 @@ class MerchantStage:
         dedup_window_s: float,
         decisions: Decisions,
         capacity: int,
+        usd_per_eur: float,
     ) -> None:
         self._merchants = EntityRecords(state, MERCHANTS, capacity)
         self._meta = state.meta
@@ -127,6 +134,7 @@ class MerchantStage:
         self._decisions = decisions
         self._reasons = Reasons(FEATURES)
         self._drift = DriftMonitor(state.drift, state.reader(BLOCK_LAYOUT))
+        self._fraud_value = DailyFraudValue(state.meta, usd_per_eur)
         self.reload()
 
     def process(
@@ -178,12 +186,13 @@ class MerchantStage:
                 is_learned=scorer.version != PRIOR,
             )
         )
+        self._count_value(rows, answers, times[charges], joined)
         matured = self._mature(before, now)
         return MerchantOutput(
             keys=[frames.cards[place] for place in places],
             scored=encode_scored(
                 self._reasons,
-                Verdicts(rows, answers, heads, policy.rules, told),
+                Verdicts(rows, answers, heads, policy.rules, told, policy.figures),
                 are_duplicates(rows, answers),
                 clock(),
                 shadow_scores(answers["vector"], shadow),
@@ -195,12 +204,19 @@ class MerchantStage:
             rejected=joined.rejected,
             finished=finished,
             disputed_blocks=joined.disputed_blocks,
+            told_value=None if before // HOUR_S == now // HOUR_S else self.fraud_value,
         )
+
+    @property
+    def fraud_value(self) -> FraudValue:
+        """What there is to tell of charges and frauds by now."""
+        return self._fraud_value.told(self.stream_time)
 
     def flush(self) -> None:
         """Put everything changed into the tables."""
         self._merchants.flush()
         self._drift.flush()
+        self._fraud_value.flush()
         progress = [self.stream_time, self._decisions.budget.tokens, self._matured_until]
         self._meta.put(PROGRESS, orjson.dumps(progress))
 
@@ -209,6 +225,7 @@ class MerchantStage:
         self._merchants.reload()
         self._labels.reload()
         self._drift.reload()
+        self._fraud_value.reload()
         stored = self._meta.get(PROGRESS)
         progress = Progress(0.0, 0) if stored is None else Progress(*orjson.loads(stored))
         self.stream_time, self._decisions.budget.tokens, self._matured_until = progress
@@ -317,6 +334,15 @@ class MerchantStage:
         if self._rules.is_advisory or not len(blocked):
             return blocked[:0]
         return blocked[draws_of(charges[blocked]) < answers["score"][blocked]]
+
+    def _count_value(self, charges: Rows, answers: Rows, times: Times, joined: Joined) -> None:
+        """Count what was charged and what was disputed as fraud, at stream times."""
+        first = np.flatnonzero(charges["duplicate"] == 0)
+        self._fraud_value.count(CHARGED, _of(first, times), _of(first, answers["vector"]))
+        if joined.disputed:
+            vectors = self._labels.kept.charges(joined.disputed)["vector"]
+            self._fraud_value.count(DISPUTED, np.array(joined.disputed_at), vectors)
+        self._fraud_value.forget(self.stream_time)
 
     def _matured_at(self, times: Times) -> Times:
         """Return the time of creation up to which charges have matured at each stream time."""
