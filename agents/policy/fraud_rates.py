@@ -55,6 +55,20 @@ def encode(value: FraudValue) -> bytes:
     return msgspec.json.encode(value)
 
 
+def decode(value: bytes) -> FraudValue:
+    """Read a record.
+
+    Raises
+    ------
+    InvalidEvent
+        When it cannot be used.
+    """
+    try:
+        return msgspec.json.decode(value, type=FraudValue)
+    except msgspec.MsgspecError as error:
+        raise InvalidEvent("type", str(error)) from None
+
+
 class FraudRatesBook:
     """The latest record of each task.
 
@@ -89,7 +103,7 @@ class FraudRatesBook:
         if value is None:
             self._values.pop(key, None)
         else:
-            self._values[key] = _decode(value)
+            self._values[key] = decode(value)
         self.rates = rates_of(list(self._values.values()))
 
 
@@ -103,10 +117,3 @@ def rates_of(values: list[FraudValue]) -> tuple[float, ...]:
         of_fraud / of_all if of_all else nan
         for of_fraud, of_all in zip(disputed, charged, strict=True)
     )
-
-
-def _decode(value: bytes) -> FraudValue:
-    try:
-        return msgspec.json.decode(value, type=FraudValue)
-    except msgspec.MsgspecError as error:
-        raise InvalidEvent("type", str(error)) from None

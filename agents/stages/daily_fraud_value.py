@@ -1,8 +1,8 @@
 """The value of remote card payments and of the frauds among them, by day and band of amounts.
 
 A charge counts on the day of stream time on which it came, a fraud on that on which its dispute
-did, whenever its charge was made. So only the running day ever changes, and a commit writes that one
-alone::
+did, whenever its charge was made. So only the running day ever changes, and a commit writes that
+one alone::
 
     day   -90          -89  -88  ...  -1    0
           forgotten    |------- told --------|
