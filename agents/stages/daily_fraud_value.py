@@ -14,6 +14,7 @@ when it is disputed, in euros: a whole number of cents, so that no sum depends o
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import isnan
 from typing import TYPE_CHECKING, Final
 
@@ -39,7 +40,7 @@ _BANDS: Final = len(BANDS_EUR)
 _AMOUNT: Final = FEATURE_NAMES.index("amount")
 _OTHER: Final = FEATURE_NAMES.index("payment_method_other")
 _REMOTE: Final = [
-    FEATURE_NAMES.index(f"channel_{channel}") for channel in ("missing", "online", "recurring")
+    FEATURE_NAMES.index(f"channel_{channel}") for channel in ("online", "recurring", "missing")
 ]
 
 Sums = list[list[int]]
@@ -88,16 +89,16 @@ class DailyFraudValue:
         if not len(times) or isnan(self._usd_per_eur):
             return
         cents = np.rint(vectors[:, _AMOUNT].astype(np.float64) / self._usd_per_eur * 100.0)
-        is_remote = (vectors[:, _REMOTE] != 0.0).any(axis=1)
-        is_by_card = vectors[:, _OTHER] == 0.0
+        online, recurring, untold = (vectors[:, channel] for channel in _REMOTE)
+        is_remote = online + recurring + untold != 0.0
         bands = np.searchsorted(_BAND_CENTS, cents)
-        bands[~(is_remote & is_by_card)] = _BANDS
+        bands[~is_remote | (vectors[:, _OTHER] != 0.0)] = _BANDS
         days = times // DAY_S
-        for day in np.unique(days).tolist():
-            here = days == day
-            sums = np.bincount(bands[here], cents[here], _BANDS + 1)[:_BANDS].astype(np.int64)
+        ends = np.append(np.flatnonzero(np.diff(days)) + 1, len(days)).tolist()
+        for start, end in pairwise([0, *ends]):
+            sums = np.bincount(bands[start:end], cents[start:end], _BANDS + 1)[:_BANDS]
             if sums.any():
-                self._add(int(day), charged, sums)
+                self._add(int(days[start]), charged, sums.astype(np.int64))
 
     def forget(self, now: float) -> None:
         """Forget the days that are too old at a stream time, Unix seconds."""
