@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from agents.policy.active_rules import ActiveRules
     from agents.settings.schema import Actions, Settings
     from agents.stages.card import CardOutput
-    from agents.stages.merchant import MerchantOutput
+    from agents.stages.merchant_output import MerchantOutput
     from schemas.snapshot import Snapshot
     from streams.events.batch import TimedBatch
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from agents.stages.card import CLOCKS
+from agents.stages.daily_fraud_value import days_in
 from agents.stages.merchant import PROGRESS, Progress
 from streams.engine.task import FIRST_SOURCES, LATER_POSITIONS, POSITIONS, SOURCES
 from streams.layouts.layout import LayoutError
@@ -65,6 +66,10 @@ def read_meta(store: Readable) -> Meta:
         positions = {source: positions[source] for source in SOURCES if source in positions}
     progress = read(PROGRESS, Progress)
     clocks = read(CLOCKS, tuple[float, float])
+    try:
+        days_in(table)
+    except msgspec.MsgspecError as error:
+        faults["fraud_value/"] = str(error)
     try:
         layouts = layouts_in(table)
     except LayoutError as error:

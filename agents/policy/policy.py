@@ -6,12 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from agents.policy.active_rules import ActiveRules
+from agents.rules.figures import NO_FIGURES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from agents.policy.terms import TermsTable
     from agents.rules.columns import MemberList
+    from agents.rules.figures import Figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +28,14 @@ class Policy:
         In force.
     lists
         The named lists.
+    figures
+        Of the installation.
     """
 
     terms: TermsTable
     rules: ActiveRules = field(default_factory=ActiveRules)
     lists: Mapping[str, MemberList] = field(default_factory=dict)
+    figures: Figures = NO_FIGURES
 
     def under(self, rules: ActiveRules) -> Self:
         """Return this policy with other rules in force."""

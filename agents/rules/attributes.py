@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import inspect
 
+from agents.rules.figures import BANDS_EUR, FRAUD_RATE_DAYS, OF_EUROS, OF_FRAUD_RATES
 from schemas.charge import Charge
 from schemas.currency import is_currency
 from schemas.fields import COUNTRIES
@@ -77,7 +78,8 @@ class Attribute:
     type
         Of its values.
     source
-        Where they come from: the charge, the scores, or a feature, of whom or which.
+        Where they come from: the charge, the scores, the installation, or a feature, of whom or
+        which.
     description
         What it is.
     words
@@ -159,6 +161,8 @@ _OF_CHARGE: Final = (
     _other("amount", "number", "amount in minor units", form=".0f"),
     Attribute(name="amount_usd", type="number", source="charge", words="amount in US dollars",
               description="the amount at the rates of the installation", form=".2f"),
+    Attribute(name=OF_EUROS, type="number", source="charge", words="amount in euros",
+              description="the same in euros and whole cents", form=".2f"),
     _text("currency", texts=CURRENCY),
     _text("card", is_token=True),
     _text("merchant"),
@@ -179,12 +183,30 @@ _OF_CHARGE: Final = (
     _other("three_d_secure", "boolean", "3-D Secure"),
 )  # fmt: skip
 
+
+def _band_words(place: int) -> str:
+    above = f"above {BANDS_EUR[place - 1]} " if place else ""
+    return f"{above}up to {BANDS_EUR[place]}"
+
+
 _OF_SCORES: Final = (
     Attribute(name="score", type="number", source="score", words="score",
               description="calibrated probability of fraud, from 0 to 1"),
     Attribute(name="risk", type="number", source="score", words="risk",
               description="the score's place among those of recent charges, from 0 to 99"),
 )  # fmt: skip
+
+_OF_INSTALLATION: Final = tuple(
+    Attribute(
+        name=name,
+        type="number",
+        source="installation",
+        description=f"value of fraud over value charged: remote card payments {_band_words(place)} "
+        f"euros, {FRAUD_RATE_DAYS} days; share",
+        words=f"fraud rate {_band_words(place)} euros",
+    )
+    for name, place in OF_FRAUD_RATES.items()
+)
 
 
 def _type_of(feature: Feature) -> Type:
@@ -296,6 +318,7 @@ ATTRIBUTES: Final[Attributes] = MappingProxyType(
         for attribute in (
             *_OF_CHARGE,
             *_OF_SCORES,
+            *_OF_INSTALLATION,
             *(_of_feature(feature) for feature in FEATURES if feature.name != OF_AMOUNT),
             *map(_derived, DERIVED.values()),
         )
@@ -303,4 +326,6 @@ ATTRIBUTES: Final[Attributes] = MappingProxyType(
 )
 """All that there are, in the order of their table."""
 
-assert len(ATTRIBUTES) == len(_OF_CHARGE) + len(_OF_SCORES) + len(FEATURES) - 1 + len(DERIVED)
+_PARTS: Final = (_OF_CHARGE, _OF_SCORES, _OF_INSTALLATION, FEATURES, DERIVED)
+
+assert len(ATTRIBUTES) == sum(map(len, _PARTS)) - 1, "no two have the same name"

@@ -9,6 +9,7 @@ import numpy as np
 import orjson
 
 from agents.rules.attributes import ATTRIBUTES, DERIVED, METHODS, OF_AMOUNT, OTHER_COUNTRY
+from agents.rules.figures import NO_FIGURES, OF_EUROS, OF_FRAUD_RATES, Figures
 from streams.events.rows import (
     CARD_PAYMENT,
     CHANNEL,
@@ -84,6 +85,8 @@ class EventColumns:
         Of the charges, f8[N] and u1[N].
     heads
         N, what `schemas.scored.begin_scored` returned.
+    figures
+        Of the installation.
 
     Examples
     --------
@@ -104,12 +107,14 @@ class EventColumns:
         scores: NDArray[np.float64],
         risks: NDArray[np.uint8],
         heads: Sequence[bytes],
+        figures: Figures = NO_FIGURES,
     ) -> None:
         self._charges = charges
         self._vectors = vectors
         self._scores = scores
         self._risks = risks
         self._heads = heads
+        self._figures = figures
 
     def __len__(self) -> int:
         return len(self._charges)
@@ -156,6 +161,7 @@ class EventColumns:
             self._scores[places],
             self._risks[places],
             [self._heads[place] for place in places.tolist()],
+            self._figures,
         )
 
     def row(self, place: int, keys: Sequence[str]) -> dict[str, object]:
@@ -195,6 +201,8 @@ class EventColumns:
         return values
 
     def _number(self, key: str) -> NDArray[np.float64]:
+        if key in OF_FRAUD_RATES:
+            return np.full(len(self), self._figures.fraud_rates[OF_FRAUD_RATES[key]])
         read = _NUMBERS.get(key)
         return read(self) if read else self._of_heads(_name(key), (int, float))
 
@@ -211,6 +219,10 @@ class EventColumns:
         if key in _CODED:
             return _CODED[key].hashes(self._charges[key])
         return np.array([hash_of(text) for text in self.texts(key)], np.uint64)
+
+    def _euros(self) -> NDArray[np.float64]:
+        # In whole cents: else 100 euros would be a little more or less than 100 by way of dollars.
+        return np.round(self._charges["amount"] / self._figures.usd_per_eur, 2)
 
     def _categories(self) -> NDArray[np.float64]:
         codes = self._charges["mcc"]
@@ -231,6 +243,7 @@ _NUMBERS: Final[dict[str, Callable[[EventColumns], NDArray[np.float64]]]] = {
     "created": lambda columns: columns.times,
     "amount": lambda columns: columns._of_heads("amount", (int, float)),
     "amount_usd": lambda columns: columns._charges["amount"],
+    OF_EUROS: EventColumns._euros,
     "mcc": EventColumns._categories,
     "score": lambda columns: columns._scores,
     "risk": lambda columns: columns._risks.astype(np.float64),

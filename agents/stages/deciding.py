@@ -106,7 +106,9 @@ class Decisions:
         """Have the rules decide what no test card has; return what they say."""
         if not policy.rules:
             return [b""] * len(charges)
-        columns = EventColumns(charges, answers["vector"], answers["score"], answers["risk"], heads)
+        columns = EventColumns(
+            charges, answers["vector"], answers["score"], answers["risk"], heads, policy.figures
+        )
         found = policy.rules.match(charges["merchant"], columns, policy.lists)
         answers["rules"] = found.kept
         decides = (found.actions != NO_ACTION) & (answers["decided_by"] != BY_TEST_CARD)

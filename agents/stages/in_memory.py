@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from agents.policy.fraud_rates import rates_of
 from agents.stages.card_in_memory import Cards
 from agents.stages.tasks import TaskStages, bare_policy
 from streams.state.store import MemoryStore
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from agents.policy.policy import Policy
     from agents.settings.schema import Settings
     from agents.stages.card import CardOutput
-    from agents.stages.merchant import MerchantOutput
+    from agents.stages.merchant_output import MerchantOutput
     from streams.events.batch import TimedBatch
 
 
@@ -60,8 +62,15 @@ class TaskInMemory:
         return _not_empty([self._cards.end()])
 
     def score(self, counted: CardOutput, scorer: Scorer) -> MerchantOutput:
-        """Run the merchant stage over what the card stage has made, all of it or a part."""
-        return self._merchant.process(counted.frames, scorer, self._policy, self._clock)
+        """Run the merchant stage over what the card stage has made, all of it or a part.
+
+        Its rules see the fraud rates of this task, as they are before it.
+        """
+        policy = self._policy
+        if policy.rules:
+            rates = rates_of([self._merchant.fraud_value])
+            policy = replace(policy, figures=replace(policy.figures, fraud_rates=rates))
+        return self._merchant.process(counted.frames, scorer, policy, self._clock)
 
     def commit(self) -> None:
         """Write what the merchant stage has changed."""

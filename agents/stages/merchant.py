@@ -1,7 +1,6 @@
 """The merchant stage: frames by merchant become scored events and labelled examples."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -11,24 +10,26 @@ import numpy.typing as npt
 import orjson
 
 from agents.drift.daily_blocks import BLOCK_LAYOUT, watched_in
-from agents.drift.monitor import DriftMonitor, Finished, Shift
+from agents.drift.monitor import DriftMonitor
 from agents.models.prior import VERSION as PRIOR
 from agents.models.protocols import Scorer
+from agents.policy.fraud_rates import FraudValue
 from agents.policy.policy import Policy
+from agents.stages.daily_fraud_value import CHARGED, DISPUTED, DailyFraudValue
 from agents.stages.deciding import Decisions
 from agents.stages.entity import EntityRecords
+from agents.stages.merchant_output import MerchantOutput
 from agents.stages.reasons import Reasons
 from agents.stages.scored_events import Verdicts, encode_scored, shadow_scores
 from schemas.scored import ALLOW, BLOCK, BY_MODEL, BY_TEST_CARD
 from streams.durations import HOUR_S
 from streams.events.batch import Batch
-from streams.events.headers import Headers, taken_off
-from streams.events.rejected import Rejected
+from streams.events.headers import taken_off
 from streams.events.rows import CHARGE, Rows
 from streams.features.charge import charge_features
 from streams.features.entities import CHARGE_FEATURES, ENTITIES, FEATURES, MERCHANTS
 from streams.features.merchant_fraud_history import count_stopped
-from streams.labels.disputes import join_labels
+from streams.labels.disputes import Joined, join_labels
 from streams.labels.join import LabelJoin, Matured
 from streams.labels.label_rules import LabelRules
 from streams.labels.lookup import Times, find_referred
@@ -56,39 +57,6 @@ class Progress(NamedTuple):
     matured_until: float = 0.0
 
 
-@dataclass(slots=True)
-class MerchantOutput:
-    """What a batch gives: scored events with keys, examples, inputs given up on, finished days.
-
-    `headers` are those of the scored events, `None` where none has any; `heads` are how they begin,
-    as `schemas.scored.begin_scored` returned it; `answers` are the charges, PENDING[N]; `matured`
-    are those whose horizon has passed, MATURED_CHARGE[M]; `disputed_blocks` is how many charges
-    were disputed as fraud that were blocked, as far as is known.
-    """
-
-    keys: list[bytes]
-    scored: list[bytes]
-    headers: list[Headers] | None
-    heads: list[bytes]
-    answers: Rows
-    examples: Rows
-    matured: Rows
-    rejected: list[Rejected]
-    finished: list[Finished]
-    disputed_blocks: int
-
-    @property
-    def actions(self) -> npt.NDArray[np.uint8]:
-        """The codes of the actions, u1[N]."""
-        actions: npt.NDArray[np.uint8] = self.answers["action"]
-        return actions
-
-    @property
-    def shifts(self) -> list[Shift]:
-        """What has drifted."""
-        return [shift for block in self.finished for shift in block.shifts]
-
-
 class MerchantStage:
     """Updates the merchants of one task, scores, decides, and joins labels.
 
@@ -104,6 +72,8 @@ class MerchantStage:
         Decides the charges.
     capacity
         Merchant records held in memory at most, and distinct merchants in a batch.
+    usd_per_eur
+        What a euro is worth, US dollars; NaN where that is not known.
 
     Attributes
     ----------
@@ -120,6 +90,7 @@ class MerchantStage:
         dedup_window_s: float,
         decisions: Decisions,
         capacity: int,
+        usd_per_eur: float,
     ) -> None:
         self._merchants = EntityRecords(state, MERCHANTS, capacity)
         self._meta = state.meta
@@ -129,6 +100,7 @@ class MerchantStage:
         self._decisions = decisions
         self._reasons = Reasons(FEATURES)
         self._drift = DriftMonitor(state.drift, state.reader(BLOCK_LAYOUT))
+        self._fraud_value = DailyFraudValue(state.meta, usd_per_eur)
         self.reload()
 
     def process(
@@ -180,12 +152,13 @@ class MerchantStage:
                 is_learned=scorer.version != PRIOR,
             )
         )
+        self._count_value(rows, answers, times[charges], joined)
         matured = self._mature(before, now)
         return MerchantOutput(
             keys=[frames.cards[place] for place in places],
             scored=encode_scored(
                 self._reasons,
-                Verdicts(rows, answers, heads, policy.rules, told),
+                Verdicts(rows, answers, heads, policy.rules, told, policy.figures),
                 are_duplicates(rows, answers),
                 clock(),
                 shadow_scores(answers["vector"], shadow),
@@ -198,12 +171,19 @@ class MerchantStage:
             rejected=joined.rejected,
             finished=finished,
             disputed_blocks=joined.disputed_blocks,
+            told_value=None if before // HOUR_S == now // HOUR_S else self.fraud_value,
         )
+
+    @property
+    def fraud_value(self) -> FraudValue:
+        """What there is to tell of charges and frauds by now."""
+        return self._fraud_value.told(self.stream_time)
 
     def flush(self) -> None:
         """Put everything changed into the tables."""
         self._merchants.flush()
         self._drift.flush()
+        self._fraud_value.flush()
         progress = [self.stream_time, self._decisions.budget.tokens, self._matured_until]
         self._meta.put(PROGRESS, orjson.dumps(progress))
 
@@ -212,6 +192,7 @@ class MerchantStage:
         self._merchants.reload()
         self._labels.reload()
         self._drift.reload()
+        self._fraud_value.reload()
         stored = self._meta.get(PROGRESS)
         progress = Progress(0.0, 0) if stored is None else Progress(*orjson.loads(stored))
         self.stream_time, self._decisions.budget.tokens, self._matured_until = progress
@@ -320,6 +301,15 @@ class MerchantStage:
         if self._rules.is_advisory or not len(blocked):
             return blocked[:0]
         return blocked[draws_of(charges[blocked]) < answers["score"][blocked]]
+
+    def _count_value(self, charges: Rows, answers: Rows, times: Times, joined: Joined) -> None:
+        """Count what was charged and what was disputed as fraud, at stream times."""
+        first = np.flatnonzero(charges["duplicate"] == 0)
+        self._fraud_value.count(CHARGED, _of(first, times), _of(first, answers["vector"]))
+        if joined.disputed:
+            vectors = self._labels.kept.charges(joined.disputed)["vector"]
+            self._fraud_value.count(DISPUTED, np.array(joined.disputed_at), vectors)
+        self._fraud_value.forget(self.stream_time)
 
     def _matured_at(self, times: Times) -> Times:
         """Return the time of creation up to which charges have matured at each stream time."""

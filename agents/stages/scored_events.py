@@ -11,6 +11,7 @@ import orjson
 from agents.models.protocols import Scorer
 from agents.policy.active_rules import ActiveRule, ActiveRules
 from agents.rules.event_columns import EventColumns
+from agents.rules.figures import NO_FIGURES, Figures
 from agents.stages.reasons import REASONS_MAX, Reasons
 from schemas.scored import (
     ACTIONS,
@@ -44,6 +45,8 @@ class Verdicts(NamedTuple):
         In force.
     told
         N, what they say, as `Matches.told`.
+    figures
+        Of the installation, as they saw them.
     """
 
     charges: Rows
@@ -51,6 +54,7 @@ class Verdicts(NamedTuple):
     heads: Sequence[bytes]
     rules: ActiveRules
     told: Sequence[bytes]
+    figures: Figures = NO_FIGURES
 
     def members(self, duplicates: npt.NDArray[np.bool_]) -> list[bytes]:
         """Return the members of scored charges that tell of it, N parts of JSON.
@@ -80,7 +84,12 @@ class Verdicts(NamedTuple):
             return {}
         answers = self.answers
         columns = EventColumns(
-            self.charges, answers["vector"], answers["score"], answers["risk"], self.heads
+            self.charges,
+            answers["vector"],
+            answers["score"],
+            answers["risk"],
+            self.heads,
+            self.figures,
         )
         found = ((place, self._rule(place)) for place in places.tolist())
         return {place: rule.reason(columns, place) for place, rule in found if rule}

@@ -5,6 +5,7 @@ from pathlib import Path
 from agents.drift.daily_blocks import BLOCK_LAYOUT
 from agents.policy.policy import Policy
 from agents.policy.terms import Terms, TermsTable
+from agents.rules.figures import Figures
 from agents.settings.schema import Settings
 from agents.stages.card import card_stage
 from agents.stages.deciding import Decisions
@@ -43,6 +44,7 @@ class TaskStages:
             settings.dedup_window_hours * HOUR_S,
             Decisions(settings.holdout_key.encode(), has_test_cards=settings.test_cards),
             settings.cache_records,
+            figures_of(settings).usd_per_eur,
         )
 
     def flush(self) -> None:
@@ -66,9 +68,21 @@ def terms_of(settings: Settings) -> Terms:
     )
 
 
+def figures_of(settings: Settings) -> Figures:
+    """Return the figures of an installation where nothing has been charged.
+
+    Raises
+    ------
+    RatesError
+        When the file of rates cannot be used.
+    """
+    rates = settings.input_rules.rates
+    return Figures(rates.usd(10 ** rates.decimals["eur"], "eur")) if "eur" in rates else Figures()
+
+
 def bare_policy(settings: Settings) -> Policy:
     """Return the policy of an installation where no merchant has decided anything."""
-    return Policy(TermsTable(terms_of(settings)))
+    return Policy(TermsTable(terms_of(settings)), figures=figures_of(settings))
 
 
 def open_store(number: int, settings: Settings) -> Store:

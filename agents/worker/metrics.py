@@ -11,8 +11,9 @@ from prometheus_client.registry import Collector
 
 from agents.evaluation import matured_sums
 from agents.policy.active_rules import ActiveRule, ActiveRules
+from agents.rules.figures import BANDS_EUR, Figures
 from agents.stages.card import CardStage
-from agents.stages.merchant import MerchantOutput
+from agents.stages.merchant_output import MerchantOutput
 from schemas.edits import EVERYONE
 from schemas.scored import ACTIONS, BY_MODEL, BY_RULE
 from streams.engine.engine import Engine
@@ -78,7 +79,7 @@ RULE_FRAUDS = Counter(
 )
 POLICY_REJECTED = Counter(
     "chargewatch_policy_rejected",
-    "Records of rules, lists and merchants' settings that could not be used, by topic",
+    "Records of rules, lists, merchants' settings and fraud rates that could not be used, by topic",
     ["topic"],
 )
 DRIFT = Counter("chargewatch_drift", "Signals found to have shifted", ["signal"])
@@ -103,6 +104,11 @@ TASKS = Gauge("chargewatch_tasks", "Tasks of this worker, by state", ["state"])
 RESTORED_RECORDS = Gauge("chargewatch_restored_records", "Records read by restores under way")
 RESTORE_LEFT = Gauge("chargewatch_restore_left_records", "Records that these still have to read")
 STATE_BYTES = Gauge("chargewatch_state_bytes", "Size of the local databases on disk")
+FRAUD_RATE = Gauge(
+    "chargewatch_fraud_rate",
+    "Value of fraud over value charged, of remote card payments above the band before, in 90 days",
+    ["band"],
+)
 MODEL = Info("chargewatch_model", "The model that scores")
 MODEL_AGE_SECONDS = Gauge("chargewatch_model_age_seconds", "Time since its snapshot came")
 
@@ -258,6 +264,12 @@ def show_model(version: str, age_s: float) -> None:
     """Show which model scores."""
     MODEL.info({"version": version})
     MODEL_AGE_SECONDS.set(age_s)
+
+
+def show_fraud_rates(figures: Figures) -> None:
+    """Show the fraud rates of the installation; NaN while nothing was charged in a band."""
+    for band, rate in zip(BANDS_EUR, figures.fraud_rates, strict=True):
+        FRAUD_RATE.labels(str(band)).set(rate)
 
 
 def count_output(output: MerchantOutput) -> None:

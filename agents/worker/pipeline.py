@@ -13,7 +13,8 @@ import numpy as np
 
 from agents.learning.learners import FetchedExamples, Learners
 from agents.learning.model_follower import ModelFollower
-from agents.stages.tasks import TaskStages, new_task, open_store, terms_of
+from agents.policy import fraud_rates
+from agents.stages.tasks import TaskStages, figures_of, new_task, open_store, terms_of
 from agents.worker import metrics
 from agents.worker.actions_check import ActionsCheck
 from agents.worker.policy_follower import PolicyFollower
@@ -25,7 +26,7 @@ from streams.events.batch import Batch
 from streams.events.rows import CHARGE
 from streams.kafka.clients import Clients
 from streams.kafka.config import client_config
-from streams.kafka.installation import KeptLayouts
+from streams.kafka.installation import PARTITION, KeptLayouts
 from streams.kafka.topics import Topics
 from streams.kafka.transactional_producer import TransactionalProducer
 from streams.wire.examples import encode_examples
@@ -107,7 +108,9 @@ class Pipeline:
         )
         self.model = ModelFollower(self.topics, clients, settings.challengers)
         self.model.catch_up()
-        self.policies = PolicyFollower(self.topics, clients, terms_of(settings))
+        self.policies = PolicyFollower(
+            self.topics, clients, terms_of(settings), figures_of(settings)
+        )
         self.policies.catch_up()
         self.learners = Learners(settings, self.topics, clients, self.producer, layouts)
         self._actions_check = ActionsCheck()
@@ -156,6 +159,8 @@ class Pipeline:
                 matured = encode_matured(output.matured)
                 self.producer.send(self.topics.matured, [(None, charges) for charges in matured])
                 self._matured.append(output.matured)
+            if output.told_value is not None:
+                self._tell(task.number, output.told_value)
             self._give_up(output.rejected)
             self._send_drifts(shift.event(task.number) for shift in output.shifts)
             metrics.count_output(output)
@@ -192,6 +197,11 @@ class Pipeline:
         """Send inputs that could not be used to their topic."""
         self.producer.send_rejected(self.topics.rejected, rejected)
         metrics.count_rejected(rejected)
+
+    def _tell(self, task: int, value: fraud_rates.FraudValue) -> None:
+        """Tell all workers what a task has of charges and frauds."""
+        told = (fraud_rates.key_of(task), fraud_rates.encode(value))
+        self.producer.send(self.topics.installation, [told], PARTITION)
 
     def _give_up(self, labels: Sequence[Rejected]) -> None:
         """Reject disputes and outcomes whose charge is not known, and say so."""
@@ -233,6 +243,7 @@ class Pipeline:
         metrics.show_tasks(self.engine, self._latencies.newest, time())
         metrics.show_waiting([_stages(task).card for task in self.engine.tasks.values()])
         metrics.show_model(self.model.scorer.version, self.model.age_s)
+        metrics.show_fraud_rates(self.policies.policy.figures)
         if self._matured:
             matured = np.concatenate(self._matured)
             metrics.count_matured(matured)

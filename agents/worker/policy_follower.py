@@ -1,11 +1,13 @@
-"""The way of what merchants decide: from its topics to the policy of a worker."""
+"""The way of what merchants decide and tasks tell: from its topics to the policy of a worker."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from agents.policy.book import MerchantsBook, RulesBook
+from agents.policy.fraud_rates import FraudRatesBook
 from agents.policy.lists import NamedLists
 from agents.policy.policy import Policy
 from agents.worker import metrics
@@ -13,6 +15,7 @@ from schemas.lists import decode_list_change
 from schemas.printable import printable
 from schemas.rejected import InvalidEvent
 from streams.kafka.change_log import read_changes
+from streams.kafka.installation import PARTITION
 from streams.kafka.partition_reader import PartitionReader
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from agents.policy.terms import Terms
+    from agents.rules.figures import Figures
     from schemas.lists import ListEntry, Removed
     from streams.kafka.clients import Clients
     from streams.kafka.topics import Topics
@@ -33,15 +37,16 @@ _FETCH_WAIT_MS = 250
 
 
 class _Source(NamedTuple):
-    """A topic, and what takes its records one by one."""
+    """A topic, what takes its records one by one, and what makes a policy of them."""
 
     topic: str
     reader: PartitionReader
     take: Callable[[bytes, bytes | None], None]
+    settle: Callable[[], None]
 
 
 class PolicyFollower:
-    """Follows the topics of rules, lists, and merchants' settings.
+    """Follows the topics of rules, lists, merchants' settings, and what tasks tell of fraud.
 
     A record that cannot be used changes nothing: it is logged and counted.
 
@@ -53,6 +58,8 @@ class PolicyFollower:
         Makes the clients that follow.
     installed
         The terms of the installation.
+    figures
+        Its figures, while no task has told anything.
 
     Attributes
     ----------
@@ -60,20 +67,28 @@ class PolicyFollower:
         What holds now; another object once anything has changed.
     """
 
-    def __init__(self, topics: Topics, clients: Clients, installed: Terms) -> None:
+    def __init__(
+        self, topics: Topics, clients: Clients, installed: Terms, figures: Figures
+    ) -> None:
         self._clients = clients
         self._changes = topics.changes
         self._rules, self._merchants = RulesBook(), MerchantsBook(installed)
         self._lists = NamedLists()
+        self._fraud_rates, self._figures = FraudRatesBook(), figures
         self._entries: list[ListEntry | Removed] = []
         taking = {
-            topics.lists: self._take_entry,
-            topics.rules: self._rules.take,
-            topics.merchants: self._merchants.take,
+            topics.lists: (self._take_entry, self._settle),
+            topics.rules: (self._rules.take, self._settle),
+            topics.merchants: (self._merchants.take, self._settle),
+            topics.installation: (self._fraud_rates.take, self._settle_figures),
         }
         self._sources = [
-            _Source(topic, PartitionReader(clients, topic, 0, fetch_wait_ms=_FETCH_WAIT_MS), take)
-            for topic, take in taking.items()
+            _Source(
+                topic,
+                PartitionReader(clients, topic, PARTITION, fetch_wait_ms=_FETCH_WAIT_MS),
+                *taken_by,
+            )
+            for topic, taken_by in taking.items()
         ]
         self._settle()
 
@@ -118,9 +133,15 @@ class PolicyFollower:
                     source.topic, printable(key.decode(errors="replace")), message.offset(), error,
                 )  # fmt: skip
         if messages:
-            self._settle()
+            source.settle()
 
     def _settle(self) -> None:
         self._lists.take(self._entries)
         self._entries.clear()
-        self.policy = Policy(self._merchants.table(), self._rules.active(), self._lists)
+        self.policy = Policy(
+            self._merchants.table(), self._rules.active(), self._lists, self._figures
+        )
+
+    def _settle_figures(self) -> None:
+        self._figures = replace(self._figures, fraud_rates=self._fraud_rates.rates)
+        self.policy = replace(self.policy, figures=self._figures)

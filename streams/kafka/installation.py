@@ -2,7 +2,8 @@
 
 These are the number of partitions its state is of, and the layouts of its records and of the
 messages on its internal topics. They survive the loss of local state, and go with the internal
-topics when the application is reset.
+topics when the application is reset. Under other keys are records by which tasks tell all workers
+of themselves; they are passed over here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,9 @@ from streams.layouts.reader import Reader
 
 _PARTITIONS: Final = b"partitions"
 _LAYOUT: Final = b"layout/"
-_PARTITION: Final = 0  # all that there is, whatever the topic has
+
+PARTITION: Final = 0
+"""All that there is, whatever the topic has."""
 
 
 class Installation:
@@ -88,7 +91,7 @@ class Installation:
                 topic,
                 value,
                 key,
-                _PARTITION,
+                PARTITION,
                 on_delivery=lambda error, _: failures.append(error.str()) if error else None,
             )
         if producer.flush(TIMEOUT_S) or failures:
@@ -127,7 +130,8 @@ def _layouts_in(kept: Mapping[bytes, bytes]) -> dict[int, Layout]:
 
 def _read(clients: Clients, topic: str) -> dict[bytes, bytes]:
     kept: dict[bytes, bytes] = {}
-    reader = PartitionReader(clients, topic, _PARTITION)
+    # What is kept here is in no transaction, unlike what tasks tell: it does not wait for theirs.
+    reader = PartitionReader(clients, topic, PARTITION, is_committed=False)
     try:
         for messages in reader.read_to_end():
             for message in messages:

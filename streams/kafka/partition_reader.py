@@ -24,7 +24,7 @@ _ANSWER_S = 2.0  # after which it is asked again
 class PartitionReader:
     """Reader of one partition: first in bulk to its end, then as it grows.
 
-    Only committed messages are seen.
+    Only committed messages are seen, unless it is told otherwise.
 
     Parameters
     ----------
@@ -37,6 +37,8 @@ class PartitionReader:
     fetch_wait_ms
         How long the broker waits for a message before it answers that there is none: what comes is
         there at once all the same, and the end is known so much later.
+    is_committed
+        Whether what is in a transaction waits for its end, with all that comes behind it.
     """
 
     def __init__(
@@ -46,13 +48,15 @@ class PartitionReader:
         partition: int,
         offset: int | None = None,
         fetch_wait_ms: int = _FETCH_WAIT_MS,
+        *,
+        is_committed: bool = True,
     ) -> None:
         self._consumer = clients.consumer(
             {
                 "group.id": "chargewatch.partition-reader",  # required, and never joined
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
-                "isolation.level": "read_committed",
+                "isolation.level": "read_committed" if is_committed else "read_uncommitted",
                 "enable.partition.eof": True,
                 "auto.offset.reset": "error",
                 "fetch.wait.max.ms": fetch_wait_ms,

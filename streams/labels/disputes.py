@@ -65,11 +65,17 @@ class Joined(NamedTuple):
         Disputes and outcomes of charges that are kept no more.
     disputed_blocks
         How many charges were disputed as fraud that were blocked, as far as is known.
+    disputed
+        The keys of the charges that were disputed as fraud, each for the first time.
+    disputed_at
+        The stream times at which they were, Unix seconds.
     """
 
     examples: Rows
     rejected: list[Rejected]
     disputed_blocks: int
+    disputed: list[bytes]
+    disputed_at: list[float]
 
 
 def join_labels(
@@ -101,6 +107,7 @@ def join_labels(
     places = np.flatnonzero(~is_charge | imputed)
     labelled: list[Rows] = [NO_EXAMPLES]
     rejected: list[Rejected] = []
+    disputed, disputed_at = list[bytes](), list[float]()
     disputed_blocks = 0
     positions = cache(lambda: _positions(events))
     for position, key in zip(places.tolist(), _charge_keys(events[places]), strict=True):
@@ -119,12 +126,15 @@ def join_labels(
         elif event["duplicate"]:
             continue  # what it says may have been contradicted since
         elif kind in _FRAUD_BY:
-            disputed_blocks += kind == FRAUD_DISPUTE and labels.was_blocked(key)
+            if kind == FRAUD_DISPUTE:
+                disputed_blocks += labels.was_blocked(key)
+                disputed.append(key)
+                disputed_at.append(now)
             positive = labels.fraud(key, now, _FRAUD_BY[kind], float(matured_until[position]))
             labelled.extend(_compared(labels, key, positive, is_later))
         else:
             labelled.extend(_settled(labels, kind, key, now))
-    return Joined(np.concatenate(labelled), rejected, disputed_blocks)
+    return Joined(np.concatenate(labelled), rejected, disputed_blocks, disputed, disputed_at)
 
 
 def _settled(labels: LabelJoin, kind: int, key: bytes, now: float) -> Iterator[Rows]:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from agents.stages.merchant import MerchantOutput
+    from agents.stages.merchant_output import MerchantOutput
     from streams.events.batch import Batch
 
 SETTINGS: dict[str, Any] = {

@@ -15,6 +15,7 @@ from agents.learning.learner import LearnerStage
 from agents.learning.model_registry import ModelBook, as_loaded
 from agents.models.kinds import DEFAULT
 from agents.models.prior import PriorScorer
+from agents.policy import fraud_rates
 from agents.stages.tasks import TaskStages, bare_policy
 from schemas.control import Loaded, decode_loaded, loaded_key
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
@@ -29,6 +30,7 @@ from streams.state.store import MemoryStore
 from streams.state.tables import (
     CHARGES,
     DRIFT,
+    META,
     PENDING,
     SEEN,
     TIMERS,
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     Place = tuple[str, int, int]
 
 _TABLES = (CARDS.prefix, CHARGES, SEEN, MERCHANTS.prefix, PENDING, TIMERS, WAITING, DRIFT)
+_FRAUD_VALUE = META + b"fraud_value/"
 _LATEST = 4e9
 
 MODELS = {DEFAULT, *SETTINGS.challengers}
@@ -175,6 +178,7 @@ class RealChecks(Checks):
             output = stages.merchant.process(
                 sent, PriorScorer(FEATURES), bare_policy(SETTINGS), lambda: 0.0
             )
+            yield from self._told(number, stages.merchant.fraud_value)
             scored += output.scored
             examples += encode_examples(output.examples)
         stages.flush()
@@ -182,8 +186,23 @@ class RealChecks(Checks):
         wanted = dict(state.store.scan(EVERYTHING))
         found = self.restored(number)
         for key in sorted(wanted.keys() | found.keys()):
-            if key[:1] in _TABLES and _kept(key, wanted) != _kept(key, found):
+            is_compared = key[:1] in _TABLES or key.startswith(_FRAUD_VALUE)
+            if is_compared and _kept(key, wanted) != _kept(key, found):
                 yield f"task {number}: state of {key!r} is not that of an undisturbed run"
+
+    def _told(self, number: int, wanted: fraud_rates.FraudValue) -> Iterator[str]:
+        """Look for what a task has told of charges and frauds: as much as it had, and no more."""
+        told = [
+            fraud_rates.decode(record.value or b"")
+            for record in self.broker.committed(self.topics.installation)
+            if record.key == fraud_rates.key_of(number)
+        ]
+        if not told:
+            yield f"task {number} has told nothing of fraud"
+        for value in told:
+            sums, most = (*value.charged, *value.disputed), (*wanted.charged, *wanted.disputed)
+            if any(one > other for one, other in zip(sums, most, strict=True)):
+                yield f"task {number} has told {value}, and has {wanted}"
 
     def _counted_labels(self, number: int) -> list[Batch]:
         """Return the disputes and outcomes of a task that count, one by one.

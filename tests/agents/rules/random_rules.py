@@ -11,6 +11,7 @@ import numpy as np
 from agents.policy.lists import NamedLists
 from agents.rules import nodes
 from agents.rules.event_columns import EventColumns
+from agents.rules.figures import Figures
 from agents.rules.rule import ACTIONS, Rule
 from schemas.currency import bundled_rates
 from schemas.lists import ListEntry
@@ -72,10 +73,13 @@ FLAGS = (
     "card_new_to_merchant",
 )
 NUMBERS = (
-    *("created", "amount", "amount_usd", "mcc", "score", "risk"),
+    *("created", "amount", "amount_usd", "amount_eur", "mcc", "score", "risk"),
+    *("fraud_rate_to_100_eur", "fraud_rate_to_250_eur", "fraud_rate_to_500_eur"),
     *("card_minutes_since_first_seen", "merchant_minutes_since_first_seen"),
     *(each.name for each in FEATURES if each.unit != "flag" and each.name != "amount"),
 )
+FRAUD_RATES = {100: 0.5, 250: 0.0, 500: None}
+FIGURES = Figures(1.25, (0.5, 0.0, float("nan")))
 METADATA = ("shop", "seats", "order-id", "v.1", "absent")
 ANYTHING = (
     *TOKENS,
@@ -250,6 +254,8 @@ class RandomRules:
         charge["amount"] = self.random.choice((0, 1, 1999, 2**53 - 1))
         row["amount"] = float(charge["amount"])
         row["amount_usd"] = bundled_rates().usd(charge["amount"], charge["currency"])
+        row["amount_eur"] = float(np.round(row["amount_usd"] / FIGURES.usd_per_eur, 2))
+        row |= {f"fraud_rate_to_{band}_eur": rate for band, rate in FRAUD_RATES.items()}
         row["mcc"] = charge["mcc"] = self.random.choice((None, 0, 1, 7995))
         secure = charge["three_d_secure"] = self.random.choice((None, True, False))
         row["three_d_secure"] = secure
@@ -280,7 +286,9 @@ class RandomRules:
             for whom in ("card", "merchant"):
                 row[f"{whom}_minutes_since_first_seen"] = row[f"{whom}_age"] / 60.0
             row["card_new_to_merchant"] = row["card_merchant_first"]
-        columns = EventColumns(decoded.batch.rows, vectors, scores, risks, decoded.batch.tails)
+        columns = EventColumns(
+            decoded.batch.rows, vectors, scores, risks, decoded.batch.tails, FIGURES
+        )
         return columns, rows
 
     def lists(self) -> dict[str, Stays]:

@@ -22,6 +22,7 @@ def test_the_table_is_current() -> None:
 
 def test_every_field_and_feature_is_an_attribute() -> None:
     expected = {*Charge.__struct_fields__, *FEATURE_NAMES, "score", "risk", "amount_usd"}
+    expected |= {"amount_eur", *(f"fraud_rate_to_{band}_eur" for band in (100, 250, 500))}
     assert set(ATTRIBUTES) == expected | set(DERIVED)
     assert not expected & set(DERIVED)
     assert {derived.feature for derived in DERIVED.values()} <= set(FEATURE_NAMES)

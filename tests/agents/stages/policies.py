@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from agents.policy.book import MerchantsBook, RulesBook
 from agents.policy.policy import Policy
-from agents.stages.tasks import terms_of
+from agents.stages.tasks import figures_of, terms_of
 from schemas.merchants import MerchantSettings, encode_merchant
 from schemas.rules import MerchantRules, encode_rules
 
@@ -23,4 +23,5 @@ def policy_of(settings: Settings, *merchants: MerchantSettings, **rules: str) ->
     for name, text in rules.items():
         merchant = "*" if name == "all_" else name
         written.take(merchant.encode(), encode_rules(MerchantRules(merchant, 3, text)))
-    return replace(Policy(terms.table()), rules=written.active())
+    policy = Policy(terms.table(), figures=figures_of(settings))
+    return replace(policy, rules=written.active())

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agents.models.protocols import Scorer
+    from agents.policy.fraud_rates import FraudValue
     from agents.policy.policy import Policy
     from streams.events.headers import Headers
     from streams.simulator import Simulation
@@ -188,6 +189,7 @@ class Run:
         self.policy: Policy | None = None
         self.outputs = Outputs([], [], [], [], [], [], [])
         self.disputed_blocks = 0
+        self.told_values: list[FraudValue] = []
         self._committed = tuple(0 for _ in self.outputs)
         self._changelog: list[Mapping[bytes, bytes | None]] = []
         self._open()
@@ -228,6 +230,7 @@ class Run:
         self.outputs.matured.extend(row.tobytes() for row in output.matured)
         self.outputs.rejected.extend(output.rejected)
         self.disputed_blocks += output.disputed_blocks
+        self.told_values += [output.told_value] if output.told_value else []
 
     def commit(self) -> None:
         """Commit, as the engine does."""
@@ -259,6 +262,16 @@ class Run:
         self.commit()
         everything = dict(self.store.scan(KeyRange(b"", b"\xff")))
         return {k: v for k, v in everything.items() if not tables or k[:1] in tables}
+
+    @property
+    def last_changes(self) -> Mapping[bytes, bytes | None]:
+        """What the last commit has changed."""
+        return self._changelog[-1]
+
+    @property
+    def fraud_value(self) -> FraudValue:
+        """What there is to tell of charges and frauds."""
+        return self._stages.merchant.fraud_value
 
     @property
     def stream_time(self) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from agents.stages.merchant import MerchantOutput
+from agents.stages.merchant_output import MerchantOutput
 from agents.worker.metrics import Latencies, count_findings, count_matured, count_output
 from streams.labels.join import NO_EXAMPLES, NONE_MATURED
 from streams.labels.pending import PENDING_LAYOUT

@@ -14,11 +14,15 @@ def test_names_are_those_of_the_contract() -> None:
         "eu-1.scored",
         "eu-1.charges.rejected",
         "eu-1.models",
+        "eu-1.rules",
+        "eu-1.lists",
+        "eu-1.merchants",
         "eu-1.drift",
         "eu-1.chargewatch.by-merchant",
         "eu-1.chargewatch.changelog",
         "eu-1.chargewatch.examples",
         "eu-1.chargewatch.matured",
+        "eu-1.chargewatch.changes",
         "eu-1.chargewatch.installation",
     ]
     assert Topics().charges == "charges"
