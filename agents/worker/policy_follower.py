@@ -11,6 +11,7 @@ from agents.policy.fraud_rates import FraudRatesBook
 from agents.policy.lists import NamedLists
 from agents.policy.policy import Policy
 from agents.worker import metrics
+from schemas.card_numbers import mask
 from schemas.lists import decode_list_change
 from schemas.printable import printable
 from schemas.rejected import InvalidEvent
@@ -77,7 +78,7 @@ class PolicyFollower:
         self._fraud_rates, self._figures = FraudRatesBook(), figures
         self._entries: list[ListEntry | Removed] = []
         taking = {
-            topics.lists: (self._take_entry, self._settle),
+            topics.lists: (self._take_entry, self._settle_lists),
             topics.rules: (self._rules.take, self._settle),
             topics.merchants: (self._merchants.take, self._settle),
             topics.installation: (self._fraud_rates.take, self._settle_figures),
@@ -127,17 +128,21 @@ class PolicyFollower:
                 source.take(key, message.value())
             except InvalidEvent as error:
                 metrics.POLICY_REJECTED.labels(source.topic).inc()
+                shown = printable(mask(key.decode(errors="replace")))
                 logger.warning(
                     "%s: a record under the key %r (offset %s) cannot be used, and changes "
                     "nothing: %s",
-                    source.topic, printable(key.decode(errors="replace")), message.offset(), error,
+                    source.topic, shown, message.offset(), error,
                 )  # fmt: skip
         if messages:
             source.settle()
 
-    def _settle(self) -> None:
+    def _settle_lists(self) -> None:
+        """Put entries on the lists, which every policy shares: there is no batch now."""
         self._lists.take(self._entries)
         self._entries.clear()
+
+    def _settle(self) -> None:
         self.policy = Policy(
             self._merchants.table(), self._rules.active(), self._lists, self._figures
         )
