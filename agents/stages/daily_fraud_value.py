@@ -23,6 +23,7 @@ import numpy as np
 
 from agents.policy.fraud_rates import FraudValue
 from agents.rules.figures import BANDS_EUR, FRAUD_RATE_DAYS
+from streams.compiled import compiled
 from streams.durations import DAY_S
 from streams.features.entities import FEATURE_NAMES
 
@@ -39,9 +40,9 @@ _BAND_CENTS: Final = np.array(BANDS_EUR, np.float64) * 100.0
 _BANDS: Final = len(BANDS_EUR)
 _AMOUNT: Final = FEATURE_NAMES.index("amount")
 _OTHER: Final = FEATURE_NAMES.index("payment_method_other")
-_REMOTE: Final = [
+_REMOTE: Final = tuple(
     FEATURE_NAMES.index(f"channel_{channel}") for channel in ("online", "recurring", "missing")
-]
+)
 
 Sums = list[list[int]]
 """Of a day: what was charged and what was disputed, of each band, euro cents."""
@@ -88,17 +89,12 @@ class DailyFraudValue:
         """
         if not len(times) or isnan(self._usd_per_eur):
             return
-        cents = np.rint(vectors[:, _AMOUNT].astype(np.float64) / self._usd_per_eur * 100.0)
-        online, recurring, untold = (vectors[:, channel] for channel in _REMOTE)
-        is_remote = online + recurring + untold != 0.0
-        bands = np.searchsorted(_BAND_CENTS, cents)
-        bands[~is_remote | (vectors[:, _OTHER] != 0.0)] = _BANDS
-        days = times // DAY_S
-        ends = np.append(np.flatnonzero(np.diff(days)) + 1, len(days)).tolist()
-        for start, end in pairwise([0, *ends]):
-            sums = np.bincount(bands[start:end], cents[start:end], _BANDS + 1)[:_BANDS]
+        first, last = int(times[0] // DAY_S), int(times[-1] // DAY_S)
+        ends = np.searchsorted(times, np.arange(first + 1, last + 1) * DAY_S).tolist()
+        for day, (start, end) in enumerate(pairwise([0, *ends, len(times)]), first):
+            sums = _value_by_band(vectors[start:end], self._usd_per_eur)
             if sums.any():
-                self._add(int(days[start]), charged, sums.astype(np.int64))
+                self._add(day, charged, sums)
 
     def forget(self, now: float) -> None:
         """Forget the days that are too old at a stream time, Unix seconds."""
@@ -119,6 +115,21 @@ class DailyFraudValue:
             self._days[day] = np.zeros((2, _BANDS), np.int64)
         self._days[day][charged] += sums
         self._changed.add(day)
+
+
+@compiled
+def _value_by_band(vectors: NDArray[np.float32], usd_per_eur: float) -> NDArray[np.int64]:
+    """Return the value of the remote card payments among f4[N, features], i8[bands], euro cents."""
+    sums = np.zeros(_BANDS, np.int64)
+    for i in range(len(vectors)):
+        is_remote = False
+        for channel in _REMOTE:
+            is_remote = is_remote or vectors[i, channel] != 0.0
+        cents = np.rint(np.float64(vectors[i, _AMOUNT]) / usd_per_eur * 100.0)
+        band = np.searchsorted(_BAND_CENTS, cents)
+        if is_remote and vectors[i, _OTHER] == 0.0 and band < _BANDS:
+            sums[band] += np.int64(cents)
+    return sums
 
 
 def days_in(meta: Table) -> dict[int, Sums]:

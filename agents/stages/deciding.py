@@ -9,7 +9,7 @@ import numpy as np
 from agents.rules.deciding import NO_ACTION
 from agents.rules.event_columns import EventColumns
 from agents.stages.cards_for_tests import are_tests, force
-from agents.stages.decisions import UNDECIDED, ReviewBudget, choose
+from agents.stages.decisions import UNDECIDED, ReviewBudget, Scored, choose
 from agents.stages.holdout import let_through
 from schemas.scored import BY_MODEL, BY_RULE, BY_TEST_CARD
 from streams.features.merchant_record import MERCHANT
@@ -93,12 +93,32 @@ class Decisions:
         told = self._match(charges, answers, heads, policy)
         terms = policy.terms.of(charges["merchant"])
         is_first = charges["duplicate"] == 0
-        _choose(charges, answers, is_first, terms, records, slots, self.budget)
-        if not is_first.all():
-            aside = np.zeros(1, MERCHANT), np.zeros(len(charges), np.intp)
-            _choose(charges, answers, ~is_first, terms, *aside, ReviewBudget())
+        if is_first.all():
+            _choose(charges, answers, terms, records, slots, self.budget)
+        else:
+            self._choose_apart(charges, answers, is_first, terms, records, slots)
         let_through(charges, answers, times, records, slots, terms, self._holdout_key)
         return told
+
+    def _choose_apart(
+        self,
+        charges: Rows,
+        answers: Rows,
+        is_first: NDArray[np.bool_],
+        terms: ChargeTerms,
+        records: Rows,
+        slots: Slots,
+    ) -> None:
+        """Have the model decide charges and duplicates, each by themselves."""
+        aside = np.zeros(1, MERCHANT), np.zeros(len(slots), np.intp)
+        for chosen, own, places_of, budget in (
+            (is_first, records, slots, self.budget),
+            (~is_first, *aside, ReviewBudget()),
+        ):
+            places = np.flatnonzero(chosen)
+            part = answers[places]
+            _choose(charges[places], part, terms.take(places), own, places_of[places], budget)
+            answers["action"][places] = part["action"]
 
     def _match(
         self, charges: Rows, answers: Rows, heads: Sequence[bytes], policy: Policy
@@ -120,16 +140,13 @@ class Decisions:
 def _choose(
     charges: Rows,
     answers: Rows,
-    chosen: NDArray[np.bool_],
     terms: ChargeTerms,
     records: Rows,
     slots: Slots,
     budget: ReviewBudget,
 ) -> None:
-    """Have the model decide some of the charges, where nothing else has."""
-    places = np.flatnonzero(chosen)
-    own = answers[places]
-    decided = np.where(own["decided_by"] == BY_MODEL, UNDECIDED, own["action"]).astype(np.int8)
-    answers["action"][places] = choose(
-        own, charges["amount"][places], terms.take(places), decided, records, slots[places], budget
-    )
+    """Have the model decide charges where nothing else has."""
+    of_model = answers["decided_by"] == BY_MODEL
+    decided = np.where(of_model, UNDECIDED, answers["action"]).astype(np.int8)
+    scored = Scored(answers["score"], answers["risk"], charges["amount"])
+    answers["action"] = choose(scored, terms, decided, records, slots, budget)

@@ -25,7 +25,7 @@ have none are chosen among by their costs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -121,9 +121,16 @@ def _costs_by_action(
     return out
 
 
+class Scored(NamedTuple):
+    """What the action of N charges depends on; amounts in the reference currency."""
+
+    scores: NDArray[np.float64]
+    risks: NDArray[np.uint8]
+    amounts: NDArray[np.float64]
+
+
 def choose(
-    answers: Rows,
-    amount: NDArray[np.float64],
+    charges: Scored,
     terms: ChargeTerms,
     decided: NDArray[np.int8],
     records: Rows,
@@ -137,10 +144,8 @@ def choose(
 
     Parameters
     ----------
-    answers
-        PENDING[N], of which `score` and `risk` are read.
-    amount
-        In units of the reference currency, f8[N].
+    charges
+        N of them.
     terms
         Of the charges.
     decided
@@ -156,9 +161,9 @@ def choose(
     -------
     Codes, indexes into `ACTIONS`, shape (N,). How charges are cut into batches makes no difference.
     """
-    cost = costs_under(answers["score"], amount, terms)
+    cost = costs_under(charges.scores, charges.amounts, terms)
     actions, budget.tokens = _cheapest(
-        cost, answers["risk"], *terms, decided, records, slots, budget.tokens
+        cost, charges.risks, *terms, decided, records, slots, budget.tokens
     )
     return actions
 

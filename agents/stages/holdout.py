@@ -63,8 +63,11 @@ def let_through(
     key
         Of the hash that draws.
     """
+    stopped = np.flatnonzero(answers["action"] != ALLOW)
+    if not len(stopped):
+        return
     by_model = (answers["decided_by"] == BY_MODEL) & (charges["duplicate"] == 0)
-    stopped = np.flatnonzero((answers["action"] != ALLOW) & by_model)
+    stopped = stopped[by_model[stopped]]
     of_stopped = terms.take(stopped).each
     may_be = of_stopped["holdout_share"] > 0.0
     may_be &= charges["amount"][stopped] <= of_stopped["holdout_amount_max"]

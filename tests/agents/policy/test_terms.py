@@ -14,13 +14,12 @@ import pytest
 from agents.policy.book import MerchantsBook
 from agents.policy.terms import PRESETS, Terms, TermsTable
 from agents.settings.costs import Costs
-from agents.stages.decisions import UNDECIDED, ReviewBudget, choose
+from agents.stages.decisions import UNDECIDED, ReviewBudget, Scored, choose
 from schemas.merchants import MerchantSettings, encode_merchant
 from schemas.rejected import InvalidEvent
 from schemas.scored import ALLOW, BLOCK, CHALLENGE, REVIEW
 from streams.events.rows import hash_of
 from streams.features.merchant_record import MERCHANT
-from streams.labels.pending import PENDING
 
 REVIEWS_SAVED = 100
 
@@ -112,9 +111,6 @@ def test_every_charge_is_decided_on_the_terms_of_its_merchant(seed: int) -> None
         for _ in range(3000)
     ]
     table = TermsTable(of_all, {str(merchant): terms for merchant, terms in own.items()})
-    answers = np.zeros(len(charges), PENDING)
-    answers["score"] = [charge.score for charge in charges]
-    answers["risk"] = [charge.risk for charge in charges]
     merchants = np.array([charge.merchant for charge in charges])
     hashes = np.array([hash_of(str(merchant)) for merchant in merchants], np.uint64)
     records, budget, actions = np.zeros(10, MERCHANT), ReviewBudget(), list[int]()
@@ -122,8 +118,11 @@ def test_every_charge_is_decided_on_the_terms_of_its_merchant(seed: int) -> None
     for start, end in pairwise(cuts):
         part = slice(start, end)
         actions += choose(
-            answers[part],
-            np.array([charge.amount for charge in charges[part]]),
+            Scored(
+                np.array([charge.score for charge in charges[part]]),
+                np.array([charge.risk for charge in charges[part]], np.uint8),
+                np.array([charge.amount for charge in charges[part]]),
+            ),
             table.of(hashes[part]),
             np.array([charge.decided for charge in charges[part]], np.int8),
             records,

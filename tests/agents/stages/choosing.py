@@ -5,9 +5,8 @@ import numpy.typing as npt
 
 from agents.policy.terms import ChargeTerms, Terms
 from agents.settings.costs import Costs
-from agents.stages.decisions import UNDECIDED, ReviewBudget, choose
+from agents.stages.decisions import UNDECIDED, ReviewBudget, Scored, choose
 from streams.features.merchant_record import MERCHANT
-from streams.labels.pending import PENDING
 
 
 def chosen(
@@ -18,11 +17,8 @@ def chosen(
 ) -> npt.NDArray[np.uint8]:
     """Return the actions of N charges of one merchant."""
     size = len(score)
-    answers = np.zeros(size, PENDING)
-    answers["score"] = score
     return choose(
-        answers,
-        amount,
+        Scored(score, np.zeros(size, np.uint8), amount),
         ChargeTerms.alike(Terms(costs=costs), size),
         np.full(size, UNDECIDED, np.int8),
         np.zeros(1, MERCHANT),
