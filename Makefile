@@ -6,10 +6,12 @@ BIN := .venv/bin
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
-WAITING := tests/integration tests/upgrade tests/chaos/test_chaos.py \
-  tests/chaos/test_planted.py::test_the_verifier_finds_a_planted_bug
+WAITING := tests/integration tests/upgrade tests/chaos/test_chaos.py tests/chaos/test_planted.py
 
-.PHONY: help setup demo test test-computing test-waiting lint chaos upgrade schedules soak bench fuzz quality lock
+# Many hundred processes start in the tests, and each would compile all sources anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help setup demo test test-computing test-waiting kernels lint chaos upgrade schedules soak bench fuzz quality lock
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,8 +21,13 @@ setup: .venv/.installed ## Prepare .venv with the chargewatch command
 demo: setup ## Run everything on this machine: Kafka, simulated charges, a worker, live scoring
 	$(BIN)/chargewatch demo
 
-test: lint ## Check style, types and layers, then run all tests on a real Kafka
+test: setup ## Check style, types and layers, then run all tests on a real Kafka
+	@$(MAKE) --no-print-directory -j 2 lint kernels
 	@$(MAKE) --no-print-directory -j 2 test-computing test-waiting
+
+# Else what runs side by side below would compile the same kernels twice, for a minute each.
+kernels: setup
+	@$(BIN)/python -c 'from tests.integration.worker import compile_kernels; compile_kernels()'
 
 # What computes, and the rest, runs beside what waits most for processes and brokers, and tells at
 # its end: either takes about as long.

@@ -5,16 +5,11 @@ from __future__ import annotations
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from agents.models import additive, linear, stack
-from agents.models.additive import AdditiveLearner, AdditiveScorer
-from agents.models.forest import model as forest
-from agents.models.forest.model import ForestLearner, ForestScorer
-from agents.models.linear import LinearLearner, LinearScorer
 from agents.models.prior import PriorScorer
 from agents.models.protocols import SnapshotMismatchError
-from agents.models.stack import StackLearner, StackScorer
 from agents.models.track_record import is_ready
 
 if TYPE_CHECKING:
@@ -27,20 +22,38 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """The learner and the scorer of one kind of model."""
+    """The learner and the scorer of one kind of model, imported when they are asked for.
 
-    learner: type[Learner]
-    scorer: Callable[[Snapshot, Sequence[Feature]], Scorer]
+    All but the default need river, which takes longer than all other imports of a worker.
+    """
+
+    module: str
+    learner_name: str
+    scorer_name: str
+
+    @property
+    def learner(self) -> type[Learner]:
+        """The class of its learners."""
+        learner: type[Learner] = getattr(import_module(self.module), self.learner_name)
+        return learner
+
+    @property
+    def scorer(self) -> Callable[[Snapshot, Sequence[Feature]], Scorer]:
+        """The class of its scorers."""
+        scorer_class: Callable[[Snapshot, Sequence[Feature]], Scorer] = getattr(
+            import_module(self.module), self.scorer_name
+        )
+        return scorer_class
 
 
 KINDS: Mapping[str, Kind] = {
-    additive.KIND: Kind(AdditiveLearner, AdditiveScorer),
-    linear.KIND: Kind(LinearLearner, LinearScorer),
-    forest.KIND: Kind(ForestLearner, ForestScorer),
-    stack.KIND: Kind(StackLearner, StackScorer),
+    "additive": Kind("agents.models.additive", "AdditiveLearner", "AdditiveScorer"),
+    "linear": Kind("agents.models.linear", "LinearLearner", "LinearScorer"),
+    "forest": Kind("agents.models.forest.model", "ForestLearner", "ForestScorer"),
+    "stack": Kind("agents.models.stack", "StackLearner", "StackScorer"),
 }
 
-DEFAULT = additive.KIND
+DEFAULT = "additive"
 """Name of the model that scores."""
 
 _MALFORMED = (

@@ -18,14 +18,14 @@ from tests.streams.features.brute_past import (
     found_at,
     in_window,
     is_fraud_dispute,
-    is_in_window,
     known_in_windows,
     meaning_of,
+    tiles_of,
     velocity,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from schemas.charge import Charge
     from tests.streams.features.brute_past import CardPast, Counted, Label, Values
@@ -89,10 +89,11 @@ def _amount_against_card(before: Sequence[Counted], this: Counted) -> Values:
     size = math.log1p(this.amount)
     ratio = size - math.log1p(means[-1])
     zscore = (this.amount - means[-1]) / (pstdev(amounts) + 1.0 + 0.1 * means[-1])
+    tile_s, first, last = tiles_of(this, "7d")
     deviations = [
         math.log1p(other.amount) - math.log1p(mean)
         for other, mean in zip(before[1:], means, strict=False)
-        if is_in_window(other, this, "7d")
+        if first <= other.created // tile_s <= last
     ]
     deviation = max([0.0, *deviations])
     return {
@@ -115,35 +116,36 @@ def _recent_mean(values: Sequence[float]) -> float:
     return 0.9 ** len(later) * mean + sum(w * v for w, v in zip(weights, later, strict=True))
 
 
-def _memory(used: Iterable[tuple[str | None, float]], size: int) -> dict[str, list[int]]:
-    """The keys used lately, and the seconds in which each was used since it is among them.
+Memory = dict[str, list[int]]
+"""The keys used lately, and the seconds in which each was used since it is among them."""
 
-    The one not used for longest is forgotten when there are more than `size`.
-    """
-    memory: dict[str, list[int]] = {}
-    for key, created in used:
-        if key is not None:
-            memory[key] = [*memory.pop(key, []), math.floor(created)]
-            if len(memory) > size:
-                del memory[next(iter(memory))]
-    return memory
+
+def _use(memory: Memory, key: str | None, created: float, size: int) -> None:
+    """Use a key. The one not used for longest is forgotten when there are more than `size`."""
+    if key is not None:
+        memory[key] = memory.pop(key, [])
+        memory[key].append(math.floor(created))
+        if len(memory) > size:
+            del memory[next(iter(memory))]
 
 
 def _places(before: Sequence[Counted], this: Counted) -> Values:
-    def memories(charges: Sequence[Counted]) -> tuple[dict[str, list[int]], ...]:
-        made = [(charge.charge, charge.created) for charge in charges]
-        return (
-            _memory(((c.merchant, created) for c, created in made), LATEST_MERCHANTS),
-            _memory(((c.merchant_country, created) for c, created in made), LATEST_COUNTRIES),
-            _memory(((c.device, created) for c, created in made), LATEST_DEVICES),
-        )
+    merchants: Memory = {}
+    countries: Memory = {}
+    devices: Memory = {}
 
-    def since(memory: dict[str, list[int]], own: str | None, length_s: float) -> int:
+    def use(charge: Charge, created: float) -> None:
+        _use(merchants, charge.merchant, created, LATEST_MERCHANTS)
+        _use(countries, charge.merchant_country, created, LATEST_COUNTRIES)
+        _use(devices, charge.device, created, LATEST_DEVICES)
+
+    def since(memory: Memory, own: str | None, length_s: float) -> int:
         return sum(
             key == own or now - length_s <= max(seen) <= now + AHEAD for key, seen in memory.items()
         )
 
-    merchants, countries, devices = memories(before)
+    for other in before:
+        use(other.charge, other.created)
     charge, now = this.charge, this.created
     at_merchant = NEVER_S
     if charge.merchant in merchants:
@@ -156,7 +158,7 @@ def _places(before: Sequence[Counted], this: Counted) -> Values:
         "country_first": float(not country_known),
         "device_first": float(not device_known),
     }
-    merchants, countries, devices = memories([*before, this])
+    use(charge, now)
     return values | {
         "merchants_1h": sum(
             key == charge.merchant or _in_hour(seen, now) for key, seen in merchants.items()

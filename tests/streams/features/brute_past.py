@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from schemas.charge import Charge
@@ -60,7 +61,7 @@ class Counted:
     amount: float
     clock: float
 
-    @property
+    @cached_property
     def created(self) -> float:
         return self.charge.created
 
@@ -178,22 +179,22 @@ def hour_of(time_s: float) -> int:
     return math.floor(time_s / HOUR)
 
 
-def is_in_window(charge: Counted, this: Counted, name: str) -> bool:
-    """Tell whether a window of a charge counts another that came before it, or itself.
+def tiles_of(this: Counted, name: str) -> tuple[float, float, float]:
+    """Return how long a tile of a window is, and which tiles it counts: the first and the last.
 
     It begins and ends with a tile, the last one being that of the charge's own time. Tiles that are
     an hour further back from the clock than it is long are forgotten.
     """
     length_s, tile_s = WINDOWS[name]
     last = this.created // tile_s
-    first = last - length_s / tile_s
     kept = this.clock // tile_s - length_s / tile_s - math.ceil(AHEAD / tile_s)
-    return charge is this or max(first, kept) <= charge.created // tile_s <= last
+    return tile_s, max(last - length_s / tile_s, kept), last
 
 
 def in_window(charges: Iterable[Counted], this: Counted, name: str) -> list[Counted]:
-    """Return the charges that a window of a charge counts."""
-    return [charge for charge in charges if is_in_window(charge, this, name)]
+    """Return the charges that a window of a charge counts: itself, and others in its tiles."""
+    tile_s, first, last = tiles_of(this, name)
+    return [c for c in charges if c is this or first <= c.created // tile_s <= last]
 
 
 def velocity(charges: Sequence[Counted], this: Counted) -> Values:
