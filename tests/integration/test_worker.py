@@ -21,7 +21,8 @@ from tests.integration.worker import WorkerProcess
 
 START = 1.75e9
 DAY_S = 86_400.0
-FIELDS = set(Scored.__struct_fields__) - {"duplicate", "shadow", "ignored", "masked", "holdout"}
+ABSENT = {"duplicate", "shadow", "ignored", "masked", "holdout", "rules", "rule_set"}
+FIELDS = set(Scored.__struct_fields__) - ABSENT
 
 
 @pytest.fixture
