@@ -2,7 +2,7 @@
 
 The log of the charges gives theirs; that of a partition of the merchant stage's input the order of
 all that went there. Between charges and labels that went to different partitions any order is right
-that agrees with these logs and with what the features of the charges say of disputes. Of such that
+that agrees with these logs and with what the features of the charges say of labels. Of such that
 one is taken in which as few labels as possible have come, in the order in which they count if they
 are read as they were published.
 """
@@ -17,7 +17,7 @@ import numpy as np
 
 from schemas.charge import Charge
 from streams.features.entities import CARDS
-from tests.streams.features.brute_card import disputes_of_card
+from tests.streams.features.brute_card import disputes_of_card, outcomes_of_card
 from tests.streams.features.brute_past import is_said_again, meaning_of
 
 if TYPE_CHECKING:
@@ -36,8 +36,12 @@ if TYPE_CHECKING:
 _ERROR = 2e-5
 _CHOICES = 5_000
 
-_OF_DISPUTES = ("card_fraud_disputes", "card_other_disputes", "card_since_fraud_dispute")
-_PLACES = [[f.name for f in CARDS.features].index(name) for name in _OF_DISPUTES]
+_OF_LABELS = (
+    *("card_fraud_disputes", "card_other_disputes", "card_since_fraud_dispute"),
+    *("card_declined_1h", "card_declined_24h", "card_declined_7d"),
+    *("card_blocked_1h", "card_blocked_24h", "card_blocked_7d"),
+)
+_PLACES = [[f.name for f in CARDS.features].index(name) for name in _OF_LABELS]
 
 
 def close(vector: Vector, values: Values, names: Sequence[str]) -> npt.NDArray[np.bool_]:
@@ -131,13 +135,14 @@ def _choices(
 
 
 def _agrees(sent: Sent, frame: Frame, chosen: Sequence[Sent], counted: Sequence[Label]) -> bool:
-    """Tell whether a charge has the features of disputes if just these labels have come as well."""
+    """Tell whether a charge has the features of labels if just these have come as well."""
     labels = list(counted)
     for label in chosen:
         _count(label, labels)
-    features = disputes_of_card(labels, cast("Charge", sent.event).created)
+    created = cast("Charge", sent.event).created
+    features = disputes_of_card(labels, created) | outcomes_of_card(labels, created)
     values = {f"card_{name}": value for name, value in features.items()}
-    return bool(close(frame.card_features[_PLACES], values, _OF_DISPUTES).all())
+    return bool(close(frame.card_features[_PLACES], values, _OF_LABELS).all())
 
 
 def _count(sent: Sent, counted: list[Label]) -> None:
@@ -148,7 +153,7 @@ def _count(sent: Sent, counted: list[Label]) -> None:
 
 def _matters(sent: Sent) -> bool:
     """Whether the features of the card show a label."""
-    return meaning_of(_label(sent)) in {"fraud", "other dispute", "won"}
+    return meaning_of(_label(sent)) in {"fraud", "other dispute", "won", "declined", "blocked"}
 
 
 def _label(sent: Sent) -> Label:

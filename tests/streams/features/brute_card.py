@@ -51,11 +51,11 @@ def of_card(past: CardPast, charge: Charge) -> Values:
     values.update(_amount_against_card(before, this))
     values.update(_places(before, this))
     values.update(disputes_of_card(past.disputes, now))
-    values.update(_outcomes(past.disputes, now))
+    values.update(outcomes_of_card(past.disputes, now))
     return {f"card_{name}": value for name, value in values.items()}
 
 
-def _outcomes(labels: Sequence[Label], now: float) -> Values:
+def outcomes_of_card(labels: Sequence[Label], now: float) -> Values:
     """How many charges were declined, and blocked; each is blocked once, by whoever says so."""
     told = [
         (label, meaning_of(label))
