@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from agents.evaluation.estimates import MEASURES, estimates
-from agents.evaluation.formatting import estimate, percent
+from agents.evaluation.formatting import aligned, estimate, percent
 from streams.durations import DAY_S
 
 if TYPE_CHECKING:
@@ -64,15 +64,8 @@ def estimate_lines(matured: MaturedCharges, days: int) -> Iterator[str]:
     rows |= {f"from {each['threshold']:g}": each for each in told["thresholds"]}
     for measure, title in _TITLES.items():
         yield ""
-        yield from _table(title, rows, measure)
-
-
-def _table(title: str, rows: Mapping[str, Mapping[str, Any]], measure: str) -> Iterator[str]:
-    lines = [(title, *_HEADS), *((name, *_cells(each, measure)) for name, each in rows.items())]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for name, *cells in lines:
-        right = (cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
-        yield "  ".join([name.ljust(widths[0]), *right])
+        cells = ((name, *_cells(each, measure)) for name, each in rows.items())
+        yield from aligned([(title, *_HEADS), *cells])
 
 
 def _cells(told: Mapping[str, Any], measure: str) -> Sequence[str]:

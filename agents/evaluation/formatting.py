@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from schemas.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from schemas.currency import Rates
 
@@ -41,6 +41,18 @@ def dollars(value: float | None) -> str:
     if value is None:
         return NOT_KNOWN
     return f"{'-' if value < 0 else ''}${abs(value):,.{0 if abs(value) >= 100 else 2}f}"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield rows as lines, the first column to the left and the others to the right.
+
+    >>> list(aligned([("rule", "matched"), ("abroad", "12")]))
+    ['rule    matched', 'abroad       12']
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for name, *cells in rows:
+        right = (cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
+        yield "  ".join([name.ljust(widths[0]), *right])
 
 
 def estimate(told: Mapping[str, float | None], decimals: int = 1) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agents.evaluation.estimates import estimate_all
-from agents.evaluation.formatting import estimate, percent
+from agents.evaluation.formatting import aligned, estimate, percent
 from streams.durations import DAY_S
 from streams.wire.matured import FRAUD, MATURED_CHARGE
 
@@ -57,11 +57,7 @@ def rule_lines(charges: Rows, rules: Sequence[ActiveRule]) -> Iterator[str]:
     rules
         Those to tell of.
     """
-    lines = [("rule", *_HEADS), *(_line(charges, rule) for rule in rules)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for name, *cells in lines:
-        right = (cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
-        yield "  ".join([name.ljust(widths[0]), *right])
+    yield from aligned([("rule", *_HEADS), *(_line(charges, rule) for rule in rules)])
 
 
 def _line(charges: Rows, rule: ActiveRule) -> tuple[str, ...]:
