@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 SCALARS: Final = (str, int, float, bool)
 
-_SOURCES: Final = ("from", "value", "row", "digest")
-_COMMON: Final = ("from", "separator", "value", "default", "map")
+_SOURCES: Final = ("from", "first", "value", "row", "digest")
+_COMMON: Final = ("from", "first", "separator", "value", "default", "map", "others")
 _TEXTS: Final = (*_COMMON, "row", "digest", "hash", "prefix")
 _AMOUNTS: Final = (*_COMMON, "unit", "decimals", "decimals_of", "decimal", "round", "negative")
 _TIMES: Final = (*_COMMON, "unit", "start", "format", "zone")
@@ -35,6 +35,8 @@ class FieldSpec:
     ----------
     sources
         Paths, whose values are joined.
+    takes_first
+        Whether the first of them that is not missing counts instead.
     separator
         What is put between them.
     value
@@ -42,7 +44,9 @@ class FieldSpec:
     default
         What a missing value is.
     values
-        What values become, by their text; others stay as they are.
+        What values become, by their text.
+    others
+        What all other values become, an empty text for missing; `None` if they stay as they are.
     by_row
         Whether it is the number of the row.
     digest_of
@@ -57,10 +61,12 @@ class FieldSpec:
     """
 
     sources: tuple[str, ...] = ()
+    takes_first: bool = False
     separator: str = " "
     value: object = None
     default: object = None
     values: Mapping[str, object] | None = None
+    others: object = None
     by_row: bool = False
     digest_of: tuple[str, ...] = ()
     is_hashed: bool = False
@@ -91,13 +97,17 @@ def read_field(
             mistakes.unknown(place, key, known)
     reading = _Reading(given, place, mistakes)
     if sum(key in given for key in _SOURCES) != 1:
-        mistakes.add(place, "expected one of from, value" + (", row, digest" * (known is _TEXTS)))
+        mistakes.add(
+            place, "expected one of from, first, value" + (", row, digest" * (known is _TEXTS))
+        )
     spec = FieldSpec(
-        sources=reading.paths("from"),
+        sources=reading.paths("from") or reading.paths("first"),
+        takes_first="first" in given,
         separator=reading.text("separator", " "),
         value=reading.scalar("value"),
         default=reading.scalar("default"),
         values=reading.values("map"),
+        others=reading.scalar("others"),
         by_row=reading.flag("row"),
         digest_of=reading.paths("digest"),
         is_hashed=reading.flag("hash"),
@@ -134,9 +144,8 @@ def _time(reading: _Reading) -> TimeSpec:
         )
     unit = reading.one_of("unit", tuple(UNITS)) if "unit" in given else None
     if unit is None:
-        for key in ("start",):
-            if key in given:
-                reading.wrong(key, "is of a time with a unit")
+        if "start" in given:
+            reading.wrong("start", "is of a time with a unit")
     elif "zone" in given:
         reading.wrong("zone", "is of a time with a format")
     zone = reading.text("zone", "UTC")

@@ -145,20 +145,29 @@ def _reader(name: str, spec: FieldSpec, missing: frozenset[str], means: Means) -
 def _raw_reader(spec: FieldSpec, missing: frozenset[str]) -> Callable[[Row], object]:
     """Return what reads a value as it is written: joined, mapped, or what it is if missing."""
     gets = [getter(path, missing) for path in spec.sources]
-    values, default, constant = spec.values, spec.default, spec.value
+    values, default, constant, others = spec.values, spec.default, spec.value, spec.others
     if not gets:
         return lambda _: constant
-    get = gets[0] if len(gets) == 1 else _joining(gets, spec.separator)
+    get = gets[0]
+    if len(gets) > 1:
+        get = _first_of(gets) if spec.takes_first else _joining(gets, spec.separator)
     if values is None and default is None:
         return get
 
     def read(row: Row) -> object:
         value = get(row)
         if value is not None and values is not None:
-            value = values.get(text_of(value) or "", value)
+            value = values.get(text_of(value) or "", value if others is None else others)
         return default if value is None or value == "" else value
 
     return read
+
+
+def _first_of(gets: list[Callable[[Row], object]]) -> Callable[[Row], object]:
+    def first(row: Row) -> object:
+        return next((value for get in gets if (value := get(row)) is not None), None)
+
+    return first
 
 
 def _joining(gets: list[Callable[[Row], object]], separator: str) -> Callable[[Row], object]:

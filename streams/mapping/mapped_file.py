@@ -183,7 +183,9 @@ class _Made:
     def _how(self, name: str, row: Row) -> str:
         """Return how a column is carried along; empty if it is not."""
         is_read = any(top(path, row) == name for path in self._read)
-        if is_read or not self._mapping.carries(name):
+        if is_read and not self._mapping.carries_in_any_case(name):
+            return ""
+        if not self._mapping.carries(name):
             return ""
         return _AS_NUMBER if self._mapping.is_number(name) else _AS_IT_IS
 

@@ -121,6 +121,16 @@ class Mapping:
         """Return whether a column that is not read otherwise is carried along."""
         return name not in OWN_NAMES and any(fnmatchcase(name, each) for each in self.carry)
 
+    def carries_in_any_case(self, name: str) -> bool:
+        """Return whether a column is carried along even if it is read: it is named, and no secret."""
+        return name in self.carry and name not in OWN_NAMES and name not in self._secret
+
+    @property
+    def _secret(self) -> set[str]:
+        """What is only seen as a keyed hash."""
+        fields = (spec for event in self.events for spec in event.fields.values())
+        return {path for spec in fields if spec.is_hashed for path in spec.paths}
+
     def is_number(self, name: str) -> bool:
         """Return whether a column is carried along as a number."""
         return any(fnmatchcase(name, each) for each in self.numbers)

@@ -30,6 +30,16 @@ EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC).timestamp()
 LATEST: Final = datetime(2101, 1, 1, tzinfo=UTC).timestamp()
 
 _NUMBER: Final = re.compile(r"-?[0-9]{1,19}(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?", re.ASCII)
+ABBREVIATIONS: Final = {
+    **dict.fromkeys(("UTC", "GMT", "WET", "Z"), 0),
+    **dict.fromkeys(("CET", "BST", "WEST"), 1),
+    **dict.fromkeys(("CEST", "EET"), 2),
+    **dict.fromkeys(("EEST", "MSK"), 3),
+    **{"AST": -4, "EDT": -4, "EST": -5, "CDT": -5, "CST": -6, "MDT": -6, "MST": -7, "PDT": -7},
+    **{"PST": -8, "JST": 9, "AEST": 10, "AEDT": 11},
+}
+"""Hours before UTC, by what a time may have behind it."""
+
 _OFFSET: Final = re.compile(r"([+-])(\d\d):?(\d\d)", re.ASCII)
 _TEXTS_KEPT: Final = 4096
 
@@ -47,7 +57,7 @@ class TimeSpec:
     format
         `iso`, or directives of strftime.
     zone
-        Of texts that name none.
+        Of texts that name none, at their end, as "2026-07-01 12:00:00 CEST".
     """
 
     unit: str | None = None
@@ -96,8 +106,8 @@ def zone_of(name: str) -> tzinfo:
     >>> zone_of("+05:30")
     datetime.timezone(datetime.timedelta(seconds=19800))
     """
-    if name.upper() in {"UTC", "Z"}:
-        return UTC
+    if name.upper() in ABBREVIATIONS:
+        return timezone(timedelta(hours=ABBREVIATIONS[name.upper()]))
     if match := _OFFSET.fullmatch(name):
         distance = timedelta(hours=int(match[2]), minutes=int(match[3]))
         return timezone(-distance if match[1] == "-" else distance)
@@ -123,9 +133,13 @@ def _number_reader(spec: TimeSpec) -> Callable[[object], float]:
 
 
 def _text_reader(spec: TimeSpec) -> Callable[[object], float]:
-    zone, pattern = zone_of(spec.zone), spec.format
+    assumed, pattern = zone_of(spec.zone), spec.format
 
     def parse(text: str) -> float:
+        zone = assumed
+        before, _, last = text.rpartition(" ")
+        if last[:1].isalpha() and before and last.upper() not in {"AM", "PM"}:
+            text, zone = before, zone_of(last)
         is_iso = pattern == ISO
         time = datetime.fromisoformat(text) if is_iso else datetime.strptime(text, pattern)
         return (time if time.tzinfo else time.replace(tzinfo=zone)).timestamp()
