@@ -20,6 +20,10 @@ class Source(Protocol):
     """What a reader should know of what has been read so far."""
 
     @property
+    def path(self) -> Path:
+        """The file that they are read from."""
+
+    @property
     def name(self) -> str:
         """What it is called in messages and rejected copies."""
 

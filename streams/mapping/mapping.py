@@ -122,7 +122,7 @@ class Mapping:
         return name not in OWN_NAMES and any(fnmatchcase(name, each) for each in self.carry)
 
     def carries_in_any_case(self, name: str) -> bool:
-        """Return whether a column is carried along even if it is read: it is named, and no secret."""
+        """Return whether a column is carried along even if it is read: one that is named."""
         return name in self.carry and name not in OWN_NAMES and name not in self._secret
 
     @property

@@ -30,6 +30,7 @@ _TOP: Final = (
 )  # fmt: skip
 _CSV: Final = ("delimiter", "encoding", "decimal")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}", re.ASCII)
+_SETTINGS: Final = "CHARGEWATCH_"
 _BYTES_MAX: Final = 1 << 20
 
 
@@ -218,6 +219,8 @@ def _carry(document: Table, mistakes: Mistakes) -> tuple[str, ...]:
 def _variable(document: Table, mistakes: Mistakes) -> str:
     given = document.get("hash_key_variable", KEY_VARIABLE)
     if isinstance(given, str) and _VARIABLE.fullmatch(given):
+        if given.startswith(_SETTINGS) and given != KEY_VARIABLE:
+            mistakes.add("hash_key_variable", f"names that begin with {_SETTINGS} are of settings")
         return given
     # What is written here may be the key itself: it is not quoted.
     mistakes.add("hash_key_variable", "expected the name of an environment variable")

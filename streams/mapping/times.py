@@ -35,8 +35,14 @@ ABBREVIATIONS: Final = {
     **dict.fromkeys(("CET", "BST", "WEST"), 1),
     **dict.fromkeys(("CEST", "EET"), 2),
     **dict.fromkeys(("EEST", "MSK"), 3),
-    **{"AST": -4, "EDT": -4, "EST": -5, "CDT": -5, "CST": -6, "MDT": -6, "MST": -7, "PDT": -7},
-    **{"PST": -8, "JST": 9, "AEST": 10, "AEDT": 11},
+    **dict.fromkeys(("AST", "EDT"), -4),
+    **dict.fromkeys(("EST", "CDT"), -5),
+    **dict.fromkeys(("CST", "MDT"), -6),
+    **dict.fromkeys(("MST", "PDT"), -7),
+    "PST": -8,
+    "JST": 9,
+    "AEST": 10,
+    "AEDT": 11,
 }
 """Hours before UTC, by what a time may have behind it."""
 
