@@ -1,6 +1,6 @@
 """`chargewatch publish`: publishes a file of charges, disputes or outcomes to its topic."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from streams.events.files import FileError
 from streams.events.sources import PlainFile, Source
 from streams.kafka.publisher import Event
 from streams.kafka.topics import Topics
+from streams.mapping.ready_mappings import find_mapping
 
 _KIND = click.Choice(KINDS)
 
@@ -67,11 +68,11 @@ def command(
     not valid comes to `charges.rejected` with its reason.
     """
     told = kind or topic
-    sources: list[tuple[Kind, Source]]
+    sources: Sequence[tuple[Kind, Source]]
     if mapping is None:
         sources = [(told or kind_of(file), PlainFile(file))]
     else:
-        sources = published_sources(file, mapping, told, charges, settings)
+        sources = published_sources(file, find_mapping(mapping), told, charges, settings)
     found = [_survey(source, each, settings) for each, source in sources]
     tell_notes([source for _, source in sources], set())
     for survey_, (_, source) in zip(found, sources, strict=True):

@@ -164,16 +164,16 @@ def mapped_sources(
 
 
 def published_sources(
-    file: Path, name: str, kind: Kind | None, charges: Path | None, settings: Settings
-) -> list[tuple[Kind, Source]]:
+    file: Path, mapping: Mapping, kind: Kind | None, charges: Path | None, settings: Settings
+) -> list[tuple[Kind, MappedFile]]:
     """Return what is to be published of one file, charges first.
 
     Parameters
     ----------
     file
         What is published.
-    name
-        Of the mapping.
+    mapping
+        What its columns are.
     kind
         The only one that is published, `None` for all.
     charges
@@ -181,7 +181,6 @@ def published_sources(
     settings
         As for a worker.
     """
-    mapping = find_mapping(name)
     means = needed(mapping, settings)
     kinds: tuple[MappedKind, ...] = ("charge", *_LABELS)
     if kind is not None:
@@ -192,8 +191,7 @@ def published_sources(
         charged = mapped_sources(charges, mapping, means, ("charge",))[0]
     if charged is not None:
         give_cards([source for source in found if source.kind != "charge"], charged)
-    given = [(_SOURCES_OF[source.kind], source) for source in found]
-    return [(each, source) for each, source in given if kind in {None, each}]
+    return [(_SOURCES_OF[source.kind], source) for source in found]
 
 
 def give_cards(labels: Sequence[MappedFile], charges: Source) -> None:

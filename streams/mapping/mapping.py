@@ -123,11 +123,11 @@ class Mapping:
 
     def carries_in_any_case(self, name: str) -> bool:
         """Return whether a column is carried along even if it is read: one that is named."""
-        return name in self.carry and name not in OWN_NAMES and name not in self._secret
+        return name in self.carry and name not in OWN_NAMES and name not in self.secret
 
     @property
-    def _secret(self) -> set[str]:
-        """What is only seen as a keyed hash."""
+    def secret(self) -> set[str]:
+        """What is only to be seen as a keyed hash."""
         fields = (spec for event in self.events for spec in event.fields.values())
         return {path for spec in fields if spec.is_hashed for path in spec.paths}
 

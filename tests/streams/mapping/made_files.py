@@ -274,8 +274,8 @@ def adyen(folder: Path, seed: int) -> Shape:
         ]
         for c in charges
     ]  # fmt: skip
-    fee = ["Company", "Merchant1", "", "", "", "2026-04-01 00:00:00", "CEST", "Fee"]
-    rows.append(fee + [""] * (len(head) - len(fee)))
+    fee: list[object] = ["Company", "Merchant1", "", "", "", "2026-04-01 00:00:00", "CEST", "Fee"]
+    rows.append([*fee, *[""] * (len(head) - len(fee))])
     dispute_head = names(
         "Company Account,Merchant Account,Psp Reference,Merchant Reference,Payment Method,"
         "Record Date,Record Date TimeZone,Dispute Currency,Dispute Amount,Record Type,"
