@@ -14,6 +14,7 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_FIRST_BYTES: Final = 1 << 16
 _LINE_CHARACTERS_MAX: Final = 1 << 20
 
 
@@ -39,7 +40,11 @@ def text_lines(
     ['a\r\n', 'Müller\n']
     """
     rest = iter(chunks)
-    first = next(rest, b"")
+    first = b""
+    for chunk in rest:
+        first += chunk
+        if len(first) >= _FIRST_BYTES:
+            break
     for mark, marked in _MARKS:
         if first.startswith(mark):
             first, encoding = first[len(mark) :], encoding or marked
