@@ -109,15 +109,6 @@ class Replay:
         """How many there are in each file, named as in the rejected copies."""
         return {file.source.name: file.inputs for file in self._files}
 
-    @property
-    def notes(self) -> list[str]:
-        """What a reader should know of the files, once they have been surveyed."""
-        return [
-            f"{file.source.name}: {note}"
-            for file in self._files
-            for note in sorted(file.source.notes)
-        ]
-
     def survey(self) -> Iterator[int]:
         """Read the times, which has to come first; yield how many inputs have been read so far.
 

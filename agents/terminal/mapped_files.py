@@ -218,7 +218,7 @@ def tell_notes(sources: Sequence[Source], told: set[str]) -> None:
     """Say what a reader should know of the files, each once, on stderr."""
     for source in sources:
         for note in sorted(source.notes):
-            line = note if note.startswith(source.name) else f"{source.name}: {note}"
+            line = note if note.startswith(str(source.path)) else f"{source.path}: {note}"
             if line not in told:
                 told.add(line)
                 click.echo(line, err=True)

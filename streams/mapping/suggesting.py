@@ -30,6 +30,7 @@ _NESTING_MAX: Final = 4
 _SURE: Final = 0.85
 _NUMBERED: Final = re.compile(r"(.*?[A-Za-z_])[0-9]+")
 _PARTS: Final = ("year", "month", "day")
+_CARD_WORDS: Final = ("card", "cc ", "pan", "kart", "cart", "tarjeta", "kaart", "карт", "卡")
 _BY_NAME: Final = ("payment_method", "device", "ip", "email")
 
 
@@ -191,7 +192,8 @@ class _Proposal:
         look = looks.time_look(date.values)
         if look is None or any(":" in value for value in date.values) or "unit" in look.toml:
             return None
-        clock = self._best("created", lambda column: looks.is_clock(column.values))
+        clocks = (each for each in self._columns if each.values and looks.is_clock(each.values))
+        clock = next(clocks, None)
         if clock is None:
             return None
         pattern = look.toml.partition('"')[2].rstrip('"')
@@ -242,7 +244,8 @@ class _Proposal:
         if column is None:
             doubt = "no column tells cards apart: every row is one"
             return Line("card", '{ row = true, prefix = "card_" }', doubt)
-        doubt = "" if words(column.name).startswith(("card", "cc", "pan")) else "is it one a card?"
+        is_card = any(word in words(column.name) for word in _CARD_WORDS)
+        doubt = "" if is_card else "is it one a card?"
         return Line("card", self._identifier(column), doubt)
 
     def _merchant(self) -> Line:
