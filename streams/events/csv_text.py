@@ -7,11 +7,11 @@ other, and is told with its line.
 from __future__ import annotations
 
 import csv
-from itertools import chain, islice
+from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from schemas.rejected import InvalidEvent
-from streams.events.text_lines import text_lines
+from streams.events.text_lines import line_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -77,11 +77,10 @@ def csv_rows(
     4 expected 2 cells as in the header, got 1
     5 {'id': 'c3'}
     """
-    lines = text_lines(chunks, dialect.encoding, note)
-    first = list(islice(lines, _LINES_LOOKED_AT))
-    delimiter = dialect.delimiter or _delimiter(first)
-    feeder = _Feeder(chain(first, lines))
-    rows = _rows(feeder, delimiter)
+    blocks = line_blocks(chunks, dialect.encoding, note)
+    first = next(blocks, [])
+    delimiter = dialect.delimiter or _delimiter(first[:_LINES_LOOKED_AT])
+    rows = _rows(_Feeder(chain([first], blocks)), delimiter)
     head = next(rows, (1, []))[1]
     if isinstance(head, InvalidEvent) or not any(head):
         raise CsvError("expected a line with the names of the columns first")
@@ -100,8 +99,8 @@ def csv_rows(
 
 def csv_names(chunks: Iterable[bytes], dialect: Dialect) -> list[str]:
     """Return the names of the columns; raises as `csv_rows`."""
-    first = list(islice(text_lines(chunks, dialect.encoding, lambda _: None), _LINES_LOOKED_AT))
-    head = next(_rows(_Feeder(iter(first)), dialect.delimiter or _delimiter(first)), (1, []))[1]
+    first = next(line_blocks(chunks, dialect.encoding, lambda _: None), [])[:_LINES_LOOKED_AT]
+    head = next(_rows(_Feeder(iter([first])), dialect.delimiter or _delimiter(first)), (1, []))[1]
     if isinstance(head, InvalidEvent) or not any(head):
         raise CsvError("expected a line with the names of the columns first")
     return _names(head)
@@ -110,8 +109,9 @@ def csv_names(chunks: Iterable[bytes], dialect: Dialect) -> list[str]:
 class _Feeder:
     """Gives lines to the parser, and keeps those of the row that it is in."""
 
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = lines
+    def __init__(self, blocks: Iterator[list[str]]) -> None:
+        self._blocks = blocks
+        self._lines: Iterator[str] = iter(())
         self._pending: list[str] = []
         self.row: list[str] = []
         self._characters = 0
@@ -123,6 +123,9 @@ class _Feeder:
 
     def __next__(self) -> str:
         line = self._pending.pop() if self._pending else next(self._lines, None)
+        if line is None and (block := next(self._blocks, None)):
+            self._lines = iter(block)
+            line = next(self._lines)
         if line is None:
             self.is_cut_off = bool(self.row)
             raise StopIteration
@@ -132,6 +135,21 @@ class _Feeder:
         if self._characters > ROW_CHARACTERS_MAX:
             raise csv.Error("the row does not end")
         return line
+
+    def take_plain(self) -> list[str]:
+        """Take lines each of which is a row, as there is no quotation mark in them; else none."""
+        if self._pending or (line := next(self._lines, None)) is not None:
+            if not self._pending:
+                self._pending.append(line or "")
+            return []
+        block = next(self._blocks, [])
+        text = "".join(block)
+        has_odd_ends = text.count("\r") != text.count("\r\n")
+        if '"' in text or has_odd_ends or max(map(len, block), default=0) > ROW_CHARACTERS_MAX:
+            self._lines = iter(block)
+            return []
+        self.number += len(block)
+        return block
 
     def begin_row(self) -> None:
         """Forget the lines of the row before."""
@@ -150,8 +168,11 @@ def _rows(feeder: _Feeder, delimiter: str) -> Iterator[tuple[int, list[str] | In
     """Yield rows; of one whose quotation mark is not closed its first line alone is damaged."""
     reader = csv.reader(feeder, delimiter=delimiter)
     while True:
-        feeder.begin_row()
         line = feeder.number + 1
+        if plain := feeder.take_plain():
+            yield from enumerate(csv.reader(plain, delimiter=delimiter), line)
+            continue
+        feeder.begin_row()
         try:
             cells = next(reader, None)
         except csv.Error as error:
@@ -186,7 +207,7 @@ def _delimiter(lines: list[str]) -> str:
 
 
 def _fit(lines: list[str], delimiter: str) -> tuple[float, int]:
-    every = _rows(_Feeder(iter(lines)), delimiter)
+    every = _rows(_Feeder(iter([lines])), delimiter)
     rows = [row for _, row in every if not isinstance(row, InvalidEvent) and row]
     width = len(rows[0]) if rows else 0
     if width < 2:

@@ -18,10 +18,10 @@ _FIRST_BYTES: Final = 1 << 16
 _LINE_CHARACTERS_MAX: Final = 1 << 20
 
 
-def text_lines(
+def line_blocks(
     chunks: Iterable[bytes], encoding: str | None, note: Callable[[str], None]
-) -> Iterator[str]:
-    r"""Yield lines with their ends, a byte order mark left out.
+) -> Iterator[list[str]]:
+    r"""Yield lines with their ends, many at a time, a byte order mark left out.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ def text_lines(
 
     Examples
     --------
-    >>> list(text_lines([b"a\r\nM\xfcl", b"ler\n"], None, print))
+    >>> list(line_blocks([b"a\r\nM\xfcl", b"ler\n"], None, print))
     not all of it is UTF-8: the other lines are read as Windows-1252
-    ['a\r\n', 'Müller\n']
+    [['a\r\n', 'Müller\n']]
     """
     rest = iter(chunks)
     first = b""
@@ -92,7 +92,7 @@ class _Given:
         return self._decoder.decode(chunk, is_last)
 
 
-def _split(chunks: Iterable[bytes], decode: _Guessing | _Given) -> Iterator[str]:
+def _split(chunks: Iterable[bytes], decode: _Guessing | _Given) -> Iterator[list[str]]:
     """Yield lines that end in a line feed, or in a carriage return where there is none of these."""
     rest, end = "", ""
     for text in chain((decode(chunk, is_last=False) for chunk in chunks), _last(decode)):
@@ -101,12 +101,13 @@ def _split(chunks: Iterable[bytes], decode: _Guessing | _Given) -> Iterator[str]
         if not end:
             continue
         *lines, rest = rest.split(end)
-        yield from (line + end for line in lines)
+        if lines:
+            yield [line + end for line in lines]
         while len(rest) > _LINE_CHARACTERS_MAX:  # no line is: it is given in parts, and refused
-            yield rest[:_LINE_CHARACTERS_MAX]
+            yield [rest[:_LINE_CHARACTERS_MAX]]
             rest = rest[_LINE_CHARACTERS_MAX:]
     if rest:
-        yield rest
+        yield [rest]
 
 
 def _end_in(text: str) -> str:

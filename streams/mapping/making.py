@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from schemas.rejected import InvalidEvent
 from streams.durations import DAY_S
 from streams.mapping.amounts import LeftOut, amount_reader
 from streams.mapping.conditions import compiled
+from streams.mapping.fields import FieldSpec
 from streams.mapping.identifiers import digest_of, keyed_hash
 from streams.mapping.paths import getter, text_of
 from streams.mapping.times import time_reader
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streams.events.row_files import Row
-    from streams.mapping.fields import FieldSpec
     from streams.mapping.mapping import EventSpec, Mapping
 
     Event = dict[str, Any]
@@ -59,11 +60,14 @@ class Maker:
         self.spec = spec
         missing = mapping.missing
         self._holds = compiled(spec.when, missing) if spec.when else None
+        plain = {name for name, field in spec.fields.items() if _is_plain(name, field, missing)}
+        self._plain = [(name, spec.fields[name].sources[0]) for name in plain]
         self._fields = [
             (name, _reader(name, field, missing, means))
             for name, field in spec.fields.items()
-            if field.amount is None
+            if field.amount is None and name not in plain
         ]
+        self._nested = {name: _reader(name, spec.fields[name], missing, means) for name in plain}
         self._amount = None
         field = spec.fields.get("amount")
         if field is not None and field.amount is not None:
@@ -86,6 +90,12 @@ class Maker:
             When the row is no event.
         """
         event: Event = {}
+        for name, path in self._plain:
+            value = row.get(path)
+            if value.__class__ is not str or not value:  # most are texts, as all of CSV are
+                value = self._nested[name](row, number)
+            if value is not None:
+                event[name] = value
         for name, read in self._fields:
             value = read(row, number)
             if value is not None:
@@ -96,6 +106,27 @@ class Maker:
             if amount is not None:
                 event["amount"] = read_amount(amount, event.get("currency"))
         return event
+
+    def time(self, row: Row, number: int) -> float:
+        """Return when the event of a row was made, infinite where it cannot be used.
+
+        Raises
+        ------
+        LeftOut
+            As `make`.
+        """
+        amount = self.spec.fields.get("amount")
+        if amount is not None and amount.amount is not None and amount.amount.negative != "reject":
+            try:
+                self.make(row, number)
+            except InvalidEvent:
+                return inf
+        read = next((read for name, read in self._fields if name == "created"), None)
+        try:
+            time = None if read is None else read(row, number)
+        except InvalidEvent:
+            return inf
+        return time if isinstance(time, float) else inf
 
     def make_label(self, row: Row, number: int, charge: Event | None) -> Event:
         """Return the dispute or outcome of a row, completed by the charge of the same row."""
@@ -112,6 +143,12 @@ class Maker:
             what = event.get("outcome") if self.spec.kind == "outcome" else "dp"
             event["id"] = f"{what}_{event['charge']}"
         return {name: value for name, value in event.items() if value is not None}
+
+
+def _is_plain(name: str, spec: FieldSpec, missing: frozenset[str]) -> bool:
+    """Whether a field is the text of one column, as it is."""
+    is_text = name not in {"created", "amount", "mcc", "three_d_secure"} and not missing
+    return is_text and spec == FieldSpec(sources=spec.sources[:1])
 
 
 def _reader(name: str, spec: FieldSpec, missing: frozenset[str], means: Means) -> ReadField:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import islice
+from math import inf
 from typing import TYPE_CHECKING
 
 import orjson
@@ -80,7 +81,15 @@ class MappedFile:
 
     def times(self) -> Iterator[float]:
         """Yield when each event was made, as `streams.events.files.read_times`."""
-        return map(time_in, self.events())
+        if self.kind != "charge":  # these are few, and complete in ways of their own
+            yield from map(time_in, self.events())
+            return
+        made = _Made(self.mapping, self.kind, self.means, self.cards)
+        for number, row in self._rows():
+            if not isinstance(row, InvalidEvent):
+                yield from made.times(row, number)
+            elif self.tells_unusable:
+                yield inf
 
     def pairs(self, rows: int) -> Iterator[tuple[Row | InvalidEvent, list[bytes]]]:
         """Yield the first rows, each with what becomes of it."""
@@ -143,6 +152,17 @@ class _Made:
                 continue
             if event is not None:
                 yield event
+
+    def times(self, row: Row, number: int) -> Iterator[float]:
+        """Yield when each of `of` was made, where that is told by themselves."""
+        if any(holds(row) for holds in self._left_out):
+            return
+        for maker in self._makers:
+            if maker.is_of(row):
+                try:
+                    yield maker.time(row, number)
+                except LeftOut:
+                    continue
 
     def _made(self, maker: Maker, row: Row, number: int) -> Event | None:
         if self._is_charge:

@@ -129,6 +129,8 @@ class _Proposal:
         if left:
             told = ", ".join(repr(name)[1:-1] for name in left[:20])
             yield f"# Left out, as they name somebody or say what is only known later: {told}"
+        if any(words(column.name) == "livemode" for column in self._columns):
+            yield 'leave_out = "livemode = false"'
         yield f"carry = {_patterns([column.top for column in kept])}"
         if numbers := [c.name for c in kept if c.values and looks.are_numbers(c.values)]:
             yield f"numbers = {_patterns(numbers)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 from hmac import digest
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -18,6 +19,8 @@ from streams.mapping.making import Means
 from streams.mapping.mapped_file import MappedFile
 from streams.mapping.mistakes import MappingError
 from streams.mapping.reading import read_mapping
+from streams.mapping.ready_mappings import find_mapping
+from tests.streams.mapping.made_files import SHAPES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -179,3 +182,23 @@ def test_disputes_get_the_cards_of_their_charges() -> None:
     disputes = [b'{"id":"d","charge":"c3"}', b'{"id":"d","charge":"c5","card":"a","merchant":"m"}']
     asked = charges_asked_for(disputes)
     assert cards_of(asked, charges) == {"c3": ("k3", "m")}
+
+
+@pytest.mark.parametrize("name", sorted(SHAPES))
+def test_times_are_those_of_the_events(tmp_path: Path, name: str) -> None:
+    """One for each, in their order, also where rows are damaged, left out, or cannot be used."""
+    path = SHAPES[name](tmp_path, 3).paths[0]
+    text = path.read_bytes().splitlines(keepends=True)
+    text[7:7] = [b'{"cut off\n', b"a,b\n"]
+    text[20] = text[20].replace(b"0", b"x").replace(b"1", b"y")
+    path.write_bytes(b"".join(text))
+    means = Means(bundled_rates().decimals, KEY)
+    mapping = find_mapping(name)
+    kinds: tuple[Kind, ...] = ("charge", "dispute", "outcome")
+    for number, kind in enumerate(kinds):
+        mapped = MappedFile(path, mapping, kind, means, tells_unusable=not number)
+        times, read = list(mapped.times()), list(mapped.events())
+        assert len(times) == len(read), kind
+        for time, event in zip(times, map(orjson.loads, read), strict=True):
+            assert time == event["created"] if "created" in event else time <= inf
+    assert b"unusable_row" in b"".join(MappedFile(path, mapping, "charge", means).events())
