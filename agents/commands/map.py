@@ -29,7 +29,7 @@ _HIDDEN = "(hidden)"
 _CHARACTERS_SHOWN = 600
 
 
-@click.group("map")
+@click.group("map", epilog="Example: chargewatch map suggest charges.csv > mine.toml")
 def command() -> None:
     """Propose and check mappings of the columns of files."""
 
