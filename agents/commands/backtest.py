@@ -216,7 +216,7 @@ def _sources(
     if not closed_loop:
         return sources
     for source in sources.outcomes:
-        if not source.name.startswith(str(charges)):
+        if source.path != charges:
             raise click.UsageError(f"{source.name}: --closed-loop makes outcomes of its own")
     return sources._replace(outcomes=())
 

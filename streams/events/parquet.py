@@ -44,8 +44,12 @@ def parquet_events(stream: IO[bytes]) -> Iterator[bytes]:
 
 
 def parquet_rows(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
-    """Yield what each row of `parquet_events` holds, nulls in it too, as objects."""
-    for batch in _open(stream).iter_batches(_ROWS_AT_A_TIME):
+    """Yield what each row of `parquet_events` has, as objects of Python."""
+    file = _open(stream)
+    if not all(is_plain(field.type) for field in file.schema_arrow):
+        yield from map(orjson.loads, parquet_events(stream))  # times and the like as their texts
+        return
+    for batch in file.iter_batches(_ROWS_AT_A_TIME):
         names = batch.schema.names
         columns = zip(batch.columns, names, strict=True)
         rows = zip(*(json_values(column, name) for column, name in columns), strict=True)

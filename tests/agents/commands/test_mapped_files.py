@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import pyarrow.parquet as pq
 import pytest
+import zstandard
 from click.testing import CliRunner, Result
+from pyarrow.csv import read_csv
 
 from agents.commands import chargewatch, publish
 from streams.mapping.ready_mappings import ready_names
@@ -49,6 +53,68 @@ def test_every_shape_is_scored_and_its_frauds_are_known(tmp_path: Path, name: st
     assert metrics["rejected"] == {}, result.output
     assert set(metrics["findings"]) <= {"card_number"}, metrics["findings"]
     assert KEY["CHARGEWATCH_MAPPING_KEY"].encode() not in out.read_bytes()
+
+
+def without_clock(path: Path) -> list[dict[str, Any]]:
+    return [{n: value for n, value in each.items() if n != "scored_at"} for each in lines(path)]
+
+
+def scored(folder: Path, name: str, *arguments: object) -> dict[str, Any]:
+    """Return the metrics of a backtest."""
+    report = folder / "report"
+    arguments = (*arguments, "--map", name, "--out", folder / "s.jsonl", "--report", report)
+    result = run("backtest", *arguments)
+    assert result.exit_code == 0, result.output
+    told: dict[str, Any] = orjson.loads((report / "metrics.json").read_bytes())
+    return told
+
+
+def test_charges_and_disputes_may_be_in_one_file(tmp_path: Path) -> None:
+    shape = SHAPES["stripe"](tmp_path, SEED)
+    both = tmp_path / "both.jsonl"
+    both.write_bytes(b"".join(path.read_bytes() for path in reversed(shape.paths)))
+    told = scored(tmp_path, "stripe", both)
+    assert (told["charges"], told["frauds"]) == (shape.charges, shape.frauds)
+    assert told["rejected"] == {}
+
+
+def test_own_disputes_are_read_as_they_are(tmp_path: Path) -> None:
+    """Beside mapped charges, whose own labels count as well."""
+    shape = SHAPES["paysim"](tmp_path, SEED)
+    genuine = shape.paths[0].read_text(encoding="utf-8").splitlines()[1:]
+    number = next(n for n, line in enumerate(genuine, 2) if line.split(",")[9] == "0")
+    cells = genuine[number - 2].split(",")
+    dispute = {
+        "id": "d1", "charge": f"row_{number}", "card": cells[3], "merchant": cells[6],
+        "created": 1_580_000_000 + 3_000_000, "reason": "fraudulent",
+    }  # fmt: skip
+    path = tmp_path / "disputes.jsonl"
+    path.write_bytes(orjson.dumps(dispute))
+    told = scored(tmp_path, "paysim", shape.paths[0], path)
+    assert told["frauds"] == shape.frauds + 1
+
+
+def test_actions_are_carried_out_on_a_mapped_file(tmp_path: Path) -> None:
+    shape = SHAPES["ibm_tabformer"](tmp_path, SEED)
+    told = scored(tmp_path, "ibm_tabformer", *shape.paths, "--closed-loop")
+    assert told["closed_loop"]["open"]["frauds"] == shape.frauds
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv.gz", "csv.zst"])
+def test_other_layouts_give_the_same(tmp_path: Path, ending: str) -> None:
+    """Of Parquet the time is a timestamp, as programs write it."""
+    shape = SHAPES["fraud_detection_handbook"](tmp_path, SEED)
+    wanted = scored(tmp_path, shape.mapping, *shape.paths)
+    scores = without_clock(tmp_path / "s.jsonl")
+    path = tmp_path / f"handbook.{ending}"
+    if ending == "parquet":
+        pq.write_table(read_csv(shape.paths[0]), path)
+    else:
+        pack = gzip.compress if ending.endswith("gz") else zstandard.ZstdCompressor().compress
+        path.write_bytes(pack(shape.paths[0].read_bytes()))
+    told = scored(tmp_path, shape.mapping, path)
+    assert told["frauds"] == wanted["frauds"]
+    assert without_clock(tmp_path / "s.jsonl") == scores
 
 
 @pytest.fixture
