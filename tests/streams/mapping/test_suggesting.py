@@ -18,6 +18,7 @@ from streams.mapping.making import Means
 from streams.mapping.mapped_file import MappedFile
 from streams.mapping.reading import read_mapping
 from streams.mapping.suggesting import suggest
+from streams.mapping.synonyms import SYNONYMS
 from tests.streams.mapping.made_files import SHAPES, csv_text
 
 if TYPE_CHECKING:
@@ -132,3 +133,28 @@ def test_names_of_columns_may_be_anything(tmp_path: Path) -> None:
     page = suggest(path)
     events = read(path, page, "charge")
     assert set(odd) <= orjson.loads(events[0]).keys()
+
+
+TIMES = ["1790000000", "2026-01-01", "0", "01.02.2026", "20260101", "1790000000000"]
+AMOUNTS = ["1", "12.5", "1,5", "-3", "1.234,50"]
+VALUES = [*TIMES, *AMOUNTS, "", "usd", "US", "yes", "No", "10:30", "4242424242424242", "a@b.co",
+          "NaN", "inf", "1e5", "9" * 20, "\x7f", "é", "²", "١٢"]  # fmt: skip
+NAMES = [name for names in SYNONYMS.values() for name in names] + ["a.b", 'q"q', "Ä'", "[1]"]
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_any_table_has_a_proposal_that_can_be_read(tmp_path: Path, seed: int) -> None:
+    """Or is refused; and each event has its time."""
+    rng = random.Random(seed)
+    head = ["created", "amount", *rng.sample(NAMES, rng.randint(1, 8))]
+    pools = [[rng.choice(TIMES)], [rng.choice(AMOUNTS)]]
+    pools = [pool + rng.sample(VALUES, rng.randint(0, 2)) for pool in pools]
+    pools += [rng.sample(VALUES, rng.randint(1, 3)) for _ in head[2:]]
+    rows = [[rng.choice(pool) for pool in pools] for _ in range(rng.randint(1, 15))]
+    path = tmp_path / "f.csv"
+    path.write_text(csv_text([head, *rows]), encoding="utf-8")
+    with suppress(FileError):
+        mapping = read_mapping(suggest(path), f"seed {seed}")
+        means = Means(bundled_rates().decimals, b"a key of these tests")
+        mapped = MappedFile(path, mapping, "charge", means)
+        assert len(list(mapped.events())) == len(list(mapped.times())), f"seed {seed}"
