@@ -3,53 +3,30 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from schemas.rejected import InvalidEvent
 from streams.events.files import FileError
-from streams.events.row_files import column_names, read_rows
 from streams.mapping import looks
 from streams.mapping.mapping import OWN_NAMES
-from streams.mapping.paths import text_of
+from streams.mapping.samples import sampled_columns
 from streams.mapping.synonyms import is_personal, likeness, says_later, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from streams.events.row_files import Row
+    from streams.mapping.samples import Column
 
-ROWS_LOOKED_AT: Final = 1000
 DELAY_DAYS: Final = 7
 
-_NESTING_MAX: Final = 4
 _SURE: Final = 0.85
 _NUMBERED: Final = re.compile(r"(.*?[A-Za-z_])[0-9]+")
 _PARTS: Final = ("year", "month", "day")
 _CARD_WORDS: Final = ("card", "cc ", "pan", "kart", "cart", "tarjeta", "kaart", "карт", "卡")
 _BY_NAME: Final = ("payment_method", "device", "ip", "email")
-
-
-@dataclass
-class Column:
-    """A column, or a path into what is nested, and what was seen of it."""
-
-    name: str
-    values: list[str] = field(default_factory=list)
-
-    @property
-    def is_unique(self) -> bool:
-        """Whether no value was seen twice."""
-        return len(set(self.values)) == len(self.values)
-
-    @property
-    def top(self) -> str:
-        """The outermost name."""
-        return self.name.partition(".")[0]
 
 
 @dataclass(frozen=True)
@@ -73,7 +50,7 @@ def suggest(path: Path) -> str:
     FileError
         When the file cannot be read, or nothing in it is like an amount or a time.
     """
-    columns = _columns(path)
+    columns = sampled_columns(path)
     proposal = _Proposal(columns)
     lines = proposal.charge()
     if not {"created", "amount"} <= {line.key for line in lines}:
@@ -301,27 +278,6 @@ _OPTIONAL: Final[dict[str, Callable[[Sequence[str]], bool]]] = {
     "postal_check": _of("pass", "fail", "unchecked"),
     "three_d_secure": _of("true", "false"),
 }
-
-
-def _columns(path: Path) -> list[Column]:
-    found: dict[str, Column] = {}
-    for name in column_names(path, ROWS_LOOKED_AT):
-        found.setdefault(name, Column(name))
-    for _, row in islice(read_rows(path), ROWS_LOOKED_AT):
-        if isinstance(row, InvalidEvent):
-            continue
-        for name, value in _flat(row):
-            found.setdefault(name, Column(name)).values.append(value)
-    return list(found.values())
-
-
-def _flat(row: Row, before: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
-    for name, value in row.items():
-        if isinstance(value, dict):
-            if depth < _NESTING_MAX:
-                yield from _flat(value, f"{before}{name}.", depth + 1)
-        elif (text := text_of(value)) is not None and text != "":
-            yield f"{before}{name}", text
 
 
 def _patterns(names: Sequence[str]) -> str:
