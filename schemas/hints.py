@@ -11,6 +11,7 @@ import orjson
 
 from schemas.envelopes import envelope_in
 from schemas.rejected import InvalidEvent
+from schemas.unusable import unusable_in
 
 # Seconds of the years 1973 to 5138, in other units; no two of the ranges meet.
 _UNITS: Final = (
@@ -44,6 +45,8 @@ def explained(error: InvalidEvent, value: bytes | None) -> InvalidEvent:
     if value is None or error.reason not in {"json", "missing", "type", "range"}:
         return error
     fields = _fields(value)
+    if unusable := unusable_in(fields):
+        return unusable
     if envelope := envelope_in(value, fields):
         said = f"{error}; it {envelope}" if error.reason == "json" else f"payload: {envelope}"
         return InvalidEvent(error.reason, said)

@@ -11,7 +11,7 @@ that are in order, all of those that are in none.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from math import inf
 from pathlib import Path
@@ -29,15 +29,18 @@ from streams.events.decoding import (
     decode_disputes,
     decode_outcomes,
 )
-from streams.events.files import read_events, read_times
 from streams.events.origin import Origin
 from streams.events.rejected import Input, Rejected
 from streams.events.rows import FRAUD_DISPUTE, Rows, charge_hashes
+from streams.events.sources import PlainFile, Source
 
 CHUNK = 10_000
 """TimedBatch that are read at a time."""
 
 T = TypeVar("T")
+
+Files = Path | Source | Sequence[Source] | None
+"""A file of events, or sources of them."""
 
 Decode = Callable[[list[Input], float, InputRules], Decoded]
 
@@ -69,7 +72,8 @@ class Replay:
     Parameters
     ----------
     charges, disputes, outcomes
-        Files as for `streams.events.files.read_events`.
+        Files as for `streams.events.files.read_events`, or sources; of charges one, which comes
+        first.
     max_created
         Latest event time that is believed, Unix seconds.
     rules
@@ -78,17 +82,22 @@ class Replay:
 
     def __init__(
         self,
-        charges: Path,
-        disputes: Path | None,
+        charges: Path | Source,
+        disputes: Files,
         max_created: float,
         rules: InputRules = DEFAULT_RULES,
-        outcomes: Path | None = None,
+        outcomes: Files = None,
     ) -> None:
-        self._files = [_File(charges, decode_charges, max_created, rules)]
-        if disputes is not None:
-            self._files.append(_File(disputes, decode_disputes, max_created, rules))
-        if outcomes is not None:
-            self._files.append(_File(outcomes, decode_outcomes, max_created, rules))
+        kinds: tuple[tuple[Files, Decode], ...] = (
+            (charges, decode_charges),
+            (disputes, decode_disputes),
+            (outcomes, decode_outcomes),
+        )
+        self._files = [
+            _File(source, decode, max_created, rules)
+            for files, decode in kinds
+            for source in _sources(files)
+        ]
 
     @property
     def inputs(self) -> int:
@@ -98,7 +107,7 @@ class Replay:
     @property
     def inputs_by_file(self) -> dict[str, int]:
         """How many there are in each file, named as in the rejected copies."""
-        return {str(file.path): file.inputs for file in self._files}
+        return {file.source.name: file.inputs for file in self._files}
 
     def survey(self) -> Iterator[int]:
         """Read the times, which has to come first; yield how many inputs have been read so far.
@@ -152,8 +161,10 @@ class Replay:
 class _File:
     """One file: what was read of it and waits, and how old what is still to come can be."""
 
-    def __init__(self, path: Path, decode: Decode, max_created: float, rules: InputRules) -> None:
-        self.path = path
+    def __init__(
+        self, source: Source, decode: Decode, max_created: float, rules: InputRules
+    ) -> None:
+        self.source = source
         self._decode = decode
         self._max_created = max_created
         self._rules = rules
@@ -175,7 +186,7 @@ class _File:
 
     def survey(self) -> Iterator[None]:
         """Find out the oldest time from each chunk on; pause after each."""
-        for chunk in _chunks(read_times(self.path)):
+        for chunk in _chunks(self.source.times()):
             self._oldest.append(min(chunk))
             self.inputs += len(chunk)
             yield
@@ -184,7 +195,7 @@ class _File:
     def begin(self) -> None:
         """Begin to read the events."""
         # No more than what was surveyed, in case that somebody is still writing.
-        self._chunks = _chunks(islice(read_events(self.path), self.inputs))
+        self._chunks = _chunks(islice(self.source.events(), self.inputs))
 
     def read_on(self) -> Decoded:
         """Read a chunk, whose events then wait; return it."""
@@ -196,12 +207,13 @@ class _File:
 
     def rows(self) -> Iterator[Rows]:
         """Read all events, apart from those that `read_on` reads."""
-        for chunk in _chunks(read_events(self.path)):
+        for chunk in _chunks(self.source.events()):
             yield self._decoded(chunk, 0).batch.rows
 
     def _decoded(self, chunk: list[bytes], first: int) -> Decoded:
+        name = self.source.name
         inputs = [
-            Input(card_in(line), line, Origin(str(self.path), 0, first + number))
+            Input(card_in(line), line, Origin(name, 0, first + number))
             for number, line in enumerate(chunk)
         ]
         return self._decode(inputs, self._max_created, self._rules)
@@ -217,6 +229,14 @@ class _File:
                 waiting.append(events.part(count, len(events)) if count else events)
         self._waiting = waiting
         return taken
+
+
+def _sources(files: Files) -> Sequence[Source]:
+    if files is None:
+        return ()
+    if isinstance(files, Path):
+        return (PlainFile(files),)
+    return files if isinstance(files, Sequence) else (files,)
 
 
 def _chunks(items: Iterable[T]) -> Iterator[list[T]]:

@@ -10,6 +10,7 @@ VERBS = {
     "topics": "Create the topics, or check them.",
     "simulate": "Make charges and disputes, to Kafka or to files.",
     "publish": "Publish a file of charges, disputes or outcomes to its topic.",
+    "map": "Propose and check mappings of the columns of files.",
     "backtest": "Score and learn over files, without Kafka, and print the metrics.",
     "watch": "Follow the scored charges.",
     "models": "List the models, and decide which of them scores.",

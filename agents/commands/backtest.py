@@ -22,15 +22,15 @@ from agents.evaluation.report import report_page
 from agents.evaluation.summary import evaluate
 from agents.process import collecting_rarely, peak_rss_mb
 from agents.settings.schema import Settings
-from agents.terminal.event_files import ALLOW, Kind
+from agents.terminal.event_files import ALLOW
 from agents.terminal.history_files import (
     check_start,
-    label_files,
     made,
     period_of,
     with_horizon,
     write_file,
 )
+from agents.terminal.mapped_files import Sources, history_sources, tell_notes, with_map
 from agents.terminal.model_files import write_model
 from agents.terminal.options import with_settings
 from agents.terminal.progress import progress_of_events
@@ -59,6 +59,7 @@ _FILE = click.Path(path_type=Path)
 @click.argument("charges", type=_FILE)
 @click.argument("labels", type=_FILE, nargs=-1, metavar="[DISPUTES] [OUTCOMES]")
 @click.option("--out", type=_FILE, required=True, metavar="SCORES", help="File of scored events")
+@with_map
 @click.option(
     "--label-horizon",
     type=click.FloatRange(min=0, min_open=True, max=180),
@@ -97,6 +98,7 @@ def command(
     charges: Path,
     labels: tuple[Path, ...],
     out: Path,
+    mapping: str | None,
     label_horizon: float | None,
     start: float | None,
     end: float | None,
@@ -122,7 +124,9 @@ def command(
     all merchants; `chargewatch rules backtest` tells what they would change.
 
     Files are JSON Lines (.jsonl, .jsonl.gz, .jsonl.zst). The inputs may also be other JSON
-    (.ndjson, .json; lines, an array, or events over several lines) and Parquet. It ends with an
+    (.ndjson, .json; lines, an array, or events over several lines), CSV (.csv, .csv.gz, .csv.zst)
+    and Parquet. With --map their columns may be anything: a mapping says what they are, and a
+    column of labels becomes disputes. It ends with an
     error when less than half of the events of one of them can be used, at once if already its
     first events are such; a dispute of an unknown charge cannot be used.
 
@@ -130,7 +134,7 @@ def command(
     dispute_retention_days).
     """
     period = period_of(start, end)
-    found = _label_files(labels, closed_loop=closed_loop)
+    sources = _sources(settings, charges, labels, mapping, closed_loop=closed_loop)
     deciding = active_rules(EVERYONE, rules)
     _check_out(out, charges, *labels)
     if save_model is not None:
@@ -138,16 +142,22 @@ def command(
     settings = with_horizon(settings, label_horizon)
     warn_of_old_rates(settings)
     if not allow_rejected:
-        check_start(charges, "charges", settings)
-        for label_kind, label_file in found.items():
-            check_start(label_file, label_kind, settings)
+        for kind, source in sources.of_kinds():
+            check_start(source, kind, settings)
+    every, noted = [source for _, source in sources.of_kinds()], set[str]()
+    tell_notes(every, noted)
     listing = nullcontext() if report is None else event_writer(made(report) / "rejected.jsonl")
     began = time.monotonic()
     with listing as listed, collecting_rarely(), progress_of_events() as show:
         rejections = Rejections(listed)
         max_created = time.time() + settings.future_allowance_minutes * 60.0
-        disputes, outcomes = found.get("disputes"), found.get("outcomes")
-        replay = Replay(charges, disputes, max_created, settings.input_rules, outcomes)
+        replay = Replay(
+            sources.charges,
+            sources.disputes,
+            max_created,
+            settings.input_rules,
+            sources.outcomes,
+        )
         written = None if closed_loop else out
         gathering = Gathering(*period)
         run, last = run_open(settings, replay, written, gathering, rejections, show, deciding)
@@ -161,6 +171,7 @@ def command(
     backtest = run.backtest
     metrics: dict[str, Any] = {
         "files": [str(file) for file in (charges, *labels)],
+        **({} if mapping is None else {"mapping": mapping}),
         "label_horizon_days": settings.label_horizon_days,
         "model": None if backtest.snapshot is None else backtest.snapshot.version,
         "charges_scored": gathering.charges,
@@ -178,6 +189,7 @@ def command(
         summary = loop_summary(opened, evaluated, gathering.drawn(), settings.costs)
         told = loop_estimates(gathering, settings.label_horizon_days * DAY_S)
         metrics["closed_loop"] = {**summary, "estimates": told}
+    tell_notes(every, noted)
     metrics["peak_rss_mb"] = peak_rss_mb() + last.peak_rss_mb
     _show(metrics, rejections, report)
     if report is not None:
@@ -192,11 +204,21 @@ def command(
             raise FileError(f"{objection}. What was written is of the rest; {ALLOW} accepts that")
 
 
-def _label_files(files: tuple[Path, ...], *, closed_loop: bool) -> dict[Kind, Path]:
-    found = label_files(files)
-    if closed_loop and "outcomes" in found:
-        raise click.UsageError(f"{found['outcomes']}: --closed-loop makes outcomes of its own")
-    return found
+def _sources(
+    settings: Settings,
+    charges: Path,
+    labels: tuple[Path, ...],
+    mapping: str | None,
+    *,
+    closed_loop: bool,
+) -> Sources:
+    sources = history_sources(charges, labels, mapping, settings)
+    if not closed_loop:
+        return sources
+    for source in sources.outcomes:
+        if source.path != charges:
+            raise click.UsageError(f"{source.name}: --closed-loop makes outcomes of its own")
+    return sources._replace(outcomes=())
 
 
 def _check_out(out: Path, *inputs: Path | None) -> None:

@@ -25,14 +25,20 @@ from agents.process import collecting_rarely, peak_rss_mb
 from agents.rules.rule_set import RuleSet
 from agents.settings.schema import Settings
 from agents.stages.tasks import bare_policy
-from agents.terminal.event_files import ALLOW, Kind
+from agents.terminal.event_files import ALLOW
 from agents.terminal.history_files import (
     check_start,
-    label_files,
     made,
     period_of,
     with_horizon,
     write_file,
+)
+from agents.terminal.mapped_files import (
+    Sources,
+    history_sources,
+    plain_sources,
+    tell_notes,
+    with_map,
 )
 from agents.terminal.options import with_settings
 from agents.terminal.policy_topics import PolicyTopics
@@ -69,6 +75,7 @@ _FILE = click.Path(path_type=Path)
     metavar="FILE",
     help="Rules that are in force now  [default: with files none, else those of the installation]",
 )
+@with_map
 @click.option(
     "--label-horizon",
     type=click.FloatRange(min=0, min_open=True, max=180),
@@ -96,6 +103,7 @@ def command(
     labels: tuple[Path, ...],
     merchant: str,
     instead_of: Path | None,
+    mapping: str | None,
     label_horizon: float | None,
     start: float | None,
     end: float | None,
@@ -130,18 +138,20 @@ def command(
             topics = PolicyTopics(settings)
             with progress_of_events() as show:
                 files = write_history(topics.clients, topics.names, Path(directory), show)
+            sources = plain_sources(files)
             standing = _standing(topics)
         else:
-            files = {"charges": charges, **label_files(labels)}
+            sources = history_sources(charges, labels, mapping, settings)
             standing = _Standing(bare_policy(settings), {})
         if instead_of is not None:
             standing = standing.with_rules(merchant, read_rules(instead_of))
-        for kind, file in files.items():
+        for kind, source in sources.of_kinds():
             if not allow_rejected:
-                check_start(file, kind, settings)
+                check_start(source, kind, settings)
+        tell_notes([source for _, source in sources.of_kinds()], set())
         on_trial = OnTrial(merchant, read_rules(rules))
         trial = _trial(settings, standing, on_trial, period)
-        told = _try(settings, files, trial, on_trial, standing.policy.terms, report)
+        told = _try(settings, sources, trial, on_trial, standing.policy.terms, report)
     told |= {
         "rules_file": str(rules),
         "instead_of": None if instead_of is None else str(instead_of),
@@ -194,7 +204,7 @@ def _trial(
 
 def _try(
     settings: Settings,
-    files: Mapping[Kind, Path],
+    sources: Sources,
     trial: Trial,
     on_trial: OnTrial,
     terms: TermsTable,
@@ -204,13 +214,13 @@ def _try(
     listing = nullcontext() if report is None else event_writer(made(report) / "rejected.jsonl")
     began = time.monotonic()
     with listing as listed, collecting_rarely(), progress_of_events() as show:
-        rejections, replay = Rejections(listed), _replay(settings, files)
+        rejections, replay = Rejections(listed), _replay(settings, sources)
         run, last = run_trial(settings, replay, trial, rejections, show)
     told = changes(on_trial, trial.tried(settings.label_horizon_days * DAY_S), terms)
     seconds = time.monotonic() - began
     objections = (rejections.objection(file, n) for file, n in replay.inputs_by_file.items())
     return told | {
-        "files": [str(file) for file in files.values()],
+        "files": sources.files,
         "label_horizon_days": settings.label_horizon_days,
         "charges_scored": run.charges,
         "duplicates": run.duplicates,
@@ -223,14 +233,10 @@ def _try(
     }
 
 
-def _replay(settings: Settings, files: Mapping[Kind, Path]) -> Replay:
+def _replay(settings: Settings, sources: Sources) -> Replay:
     max_created = time.time() + settings.future_allowance_minutes * 60.0
     return Replay(
-        files["charges"],
-        files.get("disputes"),
-        max_created,
-        settings.input_rules,
-        files.get("outcomes"),
+        sources.charges, sources.disputes, max_created, settings.input_rules, sources.outcomes
     )
 
 

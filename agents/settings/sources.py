@@ -12,9 +12,11 @@ from msgspec import inspect as types
 from agents.settings.costs import Costs
 from agents.settings.schema import COST_FIELDS, COSTS, FIELDS, Settings
 from schemas.currency import RatesError, read_rates
+from streams.mapping.mapping import KEY_VARIABLE
 
 DEFAULT_FILE = Path("chargewatch.toml")
 FILE_VARIABLE = "CHARGEWATCH_CONFIG"
+_NO_SETTINGS = (FILE_VARIABLE, KEY_VARIABLE)
 KAFKA_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 
 _PREFIX = "CHARGEWATCH_"
@@ -234,7 +236,7 @@ def _variables(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     if servers := env.get(KAFKA_VARIABLE):
         yield "bootstrap_servers", servers
     for name, value in env.items():
-        if not name.startswith(_PREFIX) or name == FILE_VARIABLE or not value:
+        if not name.startswith(_PREFIX) or name in _NO_SETTINGS or not value:
             continue
         if name == variable("BOOTSTRAP_SERVERS"):
             raise SettingsError(f"{name}: there is no such setting; it is {KAFKA_VARIABLE}")

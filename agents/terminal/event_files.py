@@ -18,6 +18,7 @@ from streams.events.decoding import card_in
 from streams.events.files import FileError, read_events
 from streams.events.origin import Origin
 from streams.events.rejected import Input, reject
+from streams.events.sources import Source
 
 Kind = Literal["charges", "disputes", "outcomes"]
 
@@ -137,7 +138,7 @@ def kind_of(file: Path) -> Kind:
 
 
 def survey(
-    file: Path,
+    source: Source,
     kind: Kind,
     settings: Settings,
     limit: int | None = None,
@@ -147,14 +148,14 @@ def survey(
 
     Parameters
     ----------
-    file
-        As for `streams.events.files.read_events`.
+    source
+        A file, as it is or by a mapping.
     kind
         What its events are to be.
     settings
         As for a worker.
     limit
-        How many are looked at, `None` for all.
+        How many rows are looked at, `None` for all.
     show
         Called now and then with how many have been.
 
@@ -168,13 +169,14 @@ def survey(
     rejections = Rejections(None)
     number = others = first_other = 0
     other_kind: Kind | None = None
-    for number, event in enumerate(islice(read_events(file), limit), 1):
+    events = source.events() if limit is None else source.first(limit)
+    for number, event in enumerate(events, 1):
         card = card_in(event)
         try:
             _, aside = parse(event, card, max_created, settings.input_rules)
             is_plain = not aside.unknown
         except InvalidEvent as error:
-            received = Input(card, event, Origin(str(file), 0, number - 1))
+            received = Input(card, event, Origin(source.name, 0, number - 1))
             rejections.add([reject(received, error)])
             is_plain = False
         if not is_plain and (found := kind_in(event)) not in {kind, None}:

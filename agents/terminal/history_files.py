@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agents.settings.schema import Settings
+    from streams.events.sources import Source
 
 
 def period_of(start: float | None, end: float | None) -> tuple[float, float]:
@@ -38,9 +39,9 @@ def label_files(files: tuple[Path, ...]) -> dict[Kind, Path]:
     return found
 
 
-def check_start(file: Path, kind: Kind, settings: Settings) -> None:
+def check_start(source: Source, kind: Kind, settings: Settings) -> None:
     """Fail at once, and not after an hour, on a file of which nothing much will come."""
-    found = survey(file, kind, settings, LOOKED_AT)
+    found, file = survey(source, kind, settings, LOOKED_AT), source.name
     if not found.events and kind == "charges":  # there may be no disputes
         raise FileError(f"{file}: holds no events. Nothing was scored; {ALLOW} goes on")
     if 2 * found.others > found.events:
@@ -48,7 +49,7 @@ def check_start(file: Path, kind: Kind, settings: Settings) -> None:
             f"{file}: expected {kind}, but event {found.first_other} and most others at its start "
             f"are not: the order is CHARGES DISPUTES OUTCOMES; {ALLOW} goes on all the same"
         )
-    if objection := found.rejections.objection(str(file), found.events):
+    if objection := found.rejections.objection(file, found.events):
         raise FileError(f"{objection}. Nothing was scored; {ALLOW} goes on")
 
 

@@ -1,11 +1,11 @@
-"""Files of events: JSON, plain or compressed, and Parquet.
+"""Files of events: JSON and CSV, plain or compressed, and Parquet.
 
 An event is its JSON bytes here. Whether it is a valid one is not asked, as it is not asked of a
 message in a topic.
 """
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
@@ -18,17 +18,25 @@ import orjson
 import zstandard
 
 from streams.errors import OperationalError
+from streams.events.csv_events import csv_events
+from streams.events.csv_text import CsvError
 from streams.events.json_text import JsonTextError, events_in
 from streams.events.packing import PACKING, UNPACKING
 from streams.events.parquet import PARQUET_ERRORS, ParquetWriter, parquet_column, parquet_events
 
 _EVENTS_AT_A_TIME = 10_000
+_TEXT_ERRORS = (JsonTextError, CsvError)
 
-_PARQUET = ".parquet"
-SUFFIXES = (
+PARQUET = ".parquet"
+WRITABLE = (
     *(f".{text}{packed}" for text in ("jsonl", "ndjson", "json") for packed in UNPACKING),
-    _PARQUET,
+    PARQUET,
 )
+"""What the name of a file may end in that events are written to."""
+
+TABLES = tuple(f".csv{packed}" for packed in UNPACKING)
+
+SUFFIXES = (*WRITABLE, *TABLES)
 """What the name of a file of events may end in."""
 
 
@@ -46,7 +54,11 @@ class Writer(Protocol):
         """Finish the file."""
 
 
-def read_events(path: Path) -> Iterator[bytes]:
+def no_note(_: str) -> None:
+    """Take no note of what a reader should know."""
+
+
+def read_events(path: Path, note: Callable[[str], None] = no_note) -> Iterator[bytes]:
     """Yield the events of a file in their order.
 
     Parameters
@@ -54,7 +66,10 @@ def read_events(path: Path) -> Iterator[bytes]:
     path
         JSON (``.jsonl``, ``.ndjson``, ``.json``, each also with ``.gz`` and ``.zst``): a line an
         event, empty ones left out, or an array's element, or an object over several lines; or
-        Parquet (``.parquet``), a row an event, nulls left out.
+        Parquet (``.parquet``), a row an event, nulls left out; or CSV (``.csv``, also with ``.gz``
+        and ``.zst``) with our own field names in its header.
+    note
+        Is told what a reader should know, such as an encoding that was taken.
 
     Raises
     ------
@@ -70,15 +85,17 @@ def read_events(path: Path) -> Iterator[bytes]:
     ...     list(read_events(path))
     [b'{"id":"c1"}', b'{"id":"c2"}']
     """
-    kind = _kind(path)
-    with _failing_clearly(path), path.open("rb") as stream:
-        if kind == _PARQUET:
+    kind = file_kind(path)
+    with failing_clearly(path), path.open("rb") as stream:
+        if kind == PARQUET:
             yield from parquet_events(stream)
+        elif kind in TABLES:
+            yield from csv_events(unpacked(stream, kind), note)
         else:
-            yield from events_in(UNPACKING[_packing(kind)](stream))
+            yield from events_in(unpacked(stream, kind))
 
 
-def read_times(path: Path) -> Iterator[float]:
+def read_times(path: Path, note: Callable[[str], None] = no_note) -> Iterator[float]:
     """Yield when each event of `read_events` was made, as it says, in the same order.
 
     Yields
@@ -91,11 +108,11 @@ def read_times(path: Path) -> Iterator[float]:
     FileError
         As `read_events`, unless what is damaged is a column of Parquet other than the time.
     """
-    if _kind(path) == _PARQUET:
-        with _failing_clearly(path), path.open("rb") as stream:
+    if file_kind(path) == PARQUET:
+        with failing_clearly(path), path.open("rb") as stream:
             yield from map(_time, parquet_column(stream, "created"))
     else:
-        yield from map(_time_in, read_events(path))
+        yield from map(time_in, read_events(path, note))
 
 
 def write_events(path: Path, events: Iterable[bytes]) -> None:
@@ -121,11 +138,11 @@ def event_writer(path: Path) -> Iterator[Writer]:
     FileError
         As in `write_events`.
     """
-    kind = _kind(path)
-    with _failing_clearly(path), path.open("wb") as stream:
+    kind = file_kind(path, WRITABLE)
+    with failing_clearly(path), path.open("wb") as stream:
         writer: Writer = (
             ParquetWriter(stream)
-            if kind == _PARQUET
+            if kind == PARQUET
             else _LinesWriter(PACKING[_packing(kind)](stream))
         )
         try:
@@ -169,7 +186,8 @@ class _LinesWriter:
             writing.result()
 
 
-def _time_in(event: bytes) -> float:
+def time_in(event: bytes) -> float:
+    """Return the time that an event says it was made at, infinite where it says none."""
     try:
         return _time(_decode_time(event).created)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -186,11 +204,23 @@ def _time(created: object) -> float:
     return created if created >= 0 else inf
 
 
-def _kind(path: Path) -> str:
-    for suffix in SUFFIXES:
+def file_kind(path: Path, suffixes: tuple[str, ...] = SUFFIXES) -> str:
+    """Return what the name of a file ends in.
+
+    Raises
+    ------
+    FileError
+        When that is none of the suffixes.
+    """
+    for suffix in suffixes:
         if path.name.lower().endswith(suffix):
             return suffix
-    raise FileError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}")
+    raise FileError(f"{path}: expected a name that ends in {', '.join(suffixes)}")
+
+
+def unpacked(stream: IO[bytes], kind: str) -> Iterator[bytes]:
+    """Return the text of a file of some kind, in chunks."""
+    return UNPACKING[_packing(kind)](stream)
 
 
 def _packing(kind: str) -> str:
@@ -198,10 +228,11 @@ def _packing(kind: str) -> str:
 
 
 @contextmanager
-def _failing_clearly(path: Path) -> Iterator[None]:
+def failing_clearly(path: Path) -> Iterator[None]:
+    """Raise what reading and writing a file raises as a `FileError` that names it."""
     try:
         yield
     except OSError as error:
         raise FileError(f"{path}: {error.strerror or error}") from None
-    except (EOFError, zlib.error, zstandard.ZstdError, JsonTextError, *PARQUET_ERRORS) as error:
+    except (EOFError, zlib.error, zstandard.ZstdError, *_TEXT_ERRORS, *PARQUET_ERRORS) as error:
         raise FileError(f"{path}: {error}") from None

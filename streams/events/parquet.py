@@ -43,6 +43,24 @@ def parquet_events(stream: IO[bytes]) -> Iterator[bytes]:
             yield orjson.dumps({name: value for name, value in fields if value is not None})
 
 
+def parquet_rows(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
+    """Yield what each row of `parquet_events` has, as objects of Python."""
+    file = _open(stream)
+    if not all(is_plain(field.type) for field in file.schema_arrow):
+        yield from map(orjson.loads, parquet_events(stream))  # times and the like as their texts
+        return
+    for batch in file.iter_batches(_ROWS_AT_A_TIME):
+        names = batch.schema.names
+        columns = zip(batch.columns, names, strict=True)
+        rows = zip(*(json_values(column, name) for column, name in columns), strict=True)
+        yield from (dict(zip(names, row, strict=True)) for row in rows)
+
+
+def parquet_names(stream: IO[bytes]) -> list[str]:
+    """Return the names of the columns."""
+    return list(_open(stream).schema_arrow.names)
+
+
 def parquet_column(stream: IO[bytes], name: str) -> Iterator[object]:
     """Yield what each row of `parquet_events` has under a name, `None` for nothing."""
     file = _open(stream)

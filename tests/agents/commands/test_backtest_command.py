@@ -344,7 +344,7 @@ def test_empty_file(tmp_path: Path) -> None:
     ("arguments", "code", "message"),
     [
         (("none.jsonl", "--out", "s.jsonl"), 1, "Error: none.jsonl: No such file or directory\n"),
-        (("c.csv", "--out", "s.jsonl"), 1, "Error: c.csv: expected a name that ends in"),
+        (("c.xlsx", "--out", "s.jsonl"), 1, "Error: c.xlsx: expected a name that ends in"),
         (("c.jsonl", "none.jsonl", "--out", "s.jsonl"), 1, "Error: none.jsonl: No such file"),
         (("c.jsonl", "--out", "none/s.jsonl"), 1, "Error: none/s.jsonl: No such file"),
         (("c.jsonl", "--out", "s.parquet"), 1, "Error: s.parquet: scored events are"),

@@ -170,7 +170,7 @@ def test_simulate_acts_on_kafka_alone() -> None:
     ("name", "content", "message"),
     [
         ("none.jsonl", None, "none.jsonl: No such file or directory"),
-        ("f.csv", b"", "f.csv: expected a name that ends in"),
+        ("f.xlsx", b"", "f.xlsx: expected a name that ends in"),
         ("f.jsonl", b"nonsense\n[]\n{}", "f.jsonl: holds no charge, dispute or outcome"),
         ("f.jsonl.gz", b"nonsense", "f.jsonl.gz: Not a gzipped file"),
     ],

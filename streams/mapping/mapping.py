@@ -1,0 +1,140 @@
+"""A mapping: a page of TOML that says what the columns of a file are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Final, Literal
+
+from schemas.charge import Charge
+from schemas.dispute import Dispute
+from schemas.outcome import Outcome
+from streams.events.csv_text import Dialect
+
+if TYPE_CHECKING:
+    from streams.mapping.conditions import Condition
+    from streams.mapping.fields import FieldSpec
+
+Kind = Literal["charge", "dispute", "outcome"]
+
+KINDS: Final[tuple[Kind, ...]] = ("charge", "dispute", "outcome")
+FIELDS: Final[dict[Kind, tuple[str, ...]]] = {
+    "charge": Charge.__struct_fields__,
+    "dispute": Dispute.__struct_fields__,
+    "outcome": Outcome.__struct_fields__,
+}
+OWN_NAMES: Final = frozenset({name for names in FIELDS.values() for name in names} | {"object"})
+"""Names that mean something in an event: a column is never carried along under one of them."""
+
+KEY_VARIABLE: Final = "CHARGEWATCH_MAPPING_KEY"
+
+REQUIRED: Final[dict[Kind, tuple[str, ...]]] = {
+    "charge": ("id", "created", "amount", "currency", "card", "merchant"),
+    "dispute": ("charge", "created"),
+    "outcome": ("charge", "created"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EventSpec:
+    """One event that a row may become.
+
+    Attributes
+    ----------
+    kind
+        What it is.
+    place
+        Where it is in the mapping.
+    fields
+        By name.
+    when
+        Conditions that have to hold for the row.
+    delay_days
+        How long after its time it was known: a number, or a path to one.
+    is_of_charge
+        Whether it is about the charge that is made of the same row.
+    """
+
+    kind: Kind
+    place: str
+    fields: dict[str, FieldSpec]
+    when: tuple[Condition, ...] = ()
+    delay_days: float | str = 0.0
+    is_of_charge: bool = False
+
+    @property
+    def paths(self) -> set[str]:
+        """All that is read of a row for it."""
+        paths = {path for spec in self.fields.values() for path in spec.paths}
+        paths |= {condition.path for condition in self.when}
+        return paths | ({self.delay_days} if isinstance(self.delay_days, str) else set())
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """What a page of TOML says.
+
+    Attributes
+    ----------
+    name
+        In messages.
+    description
+        A line about it.
+    events
+        That a row may become, charges first.
+    dialect
+        How CSV is written, where that is said.
+    missing
+        Texts that stand for nothing.
+    leave_out
+        Sets of conditions; a row of which one holds is left out.
+    carry
+        Patterns of names of columns that are carried along.
+    numbers
+        Patterns of names of columns that are carried along as numbers.
+    key_variable
+        Environment variable of the key of keyed hashes.
+    """
+
+    name: str
+    description: str = ""
+    events: tuple[EventSpec, ...] = ()
+    dialect: Dialect = field(default_factory=Dialect)
+    missing: frozenset[str] = frozenset()
+    leave_out: tuple[tuple[Condition, ...], ...] = ()
+    carry: tuple[str, ...] = ("*",)
+    numbers: tuple[str, ...] = ()
+    key_variable: str = KEY_VARIABLE
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether anything is replaced by a keyed hash."""
+        return any(spec.is_hashed for event in self.events for spec in event.fields.values())
+
+    @property
+    def paths(self) -> set[str]:
+        """All that is read of a row."""
+        left_out = {condition.path for conditions in self.leave_out for condition in conditions}
+        return left_out.union(*(event.paths for event in self.events))
+
+    def carries(self, name: str) -> bool:
+        """Return whether a column that is not read otherwise is carried along."""
+        return name not in OWN_NAMES and any(fnmatchcase(name, each) for each in self.carry)
+
+    def carries_in_any_case(self, name: str) -> bool:
+        """Return whether a column is carried along even if it is read: one that is named."""
+        return name in self.carry and name not in OWN_NAMES and name not in self.secret
+
+    @property
+    def secret(self) -> set[str]:
+        """What is only to be seen as a keyed hash."""
+        fields = (spec for event in self.events for spec in event.fields.values())
+        return {path for spec in fields if spec.is_hashed for path in spec.paths}
+
+    def is_number(self, name: str) -> bool:
+        """Return whether a column is carried along as a number."""
+        return any(fnmatchcase(name, each) for each in self.numbers)
+
+    def of_kind(self, kind: Kind) -> tuple[EventSpec, ...]:
+        """Return the events of a kind."""
+        return tuple(event for event in self.events if event.kind == kind)
