@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agents.commands import chargewatch
+from schemas.topics import TOPICS
 from streams.kafka.subscriber import Subscriber
 from tests.integration.kafka import Kafka
 
@@ -44,10 +45,10 @@ def invoke(env: dict[str, str], *arguments: str) -> Result:
 def test_topics_are_made_and_then_found(env: dict[str, str], kafka: Kafka, prefix: str) -> None:
     made = invoke(env, "topics", "--partitions", "3")
     assert made.exit_code == 0, made.output
-    assert made.output.count("created") == 12
+    assert made.output.count("created") == len(TOPICS)
     assert kafka.partitions(f"{prefix}charges") == 3
     found = invoke(env, "topics")
-    assert found.output.count("ok") == 12
+    assert found.output.count("ok") == len(TOPICS)
     refused = invoke(env, "topics", "--partitions", "4")
     assert refused.exit_code == 1
     assert refused.output == f"Error: topic {prefix}charges has 3 partitions, not 4\n"
