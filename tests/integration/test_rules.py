@@ -122,6 +122,8 @@ def test_rules_act_on_every_worker_within_a_second_and_outlive_them(
         while not done.wait(0.02):
             installation.send(6)
 
+    installation.send()
+    installation.scored()  # without rules; a producer takes its time to find new topics
     sender = Thread(target=go_on)
     sender.start()
     put_at = []
