@@ -30,13 +30,13 @@ from agents.terminal.history_files import (
     with_horizon,
     write_file,
 )
-from agents.terminal.mapped_files import Sources, history_sources, tell_notes, with_map
+from agents.terminal.history_options import with_history
+from agents.terminal.mapped_files import Sources, history_sources, tell_notes
 from agents.terminal.model_files import write_model
 from agents.terminal.options import with_settings
 from agents.terminal.progress import progress_of_events
 from agents.terminal.rates import warn_of_old_rates
 from agents.terminal.rule_files import active_rules
-from agents.terminal.times import Time
 from schemas.edits import EVERYONE
 from schemas.printable import printable
 from schemas.snapshot import Snapshot
@@ -59,21 +59,7 @@ _FILE = click.Path(path_type=Path)
 @click.argument("charges", type=_FILE)
 @click.argument("labels", type=_FILE, nargs=-1, metavar="[DISPUTES] [OUTCOMES]")
 @click.option("--out", type=_FILE, required=True, metavar="SCORES", help="File of scored events")
-@with_map
-@click.option(
-    "--label-horizon",
-    type=click.FloatRange(min=0, min_open=True, max=180),
-    metavar="DAYS",
-    help="A charge not disputed for so long counts as genuine  [CHARGEWATCH_LABEL_HORIZON_DAYS]",
-)
-@click.option("--from", "start", type=Time(), help="First time that counts")
-@click.option("--to", "end", type=Time(), help="First time that counts no more")
-@click.option(
-    "--report",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Directory for report.html, metrics.json and rejected.jsonl",
-)
+@with_history("report.html, metrics.json and rejected.jsonl")
 @click.option(
     "--save-model",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -87,9 +73,6 @@ _FILE = click.Path(path_type=Path)
 )
 @click.option(
     "--rules", type=_FILE, metavar="FILE", help="Rules that decide beside the model, for all"
-)
-@click.option(
-    ALLOW, is_flag=True, help="Go on even if less than half of a file's events can be used"
 )
 @with_settings()
 def command(

@@ -14,6 +14,7 @@ from agents.terminal.edit_options import with_signature
 from agents.terminal.options import with_settings
 from agents.terminal.policy_topics import PolicyTopics, signature
 from agents.terminal.times import Time
+from schemas.card_numbers import mask
 from schemas.changes import Change
 from schemas.lists import ListEntry, periods_of
 from schemas.printable import printable
@@ -96,7 +97,7 @@ def remove(
     """
     topics, signed = PolicyTopics(settings), signature(by, note)
     if until is None:
-        if not topics.take_off(list_, value, signed):
+        if not topics.take_off(list_, value, signed, made_from):
             raise EntryRefusedError(f"{value}: is not on @{list_}; `chargewatch lists show` tells")
         click.echo(printable(f"@{list_}: {value} is off it"))
         return
@@ -121,9 +122,9 @@ def show(settings: Settings, list_: str | None, value: str | None, at: float | N
     """Show what is on a list, or what was; without one, which lists there are."""
     book = PolicyTopics(settings).lists()
     if list_ is None:
-        for name in book.names:
-            click.echo(f"@{name}: {_count(sum(1 for _ in book.of(name)))}")
-        if not book.names:
+        for name, size in book.sizes.items():
+            click.echo(f"@{name}: {_count(size)}")
+        if not book.sizes:
             click.echo("There are no lists yet; `chargewatch lists add` begins one")
         return
     entries = [entry for entry in book.of(list_) if value in {None, entry.value}]
@@ -170,7 +171,9 @@ def import_(
     imported = Change("lists", list_, 1, 0, signed.by, signed.at, f"{count}: {signed.note}")
     PolicyTopics(settings).edit_lists(
         lambda book: [
-            put_entry(book.entries, list_, value, (since, end), signed._replace(note=why or note))
+            put_entry(
+                book.entries, list_, value, (since, end), signed._replace(note=mask(why) or note)
+            )
             for value, since, end, why in rows
         ],
         imported,

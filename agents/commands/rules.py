@@ -83,7 +83,7 @@ def put(
     )
     click.echo(f"Rules of {merchant}: version {made.version}, {_counted(rules)}")
     if rules.lists:
-        for warning in without_entries(rules, topics.lists().names):
+        for warning in without_entries(rules, topics.lists().sizes):
             click.echo(f"{file}: {warning}", err=True)
 
 
@@ -106,9 +106,10 @@ def show(settings: Settings, merchant: str, version: int | None, days: int) -> N
     """
     topics = PolicyTopics(settings)
     if version is None:
-        record = topics.rules().records.get(merchant)
+        records = topics.rules().records
+        record = records.get(merchant)
         if record is None:
-            others = ", ".join(sorted(topics.rules().records)) or "nobody"
+            others = ", ".join(sorted(records)) or "nobody"
             click.echo(f"{merchant} has no rules yet; {others} has. `chargewatch rules put` adds")
             return
     else:

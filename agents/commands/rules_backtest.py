@@ -33,12 +33,12 @@ from agents.terminal.history_files import (
     with_horizon,
     write_file,
 )
+from agents.terminal.history_options import with_history
 from agents.terminal.mapped_files import (
     Sources,
     history_sources,
     plain_sources,
     tell_notes,
-    with_map,
 )
 from agents.terminal.options import with_settings
 from agents.terminal.policy_topics import PolicyTopics
@@ -47,7 +47,6 @@ from agents.terminal.rates import warn_of_old_rates
 from agents.terminal.retained_history import write_history
 from agents.terminal.rule_changes import show_changes
 from agents.terminal.rule_files import VERSION, read_rules
-from agents.terminal.times import Time
 from schemas.edits import EVERYONE
 from streams.durations import DAY_S
 from streams.events.files import FileError, event_writer
@@ -75,25 +74,8 @@ _FILE = click.Path(path_type=Path)
     metavar="FILE",
     help="Rules that are in force now  [default: with files none, else those of the installation]",
 )
-@with_map
-@click.option(
-    "--label-horizon",
-    type=click.FloatRange(min=0, min_open=True, max=180),
-    metavar="DAYS",
-    help="A charge not disputed for so long counts as genuine  [CHARGEWATCH_LABEL_HORIZON_DAYS]",
-)
-@click.option("--from", "start", type=Time(), help="First time that counts")
-@click.option("--to", "end", type=Time(), help="First time that counts no more")
-@click.option(
-    "--report",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Directory for report.html, changes.json and rejected.jsonl",
-)
+@with_history("report.html, changes.json and rejected.jsonl")
 @click.option("--json", "as_json", is_flag=True, help="Print what changes.json has, and no tables")
-@click.option(
-    ALLOW, is_flag=True, help="Go on even if less than half of a file's events can be used"
-)
 @with_settings()
 def command(
     settings: Settings,

@@ -136,8 +136,6 @@ class ActiveRules:
     ----------
     by_hash
         All rules, by the hash that names them.
-    lists
-        The names of the lists that they look into.
     """
 
     def __init__(self, sets: Mapping[str, MerchantRuleSet] = MappingProxyType({})) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
@@ -28,7 +30,7 @@ class SettingsRefusedError(OperationalError):
     """A merchant's settings that cannot be."""
 
 
-class Book(Generic[Record]):
+class Book(ABC, Generic[Record]):
     """The records of a topic by merchant.
 
     Attributes
@@ -59,7 +61,7 @@ class Book(Generic[Record]):
         name = key.decode(errors="replace")
         self.lost.discard(name)
         if value is None:
-            self.remove(name)
+            self.records.pop(name, None)
             return
         try:
             record = self.read(value)
@@ -72,19 +74,22 @@ class Book(Generic[Record]):
         self.records[name] = record
 
     def recover(self, changes: Iterable[Change]) -> None:
-        """Take of what is lost the last record that was written by an edit, the oldest first."""
+        """Take of what is lost the last record of an edit that can be used.
+
+        Parameters
+        ----------
+        changes
+            Of each key the oldest first.
+        """
         lost = set(self.lost)
         for change in changes:
             if change.kind == self.kind and change.key in lost and change.record is not None:
-                self.take(change.key.encode(), msgspec.json.encode(change.record))
+                with suppress(InvalidEvent):  # of another version, too: an earlier one may do
+                    self.take(change.key.encode(), msgspec.json.encode(change.record))
 
+    @abstractmethod
     def read(self, value: bytes) -> Record:
         """Return the record of a payload, or raise `InvalidEvent`."""
-        raise NotImplementedError
-
-    def remove(self, merchant: str) -> None:
-        """Forget a merchant's record."""
-        self.records.pop(merchant, None)
 
 
 class RulesBook(Book[MerchantRules]):

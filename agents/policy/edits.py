@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -24,6 +24,18 @@ class StaleEditError(OperationalError):
 
 class UnknownVersionError(OperationalError):
     """There is no such version."""
+
+
+class Edited(Protocol):
+    """A record that people edit."""
+
+    @property
+    def version(self) -> int:
+        """Counts its edits."""
+
+    @property
+    def by(self) -> str:
+        """Who made the last one."""
 
 
 class Signature(NamedTuple):
@@ -64,7 +76,7 @@ def put_rules(
         When another version is there by now.
     """
     parse(text)
-    before = _version_before(records, merchant, made_from, f"the rules of {merchant}")
+    before = version_before(records.get(merchant), made_from, f"rules of {merchant}")
     return MerchantRules(merchant, before + 1, text, made_from=before, **signed._asdict())
 
 
@@ -92,8 +104,9 @@ def set_merchant(
     SettingsRefusedError
         When a setting cannot have this value; names it.
     """
-    before = _version_before(records, merchant, made_from, f"the settings of {merchant}")
-    found = records.get(merchant) or MerchantSettings(merchant, 1)
+    there = records.get(merchant)
+    before = version_before(there, made_from, f"settings of {merchant}")
+    found = there or MerchantSettings(merchant, 1)
     costs = dict(found.costs)
     own = dict[str, Any]()
     for name, value in changed.items():
@@ -131,19 +144,28 @@ def change_of(kind: Kind, key: str, record: MerchantRules | MerchantSettings) ->
     )
 
 
-def _version_before(
-    records: Mapping[str, MerchantRules] | Mapping[str, MerchantSettings],
-    merchant: str,
-    made_from: int | None,
-    what: str,
-) -> int:
-    """Return the version that an edit follows."""
-    found = records.get(merchant)
+def version_before(found: Edited | None, made_from: int | None, what: str) -> int:
+    """Return the version that an edit follows, 0 where there is none.
+
+    Parameters
+    ----------
+    found
+        What is there.
+    made_from
+        The version that was edited; `None` for whichever is there.
+    what
+        It is called.
+
+    Raises
+    ------
+    StaleEditError
+        When another version is there by now.
+    """
     newest = found.version if found else 0
     if made_from not in {None, newest}:
         by = f" by {found.by}" if found and found.by else ""
         raise StaleEditError(
-            f"{what} are at version {newest}{by}, and this was made from version {made_from}: "
+            f"{what}: version {newest}{by} is there, and this was made from version {made_from}: "
             "nothing was changed; look at what is there now, and make the change there"
         )
     return newest

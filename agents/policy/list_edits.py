@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from agents.policy.edits import Signature, StaleEditError
-from schemas.lists import EARLIER_MAX, ListEntry, list_key
+from agents.policy.edits import Signature, version_before
+from schemas.lists import EARLIER_MAX, ListEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,9 +25,10 @@ class ListsBook:
         self.entries: dict[tuple[str, str], ListEntry] = {}
 
     @property
-    def names(self) -> list[str]:
-        """The lists that have entries."""
-        return sorted({name for name, _ in self.entries})
+    def sizes(self) -> dict[str, int]:
+        """How many entries each list has, by its name, in their order."""
+        counts = Counter(name for name, _ in self.entries)
+        return {name: counts[name] for name in sorted(counts)}
 
     def of(self, name: str) -> Iterator[ListEntry]:
         """Yield the entries of a list by their values."""
@@ -74,12 +76,7 @@ def put_entry(
     (2, ((10.0, 20.0),))
     """
     found = entries.get((name, value))
-    version = found.version if found else 0
-    if made_from not in {None, version}:
-        raise StaleEditError(
-            f"{list_key(name, value).decode()} is at version {version}, and this was made from "
-            f"version {made_from}: nothing was changed"
-        )
+    version = version_before(found, made_from, f"{value} on @{name}")
     start, until = period
     earlier = list(found.earlier) if found else []
     if found and found.until is not None:

@@ -178,7 +178,7 @@ class ChargeTerms(NamedTuple):
         """The terms charge by charge, TERMS[N]."""
         return self.table[self.rows]
 
-    def take(self, places: NDArray[np.intp]) -> Self:
+    def take(self, places: NDArray[np.intp] | slice) -> Self:
         """Return those of some of the charges."""
         return self._replace(rows=self.rows[places])
 

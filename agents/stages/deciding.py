@@ -94,31 +94,14 @@ class Decisions:
         terms = policy.terms.of(charges["merchant"])
         is_first = charges["duplicate"] == 0
         if is_first.all():
-            _choose(charges, answers, terms, records, slots, self.budget)
+            _choose(charges, answers, slice(None), terms, records, slots, self.budget)
         else:
-            self._choose_apart(charges, answers, is_first, terms, records, slots)
+            first, again = np.flatnonzero(is_first), np.flatnonzero(~is_first)
+            aside = np.zeros(1, MERCHANT), np.zeros(len(slots), np.intp)
+            _choose(charges, answers, first, terms, records, slots, self.budget)
+            _choose(charges, answers, again, terms, *aside, ReviewBudget())
         let_through(charges, answers, times, records, slots, terms, self._holdout_key)
         return told
-
-    def _choose_apart(
-        self,
-        charges: Rows,
-        answers: Rows,
-        is_first: NDArray[np.bool_],
-        terms: ChargeTerms,
-        records: Rows,
-        slots: Slots,
-    ) -> None:
-        """Have the model decide charges and duplicates, each by themselves."""
-        aside = np.zeros(1, MERCHANT), np.zeros(len(slots), np.intp)
-        for chosen, own, places_of, budget in (
-            (is_first, records, slots, self.budget),
-            (~is_first, *aside, ReviewBudget()),
-        ):
-            places = np.flatnonzero(chosen)
-            part = answers[places]
-            _choose(charges[places], part, terms.take(places), own, places_of[places], budget)
-            answers["action"][places] = part["action"]
 
     def _match(
         self, charges: Rows, answers: Rows, heads: Sequence[bytes], policy: Policy
@@ -140,13 +123,16 @@ class Decisions:
 def _choose(
     charges: Rows,
     answers: Rows,
+    chosen: Slots | slice,
     terms: ChargeTerms,
     records: Rows,
     slots: Slots,
     budget: ReviewBudget,
 ) -> None:
-    """Have the model decide charges where nothing else has."""
-    of_model = answers["decided_by"] == BY_MODEL
-    decided = np.where(of_model, UNDECIDED, answers["action"]).astype(np.int8)
-    scored = Scored(answers["score"], answers["risk"], charges["amount"])
-    answers["action"] = choose(scored, terms, decided, records, slots, budget)
+    """Have the model decide some of the charges, where nothing else has."""
+    of_model = answers["decided_by"][chosen] == BY_MODEL
+    decided = np.where(of_model, UNDECIDED, answers["action"][chosen]).astype(np.int8)
+    scored = Scored(answers["score"][chosen], answers["risk"][chosen], charges["amount"][chosen])
+    answers["action"][chosen] = choose(
+        scored, terms.take(chosen), decided, records, slots[chosen], budget
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agents.policy.book import MerchantsBook, RulesBook
-from agents.policy.edits import Signature, change_of
+from agents.policy.edits import Signature, change_of, version_before
 from agents.policy.list_edits import ListsBook
 from agents.stages.tasks import terms_of
 from agents.terminal.connection import connect
 from agents.terminal.matured_charges import read_matured
+from schemas.card_numbers import mask
 from schemas.changes import Change, change_key, encode_change
 from schemas.lists import ListEntry, decode_list_change, encode_list_entry, list_key
 from schemas.merchants import MerchantSettings, encode_merchant
@@ -35,8 +37,18 @@ if TYPE_CHECKING:
 
 
 def signature(by: str | None, note: str) -> Signature:
-    """Return who edits now: the user of this machine where nobody is named."""
-    return Signature(by or getpass.getuser(), time.time(), note)
+    """Return who edits now: the user of this machine where nobody is named.
+
+    What looks like a card number is masked: it would stay in the log of changes for ever.
+    """
+    return Signature(mask(by or _user()), time.time(), mask(note))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # in a container a user may have no name
+        return f"uid {os.getuid()}"
 
 
 class PolicyTopics:
@@ -118,14 +130,22 @@ class PolicyTopics:
         editor.write([*map(self._told, told), *entries])
         return made
 
-    def take_off(self, name: str, value: str, signed: Signature) -> bool:
-        """Take a value off a list with all that is known of it; return whether it was there."""
+    def take_off(
+        self, name: str, value: str, signed: Signature, made_from: int | None = None
+    ) -> bool:
+        """Take a value off a list with all that is known of it; return whether it was there.
+
+        Raises
+        ------
+        StaleEditError
+            As `agents.policy.list_edits.put_entry`.
+        """
         editor = self._editor()
         found = self.lists().entries.get((name, value))
         if found is None:
             return False
         key = list_key(name, value)
-        version = found.version
+        version = version_before(found, made_from, f"{value} on @{name}")
         change = Change("lists", key.decode(), version + 1, version, **signed._asdict())
         editor.write([self._told(change), Written(self.names.lists, key, None)])
         return True

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from streams.kafka.clients import Clients
 
 _TIMEOUT_S = 30.0
+_COMMITS = 4
 _LOOK_EVERY_S = 0.01
 _TRANSACTION_S = 600.0
 """Of a transaction: a million entries of a list take a while. Whoever edits next ends it."""
@@ -87,17 +88,32 @@ class Editor:
         Raises
         ------
         EditError
-            When another edit has begun since this one did, or the brokers refuse.
+            When another edit has begun since this one did, or the brokers refuse; or when they do
+            not say whether it counts.
         """
         try:
             self._producer.begin_transaction()
             for record in records:
                 self._send(record)
-            self._producer.commit_transaction(_TIMEOUT_S)
+            self._commit()
         except KafkaException as error:
             raise _edit_error(error) from None
         for topic, offset in self._written.items():
             self._wait_until_seen(topic, offset)
+
+    def _commit(self) -> None:
+        """Commit, and ask again while the brokers do not answer: it may count already."""
+        for _ in range(_COMMITS):
+            try:
+                self._producer.commit_transaction(_TIMEOUT_S)
+            except KafkaException as error:
+                if not error.args[0].retriable():
+                    raise
+            else:
+                return
+        raise EditError(
+            "the brokers do not say whether the change was made: look at what is there now"
+        )
 
     def _wait_until_seen(self, topic: str, offset: int) -> None:
         reader = PartitionReader(self._clients, topic, 0)

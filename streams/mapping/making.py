@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from schemas.rejected import InvalidEvent
 from streams.durations import DAY_S
-from streams.mapping.amounts import LeftOut, amount_reader
+from streams.mapping.amounts import amount_reader
 from streams.mapping.conditions import compiled
 from streams.mapping.fields import FieldSpec
 from streams.mapping.identifiers import digest_of, keyed_hash
@@ -166,15 +166,14 @@ def _reader(name: str, spec: FieldSpec, missing: frozenset[str], means: Means) -
     if spec.digest_of or spec.is_hashed:
         return _hash_reader(spec, missing, means)
     raw, prefix = _raw_reader(spec, missing), spec.prefix
-    as_field = _as_flag if name == "three_d_secure" else _as_text
-    if name == "mcc":
-        as_field = _as_code
+    as_field = {"three_d_secure": None, "mcc": _as_code}.get(name, _as_text)
 
     def read(row: Row, _: int) -> object:
         value = raw(row)
         if value is None:
             return None
-        return f"{prefix}{as_field(value)}" if prefix else as_field(value)
+        found = as_field(value) if as_field else value
+        return f"{prefix}{found}" if prefix else found
 
     return read
 
@@ -255,10 +254,3 @@ def _as_code(value: object) -> object:
     """Return a category: 5812.0, as some programs write it, is 5812."""
     text = text_of(value)
     return value if text is None else text.removesuffix(".0")
-
-
-def _as_flag(value: object) -> object:
-    return value
-
-
-__all__ = ["LeftOut", "Maker", "Means"]
