@@ -113,7 +113,7 @@ def command(
     error when less than half of the events of one of them can be used, at once if already its
     first events are such; a dispute of an unknown charge cannot be used.
 
-    Of each charge some 750 bytes stay in memory for as long as it may be disputed (the setting
+    Of each charge some 820 bytes stay in memory for as long as it may be disputed (the setting
     dispute_retention_days).
     """
     period = period_of(start, end)
