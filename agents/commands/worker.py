@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from agents.models.kinds import KINDS
 from agents.settings.schema import Settings
 from agents.settings.sources import SettingsError
-from agents.stages.tasks import LAYOUTS
+from agents.stages.tasks import layouts_of
 from agents.terminal.connection import connect
 from agents.terminal.options import with_settings
 from agents.terminal.rates import warn_of_old_rates
@@ -62,7 +62,7 @@ def command(settings: Settings) -> None:
     partitions = reports[0].partitions
     installation = Installation(config, topics)
     installation.hold_partitions(partitions, begins=True)
-    installation.hold_layouts(LAYOUTS)
+    installation.hold_layouts(layouts_of(settings))
     settings = replace(settings, web_port=_free_port(settings.web_port))
     setup_logging(settings.log_level)
     logger.info("worker %s: web port %d", settings.worker_id, settings.web_port)

@@ -6,9 +6,11 @@ import os
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
+from msgspec.structs import replace
 
 from agents.terminal.event_files import LOOKED_AT, Kind, kind_of, survey
 from agents.terminal.history_files import label_files
+from schemas.signals import SIGNALS_MAX
 from streams.events.files import FileError
 from streams.events.sources import PlainFile
 from streams.mapping.columns import fit
@@ -127,6 +129,23 @@ def history_sources(
     own = [each for each in found["disputes"] + found["outcomes"] if isinstance(each, MappedFile)]
     give_cards(own, charged)
     return Sources(charged, found["disputes"], found["outcomes"])
+
+
+def with_signals(settings: Settings, sources: Sources) -> Settings:
+    """Return the settings with the signals that the mapping of the charges names.
+
+    Raises
+    ------
+    MappingError
+        When one of them cannot be.
+    """
+    charges = sources.charges
+    named = charges.mapping.signals if isinstance(charges, MappedFile) else ()
+    signals = {signal.name: signal for signal in settings.signals}
+    signals |= {each.signal.name: each.signal for each in named}
+    if len(signals) > SIGNALS_MAX:
+        raise MappingError(f"{charges.path}: {len(signals)} signals: at most {SIGNALS_MAX} can be")
+    return replace(settings, signals=tuple(signals.values()))
 
 
 def plain_sources(files: AnyMapping[Kind, Path]) -> Sources:

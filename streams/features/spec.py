@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Scope = Literal["charge", "card", "merchant"]
+Scope = Literal["charge", "card", "merchant", "signal"]
 Transform = Literal["none", "log1p", "signed_log", "category", "adaptive"]
 
 CATEGORY_CODES = 1 << 24
@@ -29,10 +29,10 @@ class Feature:
         Unit of the stored value; "flag" is 0 or 1.
     transform
         What a model that wants compact values applies first: ``log1p(x)``, or for values of both
-        signs ``signed_log``, ``sign(x) * log1p(|x|)``. A ``category``, whose unit is "category" too,
+        signs ``signed_log``, ``sign(x) * log1p(|x|)``. A ``category``, whose unit is "category",
         is the code of a value without order or mean: a whole number below `CATEGORY_CODES`, 0 if
-        missing. ``adaptive`` is a number of unknown scale, which a model has to find; it is finite,
-        and 0 if missing, which a flag beside it has to tell.
+        missing. ``adaptive`` is a number of unknown scale, which a model has to find; NaN if
+        missing.
     missing
         What the value is when there is nothing to compute it from.
     text

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from schemas.signals import SIGNALS_MAX, may_be_named
 from streams.events.files import FileError
 from streams.mapping import looks
 from streams.mapping.mapping import OWN_NAMES
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 DELAY_DAYS: Final = 7
 
 _SURE: Final = 0.85
+_CATEGORIES_MAX, _TIMES_EACH, _CATEGORY_LENGTH_MAX = 50, 5, 40
 _NUMBERED: Final = re.compile(r"(.*?[A-Za-z_])[0-9]+")
 _PARTS: Final = ("year", "month", "day")
 _CARD_WORDS: Final = ("card", "cc ", "pan", "kart", "cart", "tarjeta", "kaart", "карт", "卡")
@@ -64,6 +66,9 @@ def suggest(path: Path) -> str:
     if proposal.needs_key:
         head.append("# Set CHARGEWATCH_MAPPING_KEY: identifiers are replaced by a keyed hash.")
     sections = [head, [*proposal.carried()], ["[charge]", *map(str, lines)]]
+    if proposal.signals:
+        told = "# Columns that models learn from; take out what is only known later."
+        sections.append([told, "[signals]", *proposal.signals])
     if label:
         sections.append(["[dispute]", *label])
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
@@ -76,6 +81,7 @@ class _Proposal:
         self._columns = columns
         self._taken: set[str] = set()
         self.needs_key = False
+        self.signals: list[str] = []
         self._label = self._best("fraud", _is_label, _SURE)
         if self._label is not None:
             self._taken.add(self._label.name)
@@ -108,9 +114,23 @@ class _Proposal:
             yield f"# Left out, as they name somebody or say what is only known later: {told}"
         if any(words(column.name) == "livemode" for column in self._columns):
             yield 'leave_out = "livemode = false"'
-        yield f"carry = {_patterns([column.top for column in kept])}"
-        if numbers := [c.name for c in kept if c.values and looks.are_numbers(c.values)]:
-            yield f"numbers = {_patterns(numbers)}"
+        numbers = [c.name for c in kept if c.values and looks.are_numbers(c.values)]
+        self._find_signals([c for c in kept if c.name not in numbers], numbers)
+        yield f"carry = {_listed(_patterns([column.top for column in kept]))}"
+        if numbers:
+            yield f"numbers = {_listed(_patterns(numbers))}"
+
+    def _find_signals(self, others: Sequence[Column], numbers: Sequence[str]) -> None:
+        """Propose what models can learn from: all numbers if they are few, and categories."""
+        tops = {column.top for column in self._columns}
+        numbers = [name for name in numbers if name in tops and may_be_named(name)]
+        categories = [c.name for c in others if _is_category(c) and may_be_named(c.name)]
+        if len(numbers) + len(categories) > SIGNALS_MAX:
+            return
+        of_kinds = ("number", numbers), ("category", categories)
+        self.signals = [
+            f'{_quoted(name)} = "{kind}"' for kind, names in of_kinds for name in _patterns(names)
+        ]
 
     def _best(
         self, name: str, test: Callable[[Column], object], least: float = 0.4
@@ -250,6 +270,13 @@ class _Proposal:
         return self._take(column)
 
 
+def _is_category(column: Column) -> bool:
+    """Whether a column has few values, most of them again and again, and none of which is long."""
+    kinds = set(column.values)
+    is_repeated = 2 <= len(kinds) <= min(_CATEGORIES_MAX, len(column.values) / _TIMES_EACH)
+    return is_repeated and "." not in column.name and max(map(len, kinds)) <= _CATEGORY_LENGTH_MAX
+
+
 def _is_label(column: Column) -> bool:
     return '"' not in column.name and looks.label_value(column.values) is not None
 
@@ -280,8 +307,13 @@ _OPTIONAL: Final[dict[str, Callable[[Sequence[str]], bool]]] = {
 }
 
 
-def _patterns(names: Sequence[str]) -> str:
-    """Return names as a list of TOML, those that differ by a number alone as one pattern."""
+def _listed(names: Sequence[str]) -> str:
+    """Return names as a list of TOML."""
+    return f"[{', '.join(map(_quoted, names))}]"
+
+
+def _patterns(names: Sequence[str]) -> list[str]:
+    """Return names, those that differ by a number alone as one pattern."""
     groups: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):
         match = _NUMBERED.fullmatch(name)
@@ -292,7 +324,7 @@ def _patterns(names: Sequence[str]) -> str:
             patterns.append(_escaped(pattern[:-1]) + "*")
         else:
             patterns += map(_escaped, members)
-    return f"[{', '.join(map(_quoted, patterns))}]"
+    return patterns
 
 
 def _escaped(name: str) -> str:
