@@ -22,12 +22,16 @@ demo: setup ## Run everything on this machine: Kafka, simulated charges, a worke
 	$(BIN)/chargewatch demo
 
 test: setup ## Check style, types and layers, then run all tests on a real Kafka
-	@$(MAKE) --no-print-directory -j 2 lint kernels
+	@$(MAKE) --no-print-directory -j 2 lint kernels build/broker.jsa
 	@$(MAKE) --no-print-directory -j 2 test-computing test-waiting
 
 # Else what runs side by side below would compile the same kernels twice, for a minute each.
 kernels: setup
 	@$(BIN)/python -c 'from tests.integration.worker import compile_kernels; compile_kernels()'
+
+# Two thirds of what a broker takes to start, which some twenty do.
+build/broker.jsa: deploy/kafka/pom.xml | setup
+	@$(BIN)/python -m tests.integration.broker_classes
 
 # What computes, and the rest, runs beside what waits most for processes and brokers, and tells at
 # its end: either takes about as long.

@@ -13,7 +13,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import sys
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -41,6 +43,20 @@ _IMPORT = re.compile(
 takes 15 ms of a start, where parsing the files takes 90; words of a docstring that look like an
 import do no harm."""
 
+
+def _load_without_linear_algebra() -> None:
+    """Load what numba has of numpy without scipy's linear algebra, which no kernel uses.
+
+    Else the first kernel would load it, and take a sixth of a worker's start for that.
+    """
+    unused = "scipy.linalg"
+    if unused not in sys.modules:
+        sys.modules[unused] = None  # type: ignore[assignment] # as if it were not installed
+        import_module("numba.np.arraymath")
+        del sys.modules[unused]
+
+
+_load_without_linear_algebra()
 _to_cached_kernel: Callable[[Any], Any] = njit(cache=True, nogil=True, error_model="numpy")
 _config: dict[str, Any] = vars(config)  # numba declares no attributes
 _lock = Lock()

@@ -5,6 +5,8 @@ import signal
 
 from hypothesis import HealthCheck, settings
 
+from tests.integration.broker_classes import java_options
+
 # A busy machine is no failure. What a failing example was is printed so that it can be repeated.
 settings.register_profile(
     "busy", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
@@ -14,5 +16,4 @@ settings.load_profile("busy")
 # A shell has what it starts in the background ignore Ctrl-C, and so would all that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A broker of the tests lives for a minute or so, too short for what the JVM would optimise in it.
-os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+os.environ.setdefault("JDK_JAVA_OPTIONS", java_options())

@@ -15,6 +15,7 @@ from confluent_kafka import (
 )
 
 from streams.kafka.config import CONSUMER_SETTINGS, Config
+from streams.kafka.retry import RetryPolicy
 
 _TIMEOUT_S = 10.0
 _AT_A_TIME = 2000
@@ -57,7 +58,7 @@ class Subscriber:
         if not from_beginning:
             for partition in partitions:
                 # Asked for now, so that nothing that is written from now on is missed.
-                _, partition.offset = self._consumer.get_watermark_offsets(partition, _TIMEOUT_S)
+                partition.offset = self._end(partition)
         self._consumer.assign(partitions)
 
     def __enter__(self) -> Self:
@@ -84,6 +85,13 @@ class Subscriber:
             return []
         messages = [first, *self._consumer.consume(_AT_A_TIME, timeout=0)]
         return [message for message in messages if _has_event(message)]
+
+    def _end(self, partition: TopicPartition) -> int:
+        """Ask where a partition ends: again, while nobody leads it, as just after it was made."""
+        _, end = RetryPolicy().ask(
+            lambda: self._consumer.get_watermark_offsets(partition, _TIMEOUT_S)
+        )
+        return end
 
 
 def _has_event(message: Message) -> bool:

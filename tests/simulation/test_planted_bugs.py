@@ -332,7 +332,9 @@ PLANTS = (
     Plant(a_commit_without_an_answer_is_undone, 50, (TWIN,)),
     Plant(a_lost_task_goes_on, 50, (ZOMBIE,)),
     Plant(the_clock_is_moved_by_disputes, 50, is_real=True),
-    Plant(an_abort_leaves_disputes_waiting_though_charges_have_paused, 300, is_real=True),
+    Plant(
+        an_abort_leaves_disputes_waiting_though_charges_have_paused, 300, is_real=True, first=190
+    ),
     Plant(
         a_member_that_was_forgotten_goes_on_with_its_tasks,
         100,
@@ -347,7 +349,7 @@ PLANTS = (
     Plant(the_same_verdict_counts_twice, 50, is_real=True),
     Plant(a_replay_draws_others_for_the_holdout, 100, (ZOMBIE,), is_real=True),
     Plant(an_outcome_overtakes_its_charge, 50, is_real=True),
-    Plant(what_others_let_through_is_told_of_as_seen, 50, is_real=True),
+    Plant(what_others_let_through_is_told_of_as_seen, 50, is_real=True, first=30),
 )
 
 

@@ -58,3 +58,16 @@ def test_a_pipeline_uses_no_kernel_that_was_not_rehearsed() -> None:
     rehearsed, _, others = done.stdout.partition(" ")
     assert int(rehearsed) > 10
     assert others.strip() == "[]"
+
+
+def test_it_loads_no_linear_algebra() -> None:
+    """Which numba would load with the first kernel, and no kernel uses."""
+    script = (
+        "import sys; from agents.settings.schema import Settings; "
+        "from agents.worker.warm_up import rehearse; rehearse(Settings()); "
+        "print('numba.np.arraymath' in sys.modules, 'scipy.linalg' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["True", "False"]
