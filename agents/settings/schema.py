@@ -217,6 +217,18 @@ class Settings(Struct, frozen=True, kw_only=True):
     snapshot_every_s: Annotated[
         float, Meta(gt=0, description="or seconds, when examples are few")
     ] = 5.0
+    schema_registry_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://[^@\s,]+(,https?://[^@\s,]+)*)?$",
+            extra={
+                "expected": "http or https addresses with commas between, and no credentials",
+                "is_secret": True,
+            },
+            description="schema registry; where it is set, inputs may be in the framing of Avro, "
+            "Protobuf or JSON Schema beside plain JSON, told by their first byte or a header",
+        ),
+    ] = ""
     challengers: Annotated[
         tuple[str, ...],
         Meta(

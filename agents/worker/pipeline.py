@@ -17,6 +17,7 @@ from agents.policy import fraud_rates
 from agents.stages.tasks import TaskStages, figures_of, new_task, open_store, terms_of
 from agents.worker import metrics
 from agents.worker.actions_check import ActionsCheck
+from agents.worker.payloads import payloads_of
 from agents.worker.policy_follower import PolicyFollower
 from schemas.drift import encode_drift
 from streams.engine.application import Application, TaskFactory
@@ -104,7 +105,12 @@ class Pipeline:
             self.topics,
             clients,
             self.producer,
-            Application(factory, metrics.CommitObserver(self._latencies), layouts),
+            Application(
+                factory,
+                metrics.CommitObserver(self._latencies),
+                layouts,
+                payloads_of(settings, clients),
+            ),
         )
         self.model = ModelFollower(self.topics, clients, settings.challengers)
         self.model.catch_up()

@@ -9,7 +9,6 @@ import msgspec
 import orjson
 
 from schemas.aside import NOTHING, Aside
-from schemas.card_numbers import mask_key, mask_payload
 from schemas.charge import Charge
 from schemas.dispute import Dispute
 from schemas.input_rules import DEFAULT_RULES, InputRules
@@ -20,7 +19,7 @@ from schemas.validation import parse_charge, parse_dispute, parse_outcome
 from streams.events.batch import Batch
 from streams.events.headers import put_behind
 from streams.events.origin import encode_label_tail
-from streams.events.rejected import Input, Rejected, reject
+from streams.events.rejected import Input, Rejected, masked_copy, reject
 from streams.events.rows import Rows, charge_rows, dispute_rows, outcome_rows
 
 Finding = Literal["ignored", "masked", "card_number"]
@@ -142,13 +141,13 @@ def _decode_labels(
         except InvalidEvent as error:
             decoded.rejected.append(reject(received, error))
             continue
-        key, value = mask_key(received.key), mask_payload(received.value)
-        assert key is not None
-        assert value is not None
+        copy = masked_copy(received)
+        assert copy.key is not None
+        assert copy.value is not None
         labels.append(label)
         decoded.batch.cards.append(label.card.encode())
         decoded.batch.merchants.append(label.merchant.encode())
-        decoded.batch.tails.append(encode_label_tail(received.origin, key, value))
+        decoded.batch.tails.append(encode_label_tail(copy.origin, copy.key, copy.value))
         decoded.index.append(i)
         _count(decoded.findings, aside)
     decoded.batch.rows = encode(labels)
