@@ -28,8 +28,8 @@ def parsed_schema(schema: Schema) -> Any:
 def avro_decoder(schema: Schema) -> Callable[[bytes], bytes]:
     """Return what makes JSON of payloads.
 
-    A union's value stands alone, an enumeration's is its name. Raises, as what it returns does,
-    whatever fastavro raises.
+    A union's value stands alone, an enumeration's is its name, and a field that is null is missing.
+    Raises, as what it returns does, whatever fastavro raises.
     """
     parsed = parsed_schema(schema)
 
@@ -38,6 +38,8 @@ def avro_decoder(schema: Schema) -> Callable[[bytes], bytes]:
         content = schemaless_reader(stream, parsed)
         if rest := len(body) - stream.tell():
             raise ValueError(f"{rest} bytes are left over")
+        if isinstance(content, dict):
+            content = {name: value for name, value in content.items() if value is not None}
         return plain_json(content)
 
     return decode
