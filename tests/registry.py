@@ -52,6 +52,8 @@ class Registry:
         How long an answer takes.
     failing
         Status of all answers where it is set.
+    hurry
+        Set it to have what is slow answered at once.
     credentials
         `user:password` that is asked for where it is set.
     """
@@ -65,7 +67,7 @@ class Registry:
     _subjects: dict[str, list[Written]] = field(default_factory=dict)
     _server: ThreadingHTTPServer | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _slow: threading.Event = field(default_factory=threading.Event)
+    hurry: threading.Event = field(default_factory=threading.Event)
 
     @property
     def url(self) -> str:
@@ -81,7 +83,7 @@ class Registry:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._slow.set()
+        self.hurry.set()
         self.stop()
 
     def start(self) -> None:
@@ -107,7 +109,7 @@ class Registry:
 
     def answer(self, method: str, path: str, body: dict[str, Any]) -> Answer:
         self.asked.append(f"{method} {path}")
-        self._slow.wait(self.delay_s)
+        self.hurry.wait(self.delay_s)
         if self.failing:
             return self.failing, {"error_code": self.failing, "message": "so it was set"}
         parsed = urlparse(path)

@@ -11,6 +11,7 @@ import orjson
 from schemas.aside import NOTHING, Aside
 from schemas.charge import Charge
 from schemas.dispute import Dispute
+from schemas.envelopes import event_in
 from schemas.input_rules import DEFAULT_RULES, InputRules
 from schemas.outcome import Outcome
 from schemas.rejected import InvalidEvent
@@ -171,7 +172,8 @@ def card_in(value: bytes) -> bytes | None:
 def _card_in_all_of(value: bytes) -> bytes | None:
     """Return what `card_in` does; also of a payload that only the slower decoder can read."""
     try:
-        card = orjson.loads(value)["card"]
+        fields = orjson.loads(value)
+        card = (event_in(fields) or fields)["card"]
         return card.encode() if isinstance(card, str) else None
     except (orjson.JSONDecodeError, KeyError, TypeError, UnicodeEncodeError):
         return None

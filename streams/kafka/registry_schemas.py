@@ -86,10 +86,6 @@ class RegistrySchemas:
             has_come = True
         return has_come
 
-    def close(self) -> None:
-        """Ask for nothing more."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
-
     def _question(self, schema_id: SchemaId, waiting: Waiting, after_s: float = 0.0) -> _Question:
         return _Question(self._executor.submit(self._ask, schema_id, after_s), waiting)
 

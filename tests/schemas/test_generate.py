@@ -100,6 +100,7 @@ CONTRACT: dict[str, dict[str, tuple[str | set[str], bool]]] = {
         "topic": (STRING, True),
         "partition": (STRING, True),
         "offset": (STRING, True),
+        "decoded": ({"true"}, False),
     },
     "drift": {
         "signal": (STRING, True),

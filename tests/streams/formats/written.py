@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from streams.formats.schema import Decoder, SchemaId
 
 Event = dict[str, Any]
-Headers = list[tuple[str, bytes]]
+Headers = list[tuple[str, str | bytes | None]]
 
 REQUIRED: Final = ("id", "created", "amount", "currency", "card", "merchant")
 _NAMES: Final = {str: "string", bool: "boolean", int: "long", float: "double"}
@@ -121,8 +121,8 @@ def message_class(file: FileDescriptorProto, name: str) -> type[Any]:
     """Return the class of a message of a file, which may use Google's timestamps."""
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(timestamp_pb2.DESCRIPTOR.serialized_pb)
-    pool.Add(file)  # type: ignore[no-untyped-call]
-    return GetMessageClass(pool.FindMessageTypeByName(name))  # type: ignore[no-untyped-call]
+    pool.Add(file)
+    return GetMessageClass(pool.FindMessageTypeByName(name))
 
 
 class Known:
