@@ -229,6 +229,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             "Protobuf or JSON Schema beside plain JSON, told by their first byte or a header",
         ),
     ] = ""
+    mapping: Annotated[
+        str,
+        Meta(
+            description="mapping by which workers read messages in a company's own shape: a ready "
+            "one (`chargewatch map list`), or a file of TOML; the same for all workers"
+        ),
+    ] = ""
     challengers: Annotated[
         tuple[str, ...],
         Meta(

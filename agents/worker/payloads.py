@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
+from agents.terminal.mapped_files import needed
+from agents.terminal.registry import registry_of
 from streams.formats.payloads import Payloads
+from streams.mapping.messages import MessageMapping
+from streams.mapping.ready_mappings import find_mapping
 
 if TYPE_CHECKING:
     from agents.settings.schema import Settings
@@ -13,18 +16,30 @@ if TYPE_CHECKING:
 
 
 def payloads_of(settings: Settings, clients: Clients) -> Payloads | None:
-    """Return what reads payloads, `None` where all are plain JSON.
+    """Return what reads payloads, `None` where all are plain JSON of our events.
 
     Raises
     ------
-    RegistryError
-        When a setting of the schema registry's client is wrong.
+    OperationalError
+        As `registry_of` and `mapping_of`.
     """
-    if not settings.schema_registry_url:
-        return None
-    # What it needs is not installed everywhere, and takes a while to load.
-    from streams.kafka.registry_schemas import RegistrySchemas  # noqa: PLC0415
-    from streams.kafka.schema_registry import SchemaRegistry  # noqa: PLC0415
+    registry, mapping = registry_of(settings), mapping_of(settings)
+    if registry is None:
+        return None if mapping is None else Payloads(mapping=mapping)
+    from streams.kafka.registry_schemas import RegistrySchemas  # noqa: PLC0415 # as `registry_of`
 
-    registry = SchemaRegistry(settings.schema_registry_url, os.environ)
-    return Payloads(RegistrySchemas(registry, clients))
+    return Payloads(RegistrySchemas(registry, clients), mapping)
+
+
+def mapping_of(settings: Settings) -> MessageMapping | None:
+    """Return the mapping of messages, `None` where there is none.
+
+    Raises
+    ------
+    OperationalError
+        When there is no such mapping, it is wrong or not for messages, or its key is missing.
+    """
+    if not settings.mapping:
+        return None
+    mapping = find_mapping(settings.mapping)
+    return MessageMapping(mapping, needed(mapping, settings))

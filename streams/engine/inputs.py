@@ -205,11 +205,18 @@ class Inputs:
             Input(message.key(), message.value(), Origin(topic, task.number, offset, own))
             for message, offset, own in zip(messages, offsets.tolist(), headers, strict=True)
         ]
+        fetched = int(offsets[-1]) + 1
         if self._payloads is not None:
-            inputs = self._payloads.read(inputs)
-            buffer.hold(messages[len(inputs) :])
-            if not inputs:
+            read = self._payloads.read(source, inputs)
+            buffer.hold(messages[len(read) :])
+            if not read:
                 return
+            fetched = int(offsets[len(read) - 1]) + 1
+            places = [place for place, each in enumerate(read) if each is not None]
+            if len(places) < len(read):
+                self._findings["left_out", source] += len(read) - len(places)
+            inputs = [each for each in read if each is not None]
+            messages, offsets = [messages[place] for place in places], offsets[places]
         decoded = _DECODE[source](
             inputs, time() + self._settings.future_allowance_s, self._settings.input_rules
         )
@@ -223,7 +230,7 @@ class Inputs:
             decoded.batch,
             offsets[decoded.index],
             [(int(dict(copy.headers)["offset"]), copy) for copy in decoded.rejected],
-            int(offsets[len(inputs) - 1]) + 1,
+            fetched,
         )
 
     def _hold_back(self, tasks: Sequence[Task], frames_reach: Mapping[int, int]) -> None:

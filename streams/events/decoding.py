@@ -23,9 +23,9 @@ from streams.events.origin import encode_label_tail
 from streams.events.rejected import Input, Rejected, masked_copy, reject
 from streams.events.rows import Rows, charge_rows, dispute_rows, outcome_rows
 
-Finding = Literal["ignored", "masked", "card_number"]
+Finding = Literal["ignored", "masked", "card_number", "left_out"]
 """What was found in a field of a valid input: a value that it cannot have, a card number that was
-masked, or one that was left in an identifier."""
+masked, or one that was left in an identifier. What a mapping leaves out counts by its input."""
 
 OTHER_FIELD = "other"
 """Stands for a field that is not the event's own: its name may be anything."""

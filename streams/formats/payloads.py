@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from streams.formats.framing import Framed
     from streams.formats.schema import Decoder, Schemas
+    from streams.mapping.messages import MessageMapping
 
 
 class Payloads:
@@ -23,36 +24,61 @@ class Payloads:
     Parameters
     ----------
     schemas
-        Those of the schema registry.
+        Those of the schema registry, if there is one.
+    mapping
+        Makes events of what is in a company's own shape, if it is.
     """
 
-    def __init__(self, schemas: Schemas) -> None:
+    def __init__(
+        self, schemas: Schemas | None = None, mapping: MessageMapping | None = None
+    ) -> None:
         self._schemas = schemas
+        self._mapping = mapping
 
     def settle(self) -> bool:
         """Take in what was waited for, and return whether anything has come."""
-        return self._schemas.settle()
+        return self._schemas is not None and self._schemas.settle()
 
-    def read(self, inputs: Sequence[Input]) -> list[Input]:
-        """Return inputs of a partition with payloads of JSON, up to one whose schema is missing.
+    def read(self, source: str, inputs: Sequence[Input]) -> list[Input | None]:
+        """Return inputs of a partition with events for payloads.
 
-        A payload that cannot be read becomes one that is rejected with the reason.
+        Parameters
+        ----------
+        source
+            Of the inputs: `charges`, `disputes` or `outcomes`.
+        inputs
+            N of them, in their order.
+
+        Returns
+        -------
+        list
+            At most N, the next of which waits for its schema; `None` for one that is left out. A
+            payload that cannot be read has become one that is rejected with the reason.
         """
-        read: list[Input] = []
-        written: dict[Decoder, list[tuple[int, bytes]]] = {}
-        for place, received in enumerate(inputs):
-            found = _framed(received)
-            if found is not None:
-                decoder = self._schemas.decoder(found.schema_id)
-                if decoder is None:
-                    break
-                written.setdefault(decoder, []).append((place, found.body))
-            read.append(received)
-        for decoder, bodies in written.items():
-            contents = decoder.decode([body for _, body in bodies])
-            for (place, _), content in zip(bodies, contents, strict=True):
-                read[place] = _as_json(read[place], content, is_text=decoder.kind == "JSON")
-        return read
+        plain = inputs if self._schemas is None else _plain(self._schemas, inputs)
+        if self._mapping is None:
+            return [*plain]
+        mapping = self._mapping
+        return [mapping.read(source, received) for received in plain]
+
+
+def _plain(schemas: Schemas, inputs: Sequence[Input]) -> list[Input]:
+    """Return inputs with payloads of JSON, up to one whose schema is not there."""
+    read: list[Input] = []
+    written: dict[Decoder, list[tuple[int, bytes]]] = {}
+    for place, received in enumerate(inputs):
+        found = _framed(received)
+        if found is not None:
+            decoder = schemas.decoder(found.schema_id)
+            if decoder is None:
+                break
+            written.setdefault(decoder, []).append((place, found.body))
+        read.append(received)
+    for decoder, bodies in written.items():
+        contents = decoder.decode([body for _, body in bodies])
+        for (place, _), content in zip(bodies, contents, strict=True):
+            read[place] = _as_json(read[place], content, is_text=decoder.kind == "JSON")
+    return read
 
 
 def _framed(received: Input) -> Framed | None:
