@@ -10,15 +10,35 @@ from streams.kafka.schema_registry import RegistryAwayError
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from streams.formats.schema import Decoder, SchemaId
+    from streams.formats.schema import Decoder, Schema, SchemaId
     from streams.kafka.clients import Clients
-    from streams.kafka.retry import Waiting
+    from streams.kafka.retry import RetryPolicy, Waiting
     from streams.kafka.schema_registry import SchemaRegistry
 
 UNKNOWN_FOR_S: Final = 60.0
 """How long an id that the registry did not know is not asked for again, seconds."""
 
 _ASKED_EVERY_S: Final = 0.5
+_WHOM: Final = "the schema registry"
+
+
+def registered(registry: SchemaRegistry, retry: RetryPolicy, subject: str, schema: Schema) -> int:
+    """Register a schema, waiting for a registry that is away; return its number.
+
+    Raises
+    ------
+    RegistryError
+        As `SchemaRegistry.register`.
+    StoppedError
+        When the worker stops meanwhile.
+    """
+    waiting = retry.waiting(_WHOM)
+    while True:
+        try:
+            return registry.register(subject, schema.kind, schema.text)
+        except RegistryAwayError as error:
+            waiting.say(f"the schema of {subject} cannot be registered: {error}")
+            retry.rest(_ASKED_EVERY_S)
 
 
 class _Question(NamedTuple):
@@ -52,7 +72,7 @@ class RegistrySchemas:
         """Return the decoder of a schema; `None` while it is not there, and is being asked for."""
         decoder = self._known.get(schema_id)
         if decoder is None and schema_id not in self._asked:
-            waiting = self._clients.retry.waiting("the schema registry")
+            waiting = self._clients.retry.waiting(_WHOM)
             self._asked[schema_id] = self._question(schema_id, waiting)
         return decoder
 

@@ -163,7 +163,7 @@ def test_committed_file_is_current(path: Path) -> None:
 
 
 def test_nothing_else_is_committed() -> None:
-    assert {*FOLDER.rglob("*.json")} == {*documents()}
+    assert {*FOLDER.rglob("*.json"), *FOLDER.rglob("*.avsc")} == {*documents()}
 
 
 @pytest.mark.parametrize("name", VALIDATORS)

@@ -139,8 +139,8 @@ def test_a_value_that_cannot_be_is_named(row: dict[str, Any], said: str) -> None
     ("page", "said"),
     [
         (PAGE.replace('id = "ref"', "id = { row = true }"), "a message is no row with a number"),
-        ('[dispute]\ncharge = "ref"\ncreated = { from = "time", unit = "s" }\ncard = "c"\nmerchant = "m"\n'
-         'reason = "why"\n', "makes no charges"),
+        ('[dispute]\ncharge = "ref"\ncreated = { from = "time", unit = "s" }\ncard = "c"\n'
+         'merchant = "m"\nreason = "why"\n', "makes no charges"),
     ],
 )  # fmt: skip
 def test_a_mapping_that_is_none_of_messages(page: str, said: str) -> None:
