@@ -48,10 +48,11 @@ class ScoredValues:
         found = framed(value)
         if found is None:
             raise ScoredError("scored: a message is neither JSON nor in the framing of a schema")
-        decoder = self._decoders.get(found.schema_id)
+        schema_id, body = found
+        decoder = self._decoders.get(schema_id)
         if decoder is None:
-            decoder = self._decoders[found.schema_id] = self._decoder(found.schema_id)
-        (event,) = decoder.decode([found.body])
+            decoder = self._decoders[schema_id] = self._decoder(schema_id)
+        (event,) = decoder.decode([body])
         if not isinstance(event, bytes):
             raise ScoredError(f"scored: {event}")
         return plain_scored(event) if decoder.kind == "AVRO" else event

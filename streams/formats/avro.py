@@ -8,30 +8,32 @@ from typing import TYPE_CHECKING
 import orjson
 from fastavro import parse_schema, schemaless_reader
 
+from streams.formats.avro_program import bulk_decoder
 from streams.formats.plain_values import plain_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from streams.formats.schema import Schema
 
+    Decode = Callable[[bytes], bytes]
+    DecodeAll = Callable[[Sequence[bytes]], list[bytes | None]]
+
 
 def parsed_schema(schema: Schema) -> Any:
     """Return a schema as fastavro takes it; raises what fastavro raises where it is none."""
-    named: dict[str, Any] = {}
-    for _, text in schema.references:
-        parse_schema(orjson.loads(text), named_schemas=named)
-    return parse_schema(orjson.loads(schema.text), named_schemas=named)
+    return _parsed(schema, {})
 
 
-def avro_decoder(schema: Schema) -> Callable[[bytes], bytes]:
-    """Return what makes JSON of payloads.
+def avro_decoders(schema: Schema) -> tuple[Decode, DecodeAll | None]:
+    """Return what makes JSON of a payload, and what does of many, where there is that.
 
-    A union's value stands alone, an enumeration's is its name, and a field that is null is missing.
-    Raises, as what it returns does, whatever fastavro raises.
+    A union's value stands alone, an enumeration's is its name, and a field of the whole record that
+    is null is missing. Raises, as the first of them does, whatever fastavro raises.
     """
-    parsed = parsed_schema(schema)
+    named: dict[str, Any] = {}
+    parsed = _parsed(schema, named)
 
     def decode(body: bytes) -> bytes:
         stream = BytesIO(body)
@@ -42,4 +44,10 @@ def avro_decoder(schema: Schema) -> Callable[[bytes], bytes]:
             content = {name: value for name, value in content.items() if value is not None}
         return plain_json(content)
 
-    return decode
+    return decode, bulk_decoder(parsed, named)
+
+
+def _parsed(schema: Schema, named: dict[str, Any]) -> Any:
+    for _, text in schema.references:
+        parse_schema(orjson.loads(text), named_schemas=named)
+    return parse_schema(orjson.loads(schema.text), named_schemas=named)

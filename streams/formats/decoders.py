@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from schemas.rejected import InvalidEvent
-from streams.formats.avro import avro_decoder
+from streams.formats.avro import avro_decoders
 from streams.formats.protobuf import protobuf_decoder
 from streams.formats.schema import Decoder
 
@@ -30,13 +30,18 @@ def decoder_of(schema_id: SchemaId, schema: Schema) -> Decoder:
     """
     if schema.kind == "JSON":
         return Decoder("JSON", list)
-    make = avro_decoder if schema.kind == "AVRO" else protobuf_decoder
     name = f"schema {schema_id} ({_NAMES[schema.kind]})"
     try:
-        decode = make(schema)
+        if schema.kind == "AVRO":
+            decode, decode_all = avro_decoders(schema)
+        else:
+            decode, decode_all = protobuf_decoder(schema), None
     except Exception as error:
         return refusing(f"{name} cannot be used: {_said(error)}")
-    return Decoder(schema.kind, _refusing_damage(name, decode))
+    refuse_damage = _refusing_damage(name, decode)
+    if decode_all is None:
+        return Decoder(schema.kind, refuse_damage)
+    return Decoder(schema.kind, _in_bulk(decode_all, refuse_damage))
 
 
 def refusing(why: str) -> Decoder:
@@ -62,6 +67,22 @@ def _refusing_damage(
             return InvalidEvent("schema", f"payload: {said}")
 
     return lambda bodies: list(map(decode_or_refuse, bodies))
+
+
+def _in_bulk(
+    decode_all: Callable[[Sequence[bytes]], list[bytes | None]],
+    decode_each: Callable[[Sequence[bytes]], list[bytes | InvalidEvent]],
+) -> Callable[[Sequence[bytes]], list[bytes | InvalidEvent]]:
+    """Return what reads payloads together, and again by itself each that cannot be read so."""
+
+    def decode(bodies: Sequence[bytes]) -> list[bytes | InvalidEvent]:
+        found = decode_all(bodies)
+        return [
+            decode_each([body])[0] if content is None else content
+            for body, content in zip(bodies, found, strict=True)
+        ]
+
+    return decode
 
 
 def _said(error: Exception) -> str:

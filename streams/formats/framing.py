@@ -7,7 +7,7 @@ byte. Behind it Protobuf names the message (`streams.formats.protobuf`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from streams.events.headers import VALUE_SCHEMA_ID
@@ -20,15 +20,8 @@ _NUMBER_END: Final = 5
 _UNIQUE_END: Final = 17
 
 
-class Framed(NamedTuple):
-    """A payload, and the schema that it was written by."""
-
-    schema_id: SchemaId
-    body: bytes
-
-
-def framed(value: bytes, headers: Headers = ()) -> Framed | None:
-    r"""Return what a message says of its schema; `None` where it names none.
+def framed(value: bytes, headers: Headers = ()) -> tuple[SchemaId, bytes] | None:
+    r"""Return the schema of a message and what is behind it; `None` where it names none.
 
     Parameters
     ----------
@@ -40,14 +33,15 @@ def framed(value: bytes, headers: Headers = ()) -> Framed | None:
     Examples
     --------
     >>> framed(b"\0\0\0\0\7{}")
-    Framed(schema_id=7, body=b'{}')
+    (7, b'{}')
     >>> framed(b"{}", (("__value_schema_id", b"\1" + bytes(15) + b"\7"),))
-    Framed(schema_id=UUID('00000000-0000-0000-0000-000000000007'), body=b'{}')
+    (UUID('00000000-0000-0000-0000-000000000007'), b'{}')
     >>> framed(b'{"id":"c1"}')
     """
     for name, head in headers:
         if name == VALUE_SCHEMA_ID and head and (found := _framed(head)):
-            return Framed(found.schema_id, found.body + value)
+            schema_id, rest = found
+            return schema_id, rest + value
     return _framed(value)
 
 
@@ -60,9 +54,9 @@ def prefix(number: int) -> bytes:
     return number.to_bytes(_NUMBER_END)
 
 
-def _framed(value: bytes) -> Framed | None:
+def _framed(value: bytes) -> tuple[SchemaId, bytes] | None:
     if value[:1] == b"\0" and len(value) >= _NUMBER_END:
-        return Framed(int.from_bytes(value[1:_NUMBER_END]), value[_NUMBER_END:])
+        return int.from_bytes(value[1:_NUMBER_END]), value[_NUMBER_END:]
     if value[:1] == b"\1" and len(value) >= _UNIQUE_END:
-        return Framed(UUID(bytes=value[1:_UNIQUE_END]), value[_UNIQUE_END:])
+        return UUID(bytes=value[1:_UNIQUE_END]), value[_UNIQUE_END:]
     return None

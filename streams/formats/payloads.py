@@ -13,8 +13,7 @@ from streams.formats.framing import framed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from streams.formats.framing import Framed
-    from streams.formats.schema import Decoder, Schemas
+    from streams.formats.schema import Decoder, SchemaId, Schemas
     from streams.mapping.messages import MessageMapping
 
 
@@ -64,36 +63,34 @@ class Payloads:
 
 def _plain(schemas: Schemas, inputs: Sequence[Input]) -> list[Input]:
     """Return inputs with payloads of JSON, up to one whose schema is not there."""
-    read: list[Input] = []
-    written: dict[Decoder, list[tuple[int, bytes]]] = {}
+    read = []
+    written: dict[SchemaId, tuple[Decoder, list[int], list[bytes]]] = {}
     for place, received in enumerate(inputs):
-        found = _framed(received)
-        if found is not None:
-            decoder = schemas.decoder(found.schema_id)
-            if decoder is None:
-                break
-            written.setdefault(decoder, []).append((place, found.body))
+        value = received.value
+        if value is not None and (value[:1] <= b"\1" or received.origin.headers):
+            found = framed(value, received.origin.headers)
+            if found is not None and len(value) <= PAYLOAD_BYTES_MAX:
+                schema_id, body = found
+                if schema_id not in written:
+                    decoder = schemas.decoder(schema_id)
+                    if decoder is None:
+                        break
+                    written[schema_id] = decoder, [], []
+                _, places, bodies = written[schema_id]
+                places.append(place)
+                bodies.append(body)
         read.append(received)
-    for decoder, bodies in written.items():
-        contents = decoder.decode([body for _, body in bodies])
-        for (place, _), content in zip(bodies, contents, strict=True):
-            read[place] = _as_json(read[place], content, is_text=decoder.kind == "JSON")
+    for decoder, places, bodies in written.values():
+        is_binary = decoder.kind != "JSON"
+        for place, content in zip(places, decoder.decode(bodies), strict=True):
+            read[place] = _with_content(read[place], content, is_binary=is_binary)
     return read
 
 
-def _framed(received: Input) -> Framed | None:
-    """Return what an input says of its schema; `None` where it is plain, or refused as it is."""
-    value = received.value
-    if value is None or (value[:1] > b"\1" and not received.origin.headers):
-        return None
-    return framed(value, received.origin.headers) if len(value) <= PAYLOAD_BYTES_MAX else None
-
-
-def _as_json(received: Input, content: bytes | InvalidEvent, *, is_text: bool) -> Input:
-    value = received.value
-    assert value is not None, "it has what is read"
+def _with_content(received: Input, content: bytes | InvalidEvent, *, is_binary: bool) -> Input:
+    """Return an input with what its payload holds, or with what rejects it."""
+    key, value, origin = received.key, received.value, received.origin
+    assert value is not None, "it was read"
     if isinstance(content, InvalidEvent):
-        refused = Original(received.key, value)
-        return Input(received.key, unusable_row(content), received.origin, refused)
-    original = Original(received.key, value, None if is_text else content)
-    return Input(received.key, content, received.origin, original)
+        return Input(key, unusable_row(content), origin, Original(key, value))
+    return Input(key, content, origin, Original(key, value, content if is_binary else None))
