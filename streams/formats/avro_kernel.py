@@ -1,4 +1,4 @@
-"""Kernel that makes MessagePack of Avro, many payloads at a time, by the program of their schema.
+"""Kernel that makes JSON of Avro, many payloads at a time, by the program of their schema.
 
 A program is what a schema says is to be read, one thing after the other, and what is to be written
 of it. It has no loops: a schema of arrays, maps, decimals or bytes has none
@@ -7,35 +7,48 @@ of it. It has no loops: a schema of arrays, maps, decimals or bytes has none
 
 from __future__ import annotations
 
+from math import floor
 from typing import Any
 
 import numpy as np
 
 from streams.compiled import compiled
 
-KEY, RECORD, UNION, GO_ON, NIL, DROP, STRING, BOOL, LONG, DOUBLE, FLOAT, ENUM, TIME = range(13)
+WRITE, KEY, UNION, GO_ON, DROP, ENUM, STRING, BOOL, LONG, DOUBLE, FLOAT, TIME = range(12)
 """Steps of a program, each with two numbers:
 
-- KEY writes a text: where it begins in the texts, and its bytes;
-- RECORD writes the head of a map: of how many fields;
+- WRITE writes a text: where it begins in the texts, and its bytes;
+- KEY does so, and DROP takes the last one back: its field is left out;
 - UNION reads a branch and goes on at its step: where these begin in the table, and how many;
 - GO_ON goes on at a step, after a branch;
-- NIL writes nil, and DROP takes the key before it back;
 - ENUM reads a symbol and writes its text: where the texts begin in the table, and how many;
 - TIME reads a whole number and writes seconds: how many of it are one;
 - the others read a value and write it.
 """
 
-MAP_HEAD_BYTES = 3
-NUMBER_BYTES = 9
-TEXT_HEAD_BYTES = 5
+NUMBER_BYTES = 24
+TEXT_BYTES = 2
+ESCAPED_BYTES = 6
+"""The most that is written of a number, around a text, and of a byte of one."""
+
+HARD = 0
+"""Stands for a number that has more than nine decimals: no JSON has this byte."""
+
+_DECIMALS_MAX = 9
+_EXACT = 2.0**53
+_ZERO, _MINUS, _QUOTE, _BACKSLASH = ord("0"), ord("-"), ord('"'), ord("\\")
+_TRUE = np.frombuffer(b"true", np.uint8)
+_FALSE = np.frombuffer(b"false", np.uint8)
+_ESCAPE = np.frombuffer(rb"\u00", np.uint8)
+_HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
 
 
 @compiled
 def transcode(
-    data: Any, starts: Any, program: Any, table: Any, texts: Any, out: Any, ends: Any, scratch: Any
-) -> None:
-    """Make MessagePack of N payloads, records each.
+    data: Any, starts: Any, program: Any, table: Any, texts: Any, out: Any, ends: Any,
+    hard: Any, hard_ends: Any, scratch: Any,
+) -> None:  # fmt: skip
+    """Make JSON of N payloads, records each.
 
     Parameters
     ----------
@@ -48,21 +61,28 @@ def transcode(
     table
         i8[:], steps of branches, and pairs of begin and bytes of symbols.
     texts
-        u1[:], in MessagePack.
+        u1[:], JSON.
     out
         u1[:], written one after the other; as many as all steps of all payloads may write, and
-        the bytes of `data`.
+        `ESCAPED_BYTES` times the bytes of `data`.
     ends
         i8[N], set to where each ends in `out`; -1 for a payload that was not written by the schema.
+    hard
+        f8[:], the numbers that `HARD` stands for; as many as there may be.
+    hard_ends
+        i8[N], set to where those of each end.
     scratch
-        u1[8] over one f8, as a pair.
+        f8[1], f4[1], and each as u1[:].
     """
-    at = 0
+    at = found = 0
     for payload in range(len(ends)):
         begun = at
-        at = _record(data, starts[payload], starts[payload + 1], program, table, texts, out, at,
-                     scratch)  # fmt: skip
+        at, found = _record(
+            data, starts[payload], starts[payload + 1], program, table, texts, out, at,
+            hard, found, scratch,
+        )  # fmt: skip
         ends[payload] = at
+        hard_ends[payload] = found
         if at < 0:
             at = begun
 
@@ -70,69 +90,65 @@ def transcode(
 @compiled
 def _record(
     data: Any, place: int, end: int, program: Any, table: Any, texts: Any, out: Any, begun: int,
-    scratch: Any,
-) -> int:  # fmt: skip
-    """Write one payload; return where it ends, -1 where it is none of the schema."""
-    at, step, key_at, dropped = begun, 0, begun, 0
+    hard: Any, found: int, scratch: Any,
+) -> tuple[int, int]:  # fmt: skip
+    """Write one payload; return where it and its hard numbers end, -1 where it is none."""
+    at, step, key_at = begun, 0, begun
     while step < program.shape[1] and place >= 0:
         code, first, second = program[0, step], program[1, step], program[2, step]
         step += 1
-        if code == KEY:
-            key_at = at
+        if code <= KEY:
+            if code == KEY:
+                key_at = at
             at = _copy(texts, first, second, out, at)
-        elif code == RECORD:
-            at = _map_head(out, at, first)
         elif code == GO_ON:
             step = first
         elif code == DROP:
             at = key_at
-            dropped += 1
-        elif code == UNION:
+        elif code <= ENUM:
             chosen, place = _choice(data, place, end, second)
-            step = table[first + chosen]
-        elif code == ENUM:
-            chosen, place = _choice(data, place, end, second)
-            text = first + 2 * chosen
-            at = _copy(texts, table[text], table[text + 1], out, at)
+            if code == UNION:
+                step = table[first + chosen]
+            else:
+                at = _copy(texts, table[first + 2 * chosen], table[first + 2 * chosen + 1], out, at)
+        elif code <= LONG:
+            place, at = _value(code, data, place, end, out, at)
         else:
-            place, at = _value(code, first, data, place, end, out, at, scratch)
-    if place != end:
-        return -1
-    _map_head(out, begun, program[1, 0] - dropped)
-    return at
+            number, place = _number(code, first, data, place, end, scratch)
+            at, found = _decimal(out, at, number, hard, found)
+    return (at if place == end else -1), found
 
 
 @compiled
-def _value(
-    code: int, units: int, data: Any, place: int, end: int, out: Any, at: int, scratch: Any
-) -> tuple[int, int]:
-    """Read a value and write it; return where both go on, the first -1 where there is none."""
-    if code == NIL:
-        out[at] = 0xC0
-        return place, at + 1
+def _value(code: int, data: Any, place: int, end: int, out: Any, at: int) -> tuple[int, int]:
+    """Read a value without decimals and write it; return where both go on, -1 if there is none."""
     if code == BOOL:
         if place >= end or data[place] > 1:
             return -1, at
-        out[at] = 0xC2 + data[place]
-        return place + 1, at + 1
-    if code in (DOUBLE, FLOAT):
-        size = 8 if code == DOUBLE else 4
-        if place + size > end:
-            return -1, at
-        out[at] = 0xCB if code == DOUBLE else 0xCA
-        return place + size, _copy_reversed(data, place, size, out, at + 1)
+        text = _TRUE if data[place] else _FALSE
+        return place + 1, _copy(text, 0, len(text), out, at)
     number, place = _varint(data, place, end)
-    if code == STRING:
-        if place < 0 or number < 0 or number > end - place:
-            return -1, at
-        return place + number, _copy(data, place, number, out, _text_head(out, at, number))
     if code == LONG:
-        out[at] = 0xD3
-        return place, _big_endian(out, at + 1, number, 8)
-    seconds, seconds_bytes = scratch
-    seconds[0] = number / units
-    out[at] = 0xCB
-    return place, _copy_reversed(seconds_bytes, 0, 8, out, at + 1)
+        return place, _whole(out, at, number, 1)
+    if place < 0 or number < 0 or number > end - place:
+        return -1, at
+    return place + number, _text(data, place, number, out, at)
+
+
+@compiled
+def _number(
+    code: int, units: int, data: Any, place: int, end: int, scratch: Any
+) -> tuple[float, int]:
+    """Read a number, and return where it goes on; -1 where there is none."""
+    if code == TIME:
+        number, place = _varint(data, place, end)
+        return number / units, place
+    double, single, double_bytes, single_bytes = scratch
+    size = 8 if code == DOUBLE else 4
+    if place + size > end:
+        return 0.0, -1
+    _copy(data, place, size, double_bytes if code == DOUBLE else single_bytes, 0)
+    return (double[0] if code == DOUBLE else float(single[0])), place + size
 
 
 @compiled
@@ -160,29 +176,75 @@ def _varint(data: Any, place: int, end: int) -> tuple[int, int]:
 
 
 @compiled
-def _text_head(out: Any, at: int, size: int) -> int:
-    """Write the head of a text; return where the text begins."""
-    if size < 32:
-        out[at] = 0xA0 | size
-        return at + 1
-    width = 1 if size < 256 else 2 if size < 65536 else 4
-    out[at] = 0xD9 + width // 2
-    return _big_endian(out, at + 1, size, width)
-
-
-@compiled
-def _map_head(out: Any, at: int, fields: int) -> int:
-    """Write the head of a map; return where its fields begin."""
-    out[at] = 0xDE
-    return _big_endian(out, at + 1, fields, 2)
-
-
-@compiled
-def _big_endian(out: Any, at: int, number: int, size: int) -> int:
-    """Write a number; return where it ends."""
+def _text(data: Any, place: int, size: int, out: Any, at: int) -> int:
+    """Write a string; return where it ends."""
+    out[at] = _QUOTE
+    at += 1
     for i in range(size):
-        out[at + size - 1 - i] = (number >> (8 * i)) & 0xFF
-    return at + size
+        byte = data[np.uint64(place + i)]
+        if byte < 0x20 or byte in (_QUOTE, _BACKSLASH):
+            at = _copy(_ESCAPE, 0, 4, out, at)
+            out[at], out[at + 1] = _HEX[byte >> 4], _HEX[byte & 15]
+            at += 2
+        else:
+            out[np.uint64(at)] = byte
+            at += 1
+    out[at] = _QUOTE
+    return at + 1
+
+
+@compiled
+def _decimal(out: Any, at: int, number: float, hard: Any, found: int) -> tuple[int, int]:
+    """Write a number that reads as itself again: with few decimals, or for others to write.
+
+    With n decimals it is a whole number over 10^n. Where both are exact, the quotient is the double
+    that a reader takes the text for.
+    """
+    power = 1.0
+    for decimals in range(_DECIMALS_MAX + 1):
+        scaled = floor(abs(number) * power + 0.5)
+        if not scaled < _EXACT:
+            break
+        if scaled / power == abs(number):
+            if number < 0.0:
+                out[at] = _MINUS
+                at += 1
+            return _with_decimals(out, at, int(scaled), decimals), found
+        power *= 10.0
+    out[at] = HARD
+    hard[found] = number
+    return at + 1, found + 1
+
+
+@compiled
+def _with_decimals(out: Any, at: int, scaled: int, decimals: int) -> int:
+    """Write a number of units of the last decimal; return where it ends."""
+    end = _whole(out, at, scaled, decimals + 1)
+    if decimals == 0:
+        out[end], out[end + 1] = ord("."), _ZERO
+        return end + 2
+    for i in range(end, end - decimals, -1):
+        out[i] = out[i - 1]
+    out[end - decimals] = ord(".")
+    return end + 1
+
+
+@compiled
+def _whole(out: Any, at: int, number: int, digits_min: int) -> int:
+    """Write a whole number, with zeros before it up to some digits; return where it ends."""
+    if number < 0:
+        out[at] = _MINUS
+        at += 1
+    left = np.uint64(-number) if number < 0 else np.uint64(number)
+    digits = 1
+    power = np.uint64(10)
+    while digits < 20 and (digits < digits_min or (digits < 19 and left >= power)):
+        digits += 1
+        power *= np.uint64(10)
+    for i in range(digits):
+        out[at + digits - 1 - i] = _ZERO + np.int64(left % np.uint64(10))
+        left //= np.uint64(10)
+    return at + digits
 
 
 @compiled
@@ -190,12 +252,4 @@ def _copy(source: Any, start: int, size: int, out: Any, at: int) -> int:
     """Copy bytes; return where they end."""
     for i in range(size):  # unsigned, as no place is counted from the end
         out[np.uint64(at + i)] = source[np.uint64(start + i)]
-    return at + size
-
-
-@compiled
-def _copy_reversed(source: Any, start: int, size: int, out: Any, at: int) -> int:
-    """Copy bytes in reverse, a little-endian number as a big-endian one; return where they end."""
-    for i in range(size):
-        out[at + i] = source[start + size - 1 - i]
     return at + size

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 import numpy as np
+import orjson
 
 from streams.formats import avro_kernel as kernel
 
@@ -30,10 +30,6 @@ _TIMES: Final = {
     "timestamp-micros": 1_000_000,
     "local-timestamp-micros": 1_000_000,
 }
-_FIELDS_MAX: Final = 0xFFFF
-
-_encode: Final = msgspec.json.Encoder().encode
-_unpack: Final = msgspec.msgpack.Decoder(dict[str, Any]).decode
 
 
 class _NoProgramError(Exception):
@@ -65,32 +61,54 @@ def bulk_decoder(
     steps = np.ascontiguousarray(np.array(program.steps, np.int64).T)
     table = np.array(program.table, np.int64)
     texts = np.frombuffer(bytes(program.texts), np.uint8)
-    seconds = np.empty(1)
-    scratch = (seconds, seconds.view(np.uint8))
+    double, single = np.zeros(1), np.zeros(1, np.float32)
+    scratch = (double, single, double.view(np.uint8), single.view(np.uint8))
 
     def decode(bodies: Sequence[bytes]) -> list[bytes | None]:
-        starts = np.zeros(len(bodies) + 1, np.int64)
+        count = len(bodies)
+        starts = np.zeros(count + 1, np.int64)
         np.cumsum([len(body) for body in bodies], out=starts[1:])
         data = np.frombuffer(b"".join(bodies), np.uint8)
-        out = np.empty(len(bodies) * program.bytes_max + len(data), np.uint8)
-        ends = np.empty(len(bodies), np.int64)
-        kernel.transcode(data, starts, steps, table, texts, out, ends, scratch)
-        return _as_json(out.data, ends.tolist())
+        size = count * program.bytes_max + len(data) * kernel.ESCAPED_BYTES
+        out, hard = np.empty(size, np.uint8), np.empty(count * program.numbers)
+        ends, hard_ends = np.empty(count, np.int64), np.empty(count, np.int64)
+        kernel.transcode(data, starts, steps, table, texts, out, ends, hard, hard_ends, scratch)
+        written = out[: max(ends.max(initial=0), 0)].tobytes()
+        return _cut(written, ends.tolist(), hard.tolist(), hard_ends.tolist())
 
-    decode([b""])  # compiles the kernel, where that was not done before
     return decode
 
 
-def _as_json(written: memoryview, ends: list[int]) -> list[bytes | None]:
+def load_kernel() -> None:
+    """Load the kernel, which takes a moment, or a while where it has to be compiled."""
+    field = {"name": "a", "type": "string"}
+    decode = bulk_decoder({"type": "record", "name": "R", "fields": [field]}, {})
+    assert decode is not None
+    decode([b""])
+
+
+def _cut(
+    written: bytes, ends: list[int], hard: list[float], hard_ends: list[int]
+) -> list[bytes | None]:
+    """Return the JSON of each payload out of that of all."""
     found: list[bytes | None] = []
-    start = 0
-    for end in ends:
-        try:
-            found.append(None if end < 0 else _encode(_unpack(written[start:end])))
-        except (msgspec.DecodeError, UnicodeDecodeError):  # a text that is none
+    start = first = 0
+    for end, last in zip(ends, hard_ends, strict=True):
+        if end < 0:
             found.append(None)
-        start = max(start, end)
+        else:
+            text = b"{" + written[start + 1 : end] + b"}"
+            found.append(text if first == last else _filled(text, hard[first:last]))
+            start = end
+        first = last
     return found
+
+
+def _filled(text: bytes, numbers: list[float]) -> bytes:
+    """Return JSON with the numbers that the kernel did not write."""
+    before, *parts = text.split(b"%c" % kernel.HARD)
+    given = zip(numbers, parts, strict=True)
+    return before + b"".join(orjson.dumps(number) + part for number, part in given)
 
 
 class _Program:
@@ -100,19 +118,23 @@ class _Program:
     ----------
     bytes_max
         More than its steps ever write, beside what they copy of a payload.
+    numbers
+        More than it has numbers with decimals.
     """
 
     def __init__(self, named: dict[str, Any]) -> None:
         self.steps: list[tuple[int, int, int]] = []
         self.table: list[int] = [0]
         self.texts = bytearray(b"\0")
-        self.bytes_max = 0
+        self.bytes_max = 1
+        self.numbers = 1
         self._named = named
         self._within: list[str] = []
 
     def add_whole(self, schema: Any) -> None:
         """Add the steps of a record whose fields are missing where they are null."""
-        if not isinstance(schema, dict) or schema.get("type") != "record":
+        is_record = isinstance(schema, dict) and schema.get("type") == "record"
+        if not is_record or not schema["fields"]:
             raise _NoProgramError
         self._add_record(schema, is_whole=True)
 
@@ -126,6 +148,7 @@ class _Program:
         kind, logical = described["type"], described.get("logicalType")
         if kind == "long" and logical in _TIMES:
             self._step(kernel.TIME, _TIMES[logical], writes=kernel.NUMBER_BYTES)
+            self.numbers += 1
         elif logical is not None:
             raise _NoProgramError
         elif kind == "record":
@@ -133,22 +156,28 @@ class _Program:
         elif kind == "enum":
             self._add_enum(described["symbols"])
         elif kind == "null":
-            self._step(kernel.DROP if may_drop else kernel.NIL, writes=1)
+            if may_drop:
+                self._step(kernel.DROP)
+            else:
+                self._write(kernel.WRITE, b"null")
         elif isinstance(kind, str) and kind in _VALUES:
             self._step(_VALUES[kind], writes=kernel.NUMBER_BYTES)
+            self.numbers += 1
         else:
             raise _NoProgramError
 
     def _add_record(self, schema: dict[str, Any], *, is_whole: bool = False) -> None:
         name, fields = schema["name"], schema["fields"]
-        if name in self._within or len(fields) > _FIELDS_MAX:
+        if name in self._within:
             raise _NoProgramError
         self._within.append(name)
-        self._step(kernel.RECORD, len(fields), writes=kernel.MAP_HEAD_BYTES)
-        for field in fields:
-            start, size = self._text(field["name"])
-            self._step(kernel.KEY, start, size, writes=size)
+        # Of the whole, any field may be left out: a comma is before each, and cut off in the end.
+        for place, field in enumerate(fields):
+            before = b"," if place or is_whole else b"{"
+            self._write(kernel.KEY, before + orjson.dumps(field["name"]) + b":")
             self._add(field["type"], may_drop=is_whole)
+        if not is_whole:
+            self._write(kernel.WRITE, b"}" if fields else b"{}")
         self._within.pop()
 
     def _add_union(self, branches: list[Any], *, may_drop: bool) -> None:
@@ -166,7 +195,7 @@ class _Program:
             self.steps[end] = (kernel.GO_ON, len(self.steps), 0)
 
     def _add_enum(self, symbols: list[str]) -> None:
-        texts = [self._text(symbol) for symbol in symbols]
+        texts = [self._text(orjson.dumps(symbol)) for symbol in symbols]
         first = len(self.table)
         self.table.extend(number for text in texts for number in text)
         self._step(kernel.ENUM, first, len(symbols), writes=max(size for _, size in texts))
@@ -175,9 +204,12 @@ class _Program:
         self.steps.append((code, first, second))
         self.bytes_max += writes
 
-    def _text(self, text: str) -> tuple[int, int]:
+    def _write(self, code: int, text: bytes) -> None:
+        start, size = self._text(text)
+        self._step(code, start, size, writes=size)
+
+    def _text(self, text: bytes) -> tuple[int, int]:
         """Put a text among the texts; return where it begins, and its bytes."""
-        written = msgspec.msgpack.encode(text)
         start = len(self.texts)
-        self.texts += written
-        return start, len(written)
+        self.texts += text
+        return start, len(text)
