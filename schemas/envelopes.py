@@ -1,8 +1,11 @@
 """Envelopes: what other systems put around an event, told by their marks.
 
-They are named in the message that rejects the event, with what to do; nothing is unwrapped.
+The event is taken out of a change event of Debezium, out of a CloudEvent, and out of the JSON that
+Kafka Connect writes with its schema. Others are named in the message that rejects the event, with
+what to do.
 """
 
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -18,7 +21,9 @@ _OWN_FIELDS: Final = frozenset({"amount", "reason", "fraud_type"})
 _SEEN_MIN: Final = 3
 """Fields of an event that tell one inside of something else."""
 
-_UNWRAP: Final = "send what is under {place} alone"
+_MARKED: Final = frozenset({"after", "payload", "specversion"})
+"""Every envelope that an event is taken out of has one of these."""
+
 _MARKS: Final = {
     b"\xef\xbb\xbf": "text with a byte order mark: send UTF-8 without one",
     b"\xff\xfe": "UTF-16 text: send UTF-8",
@@ -31,8 +36,61 @@ _MARKS: Final = {
 }
 
 
+def event_in(fields: object) -> dict[str, object] | None:
+    """Return the event in an envelope, `None` where the fields are of none, or it holds none.
+
+    Parameters
+    ----------
+    fields
+        What a payload is as JSON.
+
+    Examples
+    --------
+    >>> event_in({"op": "c", "before": None, "after": {"id": "c1"}, "source": {}, "ts_ms": 5})
+    {'id': 'c1'}
+    >>> event_in({"specversion": "1.0", "type": "charge", "source": "/", "data": {"id": "c1"}})
+    {'id': 'c1'}
+    >>> event_in({"id": "c1", "created": 5, "card": "k", "after": {"id": "c2"}, "op": "c"})
+    """
+    if not isinstance(fields, dict) or _MARKED.isdisjoint(fields):
+        return None
+    if fields.keys() >= {"created", "card"}:
+        return None
+    inside: object = fields["payload"] if _is_with_schema(fields) else None
+    change = inside or fields
+    if isinstance(change, dict) and _is_change(change):
+        inside = change.get("after")
+    elif _is_cloud_event(fields):
+        inside = fields.get("data") or _from_base64(fields.get("data_base64"))
+    return inside if isinstance(inside, dict) else None
+
+
+def _is_with_schema(fields: Mapping[str, object]) -> bool:
+    return fields.keys() >= {"schema", "payload"}
+
+
+def _is_change(fields: Mapping[str, object]) -> bool:
+    names = fields.keys()
+    return not names.isdisjoint({"after", "before"}) and (
+        not names.isdisjoint({"op", "source", "ts_ms"})
+    )
+
+
+def _is_cloud_event(fields: Mapping[str, object]) -> bool:
+    return "specversion" in fields and ("type" in fields or "source" in fields)
+
+
+def _from_base64(written: object) -> object:
+    if not isinstance(written, str):
+        return None
+    try:
+        return orjson.loads(b64decode(written, validate=True))
+    except ValueError:
+        return None
+
+
 def envelope_in(value: bytes, fields: object) -> str:
-    """Say what a payload that is no event looks like, nothing if it is none of the known.
+    """Say what a payload looks like that holds no event, nothing if it is none of the known.
 
     Parameters
     ----------
@@ -48,8 +106,8 @@ def envelope_in(value: bytes, fields: object) -> str:
 
     Examples
     --------
-    >>> envelope_in(b"", {"specversion": "1.0", "type": "charge", "source": "/", "data": {}})
-    'looks like a CloudEvent; its event is under `data`: send what is under `data` alone'
+    >>> envelope_in(b"", {"message": {"id": "c1", "created": 5, "card": "k"}})
+    'looks like an envelope; its event is under `message`: send what is under `message` alone'
     >>> envelope_in(b"", {"id": "c1", "created": 5, "card": "k"})
     ''
     """
@@ -76,42 +134,23 @@ def _framing_in(value: bytes) -> str:
             orjson.loads(value[5:])
         except orjson.JSONDecodeError:
             return (
-                f"{said}, as its serializers of Avro and Protobuf write it: send plain JSON, with "
-                "a serializer or a converter without schemas"
+                f"{said}, as its serializers of Avro and Protobuf write it: set "
+                "schema_registry_url, or send plain JSON"
             )
-        return f"{said}: send the JSON alone, without the 5 bytes before it"
+        return f"{said}: set schema_registry_url, or send the JSON without the 5 bytes before it"
     return ""
 
 
 def _wrapping_in(fields: Mapping[str, object]) -> str:
     """Tell what is around an event by its fields."""
-    # A change event may be in a converter's envelope, itself.
-    payload, place = fields, ""
-    inside = fields.get("payload")
-    if fields.keys() >= {"schema", "payload"} and isinstance(inside, dict | None):
-        payload, place = inside or {}, "payload."
-    if not payload.keys().isdisjoint({"after", "before"}) and (
-        not payload.keys().isdisjoint({"op", "source", "ts_ms"})
-    ):
-        if payload.get("after") is None:
-            return (
-                "looks like a Debezium change event that deletes a row: leave such out "
-                "(ExtractNewRecordState with delete.tombstone.handling.mode=drop)"
-            )
-        return _said(
-            "a Debezium change event",
-            f"{place}after",
-            " or unwrap it with Debezium's transform ExtractNewRecordState",
+    inside = fields["payload"] if _is_with_schema(fields) else fields
+    if isinstance(inside, dict) and _is_change(inside) and inside.get("after") is None:
+        return (
+            "looks like a Debezium change event that deletes a row: leave such out "
+            "(ExtractNewRecordState with delete.tombstone.handling.mode=drop)"
         )
-    if place:
-        return _said(
-            "Kafka Connect's JSON with its schema",
-            "payload",
-            " or set value.converter.schemas.enable=false",
-        )
-    if "specversion" in fields and ("type" in fields or "source" in fields):
-        data = next((name for name in ("data", "data_base64") if name in fields), "data")
-        return _said("a CloudEvent", data)
+    if _is_cloud_event(fields):
+        return "looks like a CloudEvent whose `data` is no JSON object"
     return _around_in(fields)
 
 
@@ -138,9 +177,5 @@ def _objects_in(fields: Mapping[str, object]) -> Iterator[tuple[str, Mapping[str
                     yield f"{name}.{inner_name}", inner
 
 
-def _said(what: str, place: str, otherwise: str = "") -> str:
-    comma = "," if otherwise else ""
-    return (
-        f"looks like {what}; its event is under `{place}`: "
-        f"{_UNWRAP.format(place=f'`{place}`')}{comma}{otherwise}"
-    )
+def _said(what: str, place: str) -> str:
+    return f"looks like {what}; its event is under `{place}`: send what is under `{place}` alone"

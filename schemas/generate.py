@@ -1,4 +1,4 @@
-"""Write the JSON Schema files and the AsyncAPI document from the event types.
+"""Write the JSON Schema and Avro files and the AsyncAPI document from the event types.
 
 Run `python -m schemas.generate` after a change to a type; a test fails when it was forgotten.
 """
@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from schemas.avro import avro_schema
 from schemas.charge import Charge
 from schemas.control import Champion, Loaded
 from schemas.dispute import Dispute
@@ -102,6 +103,7 @@ def documents() -> dict[Path, str]:
         for name, event_type in _SCHEMA_FILES.items()
     }
     files[FOLDER / "asyncapi.json"] = asyncapi()
+    files[FOLDER / "avro" / "scored.avsc"] = avro_schema(Scored)
     return {
         path: json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         for path, content in files.items()

@@ -9,7 +9,7 @@ from typing import Final
 
 import orjson
 
-from schemas.envelopes import envelope_in
+from schemas.envelopes import envelope_in, event_in
 from schemas.rejected import InvalidEvent
 from schemas.unusable import unusable_in
 
@@ -47,6 +47,8 @@ def explained(error: InvalidEvent, value: bytes | None) -> InvalidEvent:
     fields = _fields(value)
     if unusable := unusable_in(fields):
         return unusable
+    while (inside := event_in(fields)) is not None:
+        fields = inside
     if envelope := envelope_in(value, fields):
         said = f"{error}; it {envelope}" if error.reason == "json" else f"payload: {envelope}"
         return InvalidEvent(error.reason, said)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from schemas.card_numbers import mask
 from schemas.printable import printable
@@ -19,11 +19,13 @@ RejectReason = Literal[
     "nesting",
     "unknown_charge",
     "test_card",
+    "schema",
 ]
 ERROR: Final = "error"
 TOPIC: Final = "topic"
 PARTITION: Final = "partition"
 OFFSET: Final = "offset"
+DECODED: Final = "decoded"
 
 _Number = Annotated[str, Meta(pattern="^[0-9]+$")]
 
@@ -57,6 +59,13 @@ class RejectedHeaders(Struct, frozen=True):
     topic: Annotated[str, Meta(description="the topic the input came from")]
     partition: Annotated[_Number, Meta(description="its partition there")]
     offset: Annotated[_Number, Meta(description="its offset there")]
+    decoded: Annotated[
+        Literal["true"] | UnsetType,
+        Meta(
+            description="only where a binary payload had a card number: the payload is what it "
+            "held, as JSON, with the digits masked"
+        ),
+    ] = UNSET
 
 
 def rejected_headers(

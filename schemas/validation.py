@@ -8,7 +8,8 @@ slowly, to say what it was. Decisions the contract leaves open:
   is ignored, and so is a text in which a card number was masked: all those would be the same;
 - of a field that comes twice the last one counts;
 - a number that no 64-bit float holds (1e999) is no JSON here;
-- the message key is the card's UTF-8 bytes.
+- the message key is the card's UTF-8 bytes;
+- an event in an envelope that is known is the event, and nothing of the envelope is carried along.
 """
 
 import re
@@ -29,6 +30,7 @@ from schemas.card_numbers import (
 from schemas.charge import Charge
 from schemas.currency import is_currency
 from schemas.dispute import Dispute
+from schemas.envelopes import event_in
 from schemas.expectations import expectations, kind, quoted
 from schemas.fields import COUNTRIES, country_code
 from schemas.hints import explained, time_hint
@@ -233,6 +235,8 @@ def _decode_any(
     Tell, too, whether its card is a card number that is to be replaced.
     """
     value, fields = _decode(value)
+    if (inside := event_in(fields)) is not None:
+        return _decode_any(orjson.dumps(inside), known, rules, signals)
     screened, unknown, unread = CLEAN, NOTHING.unknown, tuple[str, ...]()
     is_suspect = may_hold_card_number(value)
     if is_suspect or not known.names.issuperset(fields):

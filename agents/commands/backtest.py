@@ -118,7 +118,7 @@ def command(
     """
     period = period_of(start, end)
     sources = _sources(settings, charges, labels, mapping, closed_loop=closed_loop)
-    settings = with_signals(settings, sources)
+    settings = with_signals(settings, sources.mapping)
     deciding = active_rules(EVERYONE, rules)
     _check_out(out, charges, *labels)
     if save_model is not None:

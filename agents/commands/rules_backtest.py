@@ -125,7 +125,7 @@ def command(
             standing = _standing(topics)
         else:
             sources = history_sources(charges, labels, mapping, settings)
-            settings = with_signals(settings, sources)
+            settings = with_signals(settings, sources.mapping)
             standing = _Standing(bare_policy(settings), {})
         if instead_of is not None:
             standing = standing.with_rules(merchant, read_rules(instead_of))

@@ -21,6 +21,7 @@ from agents.terminal.publishing import (
     paced,
     publish_batches,
 )
+from agents.terminal.scored_values import ScoredValues
 from agents.terminal.times import Time
 from streams.durations import DAY_S
 from streams.events.files import event_writer
@@ -127,7 +128,7 @@ def _act(batches: Iterator[list[SimulatedEvent]], settings: Settings, topics: To
             )
             yield by_topic(acted.events, topics) | {topics.outcomes: acted.outcomes}
 
-    with following_scored(config, topics) as read:
+    with following_scored(config, topics, ScoredValues(settings)) as read:
         publish_batches(config, carried_out(Acting(settings.costs, read)))
     click.echo(
         f"{counts['stopped']:,} charges were stopped, and {counts['withheld']:,} disputes of them "

@@ -12,6 +12,7 @@ from agents.evaluation.formatting import COLOURS, money
 from agents.settings.schema import Settings
 from agents.terminal.connection import connect
 from agents.terminal.options import with_settings
+from agents.terminal.scored_values import ScoredValues
 from schemas.currency import Rates
 from schemas.printable import printable, printable_json
 from schemas.scored import ACTIONS
@@ -39,14 +40,14 @@ def command(
     scored = Topics(settings.topic_prefix).scored
     _, config = connect(settings, scored)
     rates = settings.input_rules.rates
+    scored_values = ScoredValues(settings)
     counts: Counter[str] = Counter()
     began = time.monotonic()
     try:
         with Subscriber(config, [scored], from_beginning=from_beginning) as subscriber:
             while True:
-                for message in subscriber.read(_WAIT_S):
-                    value = message.value()
-                    assert value is not None, "a scored event is never deleted"
+                values = [message.value() or b"" for message in subscriber.read(_WAIT_S)]
+                for value in scored_values.as_json(values):
                     event = orjson.loads(value)
                     counts[event["action"]] += 1
                     if not actions or event["action"] in actions:

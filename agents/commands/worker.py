@@ -16,8 +16,10 @@ from agents.stages.tasks import layouts_of
 from agents.terminal.connection import connect
 from agents.terminal.options import with_settings
 from agents.terminal.rates import warn_of_old_rates
+from agents.terminal.registry import registry_of
 from agents.worker.app import create_app
 from agents.worker.logs import setup_logging
+from agents.worker.payloads import mapping_of, with_mapped_signals
 from agents.worker.warm_up import rehearse
 from streams.kafka.installation import Installation
 from streams.kafka.topics import Topics, ensure_topics
@@ -53,6 +55,9 @@ def command(settings: Settings) -> None:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     _check_challengers(settings)
     warn_of_old_rates(settings)
+    registry_of(settings)
+    mapping_of(settings)
+    settings = with_mapped_signals(settings)
     admin, config = connect(settings)
     topics = Topics(settings.topic_prefix)
     reports = ensure_topics(admin, topics, label_horizon_days=settings.label_horizon_days)

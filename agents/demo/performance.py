@@ -21,6 +21,7 @@ from agents.demo.screen import Screen
 from agents.demo.worker import Worker
 from agents.models.kinds import DEFAULT
 from agents.terminal.publishing import by_topic, following_scored, paced
+from agents.terminal.scored_values import ScoredValues
 from schemas.rejected import ERROR, TOPIC
 from schemas.snapshot import decode_snapshot
 from streams.kafka.publisher import Event, Publisher
@@ -65,6 +66,7 @@ class Performance:
         self._play = play
         self._screen = screen
         self._sleep = sleep
+        self._scored_values = ScoredValues(cluster.settings)
         self._stalled_s = cluster.settings.wedged_after_s + _AFTER_WATCHDOG_S
         self._ledger = Ledger(cluster.settings.input_rules.rates)
         self._figures = Figures(self._ledger, self._play, cluster.settings.costs)
@@ -165,7 +167,8 @@ class Performance:
         """Publish the live part, and carry out what is decided on it."""
         interval_s = self._play.scenario.live_s / len(events)
         batches = paced(events, lambda number, _: number * interval_s)
-        with following_scored(self._cluster.config, self._cluster.topics) as read:
+        cluster = self._cluster
+        with following_scored(cluster.config, cluster.topics, self._scored_values) as read:
             acting = Acting(
                 self._cluster.settings.costs,
                 read,
@@ -217,7 +220,7 @@ class Performance:
                     others.setdefault(message.topic(), []).append(message)
                 else:
                     scored.append(_value(message))
-            self._ledger.scored(scored, read_at)
+            self._ledger.scored(self._scored_values.as_json(scored), read_at)
             for topic, batch in others.items():
                 self._takers[topic](batch)
 

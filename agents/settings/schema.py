@@ -221,6 +221,32 @@ class Settings(Struct, frozen=True, kw_only=True):
     snapshot_every_s: Annotated[
         float, Meta(gt=0, description="or seconds, when examples are few")
     ] = 5.0
+    schema_registry_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://[^@\s,]+(,https?://[^@\s,]+)*)?$",
+            extra={
+                "expected": "http or https addresses with commas between, and no credentials",
+                "is_secret": True,
+            },
+            description="schema registry; where it is set, inputs may be in the framing of Avro, "
+            "Protobuf or JSON Schema beside plain JSON, told by their first byte or a header",
+        ),
+    ] = ""
+    mapping: Annotated[
+        str,
+        Meta(
+            description="mapping by which workers read messages in a company's own shape: a ready "
+            "one (`chargewatch map list`), or a file of TOML; the same for all workers"
+        ),
+    ] = ""
+    scored_format: Annotated[
+        Literal["json", "json_schema", "avro"],
+        Meta(
+            description="how `scored` is written; all but `json` in the framing of the schema "
+            "registry, their schema registered under `<topic>-value`; the same for all workers"
+        ),
+    ] = "json"
     challengers: Annotated[
         tuple[str, ...],
         Meta(
@@ -271,6 +297,10 @@ class Settings(Struct, frozen=True, kw_only=True):
         return (self.commit_interval_ms or chosen_ms) / 1e3
 
     def __post_init__(self) -> None:
+        if self.scored_format != "json" and not self.schema_registry_url:
+            raise ValueError(
+                f"scored_format: expected schema_registry_url to be set for {self.scored_format}"
+            )
         if self.dispute_retention_days < self.label_horizon_days:
             raise ValueError(
                 "dispute_retention_days: expected at least label_horizon_days "

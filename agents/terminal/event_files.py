@@ -11,6 +11,7 @@ import orjson
 from agents.evaluation.rejections import Rejections
 from agents.settings.schema import Settings
 from schemas.aside import Aside
+from schemas.envelopes import event_in
 from schemas.outcome import OUTCOMES
 from schemas.rejected import InvalidEvent
 from schemas.validation import parse_charge, parse_dispute, parse_outcome
@@ -85,9 +86,10 @@ def kind_in(event: bytes) -> Kind | None:
     'outcomes'
     """
     try:
-        fields = orjson.loads(event)
+        written = orjson.loads(event)
     except orjson.JSONDecodeError:
         return None
+    fields = event_in(written) or written
     if not isinstance(fields, dict):
         return None
     named = fields.get("object")

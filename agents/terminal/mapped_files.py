@@ -18,6 +18,7 @@ from streams.mapping.identifiers import KEY_BYTES_MIN
 from streams.mapping.lookup import cards_of, charges_asked_for
 from streams.mapping.making import Means
 from streams.mapping.mapped_file import MappedFile
+from streams.mapping.mapping import Mapping
 from streams.mapping.mistakes import MappingError
 from streams.mapping.ready_mappings import find_mapping
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from agents.settings.schema import Settings
     from streams.events.sources import Source
     from streams.mapping.mapping import Kind as MappedKind
-    from streams.mapping.mapping import Mapping
 
 _LABELS: Final[tuple[MappedKind, ...]] = ("dispute", "outcome")
 _SOURCES_OF: Final[dict[MappedKind, Kind]] = {
@@ -52,6 +52,11 @@ class Sources(NamedTuple):
     charges: Source
     disputes: Sequence[Source] = ()
     outcomes: Sequence[Source] = ()
+
+    @property
+    def mapping(self) -> Mapping:
+        """By which the charges are read, an empty one if they are as they are here."""
+        return self.charges.mapping if isinstance(self.charges, MappedFile) else Mapping("none")
 
     @property
     def files(self) -> list[str]:
@@ -131,20 +136,24 @@ def history_sources(
     return Sources(charged, found["disputes"], found["outcomes"])
 
 
-def with_signals(settings: Settings, sources: Sources) -> Settings:
-    """Return the settings with the signals that the mapping of the charges names.
+def with_signals(settings: Settings, mapping: Mapping) -> Settings:
+    """Return the settings with the signals of a mapping beside their own.
 
     Raises
     ------
     MappingError
-        When one of them cannot be.
+        When they are too many, or one is a pattern of names, as no file tells them.
     """
-    charges = sources.charges
-    named = charges.mapping.signals if isinstance(charges, MappedFile) else ()
     signals = {signal.name: signal for signal in settings.signals}
-    signals |= {each.signal.name: each.signal for each in named}
+    for each in mapping.signals:
+        if each.is_pattern:
+            raise MappingError(
+                f"{mapping.name}: signals.{each.path}: only the columns of a file tell what a "
+                "pattern stands for: name the signals one by one"
+            )
+        signals[each.signal.name] = each.signal
     if len(signals) > SIGNALS_MAX:
-        raise MappingError(f"{charges.path}: {len(signals)} signals: at most {SIGNALS_MAX} can be")
+        raise MappingError(f"{mapping.name}: {len(signals)} signals: at most {SIGNALS_MAX} can be")
     return replace(settings, signals=tuple(signals.values()))
 
 

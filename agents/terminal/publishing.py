@@ -9,6 +9,7 @@ import orjson
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from agents.terminal.scored_values import ScoredValues
 from streams.kafka.config import Config
 from streams.kafka.publisher import Event, Publisher
 from streams.kafka.subscriber import Subscriber
@@ -115,7 +116,11 @@ def by_topic(events: Iterable[SimulatedEvent], topics: Topics) -> dict[str, Sequ
 
 
 @contextmanager
-def following_scored(config: Config, topics: Topics) -> Iterator[Callable[[float], list[bytes]]]:
+def following_scored(
+    config: Config, topics: Topics, values: ScoredValues
+) -> Iterator[Callable[[float], list[bytes]]]:
     """Give a function that returns the events scored since, and waits for the first of them."""
     with Subscriber(config, [topics.scored]) as subscriber:
-        yield lambda wait_s: [message.value() or b"" for message in subscriber.read(wait_s)]
+        yield lambda wait_s: values.as_json(
+            [message.value() or b"" for message in subscriber.read(wait_s)]
+        )

@@ -17,7 +17,9 @@ from agents.policy import fraud_rates
 from agents.stages.tasks import TaskStages, features_of, figures_of, new_task, open_store, terms_of
 from agents.worker import metrics
 from agents.worker.actions_check import ActionsCheck
+from agents.worker.payloads import payloads_of
 from agents.worker.policy_follower import PolicyFollower
+from agents.worker.scored_format import scored_encoding
 from agents.worker.signals_check import SignalsCheck
 from schemas.drift import encode_drift
 from streams.engine.application import Application, TaskFactory
@@ -84,6 +86,7 @@ class Pipeline:
         )
         self.topics = Topics(settings.topic_prefix)
         self._latencies = metrics.Latencies(is_seen_at_once=not settings.is_exactly_once)
+        self._encode_scored = scored_encoding(settings, self.topics.scored, self.retry)
         self.producer = TransactionalProducer(
             clients, transactional_id, settings.session_timeout_ms
         )
@@ -105,7 +108,12 @@ class Pipeline:
             self.topics,
             clients,
             self.producer,
-            Application(factory, metrics.CommitObserver(self._latencies), layouts),
+            Application(
+                factory,
+                metrics.CommitObserver(self._latencies),
+                layouts,
+                payloads_of(settings, clients),
+            ),
         )
         self.model = ModelFollower(
             self.topics, clients, settings.challengers, features_of(settings)
@@ -156,7 +164,10 @@ class Pipeline:
             output = _stages(task).merchant.process(
                 events.batch, self.model.scorer, self.policies.policy, time, self.model.shadow
             )
-            scored.extend(zip(output.keys, output.scored, strict=True))
+            values = output.scored
+            if self._encode_scored is not None:
+                values = list(map(self._encode_scored, values))
+            scored.extend(zip(output.keys, values, strict=True))
             headers.extend(output.headers or [()] * len(output.scored))
             if len(output.examples):
                 examples = encode_examples(output.examples)

@@ -27,6 +27,7 @@ from streams.events.origin import Origin
 from streams.events.rejected import Input
 from streams.events.rows import EVENT
 from streams.features.merchant_record import MERCHANT
+from streams.formats.avro_program import load_kernel
 from streams.kafka.partitioner import partitions_of
 from streams.labels.pending import pending_layout
 
@@ -66,6 +67,8 @@ def rehearse(settings: Settings) -> None:
         scorer.risks(scorer.predict(vectors))
         scorer.contributions(vectors)
     _draw(features)
+    if settings.schema_registry_url:
+        load_kernel()
     partitions_of([_CARD], 1)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from streams.engine.task import Task
+from streams.formats.payloads import Payloads
 from streams.layouts.layout import Layout
 from streams.state.store import Store
 
@@ -50,8 +51,11 @@ class Application:
         Hears of commits.
     layouts
         Those in which frames may be, by number.
+    payloads
+        Reads the payloads of the inputs, where they may be other than plain JSON.
     """
 
     factory: TaskFactory
     observer: Observer
     layouts: Mapping[int, Layout]
+    payloads: Payloads | None = None

@@ -13,6 +13,7 @@ is taken before more of it has come. In normal operation nothing is behind and n
 
 from collections import deque
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,8 @@ class PartitionBuffer:
         Whether it has to be waited for, as the broker holds more of it.
     is_paused
         Whether fetching is paused, as enough is waiting.
+    held
+        Fetched messages that cannot be read yet, as a schema is missing: they come next.
     """
 
     def __init__(self, position: int) -> None:
@@ -46,6 +49,8 @@ class PartitionBuffer:
         self.end = position
         self.is_behind = True
         self.is_paused = False
+        self.held: list[Any] = []
+        self._end_met = position
         self._chunks: deque[tuple[TimedBatch, npt.NDArray[np.int64]]] = deque()
         self._rejected: deque[tuple[int, Rejected]] = deque()
         self._newest = -np.inf
@@ -102,7 +107,22 @@ class PartitionBuffer:
             self._newest = float(times[-1])
             self._chunks.append((TimedBatch(times, batch), offsets))
         self._rejected.extend(rejected)
-        self.fetched = fetched
+        self.fetched = fetched if self.held else max(fetched, self._end_met)
+
+    def hold(self, messages: Iterable[Any]) -> None:
+        """Keep fetched messages that cannot be read yet, behind those that are kept already."""
+        self.held.extend(messages)
+
+    def note_end(self, offset: int) -> None:
+        """Note that nothing is left before an offset but what is held."""
+        self._end_met = max(self._end_met, offset)
+        if not self.held:
+            self.fetched = max(self.fetched, self._end_met)
+
+    def release(self) -> list[Any]:
+        """Return what is held, which is no more."""
+        messages, self.held = self.held, []
+        return messages
 
     def take(self, until: float) -> list[TimedBatch]:
         """Take the events whose turn has come at a time."""

@@ -99,7 +99,11 @@ class Engine:
         self._commits = Commits(clients, self._member, producer, self._tasks, application.observer)
         self._membership = Membership(self._member, self._tasks, self._commits, opener, self._watch)
         self._inputs = Inputs(
-            self._member, settings, clients.clock, Reader(FRAME_LAYOUT, application.layouts)
+            self._member,
+            settings,
+            clients.clock,
+            Reader(FRAME_LAYOUT, application.layouts),
+            application.payloads,
         )
         self._partitions = 0
 
@@ -125,10 +129,11 @@ class Engine:
 
     @property
     def lag(self) -> int:
-        """Messages that wait, as far as is known; 0 while no broker can be reached."""
+        """Messages that could be taken, as far as is known; 0 while no broker can be reached."""
         if self._outage.is_complete:
             return 0
-        return sum(buffer.lag for task in self.tasks.values() for buffer in task.buffers.values())
+        buffers = [buffer for task in self.tasks.values() for buffer in task.buffers.values()]
+        return sum(buffer.lag for buffer in buffers if not buffer.held)
 
     @property
     def is_ready(self) -> bool:

@@ -7,6 +7,7 @@ from time import time
 from typing import Any, Literal, cast
 
 import numpy as np
+import numpy.typing as npt
 from confluent_kafka import Message, TopicPartition
 
 from streams.engine.buffers import PartitionBuffer, turn
@@ -19,6 +20,7 @@ from streams.events.headers import carried
 from streams.events.origin import Origin
 from streams.events.rejected import Input, Rejected
 from streams.events.rows import CHARGE
+from streams.formats.payloads import Payloads
 from streams.layouts.reader import Reader
 from streams.wire.frames import decode_frames
 
@@ -75,6 +77,8 @@ class Inputs:
         Gives seconds of a clock that never goes back.
     frame_reader
         Knows the layouts in which frames may be.
+    payloads
+        Reads the payloads of inputs, where they may be other than plain JSON.
     """
 
     def __init__(
@@ -83,6 +87,7 @@ class Inputs:
         settings: EngineSettings,
         clock: Callable[[], float],
         frame_reader: Reader,
+        payloads: Payloads | None = None,
     ) -> None:
         self._consumer = member.consumer
         self._topic_of = member.topics.inputs
@@ -90,6 +95,7 @@ class Inputs:
         self._settings = settings
         self._clock = clock
         self._frame_reader = frame_reader
+        self._payloads = payloads
         self._waiting_since: dict[_Stage, float] = {}
         self._charges_came: dict[int, tuple[int, float]] = {}
         self._findings: Counter[tuple[Finding, str]] = Counter()
@@ -109,7 +115,7 @@ class Inputs:
         task = tasks.get(cast("int", end.partition()))
         if task is not None:
             buffer = task.buffers[self._source_of[cast("str", end.topic())]]
-            buffer.fetched = max(buffer.fetched, cast("int", end.offset()))
+            buffer.note_end(cast("int", end.offset()))
 
     def take(self, tasks: Sequence[Task], frames_reach: Mapping[int, int]) -> Work:
         """Take what is next; inputs only while the merchant stage keeps up with the card stage.
@@ -122,6 +128,7 @@ class Inputs:
             Offsets that partitions of the merchant stage are known to reach: these are waited
             for, so that what was sent on together is taken together.
         """
+        self._release(tasks)
         self._hold_back(tasks, frames_reach)
         work = Work(findings=self._findings)
         self._findings = Counter()
@@ -160,29 +167,56 @@ class Inputs:
         was_paused, task.is_paused = task.is_paused, now - came_at >= _CHARGES_PAUSE_S
         return task.is_paused and not was_paused
 
+    def _release(self, tasks: Iterable[Task]) -> None:
+        """Decode what was held, where something has come that it may have waited for."""
+        if self._payloads is None or not self._payloads.settle():
+            return
+        for task in tasks:
+            for source, buffer in task.buffers.items():
+                if buffer.held:
+                    self._decode(task, source, buffer.release())
+
     def _decode(self, task: Task, source: str, messages: Sequence[Message]) -> None:
         buffer = task.buffers[source]
-        offsets = np.array([message.offset() for message in messages], np.int64)
-        values = [message.value() for message in messages]
-        fetched = int(offsets[-1]) + 1
         if source == BY_MERCHANT:
-            frames, counts = decode_frames(cast("list[bytes]", values), self._frame_reader)
-            # Those of a message are taken together, as a position is that of a message. Disputes
-            # do not move the time on: theirs may be far from that of the charges around them.
-            events = frames.rows["event"]
-            created = np.where(events["kind"] == CHARGE, events["created"], -np.inf)
-            newest = np.maximum.reduceat(created, np.cumsum(counts) - counts)
-            times, places = np.repeat(newest, counts), np.repeat(offsets, counts)
-            buffer.add(times, frames, places, [], fetched)
-            return
-        topic = self._topic_of[source]
+            self._decode_frames(buffer, messages)
+        elif buffer.held:
+            buffer.hold(messages)
+        else:
+            self._decode_inputs(task, source, messages)
+
+    def _decode_frames(self, buffer: PartitionBuffer, messages: Sequence[Message]) -> None:
+        offsets = _offsets(messages)
+        values = [message.value() for message in messages]
+        frames, counts = decode_frames(cast("list[bytes]", values), self._frame_reader)
+        # Those of a message are taken together, as a position is that of a message. Disputes
+        # do not move the time on: theirs may be far from that of the charges around them.
+        events = frames.rows["event"]
+        created = np.where(events["kind"] == CHARGE, events["created"], -np.inf)
+        newest = np.maximum.reduceat(created, np.cumsum(counts) - counts)
+        times, places = np.repeat(newest, counts), np.repeat(offsets, counts)
+        buffer.add(times, frames, places, [], int(offsets[-1]) + 1)
+
+    def _decode_inputs(self, task: Task, source: str, messages: Sequence[Message]) -> None:
+        buffer, topic = task.buffers[source], self._topic_of[source]
+        offsets = _offsets(messages)
         headers = [carried(cast("Any", message.headers())) for message in messages]
         inputs = [
-            Input(message.key(), value, Origin(topic, task.number, offset, own))
-            for message, value, offset, own in zip(
-                messages, values, offsets.tolist(), headers, strict=True
-            )
+            Input(message.key(), message.value(), Origin(topic, task.number, offset, own))
+            for message, offset, own in zip(messages, offsets.tolist(), headers, strict=True)
         ]
+        fetched = int(offsets[-1]) + 1
+        if self._payloads is not None:
+            read = self._payloads.read(source, inputs)
+            buffer.hold(messages[len(read) :])
+            if not read:
+                return
+            fetched = int(offsets[len(read) - 1]) + 1
+            places = [place for place, each in enumerate(read) if each is not None]
+            if len(places) < len(read):
+                self._findings["left_out", source] += len(read) - len(places)
+            inputs = [each for each in read if each is not None]
+            messages, offsets = [messages[place] for place in places], offsets[places]
         decoded = _DECODE[source](
             inputs, time() + self._settings.future_allowance_s, self._settings.input_rules
         )
@@ -209,7 +243,8 @@ class Inputs:
             for source, buffer in task.buffers.items():
                 partition = TopicPartition(self._topic_of[source], task.number)
                 _, end = self._consumer.get_watermark_offsets(partition, cached=True)
-                buffer.is_behind = end < 0 or end - buffer.fetched > _NEARLY_AT_END
+                is_far = end < 0 or end - buffer.fetched > _NEARLY_AT_END
+                buffer.is_behind = is_far or bool(buffer.held)
                 buffer.end = max(end, buffer.fetched)
                 self._pause_or_resume(partition, buffer)
             frames = task.buffers[BY_MERCHANT]
@@ -221,10 +256,11 @@ class Inputs:
                 buffer.is_behind |= buffer.fetched < buffer.end
 
     def _pause_or_resume(self, partition: TopicPartition, buffer: PartitionBuffer) -> None:
-        if not buffer.is_paused and len(buffer) > self._settings.max_buffered:
+        waiting = len(buffer) + len(buffer.held)
+        if not buffer.is_paused and waiting > self._settings.max_buffered:
             self._consumer.pause([partition])
             buffer.is_paused = True
-        elif buffer.is_paused and len(buffer) < self._settings.max_buffered // 2:
+        elif buffer.is_paused and waiting < self._settings.max_buffered // 2:
             self._consumer.resume([partition])
             buffer.is_paused = False
 
@@ -238,6 +274,10 @@ class Inputs:
             if now - self._waiting_since.setdefault(stage, now) >= _PATIENCE_S:
                 return turn([buffer for buffer in buffers if len(buffer)], self._settings.max_batch)
         return until
+
+
+def _offsets(messages: Sequence[Message]) -> npt.NDArray[np.int64]:
+    return np.array([message.offset() for message in messages], np.int64)
 
 
 def _inputs_of(tasks: Iterable[Task]) -> list[PartitionBuffer]:

@@ -9,9 +9,9 @@ import msgspec
 import orjson
 
 from schemas.aside import NOTHING, Aside
-from schemas.card_numbers import mask_key, mask_payload
 from schemas.charge import Charge
 from schemas.dispute import Dispute
+from schemas.envelopes import event_in
 from schemas.input_rules import DEFAULT_RULES, InputRules
 from schemas.outcome import Outcome
 from schemas.rejected import InvalidEvent
@@ -20,12 +20,12 @@ from schemas.validation import parse_charge, parse_dispute, parse_outcome
 from streams.events.batch import Batch
 from streams.events.headers import put_behind
 from streams.events.origin import encode_label_tail
-from streams.events.rejected import Input, Rejected, reject
+from streams.events.rejected import Input, Rejected, masked_copy, reject
 from streams.events.rows import Rows, charge_rows, dispute_rows, outcome_rows
 
-Finding = Literal["ignored", "masked", "card_number"]
+Finding = Literal["ignored", "masked", "card_number", "left_out"]
 """What was found in a field of a valid input: a value that it cannot have, a card number that was
-masked, or one that was left in an identifier."""
+masked, or one that was left in an identifier. What a mapping leaves out counts by its input."""
 
 OTHER_FIELD = "other"
 """Stands for a field that is not the event's own: its name may be anything."""
@@ -142,13 +142,13 @@ def _decode_labels(
         except InvalidEvent as error:
             decoded.rejected.append(reject(received, error))
             continue
-        key, value = mask_key(received.key), mask_payload(received.value)
-        assert key is not None
-        assert value is not None
+        copy = masked_copy(received)
+        assert copy.key is not None
+        assert copy.value is not None
         labels.append(label)
         decoded.batch.cards.append(label.card.encode())
         decoded.batch.merchants.append(label.merchant.encode())
-        decoded.batch.tails.append(encode_label_tail(received.origin, key, value))
+        decoded.batch.tails.append(encode_label_tail(copy.origin, copy.key, copy.value))
         decoded.index.append(i)
         _count(decoded.findings, aside)
     decoded.batch.rows = encode(labels)
@@ -172,7 +172,8 @@ def card_in(value: bytes) -> bytes | None:
 def _card_in_all_of(value: bytes) -> bytes | None:
     """Return what `card_in` does; also of a payload that only the slower decoder can read."""
     try:
-        card = orjson.loads(value)["card"]
+        fields = orjson.loads(value)
+        card = (event_in(fields) or fields)["card"]
         return card.encode() if isinstance(card, str) else None
     except (orjson.JSONDecodeError, KeyError, TypeError, UnicodeEncodeError):
         return None

@@ -17,6 +17,7 @@ import msgspec
 import orjson
 import zstandard
 
+from schemas.envelopes import event_in
 from streams.errors import OperationalError
 from streams.events.csv_events import csv_events
 from streams.events.csv_text import CsvError
@@ -193,7 +194,8 @@ def time_in(event: bytes) -> float:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass  # other kinds of numbers, and what is no event
     try:
-        return _time(orjson.loads(event)["created"])
+        fields = orjson.loads(event)
+        return _time((event_in(fields) or fields)["created"])
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return inf
 

@@ -16,7 +16,11 @@ Headers = tuple[tuple[str, bytes | None], ...]
 HEADERS_BYTES_MAX = 64 * 1024
 """More than that together, which is as much as a payload may have, do not go along."""
 
+VALUE_SCHEMA_ID = "__value_schema_id"
+"""By which schema a payload was written, where that is not said before it."""
+
 _OWN = frozenset({ERROR, TOPIC, PARTITION, OFFSET})
+_OF_PAYLOAD = frozenset({VALUE_SCHEMA_ID, "__key_schema_id", "content-type"})
 _BEHIND = b"\0"  # no JSON text has one
 _BYTES = "latin-1"
 
@@ -42,6 +46,15 @@ def beside_own(headers: Headers) -> Headers:
     return tuple(header for header in headers if header[0] not in _OWN)
 
 
+def beside_payload(headers: Headers) -> Headers:
+    """Return the headers that can go along with another payload: they say nothing of its form.
+
+    >>> beside_payload((("content-type", b"application/json"), ("traceparent", b"00-1")))
+    (('traceparent', b'00-1'),)
+    """
+    return tuple(header for header in headers if header[0].lower() not in _OF_PAYLOAD)
+
+
 def as_json(headers: Headers) -> list[tuple[str, str | None]]:
     """Return headers as JSON can have them."""
     return [(name, None if value is None else value.decode(_BYTES)) for name, value in headers]
@@ -53,7 +66,7 @@ def from_json(headers: Iterable[tuple[str, str | None]]) -> Headers:
 
 
 def put_behind(head: bytes, headers: Headers) -> bytes:
-    """Put headers behind the JSON text of an event.
+    """Put headers behind the JSON text of an event, those that can go along with it.
 
     Examples
     --------
@@ -61,7 +74,9 @@ def put_behind(head: bytes, headers: Headers) -> bytes:
     >>> taken_off([tail, b'{"charge":"c2"'])
     ([b'{"charge":"c1"', b'{"charge":"c2"'], [(('traceparent', b'00-1'),), ()])
     """
-    return head + _BEHIND + orjson.dumps(as_json(headers)) if headers else head
+    if not headers or not (headers := beside_payload(headers)):
+        return head
+    return head + _BEHIND + orjson.dumps(as_json(headers))
 
 
 def taken_off(tails: list[bytes]) -> tuple[list[bytes], list[Headers] | None]:

@@ -1,4 +1,7 @@
-"""Retries while no broker can be reached: as long as it takes, unless the worker stops."""
+"""Retries while a broker, or a schema registry, cannot be reached.
+
+As long as it takes, unless the worker stops.
+"""
 
 import logging
 from collections.abc import Callable
@@ -44,9 +47,9 @@ class RetryPolicy:
         self._clock = clock
         self.rest = rest
 
-    def waiting(self) -> "Waiting":
+    def waiting(self, for_whom: str = "Kafka") -> "Waiting":
         """Return a wait that begins now."""
-        return Waiting(self, self._clock)
+        return Waiting(self, self._clock, for_whom)
 
     def ask(self, question: Callable[[], Answer]) -> Answer:
         """Return a broker's answer, asked for again while it is away or has only just come back.
@@ -67,11 +70,12 @@ class RetryPolicy:
 
 
 class Waiting:
-    """A wait for a broker, logged now and then."""
+    """A wait for a broker or another service, logged now and then."""
 
-    def __init__(self, retry: RetryPolicy, clock: Callable[[], float]) -> None:
+    def __init__(self, retry: RetryPolicy, clock: Callable[[], float], for_whom: str) -> None:
         self._retry = retry
         self._clock = clock
+        self._for_whom = for_whom
         self._said_at = clock()
 
     def wait_out(self, exception: KafkaException) -> None:
@@ -91,10 +95,10 @@ class Waiting:
             When the worker stops.
         """
         if self._retry.stopping.is_set():
-            raise StoppedError(f"stopped while waiting for Kafka: {what}")
+            raise StoppedError(f"stopped while waiting for {self._for_whom}: {what}")
         self._retry.on_wait()
         if self._clock() - self._said_at > _SAID_EVERY_S:
-            logger.warning("waiting for Kafka: %s", what)
+            logger.warning("waiting for %s: %s", self._for_whom, what)
             self._said_at = self._clock()
 
 

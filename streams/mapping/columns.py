@@ -151,12 +151,11 @@ def _signals(mapping: Mapping, columns: Columns) -> tuple[tuple[MappedSignal, ..
     lacking: list[str] = []
     read = {path.partition(".")[0] for path in mapping.paths} | mapping.paths
     for each in mapping.signals:
-        if each.is_renamed or columns.has(each.path):
-            found[each.signal.name] = each
-            if not columns.has(each.path):
-                lacking.append(each.path)
+        is_there = columns.has(each.path)
+        if is_there or not (each.is_pattern or columns.is_table):  # a later line may have it
+            found[each.signal.name] = replace(each, is_pattern=False)
             continue
-        names = fnmatch.filter(columns.names, each.path)
+        names = [] if not each.is_pattern else fnmatch.filter(columns.names, each.path)
         own = [name for name in names if name not in read | OWN_NAMES and may_be_named(name)]
         lacking += [] if own else [each.path]
         for name in own:

@@ -78,13 +78,16 @@ class MappedSignal:
     Attributes
     ----------
     path
-        Of its column; until the mapping is fitted to a file a pattern of names, if it is the name.
+        Of its column.
     signal
         What it is.
+    is_pattern
+        Whether the path stands for whatever columns have such names, which a file tells.
     """
 
     path: str
     signal: Signal
+    is_pattern: bool = False
 
     @property
     def is_renamed(self) -> bool:

@@ -33,6 +33,7 @@ _TOP: Final = (
 )  # fmt: skip
 _CSV: Final = ("delimiter", "encoding", "decimal")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}", re.ASCII)
+_PATTERN: Final = "*?["
 _SETTINGS: Final = "CHARGEWATCH_"
 _BYTES_MAX: Final = 1 << 20
 
@@ -238,7 +239,8 @@ def _signals(document: Table, mistakes: Mistakes) -> tuple[MappedSignal, ...]:
         except SignalError as error:
             mistakes.add("signals", str(error))
             continue
-        found.append(MappedSignal(path, signal))
+        is_pattern = path == name and any(sign in path for sign in _PATTERN)
+        found.append(MappedSignal(path, signal, is_pattern))
     return tuple(found)
 
 

@@ -100,6 +100,7 @@ CONTRACT: dict[str, dict[str, tuple[str | set[str], bool]]] = {
         "topic": (STRING, True),
         "partition": (STRING, True),
         "offset": (STRING, True),
+        "decoded": ({"true"}, False),
     },
     "drift": {
         "signal": (STRING, True),
@@ -162,7 +163,7 @@ def test_committed_file_is_current(path: Path) -> None:
 
 
 def test_nothing_else_is_committed() -> None:
-    assert {*FOLDER.rglob("*.json")} == {*documents()}
+    assert {*FOLDER.rglob("*.json"), *FOLDER.rglob("*.avsc")} == {*documents()}
 
 
 @pytest.mark.parametrize("name", VALIDATORS)

@@ -116,30 +116,65 @@ def test_amounts_are_never_guessed(amount: object, hint: str | None) -> None:
     assert hint in message if hint else ";" not in message
 
 
-def enveloped(event: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Return envelopes of an event, and what their message must hold."""
-    change = {"before": None, "after": event, "op": "c", "ts_ms": 1, "source": {"db": "pay"}}
-    schema = {"type": "struct", "optional": False, "fields": []}
-    cloud = {"specversion": "1.0", "id": "A1", "source": "/pay", "type": "charge.created"}
+def change_of(event: object, op: str = "c") -> dict[str, Any]:
+    """Return a change event as Debezium writes it."""
+    source = {"connector": "postgresql", "db": "pay", "table": "charges"}
+    return {"before": None, "after": event, "op": op, "ts_ms": 1, "source": source}
+
+
+SCHEMA = {"type": "struct", "optional": False, "fields": []}
+CLOUD = {"specversion": "1.0", "id": "A1", "source": "/pay", "type": "charge.created"}
+
+
+def unwrapped(event: dict[str, Any]) -> list[Any]:
+    """Return envelopes that an event is taken out of."""
     return [
-        ("Debezium change event; its event is under `after`", change),
-        (
-            "Debezium change event; its event is under `payload.after`",
-            {"schema": schema, "payload": change},
-        ),
-        ("Debezium change event that deletes", change | {"op": "d", "after": None}),
-        ("Debezium change event; its event is under `after`", {"after": event, "source": {}}),
-        ("Kafka Connect's JSON with its schema; its event is under `payload`",
-         {"schema": schema, "payload": event}),
-        ("Kafka Connect's JSON with its schema; its event is under `payload`",
-         {"schema": None, "payload": None}),
-        ("CloudEvent; its event is under `data`", cloud | {"data": event}),
-        ("CloudEvent; its event is under `data_base64`",
-         cloud | {"data_base64": base64.b64encode(encoded(event)).decode()}),
+        *(change_of(event, op) for op in "cru"),
+        {"schema": SCHEMA, "payload": change_of(event)},
+        {"after": event, "source": {}},
+        {"schema": SCHEMA, "payload": event},
+        CLOUD | {"datacontenttype": "application/json", "data": event},
+        CLOUD | {"data_base64": base64.b64encode(encoded(event)).decode()},
+        CLOUD | {"data": change_of(event)},
+    ]
+
+
+def enveloped(event: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return envelopes that hold no event, or are not known, and what their message must hold."""
+    deleted = change_of(None, "d")
+    return [
+        ("Debezium change event that deletes", deleted),
+        ("Debezium change event that deletes", {"schema": SCHEMA, "payload": deleted}),
+        ("CloudEvent whose `data` is no JSON object", CLOUD | {"data": encoded(event).decode()}),
+        ("CloudEvent whose `data` is no JSON object", CLOUD | {"data_base64": "?"}),
+        ("CloudEvent whose `data` is no JSON object", CLOUD),
         ("envelope; its event is under `data.object`",
          {"id": "evt_1", "object": "event", "created": 1, "data": {"object": event}}),
         ("envelope; its event is under `items`", {"object": "list", "items": [event, event]}),
     ]  # fmt: skip
+
+
+@PARSERS
+def test_the_event_in_an_envelope_is_the_event(parse: Parser, event: dict[str, Any]) -> None:
+    """So are its unknown fields, and what is masked; nothing of the envelope goes along."""
+    inner = {**event, "order": 7, "paid": "with 4242 4242 4242 4242"}
+    expected, beside = parse(encoded(inner), b"tok_1", NOW_S)
+    for envelope in unwrapped(inner):
+        found, aside = parse(encoded(envelope), b"tok_1", NOW_S)
+        assert found == expected
+        assert orjson.dumps(aside.unknown) == orjson.dumps(beside.unknown)
+        assert aside.masked == ("paid",)
+
+
+@PARSERS
+def test_what_is_wrong_with_an_event_in_an_envelope_is_told(
+    parse: Parser, event: dict[str, Any]
+) -> None:
+    for envelope in unwrapped({**event, "created": "2026-09-21T14:13:20Z"}):
+        reason, message = refusal(parse, encoded(envelope))
+        assert reason == "type"
+        assert message.startswith("created: expected a number")
+        assert message.endswith("write Unix seconds, 1790000000")
 
 
 @PARSERS
@@ -156,7 +191,7 @@ def test_what_is_around_the_bytes_is_named(parse: Parser, event: dict[str, Any])
     plain = encoded(dict(event))
     text = plain.decode()
     for said, value in [
-        ("schema registry (schema 42): send the JSON alone", b"\0\0\0\0\x2a" + plain),
+        ("schema registry (schema 42): set schema_registry_url", b"\0\0\0\0\x2a" + plain),
         ("schema registry (schema 7), as its serializers of Avro", b"\0\0\0\0\x07\x0etok_1"),
         ("byte order mark", b"\xef\xbb\xbf" + plain),
         ("UTF-16", text.encode("utf-16")),

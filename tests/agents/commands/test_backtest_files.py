@@ -119,7 +119,7 @@ def test_layouts_give_the_same_scores(
         ({"created": 1.79e15}, "looks like microseconds: divide by 1,000,000"),
         ({"created": "2026-09-21 14:13:20"}, "Unix seconds (1790000000 if it is UTC)"),
         ({"amount": "19.99"}, "looks like major units"),
-        ({"specversion": "1.0", "type": "t", "card": None, "created": None}, "a CloudEvent"),
+        ({"specversion": "1.0", "type": "t", "card": None}, "a CloudEvent"),
         ({"charge": "ch_1", "reason": "fraudulent"}, "the order is CHARGES DISPUTES"),
     ],
 )

@@ -191,7 +191,7 @@ def test_card_numbers_are_masked_in_all_of_a_rejected_copy() -> None:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (events.encoded({"before": None, "after": events.CHARGE, "op": "c"}), "a Debezium change"),
+        (events.encoded({"before": events.CHARGE, "after": None, "op": "d"}), "a Debezium change"),
         (b"\0\0\0\0\x2a" + events.encoded(events.CHARGE), "a schema registry (schema 42)"),
         (events.encoded({**events.CHARGE, "created": 1e12}), "milliseconds: divide by 1,000"),
     ],
