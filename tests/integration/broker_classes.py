@@ -1,7 +1,7 @@
 """The classes of the broker, loaded once for all brokers of the tests.
 
-A broker takes about a third of the CPU of its start for loading and verifying classes. Java maps them
-from an archive where there is one, and leaves one aside that does not fit.
+A broker takes about a third of the CPU of its start for loading and verifying classes. Java maps
+them from an archive where there is one, and leaves one aside that does not fit.
 """
 
 from __future__ import annotations
