@@ -27,7 +27,7 @@ SCORED = Counter("chargewatch_scored", "Charges scored, by intervention", ["acti
 REJECTED = Counter("chargewatch_rejected", "Inputs that could not be used, by reason", ["reason"])
 FINDINGS = Counter(
     "chargewatch_findings",
-    "Fields of valid inputs that were ignored, had a card number masked, or look like one",
+    "Fields of inputs that were ignored, masked, or look like a card number; inputs left out",
     ["finding", "field"],
 )
 EXAMPLES = Counter("chargewatch_examples", "Labelled charges passed to the learner", ["label"])

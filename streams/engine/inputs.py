@@ -161,7 +161,7 @@ class Inputs:
         """Note whether the charges of a task have paused; return whether they have just done so."""
         charges, now = task.buffers[CHARGES], self._clock()
         fetched, came_at = self._charges_came.get(task.number, (-1, now))
-        if fetched != charges.fetched or len(charges):
+        if fetched != charges.fetched or len(charges) or charges.held:
             came_at = now
         self._charges_came[task.number] = (charges.fetched, came_at)
         was_paused, task.is_paused = task.is_paused, now - came_at >= _CHARGES_PAUSE_S

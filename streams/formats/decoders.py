@@ -30,13 +30,15 @@ def decoder_of(schema_id: SchemaId, schema: Schema) -> Decoder:
     """
     if schema.kind == "JSON":
         return Decoder("JSON", list)
+    if schema.kind not in _NAMES:
+        return refusing(f"schema {schema_id} is {schema.kind}, which is not read here")
     name = f"schema {schema_id} ({_NAMES[schema.kind]})"
     try:
         if schema.kind == "AVRO":
             decode, decode_all = avro_decoders(schema)
         else:
             decode, decode_all = protobuf_decoder(schema), None
-    except Exception as error:
+    except Exception as error:  # what libraries raise for a schema has no common base
         return refusing(f"{name} cannot be used: {_said(error)}")
     refuse_damage = _refusing_damage(name, decode)
     if decode_all is None:
@@ -62,7 +64,7 @@ def _refusing_damage(
     def decode_or_refuse(body: bytes) -> bytes | InvalidEvent:
         try:
             return decode(body)
-        except Exception as error:
+        except Exception as error:  # nor has what they raise for anybody's bytes
             said = f"was not written by its {name}, or is damaged: {_said(error)}"
             return InvalidEvent("schema", f"payload: {said}")
 

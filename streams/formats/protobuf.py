@@ -98,6 +98,8 @@ def _add_google(pool: DescriptorPool, name: str) -> None:
 def _path_end(body: bytes) -> int:
     """Return where the path to a message ends: its length and its indexes, a varint each."""
     count, end = _varint(body, 0)
+    if count < 0:
+        raise ValueError("the path to its message has no length")
     for _ in range(count):
         _, end = _varint(body, end)
     return end

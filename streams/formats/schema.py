@@ -14,6 +14,7 @@ SchemaId = int | UUID
 """The number of a schema in its registry, or its globally unique id."""
 
 SchemaKind = Literal["AVRO", "PROTOBUF", "JSON"]
+"""The languages that are read; a registry may have others."""
 
 
 class Schema(NamedTuple):

@@ -16,7 +16,7 @@ try:
 except ImportError as missing:
     raise OperationalError(
         f"schema_registry_url: needs packages that are not installed ({missing}): "
-        "pip install 'chargewatch[registry]'"
+        "pip install '.[registry]'"
     ) from None
 
 from streams.formats.schema import Schema

@@ -1,7 +1,7 @@
 """The classes of the broker, loaded once for all brokers of the tests.
 
-A broker takes two thirds of the CPU of its start for loading and verifying thousands of classes. A
-Java maps them from an archive where there is one; one that does not fit it, it leaves aside.
+A broker takes about a third of the CPU of its start for loading and verifying classes. Java maps
+them from an archive where there is one, and leaves one aside that does not fit.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from agents.settings.schema import Settings
 from agents.terminal.scored_values import ScoredValues
+from schemas.card_numbers import card_token
 from streams.kafka.topics import Topics
 from streams.simulator import Simulation
 from tests.integration.worker import WorkerProcess
@@ -115,3 +116,55 @@ def test_every_format_is_scored_as_its_twin(kafka: Kafka, prefix: str, tmp_path:
     errors = [dict(message.headers() or [])["error"].decode() for message in rejected]  # type: ignore[union-attr]
     assert "is damaged" in errors[0]
     assert errors[1] == "payload: the schema registry does not know schema 99"
+
+
+PAGE = """
+leave_out = "livemode = 'false'"
+
+[charge]
+id = "ref"
+created = { from = "time", unit = "ms" }
+amount = { from = "money.total", unit = "major" }
+currency = "money.currency"
+card = { from = "pan", hash = true }
+merchant = "shop"
+"""
+
+
+def test_messages_of_a_companys_own_are_scored_by_a_mapping(
+    kafka: Kafka, prefix: str, tmp_path: Path
+) -> None:
+    page, key = tmp_path / "shop.toml", "0123456789abcdef"
+    page.write_text(PAGE)
+    pan = "4242424242424242"
+    row = {"ref": "r1", "time": 1_790_000_000_000, "money": {"total": 19.99, "currency": "EUR"},
+           "pan": pan, "shop": "s1", "livemode": True, "note": "gift"}  # fmt: skip
+    rows = [
+        row,
+        row | {"ref": "r2", "livemode": False},
+        {"before": None, "after": row | {"ref": "r3"}, "op": "c", "source": {}, "ts_ms": 1},
+        row | {"ref": "r4", "money": {}},
+    ]
+    env = made(kafka, prefix) | {
+        "CHARGEWATCH_MAPPING": str(page),
+        "CHARGEWATCH_MAPPING_KEY": key,
+    }
+    kafka.produce(f"{prefix}charges", [(pan.encode(), orjson.dumps(each)) for each in rows])
+    with WorkerProcess(tmp_path / "worker", env) as worker:
+        messages = kafka.consume(f"{prefix}scored", 2)
+        (rejected,) = kafka.consume(f"{prefix}charges.rejected", 1)
+        kafka.wait_until_taken(f"{prefix}chargewatch", f"{prefix}charges")
+        assert len(kafka.read_all(f"{prefix}scored")) == 2
+        assert worker.metric("chargewatch_findings_total") == 1
+        log = worker.text()
+    token = card_token(pan, key.encode())
+    assert [message.key() for message in messages] == [token.encode()] * 2
+    events = [orjson.loads(value) for value in values(messages)]
+    assert [event["charge"] for event in events] == ["r1", "r3"]
+    assert all((event["amount"], event["note"]) == (1999, "gift") for event in events)
+    assert (rejected.key(), rejected.value()) == (
+        b"*" * 16,
+        orjson.dumps(rows[3]).replace(pan.encode(), b"*" * 16),
+    )
+    assert pan not in log
+    assert key not in log

@@ -272,3 +272,20 @@ def test_other_names_are_told_of() -> None:
     message = refused("charges.xlsx")
     for suffix in (".jsonl", ".ndjson.gz", ".json.zst", ".parquet"):
         assert suffix in message
+
+
+def test_events_in_envelopes_are_sent_as_they_are_under_their_card(
+    tmp_path: Path, sent: dict[str, list[Event]]
+) -> None:
+    events: list[dict[str, Any]] = [charge(number) for number in range(3)]
+    enveloped: list[dict[str, Any] | bytes] = [
+        {"before": None, "after": events[0], "op": "c", "source": {}, "ts_ms": 1},
+        {"specversion": "1.0", "type": "charge", "source": "/", "id": "e1", "data": events[1]},
+        {"schema": {}, "payload": events[2]},
+    ]
+    result = run(file_of(tmp_path, enveloped))
+    assert result.exit_code == 0, result.output
+    cards = [str(event["card"]).encode() for event in events]
+    assert sent["charges"] == [
+        (card, orjson.dumps(event)) for card, event in zip(cards, enveloped, strict=True)
+    ]

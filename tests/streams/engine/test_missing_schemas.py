@@ -247,6 +247,28 @@ def test_a_schema_that_is_none(registry: Registry, text: str) -> None:
     assert why.startswith(f"payload: schema {number} (Avro) cannot be used: ")
 
 
+def test_a_schema_of_another_language_is_refused(registry: Registry) -> None:
+    number = registry.register("other", "<xs:schema/>", "XSD")
+    worker = Worker(registry.url)
+    worker.fetch(0, prefix(number) + b"...", plain(2))
+    assert worker.take_until(lambda taken: taken) == {0: ["ch_2"]}
+    assert worker.rejected == [(0, f"payload: schema {number} is XSD, which is not read here")]
+
+
+def test_charges_that_are_held_have_not_paused(
+    registry: Registry, framed: Callable[[int], bytes]
+) -> None:
+    """Disputes go on waiting for them."""
+    value = framed(1)
+    registry.stop()
+    worker = Worker(registry.url)
+    worker.fetch(0, value)
+    for _ in range(10):
+        worker.take()
+        worker.machine.now += 5.0
+    assert [task.is_paused for task in worker.tasks.values()] == [False, True]
+
+
 def test_a_registry_that_fails_is_waited_for(
     registry: Registry, framed: Callable[[int], bytes]
 ) -> None:
