@@ -1,7 +1,7 @@
 """What signals of a producer's own cost a charge: from bytes to rows, and from heads to columns.
 
-`python -m tests.bench.signal_cost`. Numbers with as many digits as a float has, which look most like
-card numbers; all counts take turns, as what else runs on a machine comes and goes.
+`python -m tests.bench.signal_cost`. Numbers have as many digits as a float has, which look most
+like card numbers; all counts take turns, as what else runs on a machine comes and goes.
 """
 
 from __future__ import annotations
@@ -55,9 +55,18 @@ def _inputs(charges: int, signals: int) -> list[Input]:
     rng, inputs = Random(_SEED), list[Input]()
     for number in range(charges):
         card = f"card_{rng.randrange(1000)}"
-        charge = {"id": f"ch_{number}", "created": 1.79e9 + number, "amount": 1999,
-                  "currency": "usd", "card": card, "merchant": f"m_{rng.randrange(100)}", "channel": "online",
-                  "card_country": "US", "ip_country": "US", "cvc_check": "pass"}  # fmt: skip
+        charge: dict[str, object] = {
+            "id": f"ch_{number}",
+            "created": 1.79e9 + number,
+            "amount": 1999,
+            "currency": "usd",
+            "card": card,
+            "merchant": f"m_{rng.randrange(100)}",
+            "channel": "online",
+            "card_country": "US",
+            "ip_country": "US",
+            "cvc_check": "pass",
+        }
         charge |= {f"V{n}": rng.gauss(0.0, 1.0) for n in range(signals)}
         inputs.append(Input(card.encode(), orjson.dumps(charge), Origin("charges", 0, number)))
     return inputs
