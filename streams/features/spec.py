@@ -29,7 +29,7 @@ class Feature:
         Unit of the stored value; "flag" is 0 or 1.
     transform
         What a model that wants compact values applies first: ``log1p(x)``, or for values of both
-        signs ``signed_log``, ``sign(x) * log1p(|x|)``. A ``category``, whose unit is "category" too,
+        signs ``signed_log``, ``sign(x) * log1p(|x|)``. A ``category``, whose unit is "category",
         is the code of a value without order or mean: a whole number below `CATEGORY_CODES`, 0 if
         missing. ``adaptive`` is a number of unknown scale, which a model has to find; it is finite,
         and 0 if missing, which a flag beside it has to tell.
