@@ -28,16 +28,16 @@ step of the learner would move its log-odds by the learning rate times n.
 
 @compiled
 def _transformed(value: float, code: int) -> float:
-    if code == NONE or value == 0.0:
+    if code != SIGNED_LOG or value == 0.0:
         return value
     return math.copysign(math.log1p(abs(value)), value)
 
 
 @compiled
-def _scaled(value: float, code: int, mean: float, deviation: float) -> float:
+def _scaled(value: float, mean: float, deviation: float) -> float:
     if deviation == 0.0:
         return 0.0
-    return max(-LIMIT, min(LIMIT, (_transformed(value, code) - mean) / deviation))
+    return max(-LIMIT, min(LIMIT, (value - mean) / deviation))
 
 
 @compiled
@@ -53,38 +53,32 @@ def transform(vectors: NDArray[np.float32], codes: NDArray[np.uint8]) -> NDArray
 
 @compiled
 def contributions(
-    vectors: NDArray[np.float32],
-    codes: NDArray[np.uint8],
+    rows: NDArray[np.float64],
     means: NDArray[np.float64],
     deviations: NDArray[np.float64],
     weights: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Return weight times standardised value; nothing where the deviation is zero."""
-    rows, columns = vectors.shape
-    out = np.empty((rows, columns))
-    for i in range(rows):
-        for j in range(columns):
-            value = np.float64(vectors[i, j])
-            out[i, j] = _scaled(value, codes[j], means[j], deviations[j]) * weights[j]
+    out = np.empty(rows.shape)
+    for i in range(len(rows)):
+        for j in range(rows.shape[1]):
+            out[i, j] = _scaled(rows[i, j], means[j], deviations[j]) * weights[j]
     return out
 
 
 @compiled
 def sums(
-    vectors: NDArray[np.float32],
-    codes: NDArray[np.uint8],
+    rows: NDArray[np.float64],
     means: NDArray[np.float64],
     deviations: NDArray[np.float64],
     weights: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Return the sum of `contributions` of each row."""
-    rows, columns = vectors.shape
-    out = np.empty(rows)
-    for i in range(rows):
+    out = np.empty(len(rows))
+    for i in range(len(rows)):
         total = 0.0
-        for j in range(columns):
-            value = np.float64(vectors[i, j])
-            total += _scaled(value, codes[j], means[j], deviations[j]) * weights[j]
+        for j in range(rows.shape[1]):
+            total += _scaled(rows[i, j], means[j], deviations[j]) * weights[j]
         out[i] = total
     return out
 
@@ -96,17 +90,24 @@ CELLS = FINE_CELLS + COARSE_CELLS
 
 COARSE_WIDTHS = 10.0
 
+WEIGHT, AVERAGE, SQUARES, TIMES = range(4)
+"""What is learned of a cell: its weight, the average of that, the sum of its squared gradients, and
+how often it was learned."""
+
+AVERAGED_TENTH = 0.1
+"""An average begins as that of the last so many of all steps, and ends at the least share."""
+
 
 @compiled
-def _fine_cell(value: float, width: float) -> int:
-    cell = math.floor(value / width) - FIRST_FINE_CELL
-    return int(max(0.0, min(FINE_CELLS - 1.0, cell)))
+def _fine_place(value: float, width: float) -> float:
+    """Return the place of a value among the middles of the fine cells."""
+    return max(0.0, min(FINE_CELLS - 1.0, value / width - FIRST_FINE_CELL - 0.5))
 
 
 @compiled
-def _coarse_cell(value: float, width: float) -> int:
-    cell = math.floor(value / (COARSE_WIDTHS * width)) - FIRST_COARSE_CELL
-    return FINE_CELLS + int(max(0.0, min(COARSE_CELLS - 1.0, cell)))
+def _coarse_place(value: float, width: float) -> float:
+    place = value / (COARSE_WIDTHS * width) - FIRST_COARSE_CELL - 0.5
+    return max(0.0, min(COARSE_CELLS - 1.0, place))
 
 
 @compiled
@@ -117,11 +118,21 @@ def _standardised(value: float, mean: float, variance: float) -> float:
 
 
 @compiled
+def _between(place: float, cells: int) -> tuple[int, float]:
+    """Return the lower one of the two cells that a place is between, and how far it is from it."""
+    cell = min(int(place), cells - 2)
+    return cell, place - cell
+
+
+@compiled
 def _cell_sum(value: float, width: float, cells: NDArray[np.float64]) -> float:
     if width == 0.0:
         return 0.0
-    fine: float = cells[_fine_cell(value, width)]
-    coarse: float = cells[_coarse_cell(value, width)]
+    cell, above = _between(_fine_place(value, width), FINE_CELLS)
+    fine: float = cells[cell] * (1.0 - above) + cells[cell + 1] * above
+    cell, above = _between(_coarse_place(value, width), COARSE_CELLS)
+    cell += FINE_CELLS
+    coarse: float = cells[cell] * (1.0 - above) + cells[cell + 1] * above
     return fine + coarse
 
 
@@ -159,7 +170,8 @@ def additive_sums(
     means, variances, slopes, widths
         Of each feature; without cells where the width is 0.
     cells
-        Weights, shape (features, `CELLS`).
+        Weights, shape (features, `CELLS`). Between the middles of two cells it is on the line from
+        one weight to the other.
     """
     out = np.empty(len(rows))
     for i in range(len(rows)):
@@ -190,6 +202,46 @@ def additive_contributions(
 
 
 @compiled
+def _at(cells: NDArray[np.float64], feature: int, low: int, above: float, of: int) -> float:
+    one: float = cells[feature, low, of]
+    other: float = cells[feature, low + 1, of]
+    return one * (1.0 - above) + other * above
+
+
+@compiled
+def _newest_share(times: float, least: float) -> float:
+    """Return what the newest of so many weights counts in their average."""
+    steps = 1.0 + AVERAGED_TENTH * times
+    return least if steps * least >= 1.0 else 1.0 / steps
+
+
+@compiled
+def _learn_cells(
+    cells: NDArray[np.float64],
+    feature: int,
+    low: int,
+    above: float,
+    gradient: float,
+    rates: tuple[float, float, float],
+) -> None:
+    """Learn the two cells that a value lies between: AdaGrad, and the averages."""
+    _, cell_rate, average_share = rates
+    for cell, share in ((low, 1.0 - above), (low + 1, above)):
+        if share > 0.0:
+            own = gradient * share
+            times = cells[feature, cell, TIMES] + 1.0
+            squares = cells[feature, cell, SQUARES] + own * own
+            weight = cells[feature, cell, WEIGHT] - cell_rate / math.sqrt(squares) * own
+            average = cells[feature, cell, AVERAGE]
+            cells[feature, cell, TIMES] = times
+            cells[feature, cell, SQUARES] = squares
+            cells[feature, cell, WEIGHT] = weight
+            cells[feature, cell, AVERAGE] = average + _newest_share(times, average_share) * (
+                weight - average
+            )
+
+
+@compiled
 def additive_learn(
     rows: NDArray[np.float64],
     frauds: NDArray[np.bool_],
@@ -203,64 +255,76 @@ def additive_learn(
     began: NDArray[np.float64],
     widths: NDArray[np.float64],
     cells: NDArray[np.float64],
-    squares: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Learn one row after another in place; rows of weight 0 are only scored.
 
     Parameters
     ----------
-    rows, means, variances, slopes, widths, cells
+    rows, means, variances, slopes, widths
         As of `additive_sums`.
     frauds, weights
         Of each row.
     rates
         Step of the slopes; step of cells and intercept, before it is divided by the root of the
-        squared gradients; and the least share of the newest slopes in their average.
+        squared gradients; and the least share of the newest weights in their average.
     totals
         Intercept, its squared gradients, and how many rows were learned.
     averages
         Averages of the slopes.
     began
         How many rows had been learned when each feature came.
-    squares
-        Squared gradients of the cells.
+    cells
+        What is learned of each cell, shape (features, `CELLS`, 4).
 
     Returns
     -------
-    The log-odds of each row before it was learned, by the averaged slopes.
+    The log-odds of each row before it was learned, by the averages.
     """
     slope_rate, cell_rate, average_share = rates
     out = np.empty(len(rows))
     columns = rows.shape[1]
-    scaled = np.empty(columns)
+    scaled, lows, aboves = (
+        np.empty(columns),
+        np.empty((columns, 2), np.int64),
+        np.empty((columns, 2)),
+    )
     for i in range(len(rows)):
-        out[i] = totals[0] + _additive(rows[i], means, variances, averages, widths, cells)
+        by_averages = 0.0
+        for j in range(columns):
+            value = rows[i, j]
+            by_averages += averages[j] * _standardised(value, means[j], variances[j])
+            if widths[j] > 0.0:
+                lows[j, 0], aboves[j, 0] = _between(_fine_place(value, widths[j]), FINE_CELLS)
+                low, aboves[j, 1] = _between(_coarse_place(value, widths[j]), COARSE_CELLS)
+                lows[j, 1] = FINE_CELLS + low
+                fine = _at(cells, j, lows[j, 0], aboves[j, 0], AVERAGE)
+                by_averages += fine + _at(cells, j, lows[j, 1], aboves[j, 1], AVERAGE)
+        out[i] = totals[0] + by_averages
         if weights[i] == 0.0:
             continue
         totals[2] += 1.0
         log_odds = totals[0]
         for j in range(columns):
+            value = rows[i, j]
             count = totals[2] - began[j]
-            from_old = rows[i, j] - means[j]
+            from_old = value - means[j]
             means[j] += from_old / count
-            variances[j] += (from_old * (rows[i, j] - means[j]) - variances[j]) / count
-            scaled[j] = _standardised(rows[i, j], means[j], variances[j])
-            log_odds += slopes[j] * scaled[j] + _cell_sum(rows[i, j], widths[j], cells[j])
+            variances[j] += (from_old * (value - means[j]) - variances[j]) / count
+            scaled[j] = _standardised(value, means[j], variances[j])
+            log_odds += slopes[j] * scaled[j]
+            if widths[j] > 0.0:
+                log_odds += _at(cells, j, lows[j, 0], aboves[j, 0], WEIGHT)
+                log_odds += _at(cells, j, lows[j, 1], aboves[j, 1], WEIGHT)
         gradient = (1.0 / (1.0 + math.exp(-log_odds)) - frauds[i]) * weights[i]
-        square = gradient * gradient
-        totals[1] += square
+        totals[1] += gradient * gradient
         totals[0] -= cell_rate / totals[1] ** 0.5 * gradient
         for j in range(columns):
-            share = max(average_share, 1.0 / (1.0 + 0.1 * (totals[2] - began[j])))
             slopes[j] -= slope_rate * gradient * scaled[j]
+            share = _newest_share(totals[2] - began[j], average_share)
             averages[j] += share * (slopes[j] - averages[j])
             if widths[j] > 0.0:
-                for cell in (
-                    _fine_cell(rows[i, j], widths[j]),
-                    _coarse_cell(rows[i, j], widths[j]),
-                ):
-                    squares[j, cell] += square
-                    cells[j, cell] -= cell_rate / squares[j, cell] ** 0.5 * gradient
+                _learn_cells(cells, j, lows[j, 0], aboves[j, 0], gradient, rates)
+                _learn_cells(cells, j, lows[j, 1], aboves[j, 1], gradient, rates)
     return out
 
 
