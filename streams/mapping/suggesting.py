@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-
-import orjson
 
 from schemas.signals import SIGNALS_MAX, may_be_named
 from streams.events.files import FileError
 from streams.mapping import looks
 from streams.mapping.mapping import OWN_NAMES
 from streams.mapping.samples import sampled_columns
+from streams.mapping.spans import delay_of
 from streams.mapping.synonyms import is_personal, likeness, says_later, words
+from streams.mapping.toml_lines import Line, listed, patterns, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -21,27 +19,11 @@ if TYPE_CHECKING:
 
     from streams.mapping.samples import Column
 
-DELAY_DAYS: Final = 7
-
 _SURE: Final = 0.85
 _CATEGORIES_MAX, _TIMES_EACH, _CATEGORY_LENGTH_MAX = 50, 5, 40
-_NUMBERED: Final = re.compile(r"(.*?[A-Za-z_])[0-9]+")
 _PARTS: Final = ("year", "month", "day")
 _CARD_WORDS: Final = ("card", "cc ", "pan", "kart", "cart", "tarjeta", "kaart", "карт", "卡")
 _BY_NAME: Final = ("payment_method", "device", "ip", "email")
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line of the proposal."""
-
-    key: str
-    toml: str
-    doubt: str = ""
-
-    def __str__(self) -> str:
-        text = f"{self.key} = {self.toml}"
-        return f"{text}  # not sure: {self.doubt}" if self.doubt else text
 
 
 def suggest(path: Path) -> str:
@@ -60,7 +42,6 @@ def suggest(path: Path) -> str:
             f"{path}: no column is like a time and an amount: its columns are "
             f"{', '.join(column.name for column in columns[:30])}"
         )
-    label = proposal.label()
     head = [f"# Proposed for {path.name}. Check each line that is not sure; then try it:"]
     head.append("# chargewatch map check FILE --map THIS.toml")
     if proposal.needs_key:
@@ -69,8 +50,16 @@ def suggest(path: Path) -> str:
     if proposal.signals:
         told = "# Columns that models learn from; take out what is only known later."
         sections.append([told, "[signals]", *proposal.signals])
-    if label:
-        sections.append(["[dispute]", *label])
+    page = _page(sections)
+    label = proposal.label()
+    if not label:
+        return page
+    delay_days, doubt = delay_of(path, page)
+    delay = Line("delay_days", f"{delay_days:g}", f"when frauds were told of: {doubt}")
+    return _page([*sections, ["[dispute]", label, str(delay)]])
+
+
+def _page(sections: Sequence[Sequence[str]]) -> str:
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
 
 
@@ -93,15 +82,14 @@ class _Proposal:
         found += [self._optional(name, test) for name, test in _OPTIONAL.items()]
         return [line for line in found if line is not None]
 
-    def label(self) -> list[str]:
-        """Return what makes disputes of a column of labels."""
+    def label(self) -> str:
+        """Return of which rows disputes are made, by a column of labels; empty if there is none."""
         column = self._label
         if column is None:
-            return []
+            return ""
         value = looks.label_value(column.values) or "1"
-        condition = orjson.dumps(f"\"{column.name}\" = '{value}'").decode()
-        doubt = f"when frauds were told of; {DELAY_DAYS} days after the charge is a guess"
-        return [f"when = {condition}", str(Line("delay_days", str(DELAY_DAYS), doubt))]
+        condition = f"\"{column.name}\" = '{value}'"
+        return f"when = {quoted(condition)}"
 
     def carried(self) -> Iterator[str]:
         """Yield which of the other columns are carried along, and why others are not."""
@@ -116,9 +104,9 @@ class _Proposal:
             yield 'leave_out = "livemode = false"'
         numbers = [c.name for c in kept if c.values and looks.are_numbers(c.values)]
         self._find_signals([c for c in kept if c.name not in numbers], numbers)
-        yield f"carry = {_listed(_patterns([column.top for column in kept]))}"
+        yield f"carry = {listed(patterns([column.top for column in kept]))}"
         if numbers:
-            yield f"numbers = {_listed(_patterns(numbers))}"
+            yield f"numbers = {listed(patterns(numbers))}"
 
     def _find_signals(self, others: Sequence[Column], numbers: Sequence[str]) -> None:
         """Propose what models can learn from: all numbers if they are few, and categories."""
@@ -129,7 +117,7 @@ class _Proposal:
             return
         of_kinds = ("number", numbers), ("category", categories)
         self.signals = [
-            f'{_quoted(name)} = "{kind}"' for kind, names in of_kinds for name in _patterns(names)
+            f'{quoted(name)} = "{kind}"' for kind, names in of_kinds for name in patterns(names)
         ]
 
     def _best(
@@ -150,7 +138,7 @@ class _Proposal:
 
     def _take(self, column: Column) -> str:
         self._taken.add(column.name)
-        return _quoted(column.name)
+        return quoted(column.name)
 
     def _id(self) -> Line:
         column = self._best("id", lambda column: column.is_unique and len(column.values) > 1)
@@ -305,33 +293,3 @@ _OPTIONAL: Final[dict[str, Callable[[Sequence[str]], bool]]] = {
     "postal_check": _of("pass", "fail", "unchecked"),
     "three_d_secure": _of("true", "false"),
 }
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Return names as a list of TOML."""
-    return f"[{', '.join(map(_quoted, names))}]"
-
-
-def _patterns(names: Sequence[str]) -> list[str]:
-    """Return names, those that differ by a number alone as one pattern."""
-    groups: dict[str, list[str]] = {}
-    for name in dict.fromkeys(names):
-        match = _NUMBERED.fullmatch(name)
-        groups.setdefault(f"{match[1]}*" if match else name, []).append(name)
-    patterns: list[str] = []
-    for pattern, members in groups.items():
-        if pattern.endswith("*") and len(members) > 3:
-            patterns.append(_escaped(pattern[:-1]) + "*")
-        else:
-            patterns += map(_escaped, members)
-    return patterns
-
-
-def _escaped(name: str) -> str:
-    """Return a pattern that a name fits, whatever characters of patterns it has."""
-    return re.sub(r"[*\[]", "?", name)
-
-
-def _quoted(text: str) -> str:
-    """Return a text of TOML."""
-    return orjson.dumps(text).decode().replace("\x7f", "\\u007f")
