@@ -150,6 +150,8 @@ def _category_text(feature: Feature, code: int, categories: Mapping[int, str]) -
     """Say which category it is, as far as that is known."""
     if code == 0:
         return f"{feature.name} is missing"
+    if feature.in_words is not None:
+        return feature.text.replace("{value}", feature.in_words(code))
     return feature.text.replace("{value}", categories.get(code, "one of those before"))
 
 

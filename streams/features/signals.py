@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import orjson
-from xxhash import xxh3_64_intdigest
 
 from schemas.signals import SignalError, category_in, number_in
+from streams.events.rows import category_code
 from streams.features.entities import FEATURE_NAMES, FEATURES
-from streams.features.spec import CATEGORY_CODES, Feature
+from streams.features.spec import Feature
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,14 +57,6 @@ def _feature(signal: Signal) -> Feature:
         return Feature(signal.name, "signal", "category", "category", "0", text)
     text = signal.text or f"{signal.name}: {{value:g}}"
     return Feature(signal.name, "signal", "number", "adaptive", "NaN", text, math.nan)
-
-
-def category_code(text: str) -> int:
-    """Return the code of a category, below `CATEGORY_CODES`, 0 for none.
-
-    Codes are hashes: of a thousand categories two have the same code once in some 34 times.
-    """
-    return xxh3_64_intdigest(text.encode()) % (CATEGORY_CODES - 1) + 1 if text else 0
 
 
 def read_signals(signals: Sequence[Signal], heads: Sequence[bytes]) -> SignalValues:

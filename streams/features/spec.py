@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from streams.events.rows import CATEGORY_CODES
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+__all__ = ["CATEGORY_CODES"]
 
 Scope = Literal["charge", "card", "merchant", "signal"]
 Transform = Literal["none", "log1p", "signed_log", "category", "adaptive"]
-
-CATEGORY_CODES = 1 << 24
-"""Codes of a category are below this: whole numbers that a float32 holds exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Feature:
     default
         The value in a vector that a version without the feature kept: what `missing` says, as a
         number. A model that learned without it knows nothing of the feature, whatever its value.
+    in_words
+        What `text` has for the code of a category, but for 0; none where the code does not tell.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Feature:
     missing: str
     text: str
     default: float = 0.0
+    in_words: Callable[[int], str] | None = None
 
 
 def column(features: Sequence[Feature], name: str) -> int:

@@ -11,8 +11,9 @@ import pytest
 from xxhash import xxh3_64_intdigest
 
 from schemas.signals import SignalError, signals_of
+from streams.events.rows import category_code
 from streams.features.entities import FEATURES
-from streams.features.signals import category_code, features_with, read_signals
+from streams.features.signals import features_with, read_signals
 from streams.features.spec import CATEGORY_CODES
 
 SEED = 5
