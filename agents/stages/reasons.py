@@ -148,10 +148,10 @@ def _in_text(feature: Feature, value: int, text: str) -> bytes:
 
 def _category_text(feature: Feature, code: int, categories: Mapping[int, str]) -> str:
     """Say which category it is, as far as that is known."""
-    if code == 0:
-        return f"{feature.name} is missing"
     if feature.in_words is not None:
         return feature.text.replace("{value}", feature.in_words(code))
+    if code == 0 and feature.scope == "signal":
+        return f"{feature.name} is missing"
     return feature.text.replace("{value}", categories.get(code, "one of those before"))
 
 

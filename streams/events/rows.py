@@ -89,7 +89,7 @@ EVENT = np.dtype(
         ("card_country", "u2"),
         ("ip_country", "u2"),
         ("mcc", "u2"),
-        ("currency", "u2"),
+        ("currency", "u4"),
         ("method", "u4"),
         ("created", "f8"),
         ("published", "f8"),
@@ -151,8 +151,8 @@ def currency_code(currency: str) -> int:
 
 
 def currency_of(code: int) -> str:
-    """Return the currency of a code but for 0, in lower case."""
-    if code == OTHER:
+    """Return the currency of a code, in lower case."""
+    if not 0 < code <= len(_LETTERS) ** 3:
         return "another currency"
     places = (code - 1) // 676, (code - 1) // 26 % 26, (code - 1) % 26
     return "".join(_LETTERS[place] for place in places).lower()

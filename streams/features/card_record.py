@@ -57,6 +57,7 @@ CARD = np.dtype(
         ("weekdays", "u1", (WEEKDAYS,)),
         ("category_uses", "u1", (LATEST_CATEGORIES,)),
         ("country_uses", "u1", (LATEST_COUNTRIES,)),
+        ("spare", "u1", (3,)),
     ],
     align=True,
 )
@@ -97,6 +98,8 @@ hours, weekdays
     `streams.features.card_habits`).
 categories, category_uses, country_uses
     Merchant categories used lately, and how often these and the countries were.
+spare
+    Nothing: a gap would not be copied with the record.
 declined, blocked
     Outcomes that say so, in each tile of the windows of an hour, 24 hours and 7 days (see
     `streams.features.outcome_windows`).

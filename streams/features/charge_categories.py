@@ -23,6 +23,8 @@ assert _COUNTRIES**2 <= CATEGORY_CODES
 
 
 def _category(code: int) -> str:
+    if code == 0:
+        return "not known"
     return "other" if code == OTHER else f"{code:04d}"
 
 
@@ -32,6 +34,8 @@ def _pair(code: int) -> str:
     >>> _pair(COUNTRY["FR"] * _COUNTRIES + COUNTRY["US"])
     'FR and US'
     """
+    if code == 0:
+        return "countries that are not known"
     return " and ".join(_COUNTRY_OF.get(country, "other") for country in divmod(code, _COUNTRIES))
 
 
