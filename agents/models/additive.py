@@ -31,13 +31,13 @@ from __future__ import annotations
 
 import base64
 import math
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from agents.models import kernels
+from agents.models import additive_kernels as kernels
+from agents.models.additive_kernels import AVERAGE, CELLS, SQUARES, TIMES, WEIGHT
 from agents.models.base import CalibratedLearner, CalibratedScorer
-from agents.models.kernels import AVERAGE, CELLS, SQUARES, TIMES, WEIGHT
 from streams.features.card_outcomes import OUTCOME_FEATURES as CARD_OUTCOMES
 from streams.features.merchant_outcomes import OUTCOME_FEATURES as MERCHANT_OUTCOMES
 
@@ -94,6 +94,17 @@ def cell_widths(features: Sequence[Feature]) -> NDArray[np.float64]:
     return np.where(has_none, 0.0, widths)
 
 
+class _Averaged(NamedTuple):
+    """What `kernels.additive_sums` takes beside the rows."""
+
+    means: NDArray[np.float64]
+    variances: NDArray[np.float64]
+    slopes: NDArray[np.float64]
+    widths: NDArray[np.float64]
+    cells: NDArray[np.float64]
+    joined: bool
+
+
 class AdditivePart:
     """What learns in an additive model, and its log-odds before calibration.
 
@@ -112,6 +123,7 @@ class AdditivePart:
         self._began = np.zeros(columns)
         self._cells = np.tile(_FIRST_CELL, (columns, CELLS, 1))
         self._known_averages: NDArray[np.float64] | None = None
+        self._are_joined = True
 
     def learn(
         self,
@@ -146,27 +158,33 @@ class AdditivePart:
             self._widths,
             self._cells,
         )
-        self._known_averages = None
+        self._known_averages, self._are_joined = None, True
         return log_odds
 
     def log_odds(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the log-odds of transformed vectors, shape (N,)."""
         log_odds: NDArray[np.float64] = self._totals[0] + kernels.additive_sums(
-            rows, self._means, self._variances, self._averages, self._widths, self._cell_averages()
+            rows, *self._averaged()
         )
         return log_odds
 
     def contributions(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the log-odds that each feature adds against its mean, shape (N, features)."""
-        added: NDArray[np.float64] = kernels.additive_contributions(
-            rows, self._means, self._variances, self._averages, self._widths, self._cell_averages()
-        )
+        added: NDArray[np.float64] = kernels.additive_contributions(rows, *self._averaged())
         return added
 
-    def _cell_averages(self) -> NDArray[np.float64]:
+    def _averaged(self) -> _Averaged:
+        """Return what scoring takes."""
         if self._known_averages is None:
             self._known_averages = np.ascontiguousarray(self._cells[:, :, AVERAGE])
-        return self._known_averages
+        return _Averaged(
+            self._means,
+            self._variances,
+            self._averages,
+            self._widths,
+            self._known_averages,
+            self._are_joined,
+        )
 
     def state(self) -> dict[str, Any]:
         """Return all of it as plain numbers and text."""
@@ -183,14 +201,24 @@ class AdditivePart:
 
     @classmethod
     def from_state(cls, state: dict[str, Any], columns: Columns) -> Self:
-        """Return the part that goes on from `state`, which is over the known columns."""
+        """Return the part that goes on from `state`, which is over the known columns.
+
+        Earlier versions did not join cells: the part scores as they did until it learns.
+        """
         part = cls(columns.carried(state["widths"], cell_widths(columns.new)))
         cells = _decode_cells(state["cells"], len(state["widths"]))
         means, variances, averages = state["means"], state["variances"], state["average_slopes"]
         intercept, intercept_squares, learned = state["totals"]
-        known = (means, variances, averages, state["widths"], cells[:, :, AVERAGE])
-        of_gone = map(columns.dropped, known)
-        (at_means,) = kernels.additive_sums(columns.dropped(means)[None], *of_gone)
+        part._are_joined = "averages" in state["cells"]
+        gone = _Averaged(
+            columns.dropped(means),
+            columns.dropped(variances),
+            columns.dropped(averages),
+            columns.dropped(state["widths"]),
+            np.ascontiguousarray(columns.dropped(cells)[:, :, AVERAGE]),
+            part._are_joined,
+        )
+        (at_means,) = kernels.additive_sums(gone.means[None], *gone)
         part._totals = np.array([intercept + at_means, intercept_squares, learned], np.float64)
         part._means, part._variances = columns.carried(means, 0.0), columns.carried(variances, 0.0)
         part._slopes = columns.carried(state["slopes"], 0.0)
