@@ -18,7 +18,8 @@ class Aside(NamedTuple):
     masked
         Names of the fields in which a card number was masked, in the message's order; masked too.
     ignored
-        Names of the optional fields that had a value they cannot have, in the type's order.
+        Names of the optional fields that had a value they cannot have, in the type's order, and of
+        the signals that had.
     left
         Names of the identifiers that look like a card number and were left as they are.
     """

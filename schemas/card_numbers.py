@@ -54,6 +54,11 @@ JSON_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _JSON_VALUE: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|-?[0-9][0-9.eE+-]*', re.DOTALL)
 _EXPONENT: Final = re.compile(r"(?<![0-9A-Za-z.])[0-9]++(?:\.[0-9]++)?[eE][+-]?[0-9]++(?![A-Za-z])")
 _EXPONENT_IN_JSON: Final = re.compile(rb"[eE][+-]?[0-9]+[,}\]\s]")
+# Of at most twelve digits before a point or a negative exponent: whatever follows, it is no whole
+# number of a card number's size.
+_FRACTION: Final = re.compile(
+    rb"(?<![0-9])[0-9]{1,12}(?:\.[0-9]++(?:[eE]-[0-9]++)?|[eE]-[0-9]++)(?![0-9.eE+-])"
+)
 _CHARACTER: Final = re.compile(r"\\u[0-9a-fA-F]{4}|\\.|.", re.DOTALL)  # of a JSON string
 _MASKED_ESCAPE: Final = r"\u002a"
 
@@ -158,21 +163,32 @@ def card_token(text: str, key: bytes) -> str:
     return f"hmac_{hashed.hex()}"
 
 
-def has_long_digits(value: bytes) -> bool:
-    """Whether text without escapes has a card number's digits with nothing else between them."""
-    return _SHAPE_OF_SHORTEST in _shape(value)
+def has_plain_card_number(value: bytes) -> bool:
+    """Whether JSON text without escapes has a card number that is written without an exponent."""
+    if _SHAPE_OF_SHORTEST not in _shape(value):
+        return False
+    left = _without_fractions(value)
+    return _SHAPE_OF_SHORTEST in _shape(left) and contains_card_number(left.decode("latin-1"))
 
 
 def may_hold_card_number(value: bytes) -> bool:
     """Whether JSON text might hold a card number: quick, and never wrong when it says no."""
     shape = _shape(value)
-    if b"\\" in value:
-        # What an escape stands for may lengthen a run, or end one.
-        if b"\\u003" in value or b"\\u002" in value or _SHAPE_OF_SHORTEST in shape:
+    if b"\\" not in value:
+        if has_plain_card_number(value):
             return True
-    elif _SHAPE_OF_SHORTEST in shape and contains_card_number(value.decode("latin-1")):
+        value = _without_fractions(value) if _SHAPE_OF_EXPONENT in shape else b""
+    # What an escape stands for may lengthen a run, or end one.
+    elif b"\\u003" in value or b"\\u002" in value or _SHAPE_OF_SHORTEST in shape:
         return True
     return _SHAPE_OF_EXPONENT in shape and _EXPONENT_IN_JSON.search(value) is not None
+
+
+def _without_fractions(value: bytes) -> bytes:
+    """Return JSON text without escapes, its numbers before its strings, without the fractions."""
+    parts = value.split(b'"')
+    numbers = _FRACTION.sub(b"", b'"'.join(parts[::2]))
+    return b'"'.join((numbers, *parts[1::2]))
 
 
 def _shape(value: bytes) -> str:

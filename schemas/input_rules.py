@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from schemas.currency import Rates, bundled_rates
+from schemas.signals import Signal
 
 CardNumbers = Literal["lenient", "strict"]
 
@@ -22,11 +23,14 @@ class InputRules:
         where there is none.
     rates
         Of the currencies that amounts may be in.
+    signals
+        Fields of a producer's own that models learn from.
     """
 
     card_numbers: CardNumbers = "lenient"
     card_hash_key: bytes = field(default=b"", repr=False)
     rates: Rates = field(default_factory=bundled_rates)
+    signals: tuple[Signal, ...] = ()
 
 
 DEFAULT_RULES = InputRules()

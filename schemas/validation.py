@@ -13,7 +13,7 @@ slowly, to say what it was. Decisions the contract leaves open:
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -23,8 +23,7 @@ from schemas.aside import NOTHING, Aside, Unknown
 from schemas.card_numbers import (
     JSON_STRING,
     card_token,
-    contains_card_number,
-    has_long_digits,
+    has_plain_card_number,
     mask,
     may_hold_card_number,
 )
@@ -39,6 +38,7 @@ from schemas.input_rules import DEFAULT_RULES, InputRules
 from schemas.outcome import Outcome
 from schemas.rejected import InvalidEvent
 from schemas.screening import CLEAN, Screened, screen
+from schemas.signals import Signal, is_read
 
 __all__ = ["InvalidEvent", "parse_charge", "parse_dispute", "parse_outcome"]
 
@@ -117,7 +117,7 @@ def parse_charge(
     Traceback (most recent call last):
     schemas.rejected.InvalidEvent: amount: expected an integer of at least 0, got -5
     """
-    charge, aside = _parse(value, key, max_created, _CHARGE, rules)
+    charge, aside = _parse(value, key, max_created, _CHARGE, rules, rules.signals)
     if (
         charge.currency in rules.rates
         and charge.merchant_country in _COUNTRIES_OR_NONE
@@ -160,11 +160,12 @@ def _parse(
     max_created: float,
     known: _Known[Event],
     rules: InputRules,
+    signals: Sequence[Signal] = (),
 ) -> tuple[Event, Aside]:
     event, aside, is_card_number = _decode_plain(value, known), NOTHING, False
     if event is None:
         try:
-            event, aside, is_card_number = _decode_any(value, known, rules)
+            event, aside, is_card_number = _decode_any(value, known, rules, signals)
         except InvalidEvent as error:
             raise explained(error, value) from None
     if event.created > max_created:
@@ -197,15 +198,18 @@ def _with_codes(charge: Charge, aside: Aside, rules: InputRules) -> tuple[Charge
         )
     if currency != charge.currency:
         changes["currency"] = currency
-    ignored = set(aside.ignored)
+    ignored = set[str]()
     for name in _COUNTRY_FIELDS:
         written: str | None = getattr(charge, name)
         if written is not None and written not in COUNTRIES:
             changes[name] = country_code(written)
             if changes[name] is None:
                 ignored.add(name)
-    if len(ignored) > len(aside.ignored):
-        aside = aside._replace(ignored=tuple(name for name in _CHARGE.fields if name in ignored))
+    if ignored:
+        own = {*aside.ignored, *ignored}
+        signals = (name for name in aside.ignored if name not in _CHARGE.fields)
+        named = (*(name for name in _CHARGE.fields if name in own), *signals)
+        aside = aside._replace(ignored=named)
     return msgspec.structs.replace(charge, **changes), aside
 
 
@@ -216,16 +220,15 @@ def _decode_plain(value: bytes | None, known: _Known[Event]) -> Event | None:
     """
     if value is None or len(value) > PAYLOAD_BYTES_MAX or b"\\" in value:
         return None
-    if has_long_digits(value) and contains_card_number(value.decode("latin-1")):
-        return None
     try:
-        return known.decoder.decode(value)
+        event = known.decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+    return None if has_plain_card_number(value) else event
 
 
 def _decode_any(
-    value: bytes | None, known: _Known[Event], rules: InputRules
+    value: bytes | None, known: _Known[Event], rules: InputRules, signals: Sequence[Signal]
 ) -> tuple[Event, Aside, bool]:
     """Decode any payload to an event and what is beside it, or say why it is none.
 
@@ -233,14 +236,19 @@ def _decode_any(
     """
     value, fields = _decode(value)
     if (inside := event_in(fields)) is not None:
-        return _decode_any(orjson.dumps(inside), known, rules)
-    screened, unknown = CLEAN, NOTHING.unknown
+        return _decode_any(orjson.dumps(inside), known, rules, signals)
+    screened, unknown, unread = CLEAN, NOTHING.unknown, tuple[str, ...]()
     is_suspect = may_hold_card_number(value)
     if is_suspect or not known.names.issuperset(fields):
         written = _WRITTEN_FIELDS.decode(value)
         if is_suspect:
             screened = screen(written, known.names, rules)
         unknown = _unknown(written, known, screened)
+        unread = tuple(
+            signal.name
+            for signal in signals
+            if signal.name not in screened.masked and not is_read(signal, fields.get(signal.name))
+        )
         fields = {name: content for name, content in fields.items() if name in known.names}
     for name, masked in screened.masked.items():
         if name in fields:
@@ -249,7 +257,7 @@ def _decode_any(
         event, ignored = msgspec.convert(fields, known.event_type), tuple[str, ...]()
     except msgspec.ValidationError:
         event, ignored = _convert_slowly(fields, known)
-    aside = Aside(unknown, tuple(map(mask, screened.masked)), ignored, screened.left)
+    aside = Aside(unknown, tuple(map(mask, screened.masked)), ignored + unread, screened.left)
     return event, aside, screened.is_card
 
 

@@ -25,10 +25,10 @@ from agents.backtest.model_spans import Spans, interval_ends
 from agents.learning.learner import LearnerStage
 from agents.models.kinds import scorer
 from agents.stages.in_memory import TaskInMemory
-from agents.stages.tasks import bare_policy
+from agents.stages.tasks import bare_policy, features_of
 from streams.durations import DAY_S
 from streams.events.rows import CHARGE, Rows
-from streams.features.entities import CARDS, FEATURES
+from streams.features.entities import CARDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -97,14 +97,17 @@ class Backtest:
         rules: ActiveRules | None = None,
     ) -> None:
         settings = replace(settings, actions=actions)
+        self._features = features_of(settings)
         self.snapshot: Snapshot | None = None
         policy = bare_policy(settings)
         self._task = TaskInMemory(settings, clock, policy.under(rules) if rules else policy)
-        self._learner = LearnerStage(None, settings.snapshot_every_examples)
+        self._learner = LearnerStage(
+            None, settings.snapshot_every_examples, features=self._features
+        )
         self._snapshot_every = settings.snapshot_every_examples
         self._horizon_s = settings.label_horizon_days * DAY_S
         self._scored_with: Snapshot | None = None
-        self._scorer = scorer(None, FEATURES)
+        self._scorer = scorer(None, self._features)
         self._interval = 0.0
 
     def run(self, events: TimedBatch) -> Iterator[Step]:
@@ -158,7 +161,7 @@ class Backtest:
             self._interval = interval
             if self._scored_with is not self.snapshot:
                 self._scored_with = self.snapshot
-                self._scorer = scorer(self.snapshot, FEATURES)
+                self._scorer = scorer(self.snapshot, self._features)
 
     def _learn(self, examples: Rows) -> None:
         first = self._learner.offset

@@ -31,7 +31,7 @@ from agents.terminal.history_files import (
     write_file,
 )
 from agents.terminal.history_options import with_history
-from agents.terminal.mapped_files import Sources, history_sources, tell_notes
+from agents.terminal.mapped_files import Sources, history_sources, tell_notes, with_signals
 from agents.terminal.model_files import write_model
 from agents.terminal.options import with_settings
 from agents.terminal.progress import progress_of_events
@@ -118,6 +118,7 @@ def command(
     """
     period = period_of(start, end)
     sources = _sources(settings, charges, labels, mapping, closed_loop=closed_loop)
+    settings = with_signals(settings, sources.mapping)
     deciding = active_rules(EVERYONE, rules)
     _check_out(out, charges, *labels)
     if save_model is not None:

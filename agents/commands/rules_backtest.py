@@ -39,6 +39,7 @@ from agents.terminal.mapped_files import (
     history_sources,
     plain_sources,
     tell_notes,
+    with_signals,
 )
 from agents.terminal.options import with_settings
 from agents.terminal.policy_topics import PolicyTopics
@@ -124,6 +125,7 @@ def command(
             standing = _standing(topics)
         else:
             sources = history_sources(charges, labels, mapping, settings)
+            settings = with_signals(settings, sources.mapping)
             standing = _Standing(bare_policy(settings), {})
         if instead_of is not None:
             standing = standing.with_rules(merchant, read_rules(instead_of))

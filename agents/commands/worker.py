@@ -12,14 +12,14 @@ from msgspec.structs import replace
 from agents.models.kinds import KINDS
 from agents.settings.schema import Settings
 from agents.settings.sources import SettingsError
-from agents.stages.tasks import LAYOUTS
+from agents.stages.tasks import layouts_of
 from agents.terminal.connection import connect
 from agents.terminal.options import with_settings
 from agents.terminal.rates import warn_of_old_rates
 from agents.terminal.registry import registry_of
 from agents.worker.app import create_app
 from agents.worker.logs import setup_logging
-from agents.worker.payloads import mapping_of
+from agents.worker.payloads import mapping_of, with_mapped_signals
 from agents.worker.warm_up import rehearse
 from streams.kafka.installation import Installation
 from streams.kafka.topics import Topics, ensure_topics
@@ -57,6 +57,7 @@ def command(settings: Settings) -> None:
     warn_of_old_rates(settings)
     registry_of(settings)
     mapping_of(settings)
+    settings = with_mapped_signals(settings)
     admin, config = connect(settings)
     topics = Topics(settings.topic_prefix)
     reports = ensure_topics(admin, topics, label_horizon_days=settings.label_horizon_days)
@@ -66,7 +67,7 @@ def command(settings: Settings) -> None:
     partitions = reports[0].partitions
     installation = Installation(config, topics)
     installation.hold_partitions(partitions, begins=True)
-    installation.hold_layouts(LAYOUTS)
+    installation.hold_layouts(layouts_of(settings))
     settings = replace(settings, web_port=_free_port(settings.web_port))
     setup_logging(settings.log_level)
     logger.info("worker %s: web port %d", settings.worker_id, settings.web_port)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from agents.drift.signals import (
+from agents.drift.quantities import (
     DISPUTE_RATE,
     FRAUD_SCORE,
     SCORE,
-    SIGNALS,
     UNITS_TO_ONE,
-    add_charges,
+    WATCH,
+    Watch,
     add_frauds,
 )
 from agents.models.prior import VERSION as PRIOR
@@ -27,23 +27,29 @@ if TYPE_CHECKING:
     from streams.events.rows import Rows
     from streams.labels.kept import Kept, KeptCharges
 
-BLOCK = np.dtype(
-    [
-        (HEAD, "u8"),
-        ("first_day", "i8"),
-        ("last_day", "i8"),
-        ("sums", "i8", (len(SIGNALS),)),
-        ("counts", "i8", (len(SIGNALS),)),
-        ("begins", "?", (len(SIGNALS),)),
-    ]
-)
-"""Days since 1970 of the block; of each signal its sum in 1 / `UNITS_TO_ONE`, what that is divided
-by, and whether its detector begins with this block."""
 
-_SIGNAL_NAMES = [signal.name for signal in SIGNALS]
+def block_layout(watch: Watch) -> Record:
+    """Return the layout of a block where some quantities are watched.
 
-BLOCK_LAYOUT = Record("block", BLOCK, dict.fromkeys(("sums", "counts", "begins"), _SIGNAL_NAMES))
-"""What another version reads it by."""
+    It has the days since 1970 of the block; of each quantity its sum in 1 / `UNITS_TO_ONE`, what
+    that is divided by, and whether its detector begins with this block.
+    """
+    names = [quantity.name for quantity in watch.quantities]
+    block = np.dtype(
+        [
+            (HEAD, "u8"),
+            ("first_day", "i8"),
+            ("last_day", "i8"),
+            ("sums", "i8", (len(names),)),
+            ("counts", "i8", (len(names),)),
+            ("begins", "?", (len(names),)),
+        ]
+    )
+    return Record("block", block, dict.fromkeys(("sums", "counts", "begins"), names))
+
+
+BLOCK_LAYOUT = block_layout(WATCH)
+"""Of a block where there are no signals."""
 
 _PRIOR = PRIOR.encode()
 
@@ -139,19 +145,19 @@ def watched_in(
     )
 
 
-def new_block(day: int) -> np.void:
+def new_block(layout: Record, day: int) -> np.void:
     """Return an empty block that begins on a day."""
-    block: np.void = BLOCK_LAYOUT.new(1)[0]
+    block: np.void = layout.new(1)[0]
     block["first_day"] = block["last_day"] = day
     return block
 
 
-def add_to_block(block: np.void, watched: Watched) -> None:
+def add_to_block(watch: Watch, block: np.void, watched: Watched) -> None:
     """Add what belongs to a block."""
     sums, counts = block["sums"], block["counts"]
     score_before = int(sums[SCORE])
-    added = add_charges(sums, watched.vectors, watched.scores, watched.duplicates)
-    counts[DISPUTE_RATE:] += added
+    added = watch.add_charges(sums, counts, watched.vectors, watched.scores, watched.duplicates)
+    counts[DISPUTE_RATE] += added
     if watched.is_learned:
         counts[SCORE] += added
     else:

@@ -5,9 +5,9 @@ they have few charges. All that is remembered is in a table, one record a block,
 last; what the detectors say follows from the finished ones alone. So it makes no difference how the
 events are cut into batches, or how often a task is loaded again::
 
-    blocks      1  2  3  4  5  6  7  8  9        with `begins` where a signal has shifted:
-    signal a    -----------------------          its detector sees the blocks from there on
-    signal b    --------->b  -----------
+    blocks      1  2  3  4  5  6  7  8  9        with `begins` where one has shifted:
+    quantity a    -----------------------          its detector sees those from there on
+    quantity b    --------->b  -----------
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from agents.drift.daily_blocks import BLOCK, Watched, add_to_block, new_block
+from agents.drift.daily_blocks import Watched, add_to_block, new_block
 from agents.drift.detector import shifted_at
-from agents.drift.signals import DISPUTE_RATE, SIGNALS, UNITS_TO_ONE, Signal
+from agents.drift.quantities import DISPUTE_RATE, UNITS_TO_ONE, Quantity, Watch
 from schemas.drift import Drift
 from streams.durations import DAY_S
 
@@ -39,21 +39,21 @@ _ALL = (b"", b"\xff" * 5)
 
 
 class Shift(NamedTuple):
-    """A signal has shifted.
+    """A quantity has shifted.
 
     Attributes
     ----------
-    signal
+    quantity
         Which.
     at
         When it was found: the end of a block, Unix seconds of event time.
     since
         About since when: the beginning of a block, Unix seconds of event time.
     before, after
-        Its mean until then and since, in the signal's unit.
+        Its mean until then and since, in the quantity's unit.
     """
 
-    signal: Signal
+    quantity: Quantity
     at: float
     since: float
     before: float
@@ -61,8 +61,8 @@ class Shift(NamedTuple):
 
     def event(self, task: int) -> Drift:
         """Return the drift event of a task."""
-        signal = self.signal
-        return Drift(signal.name, task, self.at, self.since, self.before, self.after, signal.unit)
+        name, unit = self.quantity.name, self.quantity.unit
+        return Drift(name, task, self.at, self.since, self.before, self.after, unit)
 
 
 class Finished(NamedTuple):
@@ -72,30 +72,36 @@ class Finished(NamedTuple):
     ----------
     since, until
         Its first day, and the first day after it, Unix seconds of event time.
+    quantities
+        What is watched.
     means
-        f8[signals], of each signal in its unit; NaN where nothing is known.
+        f8[quantities], of each in its unit; NaN where nothing is known.
     shifts
         What was found with it.
     """
 
     since: float
     until: float
+    quantities: tuple[Quantity, ...]
     means: NDArray[np.float64]
     shifts: list[Shift]
 
 
 class DriftMonitor:
-    """Watches the signals of one task.
+    """Watches some quantities of one task.
 
     Parameters
     ----------
     table
         Where its blocks are.
     reader
-        Reads them.
+        Reads them, in the `agents.drift.daily_blocks.block_layout` of `watch`.
+    watch
+        What is watched.
     """
 
-    def __init__(self, table: Table, reader: Reader) -> None:
+    def __init__(self, table: Table, reader: Reader, watch: Watch) -> None:
+        self._watch = watch
         self._table = table
         self._reader = reader
         self.reload()
@@ -116,35 +122,37 @@ class DriftMonitor:
         finished: list[Finished] = []
         for day, part in watched.by_day():
             if self._open is None:
-                self._open = new_block(day)
+                self._open = new_block(self._reader.record, day)
             elif day > self._open["last_day"] and self._open["counts"][DISPUTE_RATE] < CHARGES_MIN:
                 self._open["last_day"] = day
             elif day > self._open["last_day"]:
                 finished.append(self._finish(self._open))
-                self._open = new_block(day)
-            add_to_block(self._open, part)
+                self._open = new_block(self._reader.record, day)
+            add_to_block(self._watch, self._open, part)
         return finished
 
     def _finish(self, block: np.void) -> Finished:
         """Take a block to the others, and ask the detectors."""
         self._put(block)
         self._blocks.append(block)
-        blocks = np.array(self._blocks, BLOCK)
+        blocks = np.array(self._blocks, self._reader.record.dtype)
         with np.errstate(invalid="ignore"):  # 0 / 0 is not known
             means = blocks["sums"] / blocks["counts"] / UNITS_TO_ONE
         until = float((block["last_day"] + 1) * DAY_S)
         shifts = [
             shift
-            for number, signal in enumerate(SIGNALS)
-            if (shift := self._shift(signal, until, means[:, number], blocks["begins"][:, number]))
+            for number, begins in enumerate(blocks["begins"].T)
+            if (shift := self._shift(number, until, means[:, number], begins))
         ]
         if len(self._blocks) > BLOCKS_MAX:
             self._table.delete(_key(self._blocks.pop(0)))
-        in_units = [s.in_unit(mean) for s, mean in zip(SIGNALS, means[-1].tolist(), strict=True)]
-        return Finished(float(block["first_day"] * DAY_S), until, np.array(in_units), shifts)
+        quantities = self._watch.quantities
+        in_units = [q.in_unit(mean) for q, mean in zip(quantities, means[-1].tolist(), strict=True)]
+        since = float(block["first_day"] * DAY_S)
+        return Finished(since, until, quantities, np.array(in_units), shifts)
 
     def _shift(
-        self, signal: Signal, until: float, means: NDArray[np.float64], begins: NDArray[np.bool_]
+        self, number: int, until: float, means: NDArray[np.float64], begins: NDArray[np.bool_]
     ) -> Shift | None:
         """Return the shift that the means of the blocks tell of, if any, and note it there."""
         known = ~np.isnan(means)
@@ -155,14 +163,15 @@ class DriftMonitor:
         if split is None:
             return None
         first = self._blocks[places[split]]
-        first["begins"][SIGNALS.index(signal)] = True
+        first["begins"][number] = True
         self._put(first)
+        quantity = self._watch.quantities[number]
         return Shift(
-            signal,
+            quantity,
             at=until,
             since=float(first["first_day"] * DAY_S),
-            before=signal.in_unit(float(values[:split].mean())),
-            after=signal.in_unit(float(values[split:].mean())),
+            before=quantity.in_unit(float(values[:split].mean())),
+            after=quantity.in_unit(float(values[split:].mean())),
         )
 
     def _put(self, block: np.void) -> None:

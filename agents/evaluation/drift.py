@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from agents.drift.signals import SIGNALS
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -31,7 +29,7 @@ def drift_summary(finished: Sequence[Finished]) -> dict[str, Any]:
                 "unit": signal.unit,
                 "values": [_or_none(float(block.means[number])) for block in finished],
             }
-            for number, signal in enumerate(SIGNALS)
+            for number, signal in enumerate(finished[-1].quantities if finished else ())
         },
         "events": [
             msgspec.to_builtins(shift.event(0)) for block in finished for shift in block.shifts

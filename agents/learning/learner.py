@@ -10,6 +10,7 @@ from agents.models.kinds import DEFAULT, new_learner, restored_learner
 from schemas.snapshot import Snapshot
 from streams.events.rows import Rows
 from streams.features.entities import FEATURES
+from streams.features.spec import Feature
 
 if TYPE_CHECKING:
     from agents.models.protocols import Learner
@@ -27,6 +28,8 @@ class LearnerStage:
         so that the same examples give the same versions, however they come in batches.
     kind
         Of the learner that begins from nothing.
+    features
+        The columns of the vectors.
 
     Attributes
     ----------
@@ -36,14 +39,20 @@ class LearnerStage:
         The loaded model that it goes on from, as a snapshot names it.
     """
 
-    def __init__(self, snapshot: Snapshot | None, every_examples: int, kind: str = DEFAULT) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot | None,
+        every_examples: int,
+        kind: str = DEFAULT,
+        features: Sequence[Feature] = FEATURES,
+    ) -> None:
         self._every_examples = every_examples
         self._learner: Learner
         if snapshot is None:
-            self._learner, self.offset, self._examples = new_learner(FEATURES, kind), 0, 0
+            self._learner, self.offset, self._examples = new_learner(features, kind), 0, 0
             self.loaded, self._loaded_at = "", 0
         else:
-            self._learner = restored_learner(snapshot, FEATURES)
+            self._learner = restored_learner(snapshot, features)
             self.offset, self._examples = snapshot.offset, snapshot.examples
             self.loaded, self._loaded_at = snapshot.loaded, snapshot.loaded_at
 

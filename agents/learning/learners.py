@@ -17,13 +17,15 @@ from agents.learning.model_registry import ModelBook, as_loaded
 from agents.settings.schema import Settings
 from schemas.control import CHAMPION_KEY, encode_control
 from schemas.snapshot import Snapshot, encode_snapshot
+from streams.features.entities import FEATURES
+from streams.features.spec import Feature
 from streams.kafka.clients import Clients
 from streams.kafka.partition_reader import PartitionReader
 from streams.kafka.topics import Topics
 from streams.kafka.transactional_producer import TransactionalProducer
 from streams.layouts.layout import Layout
 from streams.layouts.reader import Reader
-from streams.wire.examples import EXAMPLE_LAYOUT, decode_examples
+from streams.wire.examples import decode_examples, example_layout
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,8 @@ class LearnerFeed:
         Of the worker.
     reader
         Reads examples.
+    features
+        The columns of their vectors.
     """
 
     def __init__(
@@ -56,15 +60,17 @@ class LearnerFeed:
         clients: Clients,
         producer: TransactionalProducer,
         reader: Reader,
+        features: Sequence[Feature],
     ) -> None:
         self._name = name
+        self._features = features
         self._reader = reader
         self._settings = settings
         self._topics = topics
         self._clients = clients
         self._producer = producer
         self._fetched: list[Message] = []
-        self._learner = LearnerStage(newest, settings.snapshot_every_examples, name)
+        self._learner = self._stage(newest)
         self._partition_reader = PartitionReader(clients, topics.examples, 0)
         self._seek()
         self._published_at = clients.clock()
@@ -133,11 +139,7 @@ class LearnerFeed:
         loaded = book.loaded(self._name)
         if loaded is None or loaded.id == self._learner.loaded:
             return False
-        self._learner = LearnerStage(
-            as_loaded(loaded, self._learner.offset),
-            self._settings.snapshot_every_examples,
-            self._name,
-        )
+        self._learner = self._stage(as_loaded(loaded, self._learner.offset))
         logger.info("learner of %s: goes on from loaded model %s", self._name, loaded.id)
         return True
 
@@ -147,6 +149,10 @@ class LearnerFeed:
         if committed is None:
             return self._learner.offset > 0 or bool(self._learner.loaded)
         return self._learner.offset > committed.offset or self._learner.loaded != committed.loaded
+
+    def _stage(self, snapshot: Snapshot | None) -> LearnerStage:
+        every = self._settings.snapshot_every_examples
+        return LearnerStage(snapshot, every, self._name, self._features)
 
     def _send(self, snapshot: Snapshot) -> None:
         value = encode_snapshot(snapshot)
@@ -167,6 +173,8 @@ class Learners:
         Of the worker.
     layouts
         Those in which examples may be, by number.
+    features
+        The columns of the vectors.
     """
 
     def __init__(
@@ -176,8 +184,10 @@ class Learners:
         clients: Clients,
         producer: TransactionalProducer,
         layouts: Mapping[int, Layout],
+        features: Sequence[Feature] = FEATURES,
     ) -> None:
-        self._reader = Reader(EXAMPLE_LAYOUT, layouts)
+        self._reader = Reader(example_layout(features), layouts)
+        self._features = features
         self._settings = settings
         self._topics = topics
         self._clients = clients
@@ -207,6 +217,7 @@ class Learners:
                     self._clients,
                     self._producer,
                     self._reader,
+                    self._features,
                 )
 
     def stop(self) -> None:

@@ -9,6 +9,7 @@ from agents.learning.model_registry import ModelBook
 from agents.models.kinds import DEFAULT, scorer
 from agents.models.prior import VERSION as PRIOR
 from streams.features.entities import FEATURES
+from streams.features.spec import Feature
 from streams.kafka.clients import Clients
 from streams.kafka.partition_reader import PartitionReader
 from streams.kafka.topics import Topics
@@ -31,6 +32,8 @@ class ModelFollower:
         Makes the client that follows.
     challengers
         Models that learn beside the default one.
+    features
+        The columns of the vectors.
 
     Attributes
     ----------
@@ -42,14 +45,21 @@ class ModelFollower:
         Scorers of the others, by name; without those that have yet to learn enough.
     """
 
-    def __init__(self, topics: Topics, clients: Clients, challengers: Sequence[str]) -> None:
+    def __init__(
+        self,
+        topics: Topics,
+        clients: Clients,
+        challengers: Sequence[str],
+        features: Sequence[Feature] = FEATURES,
+    ) -> None:
+        self._features = features
         self._partition_reader = PartitionReader(clients, topics.models, 0)
         self._clock = clients.clock
         self._standing = (DEFAULT, *challengers)
         self._came_at = self._clock()
         self.book = ModelBook()
         self._scoring: Snapshot | None = None
-        self.scorer: Scorer = scorer(None, FEATURES)
+        self.scorer: Scorer = scorer(None, features)
         self.shadow: Mapping[str, Scorer] = {}
 
     @property
@@ -82,7 +92,7 @@ class ModelFollower:
         if self.book.champion.name in changed:
             self._use_champion()
         shadow = {
-            name: scorer(self.book.newest(name), FEATURES)
+            name: scorer(self.book.newest(name), self._features)
             if name in changed or name not in self.shadow
             else self.shadow[name]
             for name in self.names
@@ -95,4 +105,4 @@ class ModelFollower:
         if snapshot is not self._scoring:
             self._scoring = snapshot
             self._came_at = self._clock()
-            self.scorer = scorer(snapshot, FEATURES)
+            self.scorer = scorer(snapshot, self._features)

@@ -14,18 +14,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import numpy as np
-
 from agents.models import kernels
 from agents.models.calibration import calibrated
 from agents.models.columns import Columns, columns_of
 from agents.models.track_record import Experience
-from agents.models.transforms import transform_codes
+from agents.models.transforms import Transforms
 from schemas.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from streams.features.spec import Feature
@@ -46,9 +45,7 @@ class CalibratedLearner(ABC):
 
     def __init__(self, features: Sequence[Feature], name: str | None = None) -> None:
         self.name = name or self.kind
-        self._columns = Columns(features)
-        self._names = tuple(feature.name for feature in features)
-        self._codes = transform_codes(features)
+        self._read_by(Columns(features))
         self._experience = Experience()
 
     def snapshot(self, offset: int) -> Snapshot:
@@ -64,7 +61,7 @@ class CalibratedLearner(ABC):
             features=self._names,
             state={
                 "experience": experience.state(),
-                "transforms": self._codes.tolist(),
+                **self._transforms.state(),
                 **self._state(),
             },
         )
@@ -79,19 +76,25 @@ class CalibratedLearner(ABC):
             When the snapshot is of another kind.
         """
         columns = columns_of(snapshot, cls.kind, features)
-        learner = cls(columns.features, snapshot.name)
-        learner._columns = columns
+        learner = cls(features, snapshot.name)
+        learner._read_by(columns)
+        learner._transforms = Transforms.from_state(snapshot.state, columns)
         learner._experience = Experience.from_snapshot(snapshot)
         learner._restore(snapshot.state)
         return learner
 
-    def _transformed(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-        # Columns of examples lie apart, unless there is but one: a kernel is compiled for either.
-        columns = np.ascontiguousarray(self._columns.of_vectors(vectors))
-        rows: NDArray[np.float64] = kernels.transform(columns, self._codes)
-        # One number that is not finite would stay in the model for good.
-        assert np.isfinite(rows).all(), "feature vectors must be finite"
-        return rows
+    def _read_by(self, columns: Columns) -> None:
+        self._columns = columns
+        self._names = tuple(feature.name for feature in columns.features)
+        self._transforms = Transforms(columns.features)
+
+    def _learned_rows(
+        self,
+        vectors: NDArray[np.float32],
+        labels: NDArray[np.bool_],
+        weights: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        return self._transforms.learn(self._columns.of_vectors(vectors), labels, weights)
 
     @abstractmethod
     def _state(self) -> dict[str, Any]:
@@ -123,7 +126,7 @@ class CalibratedScorer(ABC):
     def __init__(self, snapshot: Snapshot, features: Sequence[Feature]) -> None:
         self._columns = columns_of(snapshot, self.kind, features)
         self.version = snapshot.version
-        self._codes = transform_codes(self._columns.features)
+        self._transforms = Transforms.from_state(snapshot.state, self._columns)
         experience = Experience.from_snapshot(snapshot)
         self._curve = experience.curve()
         self._reference = experience.reference(self._curve)
@@ -140,10 +143,7 @@ class CalibratedScorer(ABC):
         return self._reference.risks(scores)
 
     def _transformed(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-        rows: NDArray[np.float64] = kernels.transform(
-            self._columns.of_vectors(vectors), self._codes
-        )
-        return rows
+        return self._transforms.apply(self._columns.of_vectors(vectors))
 
     @abstractmethod
     def log_odds(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:

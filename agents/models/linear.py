@@ -75,7 +75,7 @@ class LinearLearner(CalibratedLearner):
         stands_for: NDArray[np.float64],
     ) -> None:
         """Learn one example after another; see `agents.models.protocols.Learner`."""
-        rows = self._transformed(vectors)
+        rows = self._learned_rows(vectors, labels, weights)
         examples = zip(rows.tolist(), labels.tolist(), weights.tolist(), strict=True)
         log_odds = np.array([
             self._learn_one(dict(zip(self._names, row, strict=True)), fraud, weight)
@@ -146,9 +146,9 @@ class LinearScorer(CalibratedScorer):
 
     def log_odds(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the log-odds before calibration: those of river's `predict_proba_one`."""
-        columns = self._columns.of_vectors(vectors)
+        rows = self._transformed(vectors)
         log_odds: NDArray[np.float64] = self._intercept + kernels.sums(
-            columns, self._codes, self._means, self._deviations, self._weights
+            rows, self._means, self._deviations, self._weights
         )
         return log_odds
 
@@ -159,8 +159,8 @@ class LinearScorer(CalibratedScorer):
         -------
         Shape (N, features). A row adds up to its `log_odds` less the intercept.
         """
-        columns = self._columns.of_vectors(vectors)
+        rows = self._transformed(vectors)
         contributions: NDArray[np.float64] = kernels.contributions(
-            columns, self._codes, self._means, self._deviations, self._weights
+            rows, self._means, self._deviations, self._weights
         )
         return self._columns.to_vectors(contributions)

@@ -65,7 +65,7 @@ class StackLearner(CalibratedLearner):
 
     def __init__(self, features: Sequence[Feature], name: str | None = None) -> None:
         super().__init__(features, name)
-        self._additive = AdditivePart(cell_widths(features))
+        self._additive = AdditivePart(cell_widths(self._columns.features))
         self._forest = ForestPart(self._names)
         self._second = second_level(FIRST_WEIGHTS, 0.0)
 
@@ -78,7 +78,7 @@ class StackLearner(CalibratedLearner):
         stands_for: NDArray[np.float64],
     ) -> None:
         """Learn one example after another; see `agents.models.protocols.Learner`."""
-        rows = self._transformed(vectors)
+        rows = self._learned_rows(vectors, labels, weights)
         by_additive = self._additive.learn(rows, labels, weights)
         is_taught = self._forest.choose(labels, weights)
         by_forest = self._forest.learn(rows, labels, is_taught, np.ones(len(rows), np.bool_))

@@ -13,9 +13,13 @@ from msgspec import Meta, Struct
 from agents.settings.costs import Costs
 from schemas.currency import bundled_rates, read_rates
 from schemas.input_rules import CardNumbers, InputRules
+from schemas.signals import Signal
 
 COSTS = "costs"
 """Name of the table of costs among the settings."""
+
+SIGNALS = "signals"
+"""Name of the table of signals among them."""
 
 _EXACTLY_ONCE_MS, _AT_LEAST_ONCE_MS = 20, 100
 """Between two commits, where it is not set; measured, see tests/bench/RESULTS.md."""
@@ -262,6 +266,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         Literal["debug", "info", "warning", "error"], Meta(description="least that is logged")
     ] = "info"
     costs: Costs = msgspec.field(default_factory=Costs)
+    signals: tuple[Signal, ...] = ()
 
     def __repr__(self) -> str:
         shown = {**msgspec.structs.asdict(self), "card_hash_key": "...", "holdout_key": "..."}
@@ -278,7 +283,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         """
         file = self.currency_rates
         rates = read_rates(Path(file)) if file else bundled_rates()
-        return InputRules(self.card_numbers, self.card_hash_key.encode(), rates)
+        return InputRules(self.card_numbers, self.card_hash_key.encode(), rates, self.signals)
 
     @property
     def is_exactly_once(self) -> bool:
@@ -304,6 +309,8 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 FIELDS: Mapping[str, msgspec.structs.FieldInfo] = {
-    field.name: field for field in msgspec.structs.fields(Settings) if field.name != COSTS
+    field.name: field
+    for field in msgspec.structs.fields(Settings)
+    if field.name not in {COSTS, SIGNALS}
 }
 COST_FIELDS = tuple(field.name for field in dataclass_fields(Costs))

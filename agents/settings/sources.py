@@ -10,8 +10,9 @@ import msgspec
 from msgspec import inspect as types
 
 from agents.settings.costs import Costs
-from agents.settings.schema import COST_FIELDS, COSTS, FIELDS, Settings
+from agents.settings.schema import COST_FIELDS, COSTS, FIELDS, SIGNALS, Settings
 from schemas.currency import RatesError, read_rates
+from schemas.signals import Signal, SignalError, signals_of
 from streams.mapping.mapping import KEY_VARIABLE
 
 DEFAULT_FILE = Path("chargewatch.toml")
@@ -34,6 +35,7 @@ class _Given:
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
         self.costs: dict[str, float] = {}
+        self.signals: tuple[Signal, ...] = ()
         self.labels: dict[str, str] = {}
 
     def set(self, name: str, label: str, value: object, *, is_text: bool) -> None:
@@ -67,10 +69,19 @@ class _Given:
             raise SettingsError(f"{label}{str(error).removeprefix(name)}") from None
         self.costs[name] = cost
 
+    def set_signals(self, label: str, table: object) -> None:
+        """Take all signals; a later table takes the place of an earlier one."""
+        if not isinstance(table, dict):
+            raise SettingsError(f"{label}: expected a table of fields, got {table!r}")
+        try:
+            self.signals = signals_of(table)
+        except SignalError as error:
+            raise SettingsError(f"{label}: {error}") from None
+
     def settings(self) -> Settings:
         """Put the settings together."""
         try:
-            settings = Settings(**self.values, costs=Costs(**self.costs))
+            settings = Settings(**self.values, costs=Costs(**self.costs), signals=self.signals)
         except ValueError as error:
             name, _, reason = str(error).partition(":")
             raise SettingsError(f"{self.labels.get(name, name)}:{reason}") from None
@@ -96,10 +107,12 @@ def load_settings(
         Settings by their names; None for one that was not given.
     env
         The environment. A setting's variable is its name in capitals after ``CHARGEWATCH_``, that
-        of a cost after ``CHARGEWATCH_COSTS_``; the brokers' is ``KAFKA_BOOTSTRAP_SERVERS``. Empty
+        of a cost after ``CHARGEWATCH_COSTS_``; signals are ``CHARGEWATCH_SIGNALS``, as
+        ``ip_risk=number,shop=category``; the brokers' is ``KAFKA_BOOTSTRAP_SERVERS``. Empty
         variables count as unset.
     file
-        A TOML file with the settings' names, those of costs in a table ``[costs]``. None for the
+        A TOML file with the settings' names, those of costs in a table ``[costs]``, and signals in
+        one ``[signals]``. None for the
         one that ``CHARGEWATCH_CONFIG`` names, or else ``chargewatch.toml`` here if there is one.
 
     Raises
@@ -208,6 +221,8 @@ def _take_file(given: _Given, file: Path | None) -> None:
         if name == COSTS and isinstance(value, dict):
             for cost, amount in value.items():
                 given.set_cost(cost, f"{file}: {COSTS}.{cost}", amount, is_text=False)
+        elif name == SIGNALS:
+            given.set_signals(f"{file}: {SIGNALS}", value)
         else:
             given.set(name, f"{file}: {name}", value, is_text=False)
 
@@ -227,8 +242,20 @@ def _take_environment(given: _Given, env: Mapping[str, str]) -> None:
         label = variable(name)
         if name.startswith(f"{COSTS}."):
             given.set_cost(name.removeprefix(f"{COSTS}."), label, value, is_text=True)
+        elif name == SIGNALS:
+            given.set_signals(label, _signals_in(value))
         else:
             given.set(name, label, value, is_text=True)
+
+
+def _signals_in(text: str) -> dict[str, object]:
+    """Return the table that a text says.
+
+    >>> _signals_in("ip_risk=number, shop = category")
+    {'ip_risk': 'number', 'shop': 'category'}
+    """
+    pairs = (part.partition("=") for part in text.split(",") if part.strip())
+    return {name.strip(): kind.strip() for name, _, kind in pairs}
 
 
 def _variables(env: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from agents.drift.daily_blocks import BLOCK_LAYOUT, watched_in
+from agents.drift.daily_blocks import block_layout, watched_in
 from agents.drift.monitor import DriftMonitor
+from agents.drift.quantities import Watch
 from agents.models.prior import VERSION as PRIOR
 from agents.models.protocols import Scorer
 from agents.policy.fraud_rates import FraudValue
@@ -22,18 +23,20 @@ from agents.stages.merchant_output import MerchantOutput
 from agents.stages.reasons import Reasons
 from agents.stages.scored_events import Verdicts, encode_scored, shadow_scores
 from schemas.scored import ALLOW, BLOCK, BY_MODEL, BY_TEST_CARD
+from schemas.signals import Signal
 from streams.durations import HOUR_S
 from streams.events.batch import Batch
 from streams.events.headers import taken_off
 from streams.events.rows import CHARGE, Rows
 from streams.features.charge import charge_features
-from streams.features.entities import CHARGE_FEATURES, ENTITIES, FEATURES, MERCHANTS
+from streams.features.entities import CHARGE_FEATURES, ENTITIES, MERCHANTS
 from streams.features.merchant_fraud_history import count_stopped
+from streams.features.signals import features_with, read_signals
 from streams.labels.disputes import Joined, join_labels
 from streams.labels.join import LabelJoin, Matured
 from streams.labels.label_rules import LabelRules
 from streams.labels.lookup import Times, find_referred
-from streams.labels.pending import PENDING_LAYOUT, draws_of
+from streams.labels.pending import draws_of, pending_layout
 from streams.state.record_cache import Slots
 from streams.state.tables import TaskState
 from streams.wire.examples import BY_DISPUTE, BY_VERDICT
@@ -74,6 +77,8 @@ class MerchantStage:
         Merchant records held in memory at most, and distinct merchants in a batch.
     usd_per_eur
         What a euro is worth, US dollars; NaN where that is not known.
+    signals
+        Fields of a producer's own that charges have.
 
     Attributes
     ----------
@@ -91,15 +96,20 @@ class MerchantStage:
         decisions: Decisions,
         capacity: int,
         usd_per_eur: float,
+        signals: Sequence[Signal] = (),
     ) -> None:
+        features = features_with(signals)
+        watch = Watch(features)
         self._merchants = EntityRecords(state, MERCHANTS, capacity)
         self._meta = state.meta
-        self._labels = LabelJoin(state, rules)
+        self._labels = LabelJoin(state, rules, features)
         self._rules = rules
         self._dedup_window_s = dedup_window_s
         self._decisions = decisions
-        self._reasons = Reasons(FEATURES)
-        self._drift = DriftMonitor(state.drift, state.reader(BLOCK_LAYOUT))
+        self._signals = signals
+        self._kept_layout = pending_layout(features)
+        self._reasons = Reasons(features)
+        self._drift = DriftMonitor(state.drift, state.reader(block_layout(watch)), watch)
         self._fraud_value = DailyFraudValue(state.meta, usd_per_eur)
         self.reload()
 
@@ -136,7 +146,8 @@ class MerchantStage:
         rows = _of(charges, events)
         places = charges.tolist()
         heads, headers = taken_off([frames.tails[place] for place in places])
-        answers, told = self._answers(frames, events, times, heads, scorer, policy)
+        signals = read_signals(self._signals, heads)
+        answers, told = self._answers(frames, events, times, heads, signals.columns, scorer, policy)
         imputed = np.zeros(len(events), np.bool_)
         imputed[charges[self._imputed(rows, answers)]] = True
         joined = join_labels(
@@ -161,6 +172,7 @@ class MerchantStage:
                 Verdicts(rows, answers, heads, policy.rules, told, policy.figures),
                 are_duplicates(rows, answers),
                 clock(),
+                signals.categories,
                 shadow_scores(answers["vector"], shadow),
             ),
             headers=headers,
@@ -203,6 +215,7 @@ class MerchantStage:
         events: Rows,
         times: Times,
         heads: Sequence[bytes],
+        signals: npt.NDArray[np.float32],
         scorer: Scorer,
         policy: Policy,
     ) -> tuple[Rows, list[bytes]]:
@@ -215,19 +228,19 @@ class MerchantStage:
         answers, told = list[Rows](), list[bytes]()
         for start, end in pairwise([0, *ends]):
             now = times[start:end]
-            charges, rows, vectors, slots = self._count(
+            charges, rows, features, slots = self._count(
                 frames.part(start, end), events[start:end], now
             )
-            scored = self._score(rows, vectors, scorer)
-            these = heads[len(told) : len(told) + len(rows)]
-            told += self._answer(rows, scored, these, policy, _of(charges, now), slots)
+            these = slice(len(told), len(told) + len(rows))
+            scored = self._score(rows, np.hstack((*features, signals[these])), scorer)
+            told += self._answer(rows, scored, heads[these], policy, _of(charges, now), slots)
             answers.append(scored)
         return (answers[0] if len(answers) == 1 else np.concatenate(answers)), told
 
     def _count(
         self, frames: Batch, events: Rows, times: Times
-    ) -> tuple[Slots, Rows, npt.NDArray[np.float32], Slots]:
-        """Count the events of an hour; return the charges' places, EVENT[N], vectors and slots."""
+    ) -> tuple[Slots, Rows, list[npt.NDArray[np.float32]], Slots]:
+        """Count the events of an hour; return the charges' places, EVENT[N], features and slots."""
         slots = self._merchants.slots(frames)
         features, _ = self._merchants.count(
             slots,
@@ -240,8 +253,9 @@ class MerchantStage:
         charges = np.flatnonzero(events["kind"] == CHARGE)
         rows = _of(charges, events)
         earlier = [_of(charges, frames.rows[features_of(entity)]) for entity in ENTITIES[:-1]]
-        vectors = _vectors(rows, [*earlier, _of(charges, features)])
-        return charges, rows, vectors, _of(charges, slots)
+        own = np.zeros((len(rows), len(CHARGE_FEATURES)), np.float32)
+        charge_features(rows, own)
+        return charges, rows, [own, *earlier, _of(charges, features)], _of(charges, slots)
 
     def _answer(
         self,
@@ -272,7 +286,7 @@ class MerchantStage:
 
     def _score(self, charges: Rows, vectors: npt.NDArray[np.float32], scorer: Scorer) -> Rows:
         """Return PENDING[N] without actions."""
-        answers = PENDING_LAYOUT.new(len(charges))
+        answers = self._kept_layout.new(len(charges))
         answers["created"] = charges["created"]
         answers["card"] = charges["card"]
         answers["vector"] = vectors
@@ -343,12 +357,3 @@ def _in_order(joined: Rows, matured: Rows) -> Rows:
         return joined if len(joined) else matured
     examples = np.concatenate((joined, matured))
     return examples[np.argsort(examples["labelled_at"], kind="stable")]
-
-
-def _vectors(
-    charges: Rows, of_entities: Sequence[npt.NDArray[np.float32]]
-) -> npt.NDArray[np.float32]:
-    """Return f4[N, FEATURES] of N charges, given those of their entities in their order."""
-    own = np.zeros((len(charges), len(CHARGE_FEATURES)), np.float32)
-    charge_features(charges, own)
-    return np.hstack((own, *of_entities))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from itertools import accumulate, pairwise
+from math import isnan
 from struct import Struct
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,7 +16,7 @@ from streams.compiled import compiled
 from streams.layouts.layout import NO_PLACE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -32,9 +34,11 @@ _REMEMBERED = 20_000
 """Encoded reasons that are kept, until there are more and all are dropped: most values are flags
 or small counts, and come again."""
 
+NO_CATEGORIES: Mapping[int, str] = MappingProxyType({})
+
 _F4, _U4 = Struct("f"), Struct("I")
 
-_VALUE = re.compile(r"\{value:(?P<form>[+.\d]*)(?P<kind>[f%])\}")
+_VALUE = re.compile(r"\{value(?::(?P<form>[+.\d]*)(?P<kind>[fg%]))?\}")
 
 
 class _Words(NamedTuple):
@@ -65,6 +69,7 @@ class Reasons:
     """
 
     def __init__(self, features: Sequence[Feature]) -> None:
+        self._features = features
         self._words = [_words(feature) for feature in features]
         self._known: dict[int, bytes] = {}
         self._flags = np.array([feature.unit == FLAG for feature in features])
@@ -93,10 +98,12 @@ class Reasons:
         vectors: NDArray[np.float32],
         columns: NDArray[np.uint8],
         counts: NDArray[np.uint8],
+        categories: Mapping[int, str] = NO_CATEGORIES,
     ) -> list[bytes]:
         """Encode what `pick` returned: a scored event's `reasons`, N arrays in JSON.
 
         An earlier version may have picked it; what names no column any more is left out.
+        `categories` has the text of the codes of a producer's own categories.
         """
         if (columns == NO_PLACE).any():
             columns, counts = _without_gone(columns, counts)
@@ -104,15 +111,24 @@ class Reasons:
         codes, known = chosen << 32 | values.view(np.uint32), self._known
         if len(known) > _REMEMBERED:
             known.clear()
-        reasons = [known.get(code) or self._encode_anew(code) for code in codes.tolist()]
+        reasons = [
+            known.get(code) or self._encode_anew(code, categories) for code in codes.tolist()
+        ]
         ends = accumulate(counts.tolist(), initial=0)
         return [b"[%b]" % b",".join(reasons[start:end]) for start, end in pairwise(ends)]
 
-    def _encode_anew(self, code: int) -> bytes:
+    def _encode_anew(self, code: int, categories: Mapping[int, str]) -> bytes:
         """Encode and remember the reason of a column and a value, whose bits are the lower 32."""
-        words, (value,) = self._words[code >> 32], _F4.unpack(_U4.pack(code & 0xFFFFFFFF))
-        shown = (value, value * words.scale) if words.is_shown else value
-        encoded = self._known[code] = (words.template % shown).encode()
+        feature, words = self._features[code >> 32], self._words[code >> 32]
+        (value,) = _F4.unpack(_U4.pack(code & 0xFFFFFFFF))
+        if isnan(value):
+            encoded = _in_text(feature, 0, f"{feature.name} is missing")
+        elif feature.transform == "category":
+            encoded = _in_text(feature, int(value), _category_text(feature, int(value), categories))
+        else:
+            shown = (value, value * words.scale) if words.is_shown else value
+            encoded = (words.template % shown).encode()
+        self._known[code] = encoded
         return encoded
 
 
@@ -124,6 +140,19 @@ def _without_gone(
     left = np.take_along_axis(columns, np.argsort(is_gone, axis=1, kind="stable"), axis=1)
     ranks = np.arange(columns.shape[1])
     return left, ((ranks < counts[:, None]) & ~is_gone).sum(axis=1, dtype=np.uint8)
+
+
+def _in_text(feature: Feature, value: int, text: str) -> bytes:
+    return orjson.dumps({"feature": feature.name, "value": value, "text": text})
+
+
+def _category_text(feature: Feature, code: int, categories: Mapping[int, str]) -> str:
+    """Say which category it is, as far as that is known."""
+    if feature.in_words is not None:
+        return feature.text.replace("{value}", feature.in_words(code))
+    if code == 0 and feature.scope == "signal":
+        return f"{feature.name} is missing"
+    return feature.text.replace("{value}", categories.get(code, "one of those before"))
 
 
 def _words(feature: Feature) -> _Words:
@@ -141,7 +170,9 @@ def _words(feature: Feature) -> _Words:
     form, kind, after = parts
     if kind == "%":
         return _Words(f"{template}%{form}f%%{_plain(after)}}}", is_shown=True, scale=100.0)
-    return _Words(f"{template}%{form}f{_plain(after)}}}", is_shown=True, scale=1.0)
+    return _Words(
+        f"{template}%{form or ''}{kind or 'g'}{_plain(after)}}}", is_shown=True, scale=1.0
+    )
 
 
 def _plain(text: str) -> str:

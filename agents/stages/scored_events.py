@@ -108,6 +108,7 @@ def encode_scored(
     verdicts: Verdicts,
     duplicates: npt.NDArray[np.bool_],
     scored_at: float,
+    categories: Mapping[int, str],
     shadows: Sequence[bytes] | None = None,
 ) -> list[bytes]:
     """Encode scored events.
@@ -122,6 +123,8 @@ def encode_scored(
         bool[N], whether the charge is a duplicate.
     scored_at
         Unix seconds, wall clock.
+    categories
+        What the codes of the charges' own categories stand for.
     shadows
         N scores of the challengers, where there are any; a duplicate does without.
     """
@@ -140,7 +143,7 @@ def encode_scored(
             answers["score"].tolist(),
             answers["risk"].tolist(),
             [_ACTIONS[code] for code in answers["action"].tolist()],
-            _reasons(answers, picker, verdicts.reasons()),
+            _reasons(answers, picker, categories, verdicts.reasons()),
             answers["model"].tolist(),
             repeat(scored_at),
             rest,
@@ -148,14 +151,19 @@ def encode_scored(
     )
 
 
-def _reasons(answers: Rows, picker: Reasons, of_rules: Mapping[int, bytes]) -> list[bytes]:
+def _reasons(
+    answers: Rows,
+    picker: Reasons,
+    categories: Mapping[int, str],
+    of_rules: Mapping[int, bytes],
+) -> list[bytes]:
     """Encode the reasons of charges, that of the rule which decided one before all others."""
     counts = answers["reason_count"]
     if of_rules:
         counts = counts.copy()
         places = list(of_rules)
         counts[places] = np.minimum(counts[places], REASONS_MAX - 1)
-    reasons = picker.encode(answers["vector"], answers["reasons"], counts)
+    reasons = picker.encode(answers["vector"], answers["reasons"], counts, categories)
     for place, reason in of_rules.items():
         others = b"," if counts[place] else b""
         reasons[place] = b"[%b%b%b" % (reason, others, reasons[place][1:])

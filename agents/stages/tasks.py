@@ -2,23 +2,29 @@
 
 from pathlib import Path
 
-from agents.drift.daily_blocks import BLOCK_LAYOUT
+from agents.drift.daily_blocks import block_layout
+from agents.drift.quantities import Watch
 from agents.policy.policy import Policy
 from agents.policy.terms import Terms, TermsTable
 from agents.rules.figures import Figures
-from agents.settings.schema import Settings
+from agents.settings.schema import SIGNALS, Settings
+from agents.settings.sources import SettingsError
 from agents.stages.card import card_stage
 from agents.stages.deciding import Decisions
 from agents.stages.merchant import MerchantStage
+from schemas.signals import SignalError
 from streams.durations import DAY_S, HOUR_S
 from streams.engine.task import Task
 from streams.features.entities import ENTITIES
+from streams.features.signals import features_with
+from streams.features.spec import Feature
 from streams.labels.label_rules import LabelRules
-from streams.labels.pending import PENDING_LAYOUT
+from streams.labels.pending import pending_layout
+from streams.layouts.layout import Record
 from streams.state.rocksdb import RocksStore
 from streams.state.store import Store
 from streams.state.tables import TaskState
-from streams.wire.examples import EXAMPLE_LAYOUT
+from streams.wire.examples import example_layout
 from streams.wire.frames import FRAME_LAYOUT
 from streams.wire.matured import MATURED_LAYOUT
 
@@ -45,6 +51,7 @@ class TaskStages:
             Decisions(settings.holdout_key.encode(), has_test_cards=settings.test_cards),
             settings.cache_records,
             figures_of(settings).usd_per_eur,
+            settings.signals,
         )
 
     def flush(self) -> None:
@@ -101,12 +108,28 @@ def new_task(number: int, store: Store, settings: Settings) -> Task:
     return Task(number, state, TaskStages(state, settings))
 
 
-LAYOUTS = (
-    *(entity.record for entity in ENTITIES),
-    PENDING_LAYOUT,
-    BLOCK_LAYOUT,
-    FRAME_LAYOUT,
-    EXAMPLE_LAYOUT,
-    MATURED_LAYOUT,
-)
-"""Of all records that outlive a version: in the state, and on internal topics."""
+def features_of(settings: Settings) -> tuple[Feature, ...]:
+    """Return the columns of the vectors of an installation.
+
+    Raises
+    ------
+    SettingsError
+        When a signal has the name of a feature.
+    """
+    try:
+        return features_with(settings.signals)
+    except SignalError as error:
+        raise SettingsError(f"{SIGNALS}: {error}") from None
+
+
+def layouts_of(settings: Settings) -> tuple[Record, ...]:
+    """Return those of all records that outlive a version: in the state, on internal topics."""
+    features = features_of(settings)
+    return (
+        *(entity.record for entity in ENTITIES),
+        pending_layout(features),
+        block_layout(Watch(features)),
+        FRAME_LAYOUT,
+        example_layout(features),
+        MATURED_LAYOUT,
+    )

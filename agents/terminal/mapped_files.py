@@ -6,9 +6,11 @@ import os
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
+from msgspec.structs import replace
 
 from agents.terminal.event_files import LOOKED_AT, Kind, kind_of, survey
 from agents.terminal.history_files import label_files
+from schemas.signals import SIGNALS_MAX
 from streams.events.files import FileError
 from streams.events.sources import PlainFile
 from streams.mapping.columns import fit
@@ -16,6 +18,7 @@ from streams.mapping.identifiers import KEY_BYTES_MIN
 from streams.mapping.lookup import cards_of, charges_asked_for
 from streams.mapping.making import Means
 from streams.mapping.mapped_file import MappedFile
+from streams.mapping.mapping import Mapping
 from streams.mapping.mistakes import MappingError
 from streams.mapping.ready_mappings import find_mapping
 
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
     from agents.settings.schema import Settings
     from streams.events.sources import Source
     from streams.mapping.mapping import Kind as MappedKind
-    from streams.mapping.mapping import Mapping
 
 _LABELS: Final[tuple[MappedKind, ...]] = ("dispute", "outcome")
 _SOURCES_OF: Final[dict[MappedKind, Kind]] = {
@@ -50,6 +52,11 @@ class Sources(NamedTuple):
     charges: Source
     disputes: Sequence[Source] = ()
     outcomes: Sequence[Source] = ()
+
+    @property
+    def mapping(self) -> Mapping:
+        """By which the charges are read, an empty one if they are as they are here."""
+        return self.charges.mapping if isinstance(self.charges, MappedFile) else Mapping("none")
 
     @property
     def files(self) -> list[str]:
@@ -127,6 +134,27 @@ def history_sources(
     own = [each for each in found["disputes"] + found["outcomes"] if isinstance(each, MappedFile)]
     give_cards(own, charged)
     return Sources(charged, found["disputes"], found["outcomes"])
+
+
+def with_signals(settings: Settings, mapping: Mapping) -> Settings:
+    """Return the settings with the signals of a mapping beside their own.
+
+    Raises
+    ------
+    MappingError
+        When they are too many, or one is a pattern of names, as no file tells them.
+    """
+    signals = {signal.name: signal for signal in settings.signals}
+    for each in mapping.signals:
+        if each.is_pattern:
+            raise MappingError(
+                f"{mapping.name}: signals.{each.path}: only the columns of a file tell what a "
+                "pattern stands for: name the signals one by one"
+            )
+        signals[each.signal.name] = each.signal
+    if len(signals) > SIGNALS_MAX:
+        raise MappingError(f"{mapping.name}: {len(signals)} signals: at most {SIGNALS_MAX} can be")
+    return replace(settings, signals=tuple(signals.values()))
 
 
 def plain_sources(files: AnyMapping[Kind, Path]) -> Sources:

@@ -82,7 +82,10 @@ POLICY_REJECTED = Counter(
     "Records of rules, lists, merchants' settings and fraud rates that could not be used, by topic",
     ["topic"],
 )
-DRIFT = Counter("chargewatch_drift", "Signals found to have shifted", ["signal"])
+SIGNALS_MISSING = Counter(
+    "chargewatch_signals_missing", "Charges without a signal of the producer's own", ["signal"]
+)
+DRIFT = Counter("chargewatch_drift", "Quantities found to have shifted", ["signal"])
 COMMITS = Counter("chargewatch_commits", "Commits that made work count")
 ABORTS = Counter("chargewatch_aborts", "Transactions that failed, whose work was done again")
 COMMIT_SECONDS = Histogram(
@@ -285,7 +288,7 @@ def count_output(output: MerchantOutput) -> None:
         EXAMPLES.labels("good").inc(int(np.count_nonzero(~positives)))
     DISPUTED_BLOCKS.inc(output.disputed_blocks)
     for shift in output.shifts:
-        DRIFT.labels(shift.signal.name).inc()
+        DRIFT.labels(shift.quantity.name).inc()
 
 
 def count_rules(output: MerchantOutput, rules: ActiveRules) -> None:
@@ -338,6 +341,13 @@ def count_rejected(rejected: Sequence[Rejected]) -> None:
     """Count inputs that could not be used."""
     for copy in rejected:
         REJECTED.labels(copy.reason).inc()
+
+
+def count_missing(signals: Sequence[str], missing: npt.NDArray[np.int64]) -> None:
+    """Count the charges that lack each signal."""
+    for name, count in zip(signals, missing.tolist(), strict=True):
+        if count:
+            SIGNALS_MISSING.labels(name).inc(count)
 
 
 def count_findings(findings: Mapping[tuple[Finding, str], int]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agents.terminal.mapped_files import needed
+from agents.terminal.mapped_files import needed, with_signals
 from agents.terminal.registry import registry_of
 from streams.formats.payloads import Payloads
 from streams.mapping.messages import MessageMapping
@@ -43,3 +43,14 @@ def mapping_of(settings: Settings) -> MessageMapping | None:
         return None
     mapping = find_mapping(settings.mapping)
     return MessageMapping(mapping, needed(mapping, settings))
+
+
+def with_mapped_signals(settings: Settings) -> Settings:
+    """Return the settings with the signals of the mapping of messages.
+
+    Raises
+    ------
+    MappingError
+        As `with_signals`.
+    """
+    return with_signals(settings, find_mapping(settings.mapping)) if settings.mapping else settings

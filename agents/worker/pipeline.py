@@ -14,12 +14,13 @@ import numpy as np
 from agents.learning.learners import FetchedExamples, Learners
 from agents.learning.model_follower import ModelFollower
 from agents.policy import fraud_rates
-from agents.stages.tasks import TaskStages, figures_of, new_task, open_store, terms_of
+from agents.stages.tasks import TaskStages, features_of, figures_of, new_task, open_store, terms_of
 from agents.worker import metrics
 from agents.worker.actions_check import ActionsCheck
 from agents.worker.payloads import payloads_of
 from agents.worker.policy_follower import PolicyFollower
 from agents.worker.scored_format import scored_encoding
+from agents.worker.signals_check import SignalsCheck
 from schemas.drift import encode_drift
 from streams.engine.application import Application, TaskFactory
 from streams.engine.engine import Engine
@@ -114,14 +115,19 @@ class Pipeline:
                 payloads_of(settings, clients),
             ),
         )
-        self.model = ModelFollower(self.topics, clients, settings.challengers)
+        self.model = ModelFollower(
+            self.topics, clients, settings.challengers, features_of(settings)
+        )
         self.model.catch_up()
         self.policies = PolicyFollower(
             self.topics, clients, terms_of(settings), figures_of(settings)
         )
         self.policies.catch_up()
-        self.learners = Learners(settings, self.topics, clients, self.producer, layouts)
+        self.learners = Learners(
+            settings, self.topics, clients, self.producer, layouts, features_of(settings)
+        )
         self._actions_check = ActionsCheck()
+        self._signals_check = SignalsCheck(features_of(settings))
         self._matured: list[Rows] = []
         self._shown_at = 0.0
         self.engine.start(partitions)
@@ -180,6 +186,8 @@ class Pipeline:
             self._actions_check.add(output.disputed_blocks)
             rows = events.batch.rows["event"]
             charges = np.flatnonzero(rows["kind"] == CHARGE)
+            missing = self._signals_check.add(rows[charges], output.answers["vector"])
+            metrics.count_missing(self._signals_check.names, missing)
             self._latencies.add(rows["published"][charges])
             offsets.append(rows["offset"][charges])
         order = np.argsort(np.concatenate(offsets), kind="stable").tolist()

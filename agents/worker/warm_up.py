@@ -18,6 +18,7 @@ from agents.models.prior import PriorScorer
 from agents.policy.terms import ChargeTerms, Terms
 from agents.stages.holdout import let_through
 from agents.stages.in_memory import TaskInMemory
+from agents.stages.tasks import features_of
 from schemas.scored import BLOCK
 from streams.durations import DAY_S
 from streams.events.batch import TimedBatch
@@ -25,17 +26,17 @@ from streams.events.decoding import decode_charges, decode_disputes
 from streams.events.origin import Origin
 from streams.events.rejected import Input
 from streams.events.rows import EVENT
-from streams.features.entities import FEATURES
 from streams.features.merchant_record import MERCHANT
 from streams.formats.avro_program import load_kernel
 from streams.kafka.partitioner import partitions_of
-from streams.labels.pending import PENDING
+from streams.labels.pending import pending_layout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from agents.settings.schema import Settings
     from streams.events.decoding import Decoded
+    from streams.features.spec import Feature
 
 _CARD = b"card"
 
@@ -44,7 +45,8 @@ def rehearse(settings: Settings) -> None:
     """Take charges and a dispute through both stages, the learners and scorers, in memory."""
     horizon_s = settings.label_horizon_days * DAY_S
     task = TaskInMemory(settings, lambda: 0.0)
-    prior = PriorScorer(FEATURES)
+    features = features_of(settings)
+    prior = PriorScorer(features)
     outputs = [
         task.score(counted, prior)
         for events in (
@@ -59,20 +61,20 @@ def rehearse(settings: Settings) -> None:
     assert len(examples) > 0, "the dispute makes an example"
     vectors = np.ascontiguousarray(examples["vector"])
     for kind in (DEFAULT, *settings.challengers):
-        learner = LearnerStage(None, settings.snapshot_every_examples, kind)
+        learner = LearnerStage(None, settings.snapshot_every_examples, kind, features)
         learner.learn(examples, range(len(examples)))
-        scorer = KINDS[kind].scorer(learner.snapshot(), FEATURES)
+        scorer = KINDS[kind].scorer(learner.snapshot(), features)
         scorer.risks(scorer.predict(vectors))
         scorer.contributions(vectors)
-    _draw()
+    _draw(features)
     if settings.schema_registry_url:
         load_kernel()
     partitions_of([_CARD], 1)
 
 
-def _draw() -> None:
+def _draw(features: Sequence[Feature]) -> None:
     """Draw a charge for the holdout: by some costs none of those above is stopped."""
-    answers = np.zeros(1, PENDING)
+    answers = pending_layout(features).new(1)
     answers["action"] = BLOCK
     generous = Terms(holdout_share=1.0, holdout_amount_max_usd=inf, holdout_budget_usd=inf)
     terms = ChargeTerms.alike(generous, 1)

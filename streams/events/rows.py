@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,7 +68,12 @@ COUNTRY: dict[str | None, int] = {
     **{a + b: 1 + 26 * i + j for i, a in enumerate(_LETTERS) for j, b in enumerate(_LETTERS)},
 }
 OTHER = 65535
-"""Code of a country or category that has none of its own."""
+"""Code of a country, currency or category that has none of its own."""
+
+CATEGORY_CODES = 1 << 24
+"""Codes of what is learned by its category are below this: a float32 holds them exactly."""
+
+_METHODS_KEPT = 4096
 
 EVENT = np.dtype(
     [
@@ -83,6 +89,8 @@ EVENT = np.dtype(
         ("card_country", "u2"),
         ("ip_country", "u2"),
         ("mcc", "u2"),
+        ("currency", "u4"),
+        ("method", "u4"),
         ("created", "f8"),
         ("published", "f8"),
         ("offset", "i8"),
@@ -102,6 +110,8 @@ EVENT = np.dtype(
 """A charge, or a dispute or outcome of one, as `kind` tells. Code 0 and hash 0 mean "missing";
 `amount` is in the reference currency.
 
+`method` is the code of the payment method's own name, `payment_method` what kind it is.
+
 `address` is the number of `ip` if that is an IP address (`schemas.addresses`), 0 if it is a token.
 
 `published` is when the broker had the message, Unix seconds, 0 where there is no broker: it is for
@@ -117,6 +127,35 @@ Rows = np.ndarray[Any, np.dtype[np.void]]
 def hash_of(text: str | None) -> int:
     """Give the 64-bit hash of a token, 0 only for a missing one."""
     return 0 if text is None else xxh3_64_intdigest(text.encode()) or 1
+
+
+def category_code(text: str) -> int:
+    """Return the code of a category by its text, below `CATEGORY_CODES`, 0 for none.
+
+    Codes are hashes: of a thousand categories two have the same code once in some 34 times.
+    """
+    return xxh3_64_intdigest(text.encode()) % (CATEGORY_CODES - 1) + 1 if text else 0
+
+
+@cache
+def currency_code(currency: str) -> int:
+    """Return the code of a currency that has a rate, in lower case.
+
+    >>> currency_of(currency_code("jpy"))
+    'jpy'
+    """
+    letters = [_LETTERS.find(letter) for letter in currency.upper()]
+    if len(letters) != 3 or -1 in letters:
+        return OTHER
+    return 1 + (letters[0] * 26 + letters[1]) * 26 + letters[2]
+
+
+def currency_of(code: int) -> str:
+    """Return the currency of a code, in lower case."""
+    if not 0 < code <= len(_LETTERS) ** 3:
+        return "another currency"
+    places = (code - 1) // 676, (code - 1) // 26 % 26, (code - 1) % 26
+    return "".join(_LETTERS[place] for place in places).lower()
 
 
 def charge_hashes(events: Rows) -> list[bytes]:
@@ -156,6 +195,8 @@ def charge_rows(charges: Sequence[Charge], rates: Rates = DEFAULT_RULES.rates) -
     rows["card_country"] = [COUNTRY.get(c.card_country, OTHER) for c in charges]
     rows["ip_country"] = [COUNTRY.get(c.ip_country, OTHER) for c in charges]
     rows["mcc"] = [_mcc_code(c.mcc) for c in charges]
+    rows["currency"] = [currency_code(c.currency) for c in charges]
+    rows["method"] = [_method_code(c.payment_method) for c in charges]
     usd = rates.usd_per_minor_unit
     rows["amount"] = [c.amount * usd[c.currency] for c in charges]
     rows["device"] = [hash_of(c.device) for c in charges]
@@ -215,6 +256,11 @@ def _payment_method_code(method: str | None) -> int:
     if method is None:
         return 0
     return CARD_PAYMENT if is_card_method(method) else OTHER_PAYMENT
+
+
+@lru_cache(_METHODS_KEPT)
+def _method_code(method: str | None) -> int:
+    return category_code(method or "")
 
 
 def _mcc_code(mcc: int | None) -> int:

@@ -17,6 +17,7 @@ from streams.events.rows import (
     OTHER_DISPUTE,
     Rows,
 )
+from streams.features.card_habits import HABIT_FEATURES, habits
 from streams.features.card_outcomes import OUTCOME_FEATURES, count_outcome, outcomes
 from streams.features.card_places import NEVER_S, PLACE_FEATURES, places
 from streams.features.card_record import CARD, DAY, LATEST_CHARGES, SEVEN_DAYS
@@ -102,7 +103,15 @@ _DISPUTES = (
              "{value:.0f} s since a charge on this card was last found to be fraud"),
 )  # fmt: skip
 
-CARD_FEATURES = (*_VELOCITY, *_HISTORY, *_AMOUNT, *PLACE_FEATURES, *_DISPUTES, *OUTCOME_FEATURES)
+CARD_FEATURES = (
+    *_VELOCITY,
+    *_HISTORY,
+    *_AMOUNT,
+    *PLACE_FEATURES,
+    *HABIT_FEATURES,
+    *_DISPUTES,
+    *OUTCOME_FEATURES,
+)
 
 assert first_column(CARD_FEATURES, total_names("card")) == 0  # where `count_in_windows` writes
 COUNT_24H = column(CARD_FEATURES, "card_count_24h")
@@ -126,6 +135,7 @@ SINCE_FRAUD_DISPUTE = column(CARD_FEATURES, "card_since_fraud_dispute")
 AMOUNTS = first_column(CARD_FEATURES, [feature.name for feature in _AMOUNT])
 AMOUNTS_END = AMOUNTS + len(_AMOUNT)
 PLACES = first_column(CARD_FEATURES, [feature.name for feature in PLACE_FEATURES])
+HABITS = first_column(CARD_FEATURES, [feature.name for feature in HABIT_FEATURES])
 OUTCOMES = first_column(CARD_FEATURES, [feature.name for feature in OUTCOME_FEATURES])
 
 
@@ -231,6 +241,7 @@ def count_charge(record: Any, event: Any, row: Vector) -> None:
     failed_checks(record, event, clock, row)
     history(record, created, row)
     amount_against_history(record, event, clock, row)
+    habits(record, event, row[HABITS:])
     places(record, event, row[PLACES:])
     disputes(record, created, row)
     outcomes(record, created, row[OUTCOMES:])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from streams.features.card_habits import HOURS, WEEKDAYS
 from streams.features.outcome_windows import ring_of, slots_of
 from streams.features.windows import RING, SLOTS, TOTAL_SLOTS, tiles_in
 from streams.layouts.layout import HEAD, Record, Ring
@@ -13,6 +14,7 @@ LATEST_MERCHANTS = 32
 LATEST_COUNTRIES = 6
 LATEST_DEVICES = 8
 LATEST_DISPUTES = 8
+LATEST_CATEGORIES = 8
 
 DAY, SEVEN_DAYS = 2, 3
 """Places in `WINDOWS` of the windows that also keep failed checks, and the largest deviation."""
@@ -42,6 +44,7 @@ CARD = np.dtype(
         ("merchants_seen", "u4", (LATEST_MERCHANTS,)),
         ("merchant_uses", "u2", (LATEST_MERCHANTS,)),
         ("failed_checks_24h", "u2", (SLOTS[DAY],)),
+        ("categories", "u2", (LATEST_CATEGORIES,)),
         ("devices", "u4", (LATEST_DEVICES,)),
         ("devices_seen", "u4", (LATEST_DEVICES,)),
         ("countries", "u4", (LATEST_COUNTRIES,)),
@@ -50,6 +53,11 @@ CARD = np.dtype(
         ("dispute_kinds", "u1", (LATEST_DISPUTES,)),
         ("declined", "u1", (slots_of(OUTCOME_WINDOWS),)),
         ("blocked", "u1", (slots_of(OUTCOME_WINDOWS),)),
+        ("hours", "u1", (HOURS,)),
+        ("weekdays", "u1", (WEEKDAYS,)),
+        ("category_uses", "u1", (LATEST_CATEGORIES,)),
+        ("country_uses", "u1", (LATEST_COUNTRIES,)),
+        ("spare", "u1", (3,)),
     ],
     align=True,
 )
@@ -85,6 +93,13 @@ failed_checks_24h
     Charges with a failed check in each tile of the window of 24 hours.
 disputed_at, dispute_kinds
     The latest disputes, the latest arrival first.
+hours, weekdays
+    Charges by the hour of the day and the day of the week, in UTC (see
+    `streams.features.card_habits`).
+categories, category_uses, country_uses
+    Merchant categories used lately, and how often these and the countries were.
+spare
+    Nothing: a gap would not be copied with the record.
 declined, blocked
     Outcomes that say so, in each tile of the windows of an hour, 24 hours and 7 days (see
     `streams.features.outcome_windows`).

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from streams.compiled import compiled
 from streams.durations import DAY_S
+from streams.features.charge_categories import CATEGORY_FEATURES, categories
 from streams.features.spec import Feature, column, first_column
 from streams.features.windows import Vector
 
@@ -66,7 +67,7 @@ _TOKENS = (
     _feature("email_missing", "no e-mail address is known"),
 )
 
-CHARGE_FEATURES = (*_BASICS, *_BANDS, *_CODES, *_COUNTRIES, *_TOKENS)
+CHARGE_FEATURES = (*_BASICS, *_BANDS, *_CODES, *_COUNTRIES, *_TOKENS, *CATEGORY_FEATURES)
 
 AMOUNT = column(CHARGE_FEATURES, "amount")
 HOUR_SIN = column(CHARGE_FEATURES, "hour_sin")
@@ -102,6 +103,7 @@ MCC_RESOLD = column(CHARGE_FEATURES, "mcc_resold")
 DEVICE_MISSING = column(CHARGE_FEATURES, "device_missing")
 IP_MISSING = column(CHARGE_FEATURES, "ip_missing")
 EMAIL_MISSING = column(CHARGE_FEATURES, "email_missing")
+CATEGORIES = first_column(CHARGE_FEATURES, [feature.name for feature in CATEGORY_FEATURES])
 
 _RESOLD_MCC = (4829, 5732, 5734, 5815, 5816, 5817, 5818, 5944, 5947, 6051, 6211, 6540, 7801, 7995)
 """Money transfer, electronics, digital goods and games, jewellery, gift cards, quasi-cash,
@@ -125,6 +127,7 @@ def charge_features(events: Rows, out: Any) -> None:
         codes(events[i], out[i])
         countries(events[i], out[i])
         tokens(events[i], out[i])
+        categories(events[i], out[i, CATEGORIES:])
 
 
 @compiled

@@ -63,6 +63,9 @@ YOUNG_LABEL = 0.05
 """How much of a good label an undisputed charge younger than the horizon is: little, as its dispute
 may still come, and more than nothing, as else a busy merchant's latest labels were all frauds."""
 
+RUN_GAP_DAYS = 7
+"""Days between frauds of one run at most."""
+
 NEVER_DAYS = 91.0
 
 _FIRST_SHARE = f"{PRIOR_SHARE * PRIOR_CHARGES / (PRIOR_CHARGES + 1):.2g} (prior and itself)"
@@ -102,6 +105,8 @@ LABEL_FEATURES = (
     ),
     _feature("fraud_recency", "1 / labels", "none", "0",
              "fraud is recent among the merchant's labels (1 if the latest, now {value:.2f})"),
+    _feature("fraud_run", "days", "log1p", "0",
+             "frauds at the merchant for {value:.0f} days, never more than a week apart"),
 )  # fmt: skip
 
 DISPUTE_SHARES = first_column(
@@ -117,6 +122,7 @@ STOPPED_SHARES = first_column(
     LABEL_FEATURES, [f"merchant_stopped_share_{days}d" for days in STOPPED_DAYS]
 )
 FRAUD_RECENCY = column(LABEL_FEATURES, "merchant_fraud_recency")
+FRAUD_RUN = column(LABEL_FEATURES, "merchant_fraud_run")
 
 
 @compiled
@@ -256,12 +262,14 @@ def dispute_shares(record: Any, clock: float, created: float, row: Vector) -> No
 def latest_labels(record: Any, clock: float, created: float, horizon_s: float, row: Vector) -> None:
     """Write the share of fraud among the latest labels, and how recent the last fraud is in them.
 
-    Labels are taken by whole days of charges, newest first, until there are enough.
+    Labels are taken by whole days of charges, newest first, until there are enough. The run of
+    frauds is the newest days that have some, up to the first gap.
     """
     today = tile_of(created, DAY_S)
     labels, frauds, latest = 0.0, 0.0, 0
     matured, matured_frauds, old = 0.0, 0.0, 0
     row[FRAUD_RECENCY] = 0.0
+    run_began = -1
     slot = today % DAYS
     for ago in range(tiles_left(tile_of(clock, DAY_S), today, DAYS, DAYS)):
         known = float(record.day_frauds[slot])
@@ -274,6 +282,8 @@ def latest_labels(record: Any, clock: float, created: float, horizon_s: float, r
             good = told + (good - told) * YOUNG_LABEL
         if frauds == 0.0 and known > 0.0:
             row[FRAUD_RECENCY] = 1.0 / (1.0 + labels)
+        if known > 0.0 and (run_began < 0 or ago - run_began <= RUN_GAP_DAYS):
+            run_began = ago
         labels += known + good
         frauds += known
         while latest < len(LATEST) and labels >= LATEST[latest]:
@@ -283,6 +293,7 @@ def latest_labels(record: Any, clock: float, created: float, horizon_s: float, r
             row[MATURED_SHARES + old] = matured_frauds / matured
             old += 1
         slot = slot - 1 if slot > 0 else DAYS - 1
+    row[FRAUD_RUN] = run_began + 1
     for left in range(latest, len(LATEST)):
         row[LATEST_SHARES + left] = frauds / max(labels, 1.0)
     for left in range(old, len(MATURED)):

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from streams.events.rows import CATEGORY_CODES
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-Scope = Literal["charge", "card", "merchant"]
+__all__ = ["CATEGORY_CODES"]
+
+Scope = Literal["charge", "card", "merchant", "signal"]
 Transform = Literal["none", "log1p", "signed_log", "category", "adaptive"]
-
-CATEGORY_CODES = 1 << 24
-"""Codes of a category are below this: whole numbers that a float32 holds exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,8 @@ class Feature:
         What a model that wants compact values applies first: ``log1p(x)``, or for values of both
         signs ``signed_log``, ``sign(x) * log1p(|x|)``. A ``category``, whose unit is "category",
         is the code of a value without order or mean: a whole number below `CATEGORY_CODES`, 0 if
-        missing. ``adaptive`` is a number of unknown scale, which a model has to find; it is finite,
-        and 0 if missing, which a flag beside it has to tell.
+        missing. ``adaptive`` is a number of unknown scale, which a model has to find; NaN if
+        missing.
     missing
         What the value is when there is nothing to compute it from.
     text
@@ -40,6 +41,8 @@ class Feature:
     default
         The value in a vector that a version without the feature kept: what `missing` says, as a
         number. A model that learned without it knows nothing of the feature, whatever its value.
+    in_words
+        What `text` has for the code of a category, but for 0; none where the code does not tell.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Feature:
     missing: str
     text: str
     default: float = 0.0
+    in_words: Callable[[int], str] | None = None
 
 
 def column(features: Sequence[Feature], name: str) -> int:

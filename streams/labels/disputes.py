@@ -40,7 +40,7 @@ from streams.events.rows import (
     STOPPED,
     Rows,
 )
-from streams.labels.join import NO_EXAMPLES, IsLater, LabelJoin
+from streams.labels.join import IsLater, LabelJoin
 from streams.labels.lookup import Times
 from streams.labels.pending import kept_keys
 from streams.wire.examples import BY_DISPUTE, BY_VERDICT
@@ -105,7 +105,7 @@ def join_labels(
     """
     is_charge = events["kind"] == CHARGE
     places = np.flatnonzero(~is_charge | imputed)
-    labelled: list[Rows] = [NO_EXAMPLES]
+    labelled: list[Rows] = [labels.no_examples]
     rejected: list[Rejected] = []
     disputed, disputed_at = list[bytes](), list[float]()
     disputed_blocks = 0

@@ -45,6 +45,8 @@ import numpy.typing as npt
 
 from schemas.scored import ALLOW, BLOCK, CHALLENGE
 from streams.events.rows import Rows
+from streams.features.entities import FEATURES
+from streams.features.spec import Feature
 from streams.labels.kept import KeptCharges
 from streams.labels.label_rules import LabelRules
 from streams.labels.maturing import KEPT_BEFORE, is_stopped, is_timed, matured_charges
@@ -63,10 +65,11 @@ from streams.labels.pending import (
     day_key,
     hashes_in,
     kept_keys,
+    pending_layout,
 )
 from streams.labels.timers import Timers
 from streams.state.tables import TaskState
-from streams.wire.examples import BY_SILENCE, CONTROL, EXAMPLE, EXAMPLE_LAYOUT, IMPUTED
+from streams.wire.examples import BY_SILENCE, CONTROL, IMPUTED, example_layout
 from streams.wire.matured import MATURED_CHARGE
 
 IMPUTED_WEIGHT = 0.5
@@ -76,8 +79,6 @@ CONTROLS = 40
 """Charges that a fraud is compared with; measured: 20 lose 0.01 of the average precision."""
 
 IsLater = Callable[[bytes], bool]
-
-NO_EXAMPLES: Rows = np.empty(0, EXAMPLE)
 
 NONE_MATURED: Rows = np.empty(0, MATURED_CHARGE)
 
@@ -103,15 +104,24 @@ class LabelJoin:
         Tables of the task.
     rules
         When labels come.
+    features
+        The columns of the vectors.
 
     Attributes
     ----------
     kept
         The charges.
+    no_examples
+        EXAMPLE[0].
     """
 
-    def __init__(self, state: TaskState, rules: LabelRules) -> None:
-        self.kept = KeptCharges(state, rules.retention_s)
+    def __init__(
+        self, state: TaskState, rules: LabelRules, features: Sequence[Feature] = FEATURES
+    ) -> None:
+        self._kept_layout = pending_layout(features)
+        self._example_layout = example_layout(features)
+        self.kept = KeptCharges(state, self._kept_layout, rules.retention_s)
+        self.no_examples: Rows = self._example_layout.new(0)
         self._timers = Timers(state.timers)
         self._rules = rules
 
@@ -164,7 +174,7 @@ class LabelJoin:
         """
         charge = self.kept.charge(key)
         if charge["labels"][0] & FRAUD_LABEL:
-            return NO_EXAMPLES
+            return self.no_examples
         is_past = self._is_past(charge, now)
         was_silent = is_past and self._went_through(charge)[0]
         charge["labels"] |= FRAUD_LABEL if was_silent else FRAUD_LABEL | CANCELLED
@@ -198,14 +208,14 @@ class LabelJoin:
         charge = self.kept.charge(key)
         is_past = self._is_past(charge, now)
         if is_past and (not went_through or self._went_through(charge)[0]):
-            return NO_EXAMPLES
+            return self.no_examples
         labels = int(charge["labels"][0]) & ~(WENT_THROUGH | WAS_STOPPED)
         labels |= WENT_THROUGH if went_through else WAS_STOPPED
         labels |= ANSWERED if is_answered else 0
         is_negative = is_past and charge["stands_for"][0] > 0.0 and not labels & _NO_NEGATIVE
         charge["labels"] = labels | MATURED if is_negative else labels
         self.kept.put([key], charge)
-        return self._negatives([key], charge, np.array([now])) if is_negative else NO_EXAMPLES
+        return self._negatives([key], charge, np.array([now])) if is_negative else self.no_examples
 
     def refund(self, key: bytes, now: float) -> None:
         """Take an outcome's word, at a stream time, that the money of a kept charge went back.
@@ -254,7 +264,7 @@ class LabelJoin:
                 values.append(value)
             if len(chosen) == CONTROLS:
                 break
-        comparable = np.frombuffer(b"".join(values), PENDING)
+        comparable = np.frombuffer(b"".join(values), self._kept_layout.dtype)
         examples = self._examples(chosen, comparable, now, CONTROL)
         examples["weight"] = 1.0
         return examples
@@ -271,7 +281,7 @@ class LabelJoin:
         for time, key in self._timers.take(after, until):
             due_at.setdefault(key, time)
         if not due_at:
-            return Matured(NO_EXAMPLES, NONE_MATURED)
+            return Matured(self.no_examples, NONE_MATURED)
         kept = self.kept.charges(list(due_at))
         is_sampled = (kept["stands_for"] > 0.0) | (kept["card"] == KEPT_BEFORE)
         is_negative = (kept["labels"] & _NO_NEGATIVE == 0) & self._went_through(kept) & is_sampled
@@ -334,7 +344,7 @@ class LabelJoin:
         source: int,
     ) -> Rows:
         """Return EXAMPLE[N] of PENDING[N], which are of no weight yet."""
-        examples = EXAMPLE_LAYOUT.new(len(keys))
+        examples = self._example_layout.new(len(keys))
         examples["source"] = source
         examples["charge"] = hashes_in(keys)
         examples["charged_at"] = kept["created"]

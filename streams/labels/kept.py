@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from streams.durations import DAY_S
 from streams.events.rows import Rows
-from streams.labels.pending import PENDING, PENDING_LAYOUT, big_endian, day_key
+from streams.labels.pending import big_endian, day_key
+from streams.layouts.layout import Record
 from streams.state.tables import TaskState
 
 _DAYS_AT_A_TIME = 32
@@ -33,18 +34,20 @@ class KeptCharges:
     ----------
     state
         Tables of the task.
+    layout
+        Of their records, PENDING.
     retention_s
         For how long they are kept, seconds.
     """
 
-    def __init__(self, state: TaskState, retention_s: float) -> None:
+    def __init__(self, state: TaskState, layout: Record, retention_s: float) -> None:
         self._table = state.pending
-        self._reader = state.reader(PENDING_LAYOUT)
+        self._reader = state.reader(layout)
         self._retention_s = retention_s
 
     def put(self, keys: Sequence[bytes], charges: Rows) -> None:
         """Keep PENDING[N] under N keys, in place of what is there."""
-        size, raw = PENDING.itemsize, charges.tobytes()
+        size, raw = charges.dtype.itemsize, charges.tobytes()
         for i, key in enumerate(keys):
             self._table.put(key, raw[i * size : (i + 1) * size])
 

@@ -1,36 +1,54 @@
 """Scored charges that wait for their labels: what is kept of each, and under which key."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from streams.durations import DAY_S
-from streams.events.rows import Rows
 from streams.features.entities import FEATURES
-from streams.layouts.layout import HEAD, Record
+from streams.layouts.layout import HEAD, NO_PLACE, Record
 from streams.wire.matured import RULES_KEPT
 
-PENDING = np.dtype(
-    [
-        (HEAD, "u8"),
-        ("created", "f8"),
-        ("score", "f8"),
-        ("stands_for", "f8"),
-        ("labels", "u1"),
-        ("action", "u1"),
-        ("risk", "u1"),
-        ("withheld", "u1"),
-        ("propensity", "f4"),
-        ("reason_count", "u1"),
-        ("reasons", "u1", (5,)),
-        ("model", "S32"),
-        ("card", "u8"),
-        ("rules", "u4", (RULES_KEPT,)),
-        ("decided_by", "u1"),
-        ("vector", "f4", (len(FEATURES),)),
-    ]
-)
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streams.events.rows import Rows
+    from streams.features.spec import Feature
+
+
+def pending_layout(features: Sequence[Feature]) -> Record:
+    """Return the layout of a kept charge, `PENDING`, where vectors have these columns."""
+    pending = np.dtype(
+        [
+            (HEAD, "u8"),
+            ("created", "f8"),
+            ("score", "f8"),
+            ("stands_for", "f8"),
+            ("labels", "u1"),
+            ("action", "u1"),
+            ("risk", "u1"),
+            ("withheld", "u1"),
+            ("propensity", "f4"),
+            ("reason_count", "u1"),
+            ("reasons", "u1", (5,)),
+            ("model", "S32"),
+            ("card", "u8"),
+            ("rules", "u4", (RULES_KEPT,)),
+            ("decided_by", "u1"),
+            ("vector", "f4", (len(features),)),
+        ]
+    )
+    assert len(features) <= NO_PLACE
+    return Record("pending", pending, {"vector": features}, places_in={"reasons": "vector"})
+
+
+PENDING_LAYOUT = pending_layout(FEATURES)
+"""Where there are no signals. The vector comes last, so all else has the same place in any."""
+
+PENDING = PENDING_LAYOUT.dtype
 """What is kept of a scored charge: its vector, and the answer it got, for a duplicate.
 
 `stands_for` is how many charges it stands for as a negative, by the rate at which it was drawn; 0
@@ -40,9 +58,6 @@ else 0. `withheld` is the action that would have been taken of one that was draw
 `ALLOW`. `card` is the hash of its card, 0 if an earlier version kept it. `rules` are the hashes of
 rules that matched, 0 for none; if it was decided `BY_RULE`, the first is the rule that did.
 """
-
-PENDING_LAYOUT = Record("pending", PENDING, {"vector": FEATURES}, places_in={"reasons": "vector"})
-"""What another version reads it by."""
 
 FRAUD_LABEL, CANCELLED, MATURED, WENT_THROUGH, WAS_STOPPED = 1, 2, 4, 8, 16
 REFUNDED, ANSWERED, IN_TIME = 32, 64, 128

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import fnmatch
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import msgspec
+
 from schemas.rejected import InvalidEvent
+from schemas.signals import may_be_named
 from streams.events.row_files import column_names, is_table, read_rows
-from streams.mapping.mapping import REQUIRED
+from streams.mapping.mapping import OWN_NAMES, REQUIRED, MappedSignal
 from streams.mapping.mistakes import Mistakes, meant
 from streams.mapping.paths import getter
 
@@ -135,7 +139,30 @@ def fit(mapping: Mapping, path: Path, kinds: tuple[Kind, ...]) -> Fitted:
             notes.append(f"{path}: no column {missing[0]}, so no {event.kind}s come of it")
         else:
             usable.append(event)
-    return Fitted(replace(mapping, events=tuple(usable)), notes)
+    signals, lacking_signals = _signals(mapping, columns)
+    if lacking_signals:
+        notes.append(f"{path}: no column {lacking_signals[0]}, so no such signal")
+    return Fitted(replace(mapping, events=tuple(usable), signals=signals), notes)
+
+
+def _signals(mapping: Mapping, columns: Columns) -> tuple[tuple[MappedSignal, ...], list[str]]:
+    """Return the signals that a file has, patterns of names resolved, and those it has not."""
+    found: dict[str, MappedSignal] = {}
+    lacking: list[str] = []
+    read = {path.partition(".")[0] for path in mapping.paths} | mapping.paths
+    for each in mapping.signals:
+        is_there = columns.has(each.path)
+        if is_there or not (each.is_pattern or columns.is_table):  # a later line may have it
+            found[each.signal.name] = replace(each, is_pattern=False)
+            continue
+        names = [] if not each.is_pattern else fnmatch.filter(columns.names, each.path)
+        own = [name for name in names if name not in read | OWN_NAMES and may_be_named(name)]
+        lacking += [] if own else [each.path]
+        for name in own:
+            found.setdefault(
+                name, MappedSignal(name, msgspec.structs.replace(each.signal, name=name))
+            )
+    return tuple(found.values()), lacking
 
 
 def _refuse(mapping: Mapping, path: Path, kinds: tuple[Kind, ...], columns: Columns) -> None:

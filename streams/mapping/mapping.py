@@ -12,6 +12,7 @@ from schemas.outcome import Outcome
 from streams.events.csv_text import Dialect
 
 if TYPE_CHECKING:
+    from schemas.signals import Signal
     from streams.mapping.conditions import Condition
     from streams.mapping.fields import FieldSpec
 
@@ -71,6 +72,30 @@ class EventSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class MappedSignal:
+    """A signal, and where it is from.
+
+    Attributes
+    ----------
+    path
+        Of its column.
+    signal
+        What it is.
+    is_pattern
+        Whether the path stands for whatever columns have such names, which a file tells.
+    """
+
+    path: str
+    signal: Signal
+    is_pattern: bool = False
+
+    @property
+    def is_renamed(self) -> bool:
+        """Whether its column has another name."""
+        return self.path != self.signal.name
+
+
+@dataclass(frozen=True, slots=True)
 class Mapping:
     """What a page of TOML says.
 
@@ -92,6 +117,8 @@ class Mapping:
         Patterns of names of columns that are carried along.
     numbers
         Patterns of names of columns that are carried along as numbers.
+    signals
+        Columns from which models learn, carried along.
     key_variable
         Environment variable of the key of keyed hashes.
     """
@@ -104,6 +131,7 @@ class Mapping:
     leave_out: tuple[tuple[Condition, ...], ...] = ()
     carry: tuple[str, ...] = ("*",)
     numbers: tuple[str, ...] = ()
+    signals: tuple[MappedSignal, ...] = ()
     key_variable: str = KEY_VARIABLE
 
     @property
@@ -114,16 +142,21 @@ class Mapping:
     @property
     def paths(self) -> set[str]:
         """All that is read of a row."""
-        left_out = {condition.path for conditions in self.leave_out for condition in conditions}
-        return left_out.union(*(event.paths for event in self.events))
+        read = {condition.path for conditions in self.leave_out for condition in conditions}
+        read |= {each.path for each in self.signals if each.is_renamed}
+        return read.union(*(event.paths for event in self.events))
 
     def carries(self, name: str) -> bool:
         """Return whether a column that is not read otherwise is carried along."""
-        return name not in OWN_NAMES and any(fnmatchcase(name, each) for each in self.carry)
+        return name not in OWN_NAMES and any(fnmatchcase(name, each) for each in self._carried)
 
     def carries_in_any_case(self, name: str) -> bool:
         """Return whether a column is carried along even if it is read: one that is named."""
-        return name in self.carry and name not in OWN_NAMES and name not in self.secret
+        return name in self._carried and name not in OWN_NAMES and name not in self.secret
+
+    @property
+    def _carried(self) -> tuple[str, ...]:
+        return (*self.carry, *(each.path for each in self.signals if not each.is_renamed))
 
     @property
     def secret(self) -> set[str]:
@@ -133,7 +166,8 @@ class Mapping:
 
     def is_number(self, name: str) -> bool:
         """Return whether a column is carried along as a number."""
-        return any(fnmatchcase(name, each) for each in self.numbers)
+        of_signals = (each.path for each in self.signals if each.signal.kind == "number")
+        return any(fnmatchcase(name, each) for each in (*self.numbers, *of_signals))
 
     def of_kind(self, kind: Kind) -> tuple[EventSpec, ...]:
         """Return the events of a kind."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from schemas.dispute import FRAUDULENT
 from schemas.outcome import OUTCOMES
+from schemas.signals import SignalError, signals_of
 from streams.events.csv_text import Dialect
 from streams.mapping.conditions import Condition, ConditionError, parse
 from streams.mapping.fields import FieldSpec, read_field
@@ -18,6 +19,7 @@ from streams.mapping.mapping import (
     REQUIRED,
     EventSpec,
     Kind,
+    MappedSignal,
     Mapping,
 )
 from streams.mapping.mistakes import MappingError, Mistakes, quoted
@@ -26,10 +28,12 @@ if TYPE_CHECKING:
     from streams.mapping.fields import Table
 
 _TOP: Final = (
-    "description", "csv", "missing", "leave_out", "carry", "numbers", "hash_key_variable", *KINDS,
+    "description", "csv", "missing", "leave_out", "carry", "numbers", "signals",
+    "hash_key_variable", *KINDS,
 )  # fmt: skip
 _CSV: Final = ("delimiter", "encoding", "decimal")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}", re.ASCII)
+_PATTERN: Final = "*?["
 _SETTINGS: Final = "CHARGEWATCH_"
 _BYTES_MAX: Final = 1 << 20
 
@@ -86,8 +90,12 @@ def read_mapping(text: str, name: str) -> Mapping:
         ),
         carry=_carry(document, mistakes),
         numbers=_texts(document, "numbers", mistakes),
+        signals=_signals(document, mistakes),
         key_variable=_variable(document, mistakes),
     )
+    for each in mapping.signals:
+        if each.path in mapping.secret:
+            mistakes.add(f"signals.{each.signal.name}", "is only to be seen as a keyed hash")
     if not any(kind in document for kind in KINDS):
         mistakes.add("", "expected a table [charge], [dispute] or [outcome]")
     mistakes.settle()
@@ -214,6 +222,26 @@ def _carry(document: Table, mistakes: Mistakes) -> tuple[str, ...]:
         mistakes.add("carry", f'expected "all", "none" or a list of names, got {quoted(given)}')
         return ()
     return _texts(document, "carry", mistakes)
+
+
+def _signals(document: Table, mistakes: Mistakes) -> tuple[MappedSignal, ...]:
+    found: list[MappedSignal] = []
+    for name, told in _table(document, "signals", mistakes).items():
+        path = told.get("from", name) if isinstance(told, dict) else name
+        parts = told
+        if isinstance(told, dict):
+            parts = {key: part for key, part in told.items() if key != "from"}
+        if not isinstance(path, str) or not path:
+            mistakes.add(f"signals.{name}.from", f"expected a column, got {quoted(path)}")
+            continue
+        try:
+            (signal,) = signals_of({name: parts})
+        except SignalError as error:
+            mistakes.add("signals", str(error))
+            continue
+        is_pattern = path == name and any(sign in path for sign in _PATTERN)
+        found.append(MappedSignal(path, signal, is_pattern))
+    return tuple(found)
 
 
 def _variable(document: Table, mistakes: Mistakes) -> str:

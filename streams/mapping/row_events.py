@@ -8,7 +8,7 @@ from schemas.rejected import InvalidEvent
 from streams.mapping.amounts import LeftOut
 from streams.mapping.conditions import compiled
 from streams.mapping.making import Maker
-from streams.mapping.paths import top
+from streams.mapping.paths import getter, top
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +48,11 @@ class RowEvents:
         self._is_charge = kind == "charge"
         self._read = mapping.paths
         self._carried: dict[str, str] = {}
+        self._renamed = [
+            (each.signal.name, getter(each.path, mapping.missing))
+            for each in mapping.signals
+            if each.is_renamed
+        ]
 
     def of(self, row: Row, number: int) -> Iterator[Event | InvalidEvent]:
         """Yield the events of a row, or why one cannot be made."""
@@ -79,7 +84,7 @@ class RowEvents:
 
     def _made(self, maker: Maker, row: Row, number: int) -> Event | None:
         if self._is_charge:
-            return self._carry(row) | maker.make(row, number)
+            return self._carry(row) | self._signals(row) | maker.make(row, number)
         if maker.spec.is_of_charge:
             charge = self._charge(row, number)
             return None if charge is None else maker.make_label(row, number, charge)
@@ -99,9 +104,13 @@ class RowEvents:
                     return None
         return None
 
+    def _signals(self, row: Row) -> Event:
+        """Return the signals that have another name in the row."""
+        return {name: value for name, get in self._renamed if (value := get(row)) is not None}
+
     def _carry(self, row: Row) -> Event:
         """Return the columns that are carried along."""
-        if not self._mapping.carry:
+        if not (self._mapping.carry or self._mapping.signals):
             return {}
         carried = {}
         known = self._carried

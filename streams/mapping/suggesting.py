@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import orjson
-
+from schemas.signals import SIGNALS_MAX, may_be_named
 from streams.events.files import FileError
 from streams.mapping import looks
 from streams.mapping.mapping import OWN_NAMES
 from streams.mapping.samples import sampled_columns
+from streams.mapping.spans import delay_of
 from streams.mapping.synonyms import is_personal, likeness, says_later, words
+from streams.mapping.toml_lines import Line, listed, patterns, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,26 +19,11 @@ if TYPE_CHECKING:
 
     from streams.mapping.samples import Column
 
-DELAY_DAYS: Final = 7
-
 _SURE: Final = 0.85
-_NUMBERED: Final = re.compile(r"(.*?[A-Za-z_])[0-9]+")
+_CATEGORIES_MAX, _TIMES_EACH, _CATEGORY_LENGTH_MAX = 50, 5, 40
 _PARTS: Final = ("year", "month", "day")
 _CARD_WORDS: Final = ("card", "cc ", "pan", "kart", "cart", "tarjeta", "kaart", "карт", "卡")
 _BY_NAME: Final = ("payment_method", "device", "ip", "email")
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line of the proposal."""
-
-    key: str
-    toml: str
-    doubt: str = ""
-
-    def __str__(self) -> str:
-        text = f"{self.key} = {self.toml}"
-        return f"{text}  # not sure: {self.doubt}" if self.doubt else text
 
 
 def suggest(path: Path) -> str:
@@ -58,14 +42,24 @@ def suggest(path: Path) -> str:
             f"{path}: no column is like a time and an amount: its columns are "
             f"{', '.join(column.name for column in columns[:30])}"
         )
-    label = proposal.label()
     head = [f"# Proposed for {path.name}. Check each line that is not sure; then try it:"]
     head.append("# chargewatch map check FILE --map THIS.toml")
     if proposal.needs_key:
         head.append("# Set CHARGEWATCH_MAPPING_KEY: identifiers are replaced by a keyed hash.")
     sections = [head, [*proposal.carried()], ["[charge]", *map(str, lines)]]
-    if label:
-        sections.append(["[dispute]", *label])
+    if proposal.signals:
+        told = "# Columns that models learn from; take out what is only known later."
+        sections.append([told, "[signals]", *proposal.signals])
+    page = _page(sections)
+    label = proposal.label()
+    if not label:
+        return page
+    delay_days, doubt = delay_of(path, page)
+    delay = Line("delay_days", f"{delay_days:g}", f"when frauds were told of: {doubt}")
+    return _page([*sections, ["[dispute]", label, str(delay)]])
+
+
+def _page(sections: Sequence[Sequence[str]]) -> str:
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
 
 
@@ -76,6 +70,7 @@ class _Proposal:
         self._columns = columns
         self._taken: set[str] = set()
         self.needs_key = False
+        self.signals: list[str] = []
         self._label = self._best("fraud", _is_label, _SURE)
         if self._label is not None:
             self._taken.add(self._label.name)
@@ -87,15 +82,14 @@ class _Proposal:
         found += [self._optional(name, test) for name, test in _OPTIONAL.items()]
         return [line for line in found if line is not None]
 
-    def label(self) -> list[str]:
-        """Return what makes disputes of a column of labels."""
+    def label(self) -> str:
+        """Return of which rows disputes are made, by a column of labels; empty if there is none."""
         column = self._label
         if column is None:
-            return []
+            return ""
         value = looks.label_value(column.values) or "1"
-        condition = orjson.dumps(f"\"{column.name}\" = '{value}'").decode()
-        doubt = f"when frauds were told of; {DELAY_DAYS} days after the charge is a guess"
-        return [f"when = {condition}", str(Line("delay_days", str(DELAY_DAYS), doubt))]
+        condition = f"\"{column.name}\" = '{value}'"
+        return f"when = {quoted(condition)}"
 
     def carried(self) -> Iterator[str]:
         """Yield which of the other columns are carried along, and why others are not."""
@@ -108,9 +102,23 @@ class _Proposal:
             yield f"# Left out, as they name somebody or say what is only known later: {told}"
         if any(words(column.name) == "livemode" for column in self._columns):
             yield 'leave_out = "livemode = false"'
-        yield f"carry = {_patterns([column.top for column in kept])}"
-        if numbers := [c.name for c in kept if c.values and looks.are_numbers(c.values)]:
-            yield f"numbers = {_patterns(numbers)}"
+        numbers = [c.name for c in kept if c.values and looks.are_numbers(c.values)]
+        self._find_signals([c for c in kept if c.name not in numbers], numbers)
+        yield f"carry = {listed(patterns([column.top for column in kept]))}"
+        if numbers:
+            yield f"numbers = {listed(patterns(numbers))}"
+
+    def _find_signals(self, others: Sequence[Column], numbers: Sequence[str]) -> None:
+        """Propose what models can learn from: all numbers if they are few, and categories."""
+        tops = {column.top for column in self._columns}
+        numbers = [name for name in numbers if name in tops and may_be_named(name)]
+        categories = [c.name for c in others if _is_category(c) and may_be_named(c.name)]
+        if len(numbers) + len(categories) > SIGNALS_MAX:
+            return
+        of_kinds = ("number", numbers), ("category", categories)
+        self.signals = [
+            f'{quoted(name)} = "{kind}"' for kind, names in of_kinds for name in patterns(names)
+        ]
 
     def _best(
         self, name: str, test: Callable[[Column], object], least: float = 0.4
@@ -130,7 +138,7 @@ class _Proposal:
 
     def _take(self, column: Column) -> str:
         self._taken.add(column.name)
-        return _quoted(column.name)
+        return quoted(column.name)
 
     def _id(self) -> Line:
         column = self._best("id", lambda column: column.is_unique and len(column.values) > 1)
@@ -250,6 +258,13 @@ class _Proposal:
         return self._take(column)
 
 
+def _is_category(column: Column) -> bool:
+    """Whether a column has few values, most of them again and again, and none of which is long."""
+    kinds = set(column.values)
+    is_repeated = 2 <= len(kinds) <= min(_CATEGORIES_MAX, len(column.values) / _TIMES_EACH)
+    return is_repeated and "." not in column.name and max(map(len, kinds)) <= _CATEGORY_LENGTH_MAX
+
+
 def _is_label(column: Column) -> bool:
     return '"' not in column.name and looks.label_value(column.values) is not None
 
@@ -278,28 +293,3 @@ _OPTIONAL: Final[dict[str, Callable[[Sequence[str]], bool]]] = {
     "postal_check": _of("pass", "fail", "unchecked"),
     "three_d_secure": _of("true", "false"),
 }
-
-
-def _patterns(names: Sequence[str]) -> str:
-    """Return names as a list of TOML, those that differ by a number alone as one pattern."""
-    groups: dict[str, list[str]] = {}
-    for name in dict.fromkeys(names):
-        match = _NUMBERED.fullmatch(name)
-        groups.setdefault(f"{match[1]}*" if match else name, []).append(name)
-    patterns: list[str] = []
-    for pattern, members in groups.items():
-        if pattern.endswith("*") and len(members) > 3:
-            patterns.append(_escaped(pattern[:-1]) + "*")
-        else:
-            patterns += map(_escaped, members)
-    return f"[{', '.join(map(_quoted, patterns))}]"
-
-
-def _escaped(name: str) -> str:
-    """Return a pattern that a name fits, whatever characters of patterns it has."""
-    return re.sub(r"[*\[]", "?", name)
-
-
-def _quoted(text: str) -> str:
-    """Return a text of TOML."""
-    return orjson.dumps(text).decode().replace("\x7f", "\\u007f")

@@ -1,27 +1,44 @@
 """Examples to the learners: a message each, as the bytes of a row."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streams.events.rows import Rows
 from streams.features.entities import FEATURES
 from streams.layouts.layout import HEAD, LayoutError, Record, number_in
 from streams.layouts.reader import Reader
 
-EXAMPLE = np.dtype(
-    [
-        (HEAD, "u8"),
-        ("label", "u1"),
-        ("source", "u1"),
-        ("weight", "f8"),
-        ("stands_for", "f8"),
-        ("charged_at", "f8"),
-        ("labelled_at", "f8"),
-        ("charge", "u8", (2,)),
-        ("vector", "f4", (len(FEATURES),)),
-    ]
-)
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streams.events.rows import Rows
+    from streams.features.spec import Feature
+
+
+def example_layout(features: Sequence[Feature]) -> Record:
+    """Return the layout of an example, `EXAMPLE`, where vectors have these columns."""
+    example = np.dtype(
+        [
+            (HEAD, "u8"),
+            ("label", "u1"),
+            ("source", "u1"),
+            ("weight", "f8"),
+            ("stands_for", "f8"),
+            ("charged_at", "f8"),
+            ("labelled_at", "f8"),
+            ("charge", "u8", (2,)),
+            ("vector", "f4", (len(features),)),
+        ]
+    )
+    return Record("example", example, {"vector": features})
+
+
+EXAMPLE_LAYOUT = example_layout(FEATURES)
+"""Where there are no signals."""
+
+EXAMPLE = EXAMPLE_LAYOUT.dtype
 """A charge to learn from: `vector` is what was scored, `weight` how much it counts in telling fraud
 from the rest, and `stands_for` how many charges it stands for in counting how frequent fraud is.
 `source` is what its label is by."""
@@ -29,8 +46,6 @@ from the rest, and `stands_for` how many charges it stands for in counting how f
 BY_SILENCE, BY_DISPUTE, BY_VERDICT, CONTROL, IMPUTED = range(5)
 """Sources of labels; a control has none, and an imputed fraud is none (`streams.labels.join`)."""
 
-
-EXAMPLE_LAYOUT = Record("example", EXAMPLE, {"vector": FEATURES})
 
 _FIRST_EXAMPLE = (5676).to_bytes(2, "little")
 """How the first release named its layout."""
@@ -41,7 +56,7 @@ _OWN_EXAMPLES = Reader(EXAMPLE_LAYOUT, {})
 
 def encode_examples(examples: Rows) -> list[bytes]:
     """Encode EXAMPLE[N] to N messages."""
-    size, raw = EXAMPLE.itemsize, examples.tobytes()
+    size, raw = examples.dtype.itemsize, examples.tobytes()
     return [raw[i * size : (i + 1) * size] for i in range(len(examples))]
 
 

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
 from agents.commands import VERBS
-from agents.drift.signals import SIGNALS
+from agents.drift.quantities import WATCH
 from agents.models.kinds import KINDS
 from agents.settings.schema import COST_FIELDS, FIELDS
 from agents.worker import metrics
@@ -108,7 +108,7 @@ def test_every_kind_of_model_is_on_its_pages() -> None:
 
 
 def test_every_signal_is_on_its_page() -> None:
-    assert missing((signal.name for signal in SIGNALS), "agents/drift/README.md") == []
+    assert missing((quantity.name for quantity in WATCH.quantities), "agents/drift/README.md") == []
 
 
 def test_every_window_is_on_its_page() -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tests.quality.trial import Trial
 
 _PATTERNS = {
+    "categories": r".*_category",
+    "card's habits": r"card_(hour|weekday|category|country)_share|card_category_first",
     "amount": r"amount.*",
     "time of day and week": r"hour_.*|weekend",
     "checks: CVC, postal code, 3-D Secure": r"cvc_check_.*|postal_check_.*|three_d_secure_.*",
@@ -40,7 +42,7 @@ _PATTERNS = {
     "age of the merchant": r"merchant_charges_before|merchant_age",
     "amount against the merchant's": r"merchant_amount_.*",
     "merchant's dispute shares": r"merchant_(other_)?dispute_share_.*|merchant_since_fraud_dispute",
-    "merchant's latest labels": r"merchant_fraud_(share|recency).*",
+    "merchant's latest labels": r"merchant_fraud_(share|recency|run).*",
     "merchant's declined and blocked charges": r"merchant_(declined|blocked)_.*",
     "merchant's stopped charges": r"merchant_stopped_share_.*",
 }

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import lightgbm
 import numpy as np
 
-from agents.models.kernels import transform
+from agents.models.columns import Columns
 from agents.models.kinds import KINDS, scorer
 from agents.models.prior import BASE_RATE, PriorScorer
-from agents.models.transforms import transform_codes
+from agents.models.transforms import Transforms
 from streams.features.entities import FEATURE_NAMES, FEATURES
 from streams.labels.join import CONTROLS
 
@@ -91,25 +91,28 @@ class River:
     def __init__(self, model: Classifier, controls: int = CONTROLS) -> None:
         self._model = model
         self._controls = controls
-        self._codes = transform_codes(FEATURES)
+        self._columns = Columns(FEATURES)
+        self._transforms = Transforms(self._columns.features)
 
     def learn(self, examples: Rows) -> int:
         """See `tests.quality.prequential.Candidate`."""
         is_chosen = examples["charge"][:, 1] % CONTROLS < self._controls
         taught = examples[(examples["weight"] > 0.0) & ((examples["label"] == 1) | is_chosen)]
-        rows = self._rows(taught["vector"])
-        for row, fraud in zip(rows, taught["label"].astype(bool).tolist(), strict=True):
+        vectors, frauds = self._columns.of_vectors(taught["vector"]), taught["label"].astype(bool)
+        rows = self._named(self._transforms.learn(vectors, frauds, taught["weight"]))
+        for row, fraud in zip(rows, frauds.tolist(), strict=True):
             self._model.learn_one(row, fraud)
         return len(taught)
 
     def log_odds(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """See `tests.quality.prequential.Candidate`."""
-        predicted = map(self._model.predict_proba_one, self._rows(vectors))
+        rows = self._transforms.apply(self._columns.of_vectors(vectors))
+        predicted = map(self._model.predict_proba_one, self._named(rows))
         return _logit(np.array([classes.get(True, 0.0) for classes in predicted]))
 
-    def _rows(self, vectors: NDArray[np.float32]) -> list[dict[Hashable, float]]:
-        rows = transform(np.ascontiguousarray(vectors), self._codes).tolist()
-        return [dict(zip(FEATURE_NAMES, row, strict=True)) for row in rows]
+    def _named(self, rows: NDArray[np.float64]) -> list[dict[Hashable, float]]:
+        names = [feature.name for feature in self._columns.features]
+        return [dict(zip(names, row, strict=True)) for row in rows.tolist()]
 
 
 class LightGBM:

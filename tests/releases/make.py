@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from agents.drift.daily_blocks import BLOCK
-from agents.drift.signals import SIGNALS
+from agents.drift.daily_blocks import BLOCK_LAYOUT
+from agents.drift.quantities import WATCH
 from agents.learning.learner import LearnerStage
 from agents.models.kinds import KINDS, scorer
 from agents.settings.schema import Settings
@@ -138,15 +138,15 @@ def commit(task: Any) -> list[list[str | None]]:
 def layout() -> dict[str, Any]:
     """Return by name what is in every record."""
     records = {
-        "card": CARD, "merchant": MERCHANT, "pending": PENDING, "block": BLOCK, "event": EVENT,
-        "frame": FRAME, "example": EXAMPLE,
+        "card": CARD, "merchant": MERCHANT, "pending": PENDING, "block": BLOCK_LAYOUT.dtype,
+        "event": EVENT, "frame": FRAME, "example": EXAMPLE,
     }  # fmt: skip
     return {
         "records": {name: fields_of(dtype) for name, dtype in records.items()},
         "windows": [window._asdict() for window in WINDOWS],
         "features": [feature.name for feature in FEATURES],
         "card_features": [feature.name for feature in CARDS.features],
-        "signals": [signal.name for signal in SIGNALS],
+        "signals": [quantity.name for quantity in WATCH.quantities],
     }
 
 

@@ -17,7 +17,7 @@ import pytest
 from numba.core.registry import CPUDispatcher
 
 from agents import commands
-from agents.drift import signals
+from agents.drift import quantities
 from agents.models import kernels
 from schemas import charge
 from streams import compiled
@@ -156,7 +156,7 @@ def test_all_that_a_kernel_is_made_of_counts() -> None:
     [
         (card_features, {card_features, card_record, windows, charge, compiled}),
         (kernels, {kernels, compiled}),
-        (signals, {signals, features, card_features, windows, compiled}),
+        (quantities, {quantities, features, card_features, windows, compiled}),
     ],
 )
 def test_what_a_kernel_is_made_of(module: ModuleType, parts: set[ModuleType]) -> None:

@@ -222,7 +222,7 @@ class ForestLearner(CalibratedLearner):
         stands_for: NDArray[np.float64],
     ) -> None:
         """Learn one example after another; see `agents.models.protocols.Learner`."""
-        rows = self._transformed(vectors)
+        rows = self._learned_rows(vectors, labels, weights)
         is_taught = self._part.choose(labels, weights)
         log_odds = self._part.learn(rows, labels, is_taught, stands_for > 0.0)
         weights = np.where(is_taught, weights, 0.0)

@@ -7,9 +7,7 @@ saved and restored against one that was not, bit for bit.
 
 from __future__ import annotations
 
-import base64
 import math
-import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -17,6 +15,8 @@ from river.proba import Gaussian
 from river.stats import Var
 from river.tree.nodes.branch import NumericBinaryBranch
 from river.tree.splitter import GaussianSplitter
+
+from agents.models.packed import packed, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -197,27 +197,10 @@ def _splitter(numbers: list[list[float]]) -> GaussianSplitter:
 
 
 def encoded(arrays: TreeArrays) -> dict[str, Any]:
-    """Return arrays as plain JSON: little-endian numbers, deflated and in base64, and shapes."""
-    return {
-        name: {
-            "shape": list(array.shape),
-            "numbers": base64.b64encode(_deflated(array.astype(_TYPES[name]))).decode(),
-        }
-        for name, array in arrays._asdict().items()
-    }
-
-
-def _deflated(array: NDArray[Any]) -> bytes:
-    return zlib.compress(array.tobytes(), level=1)
+    """Return arrays as plain JSON."""
+    return {name: packed(array, _TYPES[name]) for name, array in arrays._asdict().items()}
 
 
 def decoded(state: dict[str, Any]) -> TreeArrays:
     """Return what `encoded` was given."""
-    return TreeArrays(
-        **{
-            name: np.frombuffer(
-                zlib.decompress(base64.b64decode(array["numbers"])), _TYPES[name]
-            ).reshape(array["shape"])
-            for name, array in state.items()
-        }
-    )
+    return TreeArrays(**{name: unpacked(array, _TYPES[name]) for name, array in state.items()})

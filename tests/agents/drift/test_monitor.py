@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from agents.drift.daily_blocks import BLOCK, BLOCK_LAYOUT, Watched
+from agents.drift.daily_blocks import BLOCK_LAYOUT, Watched
 from agents.drift.monitor import BLOCKS_MAX, CHARGES_MIN, DriftMonitor, Shift
-from agents.drift.signals import SIGNALS
+from agents.drift.quantities import WATCH
 from schemas.drift import Drift
 from streams.features.entities import FEATURE_NAMES
 from streams.layouts.reader import Reader
@@ -20,7 +20,8 @@ from streams.state.tables import DRIFT, Table
 
 DAY = 86_400.0
 FIRST_DAY = 20_000
-NAMES = [signal.name for signal in SIGNALS]
+BLOCK = BLOCK_LAYOUT.dtype
+NAMES = [quantity.name for quantity in WATCH.quantities]
 OF_FEATURES = NAMES[3:]
 AMOUNT = FEATURE_NAMES.index("amount")
 LOGS = {"amount", "card_count_1h", "merchant_cards_1h"}
@@ -109,7 +110,7 @@ class Run:
 
     def _open(self) -> None:
         self.table = Table(self.store, DRIFT)
-        self.monitor = DriftMonitor(self.table, Reader(BLOCK_LAYOUT, {}))
+        self.monitor = DriftMonitor(self.table, Reader(BLOCK_LAYOUT, {}), WATCH)
 
 
 def undisturbed(watched: Watched) -> Run:
@@ -123,7 +124,7 @@ def log_odds(score: float) -> float:
 
 
 def daily_means(watched: Watched) -> dict[str, list[float]]:
-    """Return the means of each day with charges, on the scale of each signal."""
+    """Return the means of each day with charges, on the scale of each quantity."""
     days: dict[int, dict[str, list[float]]] = {}
     for row, time in enumerate(watched.times.tolist()):
         if watched.duplicates[row]:
@@ -158,7 +159,9 @@ def test_blocks_are_the_means_of_days() -> None:
 
 def test_what_a_finished_block_tells() -> None:
     watched = stream(1, days=5).watched
-    finished = DriftMonitor(Table(MemoryStore(), DRIFT), Reader(BLOCK_LAYOUT, {})).add(watched)
+    finished = DriftMonitor(Table(MemoryStore(), DRIFT), Reader(BLOCK_LAYOUT, {}), WATCH).add(
+        watched
+    )
     assert [block.since for block in finished] == [(FIRST_DAY + day) * DAY for day in range(4)]
     assert [block.until - block.since for block in finished] == [DAY] * 4
     for number, (name, wanted) in enumerate(daily_means(watched).items()):
@@ -175,7 +178,7 @@ def test_what_a_finished_block_tells() -> None:
 def test_a_change_of_amounts_is_found_once_where_it_is(seed: int, change: float) -> None:
     watched, changes_on = stream(seed, days=60, change=change)
     (shift,) = undisturbed(watched).shifts
-    assert shift.signal.name == "amount"
+    assert shift.quantity.name == "amount"
     assert shift.since == changes_on * DAY
     assert shift.since + 3 * DAY <= shift.at <= shift.since + 8 * DAY
     logs = daily_means(watched)["amount"]
@@ -236,5 +239,5 @@ def test_scores_of_the_prior_do_not_count() -> None:
 
 
 def test_event_of_a_shift() -> None:
-    shift = Shift(SIGNALS[0], at=2 * DAY, since=DAY, before=0.1, after=0.2)
+    shift = Shift(WATCH.quantities[0], at=2 * DAY, since=DAY, before=0.1, after=0.2)
     assert shift.event(3) == Drift("score", 3, 2 * DAY, DAY, 0.1, 0.2, "probability")

@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from agents.drift.monitor import Finished, Shift
-from agents.drift.signals import SIGNALS, Signal
+from agents.drift.quantities import WATCH, Quantity
 from agents.evaluation.drift import drift_summary
 from agents.evaluation.outcomes import Outcomes, Segment
 from agents.evaluation.report import report_page
@@ -184,9 +184,15 @@ def test_one_charge_and_equal_scores() -> None:
 
 
 def test_drift_is_drawn_and_listed() -> None:
-    shift = Shift(signal("amount"), 20_004 * DAY_S, 20_002 * DAY_S, 21.5, 35.25)
+    shift = Shift(quantity("amount"), 20_004 * DAY_S, 20_002 * DAY_S, 21.5, 35.25)
     finished = [
-        Finished(day * DAY_S, (day + 1) * DAY_S, np.full(len(SIGNALS), 0.25), [])
+        Finished(
+            day * DAY_S,
+            (day + 1) * DAY_S,
+            WATCH.quantities,
+            np.full(len(WATCH.quantities), 0.25),
+            [],
+        )
         for day in range(20_000, 20_004)
     ]
     finished[0].means[:] = np.nan
@@ -203,8 +209,8 @@ def test_drift_is_drawn_and_listed() -> None:
     assert [event["signal"] for event in drift["events"]] == ["amount"]
 
 
-def signal(name: str) -> Signal:
-    (found,) = [signal for signal in SIGNALS if signal.name == name]
+def quantity(name: str) -> Quantity:
+    (found,) = [each for each in WATCH.quantities if each.name == name]
     return found
 
 

@@ -39,7 +39,7 @@ def river_linear() -> Any:
 
 
 class RiverAdditive:
-    """The additive model of river's parts, with the averages of its slopes."""
+    """The additive model of river's parts, with the averages of its weights."""
 
     def __init__(self) -> None:
         scaled = StandardScaler() | FuncTransformer(limited)
@@ -51,11 +51,12 @@ class RiverAdditive:
 
     def learn_one(self, row: dict[str, float], label: bool, w: float) -> None:
         self._model.learn_one(row, label, w=w)
-        self._counts.update(row.keys())
-        for name in row:
+        learned = row.keys() | {name for name, share in in_cells(row).items() if share > 0.0}
+        self._counts.update(learned)
+        for name in learned - {"intercept"}:
             share = max(1e-4, 1.0 / (1.0 + self._counts[name] / 10.0))
-            slope = self._model["LogisticRegression"].weights[name]
-            self._averages[name] += share * (slope - self._averages[name])
+            weight = self._model["LogisticRegression"].weights[name]
+            self._averages[name] += share * (weight - self._averages[name])
 
     def predict_proba_one(self, row: dict[str, float]) -> dict[bool, float]:
         regression = self._model["LogisticRegression"]
@@ -115,15 +116,20 @@ class RiverStack:
 
 
 def in_cells(row: dict[str, float]) -> dict[str, float]:
-    """Flag the cells of a transformed row, tenths and whole ones, and an intercept."""
-    fine = {
-        f"{name} in {min(191, max(-64, math.floor(value / 0.1)))}/10": 1.0
-        for name, value in row.items()
-    }
-    coarse = {
-        f"{name} in {min(23, max(-8, math.floor(value / 1.0)))}": 1.0 for name, value in row.items()
-    }
-    return fine | coarse | {"intercept": 1.0}
+    """Share a transformed row among its cells, tenths and whole ones, and an intercept."""
+    cells = {"intercept": 1.0}
+    for name, value in row.items():
+        if name not in {"shop", "signal:missing"}:
+            cells |= shares(f"{name} in tenth", value / 0.1, -64, 191)
+            cells |= shares(f"{name} in", value / 1.0, -8, 23)
+    return cells
+
+
+def shares(name: str, value: float, first: int, last: int) -> dict[str, float]:
+    """Share a value between the two cells whose middles are next to it."""
+    place = min(last + 0.5, max(first + 0.5, value)) - 0.5
+    low = math.floor(place)
+    return {f"{name} {low}": 1.0 - (place - low), f"{name} {low + 1}": place - low}
 
 
 class SlopesAndCells(Optimizer):

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Protocol, cast
 import numpy as np
 import pytest
 
+from agents.evaluation.metrics import average_precision
 from agents.models import additive, linear, stack
+from agents.models.columns import Columns
 from agents.models.forest import model as forest
 from agents.models.kinds import DEFAULT, KINDS, new_learner, restored_learner, scorer
 from agents.models.prior import PriorScorer
@@ -88,13 +90,13 @@ def scorer_of(learner: Learner) -> Uncalibrated:
 @pytest.mark.parametrize("count", [0, 1, 2, 1000])
 def test_it_equals_river(kind: str, seed: int, count: int) -> None:
     examples = random_examples(seed, count + 500)
-    model, rows = RIVER[kind](), in_river_units(examples.vectors)
+    model, rows = RIVER[kind](), in_river_units(examples, count)
     for row, label, weight in zip(
-        rows[:count], examples.labels.tolist(), examples.weights.tolist(), strict=False
+        rows.to_learn, examples.labels.tolist(), examples.weights.tolist(), strict=False
     ):
         if weight > 0.0:
             model.learn_one(row, label, w=weight)
-    expected = [model.predict_proba_one(row)[True] for row in rows]
+    expected = [model.predict_proba_one(row)[True] for row in rows.to_score]
     log_odds = scorer_of(learned(kind, examples.of(slice(count)))).log_odds(examples.vectors)
     np.testing.assert_allclose(1.0 / (1.0 + np.exp(-log_odds)), expected, rtol=0.0, atol=1e-12)
 
@@ -139,7 +141,7 @@ def test_a_snapshot_survives_json_and_names_itself(kind: str) -> None:
         assert (snapshot.kind, snapshot.name) == (kind, learner.name)
         assert (snapshot.offset, snapshot.examples) == (3 * start, start + 400)
         assert snapshot.created == examples.created[start + 399]
-        assert snapshot.features == tuple(feature.name for feature in FEATURES)
+        assert snapshot.features == tuple(feature.name for feature in Columns(FEATURES).features)
         assert len(snapshot.version.encode()) <= 32  # what is kept of a scored charge
         versions.add(snapshot.version)
     assert len(versions) == 5
@@ -209,6 +211,36 @@ def test_the_default_is_one_of_them() -> None:
     assert learner.kind in KINDS
     assert learner.name == DEFAULT
     assert set(RIVER) == set(KINDS)
+
+
+SHOP_OR_SIGNAL = [feature for feature in FEATURES if feature.name in {"shop", "signal"}]
+
+
+def told_by_shop_or_signal(seed: int, rows: int) -> Examples:
+    """Return examples of two columns: every other shop is a bad one, or the signal is larger."""
+    rng = np.random.default_rng(seed)
+    labels = rng.random(rows) < 0.1
+    by_shop = rng.random(rows) < 0.5
+    shops = 2.0 * rng.integers(1, 20, rows) + (labels & by_shop)
+    signals = 1e-9 * rng.lognormal(np.where(labels & ~by_shop, 3.0, 0.0))
+    signals[rng.random(rows) < 0.1] = np.nan
+    vectors = np.stack([shops, signals], axis=1).astype(np.float32)
+    created = 1.75e9 + np.linspace(0.0, 40 * DAY, rows)
+    return Examples(vectors, labels, np.ones(rows), created, np.where(labels, 1.0, 10.0))
+
+
+def test_it_learns_what_a_category_and_a_number_of_unknown_scale_tell(kind: str) -> None:
+    learner = fresh(kind, SHOP_OR_SIGNAL)
+    for seed in range(4):
+        told_by_shop_or_signal(seed, 3000).learn(learner)
+    new = told_by_shop_or_signal(100, 3000)
+    model = KINDS[kind].scorer(through_json(learner.snapshot(0)), SHOP_OR_SIGNAL)
+    assert cast("float", average_precision(model.predict(new.vectors), new.labels)) > 0.85
+    added = model.contributions(new.vectors)
+    assert added.shape == new.vectors.shape
+    bad_shop, large = new.vectors[:, 0] % 2 == 1, new.vectors[:, 1] > 1e-8
+    assert added[bad_shop, 0].mean() > added[~bad_shop, 0].mean() + 0.5
+    assert added[large, 1].mean() > added[~large, 1].mean() + 0.5
 
 
 FRAUD_RATE = 0.01

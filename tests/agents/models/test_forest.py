@@ -41,7 +41,7 @@ def rivers_own(examples: Examples) -> ARFClassifier:
         seed=1,
     )
     controls = 0
-    rows = zip(in_river_units(examples.vectors), examples.labels.tolist(), strict=True)
+    rows = zip(in_river_units(examples, ROWS).to_learn, examples.labels.tolist(), strict=True)
     for row, fraud in rows:
         controls += not fraud
         if fraud or controls % CONTROLS_APART == 0:
@@ -70,7 +70,8 @@ def test_it_is_rivers_forest_through_warnings_and_drifts(seed: int) -> None:
     learner = saved_at(examples, [500, *range(CHANGES_AT, CHANGES_AT + 1000, 50), 5000])
     scorer = ForestScorer(learner.snapshot(0), FEATURES)
     shares = [
-        forest.predict_proba_one(row).get(True, 0.0) for row in in_river_units(examples.vectors)
+        forest.predict_proba_one(row).get(True, 0.0)
+        for row in in_river_units(examples, ROWS).to_score
     ]
     limited = np.clip(shares, 1e-5, 1.0 - 1e-5)
     np.testing.assert_allclose(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ROWS = 2000
 LARGEST = float(np.finfo(np.float32).max)
-ORDER = [3, 1, 5, 0, 2, 4]
+ORDER = [3, 1, 7, 5, 0, 6, 2, 4]
 PERMUTED = [FEATURES[place] for place in ORDER]
 NEW = Feature("new", "charge", "count", "none", "0", "{value}")
 MORE = [*FEATURES[:2], NEW, *FEATURES[2:]]
@@ -136,11 +136,11 @@ def test_a_new_feature_is_learned_as_river_learns_it(kind: str, seed: int, count
     """River has a mean, a variance and a weight of each feature since it has seen it first."""
     examples = random_examples(seed, ROWS)
     new = np.random.default_rng(seed).normal(5.0, 3.0, ROWS) + 2.0 * examples.labels
-    model, rows = RIVER[kind](), in_river_units(examples.vectors)
-    values = new.astype(np.float32).tolist()
-    with_new = [row | {NEW.name: value} for row, value in zip(rows, values, strict=True)]
     came_at, end = 700, 700 + count
-    given = [*rows[:came_at], *with_new[came_at:end]]
+    model, rows = RIVER[kind](), in_river_units(examples, end)
+    values = new.astype(np.float32).tolist()
+    to_learn = [row | {NEW.name: value} for row, value in zip(rows.to_learn, values, strict=False)]
+    given = [*rows.to_learn[:came_at], *to_learn[came_at:]]
     labels, weights = examples.labels.tolist(), examples.weights.tolist()
     for row, label, weight in zip(given, labels, weights, strict=False):
         if weight > 0.0:
@@ -149,6 +149,7 @@ def test_a_new_feature_is_learned_as_river_learns_it(kind: str, seed: int, count
     more = in_order_of(MORE, examples, new)
     more.of(slice(came_at, end)).learn(learner)
     log_odds = scorer_of(through_json(learner.snapshot(0)), MORE).log_odds(more.vectors)
+    with_new = [row | {NEW.name: value} for row, value in zip(rows.to_score, values, strict=True)]
     expected = [model.predict_proba_one(row)[True] for row in with_new]
     np.testing.assert_allclose(probabilities(log_odds), expected, rtol=0.0, atol=1e-12)
 
@@ -158,9 +159,9 @@ def test_a_new_feature_is_learned_as_river_learns_it(kind: str, seed: int, count
 def test_a_gone_feature_is_left_out_as_in_river(kind: str, seed: int) -> None:
     """To river's linear model and forest it is missing; to the additive one it is at its mean."""
     examples = random_examples(seed, ROWS)
-    model, rows = RIVER[kind](), in_river_units(examples.vectors)
+    model, rows = RIVER[kind](), in_river_units(examples, ROWS)
     for row, label, weight in zip(
-        rows, examples.labels.tolist(), examples.weights.tolist(), strict=True
+        rows.to_learn, examples.labels.tolist(), examples.weights.tolist(), strict=True
     ):
         if weight > 0.0:
             model.learn_one(row, label, w=weight)
@@ -170,9 +171,11 @@ def test_a_gone_feature_is_left_out_as_in_river(kind: str, seed: int) -> None:
             for tree in model._model
             for node in tree._root.iter_dfs()
         )
-    without = [{name: value for name, value in row.items() if name != GONE} for row in rows]
+    without = [
+        {name: value for name, value in row.items() if name != GONE} for row in rows.to_score
+    ]
     if kind == additive.KIND:
-        mean = np.mean([row[GONE] for row in rows], where=examples.weights > 0.0)
+        mean = np.mean([row[GONE] for row in rows.to_learn], where=examples.weights > 0.0)
         without = [row | {GONE: float(mean)} for row in without]
     expected = [model.predict_proba_one(row)[True] for row in without]
     vectors = in_order_of(FEWER, examples).vectors

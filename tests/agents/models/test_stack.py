@@ -12,7 +12,7 @@ from agents.models import additive, stack
 from agents.models.forest import model as forest
 from agents.models.kinds import KINDS
 from agents.models.stack import StackLearner, StackScorer
-from tests.agents.models.examples import DAY, FEATURES, Examples
+from tests.agents.models.examples import DAY, PLAIN, Examples
 
 ROWS = 12_000
 
@@ -26,7 +26,7 @@ def examples_of_two_columns(seed: int) -> Examples:
     """Return frauds and controls, told by one column, and by two others only together."""
     rng = np.random.default_rng(seed)
     labels = rng.random(ROWS) < 0.2
-    vectors = np.abs(rng.normal(0.0, 1.0, (ROWS, len(FEATURES)))).astype(np.float32)
+    vectors = np.abs(rng.normal(0.0, 1.0, (ROWS, len(PLAIN)))).astype(np.float32)
     vectors[:, [3, 5]] = rng.random((ROWS, 2)) < 0.5
     differ = vectors[:, 3] != vectors[:, 5]
     vectors[:, 3] = np.where(labels & differ, vectors[:, 5], vectors[:, 3])
@@ -36,9 +36,9 @@ def examples_of_two_columns(seed: int) -> Examples:
 
 
 def scorer_of(kind: str, examples: Examples) -> Any:
-    learner = KINDS[kind].learner(FEATURES)
+    learner = KINDS[kind].learner(PLAIN)
     examples.learn(learner)
-    return KINDS[kind].scorer(learner.snapshot(0), FEATURES)
+    return KINDS[kind].scorer(learner.snapshot(0), PLAIN)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -54,10 +54,10 @@ def test_it_tells_more_than_either_part(seed: int) -> None:
 
 def test_it_adds_up_what_the_parts_say_alone() -> None:
     examples = examples_of_two_columns(2)
-    learner = StackLearner(FEATURES)
+    learner = StackLearner(PLAIN)
     examples.learn(learner)
     snapshot = learner.snapshot(0)
-    scorer = StackScorer(snapshot, FEATURES)
+    scorer = StackScorer(snapshot, PLAIN)
     parts = {kind: scorer_of(kind, examples) for kind in (additive.KIND, forest.KIND)}
     weights, intercept = snapshot.state["weights"], snapshot.state["intercept"]
     assert weights.keys() == parts.keys()
@@ -72,7 +72,7 @@ def test_it_adds_up_what_the_parts_say_alone() -> None:
 
 def test_before_it_has_learned_it_says_what_the_additive_part_says() -> None:
     vectors = examples_of_two_columns(3).vectors
-    snapshot = StackLearner(FEATURES).snapshot(0)
+    snapshot = StackLearner(PLAIN).snapshot(0)
     fresh = scorer_of(additive.KIND, examples_of_two_columns(3).of(slice(0)))
     expected = fresh.log_odds(vectors)
-    assert StackScorer(snapshot, FEATURES).log_odds(vectors).tobytes() == expected.tobytes()
+    assert StackScorer(snapshot, PLAIN).log_odds(vectors).tobytes() == expected.tobytes()

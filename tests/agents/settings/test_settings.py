@@ -11,6 +11,7 @@ from agents.settings.costs import Costs
 from agents.settings.schema import COST_FIELDS, FIELDS, Settings
 from agents.settings.sources import SettingsError, expected, load_settings, variable
 from schemas.input_rules import InputRules
+from schemas.signals import Signal
 
 
 @pytest.fixture(autouse=True)
@@ -180,3 +181,41 @@ def test_commits_wait_as_the_guarantee_suggests_or_as_told(
     given: dict[str, object], interval_s: float
 ) -> None:
     assert load_settings(given, {}).commit_interval_s == interval_s
+
+
+def test_signals_of_the_file_and_the_environment(tmp_path: Path) -> None:
+    file = tmp_path / "some.toml"
+    file.write_text(
+        '[signals]\nage = "number"\nshop = { kind = "category", text = "a shop of {value}" }\n'
+    )
+    of_file = load_settings({}, {}, file)
+    assert of_file.signals == (
+        Signal("age", "number"),
+        Signal("shop", "category", "a shop of {value}"),
+    )
+    assert of_file.input_rules.signals == of_file.signals
+    env = {"CHARGEWATCH_SIGNALS": "ip_risk=number, plan = category"}
+    assert load_settings({}, env, file).signals == (
+        Signal("ip_risk", "number"),
+        Signal("plan", "category"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("age", "age: expected number or category, got ''"),
+        ("amount=number", "amount: is a field that a charge or its scored event has itself"),
+    ],
+)
+def test_a_wrong_signal_is_named(value: str, message: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings({}, {"CHARGEWATCH_SIGNALS": value})
+    assert str(refused.value) == f"CHARGEWATCH_SIGNALS: {message}"
+
+
+def test_signals_are_a_table(tmp_path: Path) -> None:
+    file = tmp_path / "some.toml"
+    file.write_text('signals = "age"\n')
+    with pytest.raises(SettingsError, match="signals: expected a table of fields, got 'age'"):
+        load_settings({}, {}, file)

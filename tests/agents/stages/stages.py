@@ -10,7 +10,7 @@ import orjson
 
 from agents.models.prior import PriorScorer
 from agents.settings.schema import Settings
-from agents.stages.tasks import TaskStages, bare_policy, new_task
+from agents.stages.tasks import TaskStages, bare_policy, features_of, new_task
 from schemas.charge import Charge
 from schemas.dispute import Dispute
 from schemas.outcome import Outcome
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from agents.drift.monitor import Shift
     from agents.models.protocols import Scorer
     from agents.policy.fraud_rates import FraudValue
     from agents.policy.policy import Policy
@@ -112,10 +113,10 @@ def part(batch: Batch, start: int, stop: int) -> Batch:
 class Recording:
     """A scorer that keeps what it was given to score."""
 
-    def __init__(self, scorer: Scorer) -> None:
+    def __init__(self, scorer: Scorer, width: int = len(FEATURES)) -> None:
         self._scorer = scorer
         self.version = scorer.version
-        self.vectors = np.empty((0, len(FEATURES)), np.float32)
+        self.vectors = np.empty((0, width), np.float32)
 
     def predict(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """See `Scorer.predict`."""
@@ -185,11 +186,12 @@ class Run:
     def __init__(self, **settings: Any) -> None:
         self.settings = Settings(**{"cache_records": 1000} | settings)
         self.store = MemoryStore()
-        self.scorer: Scorer = PriorScorer(FEATURES)
+        self.scorer: Scorer = PriorScorer(features_of(self.settings))
         self.policy: Policy | None = None
         self.outputs = Outputs([], [], [], [], [], [], [])
         self.disputed_blocks = 0
         self.told_values: list[FraudValue] = []
+        self.shifts: list[Shift] = []
         self._committed = tuple(0 for _ in self.outputs)
         self._changelog: list[Mapping[bytes, bytes | None]] = []
         self._open()
@@ -218,7 +220,7 @@ class Run:
 
     def answer(self, frames: Batch) -> None:
         """Run the merchant stage alone."""
-        scorer = Recording(self.scorer)
+        scorer = Recording(self.scorer, len(features_of(self.settings)))
         output = self._stages.merchant.process(
             frames, scorer, self.policy or bare_policy(self.settings), lambda: SCORED_AT
         )
@@ -230,6 +232,7 @@ class Run:
         self.outputs.matured.extend(row.tobytes() for row in output.matured)
         self.outputs.rejected.extend(output.rejected)
         self.disputed_blocks += output.disputed_blocks
+        self.shifts += output.shifts
         self.told_values += [output.told_value] if output.told_value else []
 
     def commit(self) -> None:

@@ -20,7 +20,8 @@ AHEAD_S_TRIED = (60.0, 660.0, 3300.0, AHEAD_S)
 
 ARRIVED = {"charges_before", "amount_log_ratio", "amount_over_2x", "amount_over_4x",
            "amount_zscore", "amount_recent_log_ratio", "amount_largest_log_ratio",
-           "amount_log_zscore", "deviation_again"}  # fmt: skip
+           "amount_log_zscore", "deviation_again",
+           "hour_share", "weekday_share"}  # fmt: skip
 """What has no time in it: by order of arrival, so with the charge that was ahead."""
 
 LONG = {"count_24h", "count_7d", "count_30d", "sum_24h", "sum_7d", "sum_30d", "pace_24h", "pace_1h",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 import pytest
 
 from agents.stages.reasons import _REMEMBERED, LEAST_LOG_ODDS, REASONS_MAX, Reasons
+from schemas.charge import Charge
 from schemas.scored import Reason
+from streams.events.rows import charge_rows
+from streams.features.charge import CHARGE_FEATURES, charge_features
 from streams.features.entities import FEATURES as PRODUCT_FEATURES
 from streams.features.spec import Feature
 
@@ -70,10 +73,11 @@ def test_a_charge_that_nothing_raised_has_no_reasons() -> None:
 
 @pytest.mark.parametrize("value", [0.0, -0.25, 1.0, 7.0, 123456.789, 1e7, 3.4e38, 1e-30])
 def test_every_feature_can_be_a_reason_at_any_value(value: float) -> None:
-    width = len(PRODUCT_FEATURES)
+    features = [each for each in PRODUCT_FEATURES if each.transform != "category"]
+    width = len(features)
     vectors = np.full((width, width), value, np.float32)
-    result = reasons_of(list(PRODUCT_FEATURES), vectors, np.eye(width))
-    for feature, reasons in zip(PRODUCT_FEATURES, result, strict=True):
+    result = reasons_of(features, vectors, np.eye(width))
+    for feature, reasons in zip(features, result, strict=True):
         if feature.unit == "flag" and value == 0.0:
             assert reasons == []
             continue
@@ -82,6 +86,41 @@ def test_every_feature_can_be_a_reason_at_any_value(value: float) -> None:
         assert reason["feature"] == feature.name
         assert reason["value"] == pytest.approx(value, rel=1e-5)
         assert reason["text"] == feature.text.format(value=float(np.float32(value)))
+
+
+@pytest.mark.parametrize(
+    ("charge", "texts"),
+    [
+        (
+            {"mcc": 742, "currency": "jpy", "payment_method": "sepa_debit", "card_country": "FR",
+             "merchant_country": "US", "ip_country": "T1"},
+            ["the shop's category is 0742", "paid in jpy", "the payment method",
+             "card and shop are from FR and US", "card and IP address are from FR and other"],
+        ),
+        (
+            {"mcc": 0},
+            ["the shop's category is other", "paid in usd", "the payment method",
+             "card and shop are from countries that are not known",
+             "card and IP address are from countries that are not known"],
+        ),
+        (
+            {},
+            ["the shop's category is not known", "paid in usd", "the payment method",
+             "card and shop are from countries that are not known",
+             "card and IP address are from countries that are not known"],
+        ),
+    ],
+)  # fmt: skip
+def test_categories_are_told_in_words(charge: dict[str, Any], texts: list[str]) -> None:
+    fields: dict[str, Any] = {"id": "c", "created": 1.0, "amount": 1, "currency": "usd",
+                              "card": "k", "merchant": "m"}  # fmt: skip
+    own = np.zeros((1, len(CHARGE_FEATURES)), np.float32)
+    charge_features(charge_rows([Charge(**{**fields, **charge})]), own)
+    places = [n for n, each in enumerate(CHARGE_FEATURES) if each.transform == "category"]
+    vectors = np.repeat(own[:, places], len(places), axis=0)
+    features = [CHARGE_FEATURES[place] for place in places]
+    said = reasons_of(features, vectors, np.eye(len(places)))
+    assert [reason["text"] for (reason,) in said] == texts
 
 
 @pytest.mark.parametrize("zeros", [[0.0, -0.0], [-0.0, 0.0]])

@@ -10,8 +10,9 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from agents.stages.merchant_output import MerchantOutput
 from agents.worker.metrics import Latencies, count_findings, count_matured, count_output
-from streams.labels.join import NO_EXAMPLES, NONE_MATURED
+from streams.labels.join import NONE_MATURED
 from streams.labels.pending import PENDING_LAYOUT
+from streams.wire.examples import EXAMPLE_LAYOUT
 from streams.wire.matured import FRAUD
 from tests.agents.evaluation.test_estimates import blocked
 
@@ -61,7 +62,8 @@ def test_disputes_of_blocked_charges_are_counted() -> None:
     before = REGISTRY.get_sample_value("chargewatch_disputed_blocks_total") or 0.0
     output = MerchantOutput(
         keys=[], scored=[], headers=None, heads=[], answers=PENDING_LAYOUT.new(0),
-        examples=NO_EXAMPLES, matured=NONE_MATURED, rejected=[], finished=[], disputed_blocks=3,
+        examples=EXAMPLE_LAYOUT.new(0), matured=NONE_MATURED, rejected=[], finished=[],
+        disputed_blocks=3,
     )  # fmt: skip
     count_output(output)
     assert REGISTRY.get_sample_value("chargewatch_disputed_blocks_total") == before + 3.0

@@ -101,7 +101,7 @@ class RandomEvents:
             currency=choice(["usd", "usd", "eur", "jpy", "kwd"]),
             card=card,
             merchant=self._favourite(self._merchants),
-            mcc=choice([None, 5411, 5732, 7995]),
+            mcc=choice([None, 5411, 5411, 5411, 5732, 7995, *range(5800, 5810)]),
             merchant_country=choice([None, "US", "US", "US", "FR", "DE", "IN", "BR", "JP", "MX"]),
             card_country=choice([None, "US", "FR"]),
             ip_country=choice([None, "US", "T1"]),

@@ -68,7 +68,8 @@ def test_missing_is_a_value_of_its_own(name: str, values: list[object]) -> None:
     assert codes[0] == 0
     assert len(set(codes)) == len(codes)
     bare = charge_rows([BARE])
-    others = [field for field in rows.dtype.names or () if field != name]
+    own = {name, "method"} if name == "payment_method" else {name}
+    others = [field for field in rows.dtype.names or () if field not in own]
     assert all((rows[field] == bare[field]).all() for field in others)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from itertools import accumulate
 from statistics import fmean, pstdev
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tests.streams.features.brute_past import (
     AHEAD,
@@ -14,6 +14,7 @@ from tests.streams.features.brute_past import (
     MINUTE,
     age,
     counted,
+    day_of,
     first_of,
     found_at,
     in_window,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from schemas.charge import Charge
     from tests.streams.features.brute_past import CardPast, Counted, Label, Values
+
+Key = TypeVar("Key")
 
 NEVER_S = 90 * DAY
 LATEST_DISPUTES = 8
@@ -50,6 +53,7 @@ def of_card(past: CardPast, charge: Charge) -> Values:
     values["since_previous"] = _since_previous(before, now)
     values.update(_amount_against_card(before, this))
     values.update(_places(before, this))
+    values.update(_habits([other.charge for other in before], charge))
     values.update(disputes_of_card(past.disputes, now))
     values.update(outcomes_of_card(past.disputes, now))
     return {f"card_{name}": value for name, value in values.items()}
@@ -114,6 +118,58 @@ def _recent_mean(values: Sequence[float]) -> float:
     later = values[10:]
     weights = [0.1 * 0.9 ** (len(later) - 1 - place) for place in range(len(later))]
     return 0.9 ** len(later) * mean + sum(w * v for w, v in zip(weights, later, strict=True))
+
+
+def _habits(before: Sequence[Charge], this: Charge) -> Values:
+    """Shares of the card's charges: at about this hour, on this weekday, of a category, a country.
+
+    With five charges that are usual. Counts of a kind are halved before one would be 256.
+    """
+    hours: dict[int, int] = {}
+    weekdays: dict[int, int] = {}
+    categories: dict[int, int] = {}
+    countries: dict[str, int] = {}
+    for charge in before:
+        _count(hours, _hour(charge), 24)
+        _count(weekdays, day_of(charge.created) % 7, 7)
+        _count(categories, charge.mcc, 8)
+        _count(countries, charge.merchant_country, LATEST_COUNTRIES)
+    hour = _hour(this)
+    near = sum(hours.get(near % 24, 0) for near in (hour - 1, hour, hour + 1))
+    return {
+        "hour_share": _usual(near, sum(hours.values()), 3 / 24),
+        "weekday_share": _usual(
+            weekdays.get(day_of(this.created) % 7, 0), sum(weekdays.values()), 1 / 7
+        ),
+        "category_share": _share(categories, this.mcc),
+        "country_share": _share(countries, this.merchant_country),
+        "category_first": float(this.mcc is not None and this.mcc not in categories),
+    }
+
+
+def _hour(charge: Charge) -> int:
+    return math.floor(charge.created % DAY / HOUR)
+
+
+def _count(uses: dict[Key, int], key: Key | None, size: int) -> None:
+    """Count a use; the key not used for longest is forgotten when there are more than `size`."""
+    if key is None:
+        return
+    uses[key] = uses.pop(key, 0)
+    if uses[key] == 255:
+        for each in uses:
+            uses[each] //= 2
+    uses[key] += 1
+    if len(uses) > size:
+        del uses[next(iter(uses))]
+
+
+def _share(uses: dict[Key, int], key: Key | None) -> float:
+    return 0.1 if key is None else _usual(uses.get(key, 0), sum(uses.values()), 0.1)
+
+
+def _usual(uses: int, charges: int, usual: float) -> float:
+    return (uses + 5 * usual) / (charges + 5)
 
 
 Memory = dict[str, list[int]]

@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from xxhash import xxh3_64_intdigest
+
 from schemas.charge import Charge
 from schemas.currency import bundled_rates
 from tests.streams.features.brute_card import of_card
@@ -159,7 +161,7 @@ def of_charge(charge: Charge) -> Values:
     """The features that a charge has by itself."""
     amount = bundled_rates().usd(charge.amount, charge.currency)
     angle = 2 * math.pi * (charge.created % DAY) / DAY
-    values: dict[str, float | bool] = {
+    values: dict[str, float] = {
         "amount": amount,
         "hour_sin": math.sin(angle),
         "hour_cos": math.cos(angle),
@@ -187,6 +189,11 @@ def of_charge(charge: Charge) -> Values:
         "device_missing": charge.device is None,
         "ip_missing": charge.ip is None,
         "email_missing": charge.email is None,
+        "mcc_category": charge.mcc or 0,
+        "currency_category": 1 + _letters(charge.currency),
+        "payment_method_category": _hashed(charge.payment_method),
+        "card_and_merchant_country_category": _pair(charge.card_country, charge.merchant_country),
+        "card_and_ip_country_category": _pair(charge.card_country, charge.ip_country),
     }
     for band in (20, 50, 100, 200, 500):
         values[f"amount_over_{band}"] = amount >= band
@@ -195,6 +202,23 @@ def of_charge(charge: Charge) -> Values:
         values[f"{check}_fail"] = outcome == "fail"
         values[f"{check}_unchecked"] = outcome == "unchecked"
     return {name: float(value) for name, value in values.items()}
+
+
+def _letters(text: str) -> int:
+    """A text of letters as a number of as many digits to the base of 26."""
+    return sum(26**place * (ord(letter) - 97) for place, letter in enumerate(text.lower()[::-1]))
+
+
+def _hashed(text: str | None) -> int:
+    return 0 if text is None else 1 + xxh3_64_intdigest(text.encode()) % (2**24 - 1)
+
+
+def _pair(one: str | None, other: str | None) -> int:
+    """Two countries as a number to the base of 678: 676 of two letters, none, and all others."""
+    if one is None or other is None:
+        return 0
+    first, second = (1 + _letters(text) if text.isalpha() else 677 for text in (one, other))
+    return 678 * first + second
 
 
 def _differ(one: str | None, other: str | None) -> bool:

@@ -189,6 +189,10 @@ def _latest_labels(
             [fraud for fraud, _ in matured], [count for _, count in matured], n
         )
     first = next((place for place, fraud in enumerate(frauds) if fraud), None)
+    values["fraud_run"] = 0
+    for ago, fraud in enumerate(frauds):
+        if fraud and (values["fraud_run"] == 0 or ago + 1 - values["fraud_run"] <= 7):
+            values["fraud_run"] = ago + 1
     values["fraud_recency"] = 0.0 if first is None else 1.0 / (1.0 + sum(labelled[:first]))
     return values
 

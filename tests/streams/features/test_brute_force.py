@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from operator import attrgetter
+from random import Random
 from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
@@ -17,7 +18,7 @@ from schemas.charge import Charge
 from schemas.dispute import Dispute
 from schemas.outcome import OUTCOMES, Outcome, OutcomeName
 from schemas.scored import Action
-from streams.features.entities import FEATURE_NAMES
+from streams.features.entities import FEATURE_NAMES, FEATURES
 from tests.streams.events.random_events import (
     DAY,
     HOUR,
@@ -71,7 +72,9 @@ def assert_close(
     assert expected.keys() == set(FEATURE_NAMES)
     values = np.array([expected[name] for name in FEATURE_NAMES])
     # Sums are added up in single precision: a few hundred roundings of 2**-24 at the most.
-    wrong = ~np.isclose(vector, values, rtol=2e-5, atol=1e-6)
+    # Codes are exact.
+    tolerance = np.array([0.0 if feature.unit == "category" else 2e-5 for feature in FEATURES])
+    wrong = ~np.isclose(vector, values, rtol=tolerance, atol=1e-6)
     assert not wrong.any(), (
         charge,
         {FEATURE_NAMES[i]: (vector[i], values[i]) for i in np.flatnonzero(wrong)},
@@ -138,6 +141,27 @@ def test_duplicates_equal_brute_force(dedup_window_s: float) -> None:
     assert any(o.is_duplicate for o in charges)
 
 
+def test_habits_equal_brute_force_beyond_what_a_byte_counts() -> None:
+    random = Random(7)
+    charges = [
+        Charge(
+            id=f"charge_{number}",
+            created=1.7e9 + number * 7 * HOUR,
+            amount=1000,
+            currency="usd",
+            card="card_1",
+            merchant=f"merchant_{number % 5}",
+            mcc=random.choice([5411, 5411, 5411, 5411, 5732, 7995, None, 5800 + number % 9]),
+            merchant_country=random.choice(["US", "US", "US", "US", "FR", None]),
+        )
+        for number in range(2500)
+    ]
+    expected = assert_equal_features([charges])
+    shares = [observed.features["card_category_share"] for observed in expected]
+    assert max(shares) > 0.5
+    assert 0 < sum(observed.features["card_category_first"] for observed in expected) < 2000
+
+
 EDGES = [0.0, 0.25, 1.0, 119.75, 120.0, 600.0, HOUR, 3 * HOUR, DAY, 7 * DAY, 30 * DAY, 90 * DAY]
 """Steps that put events just at, before and after the ends of tiles and windows."""
 
@@ -162,8 +186,9 @@ def edgy_streams(draw: st.DrawFn) -> list[list[AnyEvent]]:
             place = draw(st.sampled_from([None, "US", "FR"]))
             charge = Charge(f"charge_{number}", created, amount, "usd", card, merchant)
             check = draw(st.sampled_from([None, "fail"]))
+            mcc = draw(st.sampled_from([None, 5411, 7995]))
             charge = msgspec.structs.replace(
-                charge, merchant_country=place, device=place, cvc_check=check
+                charge, merchant_country=place, device=place, cvc_check=check, mcc=mcc
             )
             events.append(charge)
             continue

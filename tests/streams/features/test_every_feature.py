@@ -16,6 +16,7 @@ from schemas.outcome import Outcome
 from streams.features.card_record import CARD
 from streams.features.entities import CARDS, CHARGE_FEATURES, FEATURES, MERCHANTS
 from streams.features.merchant_record import MERCHANT
+from streams.features.spec import CATEGORY_CODES
 from tests.streams.events.random_events import (
     DAY,
     RandomEvents,
@@ -100,7 +101,7 @@ def test_is_named_and_documented(column: int, feature: Feature) -> None:
     assert [other.name for other in FEATURES].count(feature.name) == 1
     assert feature.scope == "charge" or feature.name.startswith(f"{feature.scope}_")
     assert feature.unit
-    assert feature.transform in {"none", "log1p", "signed_log"}
+    assert feature.transform in {"none", "log1p", "signed_log", "category"}
     values = vectors_of("plain")[:, column]
     for value in (float(values.min()), float(values.max())):
         text = feature.text.format(value=value)
@@ -152,6 +153,11 @@ def test_values_suit_unit_and_transform(column: int, feature: Feature) -> None:
         assert values.max() <= 1.0
     if feature.transform == "log1p":
         assert values.min() >= 0.0
+    assert (feature.unit == "category") == (feature.transform == "category")
+    if feature.unit == "category":
+        assert values.min() >= 0.0
+        assert values.max() < CATEGORY_CODES
+        assert (values == np.floor(values)).all()
 
 
 WAYS: tuple[Way, ...] = ("again", "one by one", "all at once", "restored", "duplicated")
@@ -217,7 +223,7 @@ def test_memory_is_bounded() -> None:
     others = kernels.cards[40:].tobytes(), kernels.merchants[40:].tobytes()
     kernels.count(events, charged_at)
     assert (kernels.cards[40:].tobytes(), kernels.merchants[40:].tobytes()) == others
-    assert CARD.itemsize <= 1600
+    assert CARD.itemsize <= 1632
     assert MERCHANT.itemsize <= 3100
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from schemas.currency import bundled_rates
 from schemas.rejected import InvalidEvent
+from schemas.signals import Signal
 from schemas.validation import parse_charge
 from streams.mapping.columns import fit
 from streams.mapping.lookup import cards_of, charges_asked_for
@@ -59,6 +60,50 @@ def why(folder: Path, page: str, rows: str = ROW) -> str:
     with pytest.raises(InvalidEvent) as told:
         parse_charge(found, None, 1e12)
     return str(told.value)
+
+
+SIGNALS = """
+[signals]
+"V*" = "number"
+state = { from = "status", kind = "category", text = "it is {value}" }
+gone = "number"
+"W*" = "category"
+"""
+
+
+def test_signals_are_carried_along_by_their_names(tmp_path: Path) -> None:
+    page = f'carry = "none"\n{PAGE}{SIGNALS}'
+    found = event(tmp_path, page)
+    assert (found["V1"], found["state"]) == (1.5, "ok")
+    assert not {"status", "gone", "fraud"} & found.keys()
+    mapping, notes = fit(read_mapping(page, "page"), tmp_path / "f.csv", ("charge",))
+    assert [(each.path, each.signal) for each in mapping.signals] == [
+        ("V1", Signal("V1", "number")),
+        ("status", Signal("state", "category", "it is {value}")),
+    ]
+    assert notes == [f"{tmp_path / 'f.csv'}: no column gone, so no such signal"]
+
+
+def test_a_pattern_of_signals_takes_no_column_that_is_read(tmp_path: Path) -> None:
+    page = f'{PAGE}[dispute]\nwhen = "fraud = 1"\n[signals]\n"*" = "category"\n'
+    event(tmp_path, page)
+    mapping, _ = fit(read_mapping(page, "page"), tmp_path / "f.csv", ("charge",))
+    assert [each.path for each in mapping.signals] == ["status", "days", "V1"]
+
+
+@pytest.mark.parametrize(
+    ("page", "message"),
+    [
+        ('[signals]\na = "text"', "signals: a: expected number or category"),
+        ('[signals]\namount = "number"', "signals: amount: is a field that a charge"),
+        ('[signals]\na = { from = 5, kind = "number" }', "signals.a.from: expected a column"),
+        ('[signals]\nb = { from = "cc", kind = "category" }', "is only to be seen as a keyed"),
+    ],
+)
+def test_signals_that_cannot_be(page: str, message: str) -> None:
+    hashed = PAGE.replace('card = "cc"', 'card = { from = "cc", hash = true }')
+    with pytest.raises(MappingError, match=message):
+        read_mapping(f"{hashed}{page}", "page")
 
 
 def test_columns_are_carried_along(tmp_path: Path) -> None:

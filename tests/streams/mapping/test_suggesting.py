@@ -57,6 +57,20 @@ def test_a_proposal_works_as_it_is(tmp_path: Path, name: str) -> None:
     assert all(dispute.is_fraud for dispute in disputes)
 
 
+@pytest.mark.parametrize(
+    ("rows", "every_s", "delay"),
+    [(20_000, 9.0, "0.3"), (3_000, 86_400.0 / 100, "4"), (2_000, 86_400.0, "7"), (1, 60.0, "7")],
+)
+def test_labels_come_within_the_file(tmp_path: Path, rows: int, every_s: float, delay: str) -> None:
+    """After a week, or after an eighth of a file that does not go on for so long."""
+    path = tmp_path / "f.csv"
+    table = [[n, int(n * every_s), "12.50", f"k{n % 7}", int(n % 50 == 1)] for n in range(rows)]
+    path.write_text(csv_text([["id", "Time", "amount", "card", "Class"], *table]), encoding="utf-8")
+    page = suggest(path)
+    (line,) = [line for line in page.splitlines() if line.startswith("delay_days")] or [""]
+    assert line.startswith(f"delay_days = {delay} ") or rows == 1, page
+
+
 def test_what_tells_the_label_is_not_carried_along(tmp_path: Path) -> None:
     shape = SHAPES["fraud_detection_handbook"](tmp_path, SEED)
     page = suggest(shape.paths[0])
