@@ -156,6 +156,7 @@ def command(
     metrics: dict[str, Any] = {
         "files": [str(file) for file in (charges, *labels)],
         **({} if mapping is None else {"mapping": mapping}),
+        "signals": [signal.name for signal in settings.signals],
         "label_horizon_days": settings.label_horizon_days,
         "model": None if backtest.snapshot is None else backtest.snapshot.version,
         "charges_scored": gathering.charges,

@@ -8,6 +8,7 @@ from io import StringIO
 from typing import TextIO
 
 import click
+from msgspec.structs import replace
 from rich.console import Console
 
 from agents.demo.closing import summary
@@ -49,6 +50,7 @@ def command(settings: Settings, live_seconds: int, svg: TextIO | None) -> None:
     leaves nothing behind but its topics on a Kafka that was configured.
     """
     _check_rates(settings)
+    settings = replace(settings, mapping="", signals=())  # its charges are as they are here
     play = Play(Scenario(live_s=live_seconds), time.time())
     console = Console(width=min(WIDTH, shutil.get_terminal_size((WIDTH, 30)).columns))
     screen = Screen(console, play.scenario)

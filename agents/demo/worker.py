@@ -14,7 +14,7 @@ from urllib.request import urlopen
 from msgspec.structs import replace
 
 from agents.demo.cluster import Cluster, DemoError
-from agents.settings.schema import COST_FIELDS, FIELDS, Actions, Settings
+from agents.settings.schema import COST_FIELDS, FIELDS, SIGNALS, Actions, Settings
 from agents.settings.sources import variable
 from deploy.local_kafka import HOST
 
@@ -123,7 +123,7 @@ class Worker:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Return the variables that make another process have the same settings.
+    """Return the variables that make another process have the same settings, without signals.
 
     >>> environment(Settings(commit_interval_ms=50))["CHARGEWATCH_COMMIT_INTERVAL_MS"]
     '50'
@@ -133,7 +133,7 @@ def environment(settings: Settings) -> dict[str, str]:
     return {
         variable(name): ",".join(value) if isinstance(value, tuple) else str(value)
         for name, value in values.items()
-    }
+    } | {variable(SIGNALS): ""}
 
 
 def _free_port() -> int:
