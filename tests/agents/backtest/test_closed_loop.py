@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 START = 1_700_000_000.0
 DAY_S = 86_400.0
 SEED = 5
+DAYS = 24
+"""In half of it what is estimated is off by 0.1 to 0.3, of 17 labels of blocked charges."""
+
 SETTINGS = Settings(
     label_horizon_days=2.0,
     snapshot_every_examples=500,
@@ -51,7 +54,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cards=300,
         merchants=30,
         start=START,
-        days=12,
+        days=DAYS,
         charges_per_day=400,
         fraud_rate=0.08,
         dispute_delay_scale=0.1,
@@ -187,13 +190,14 @@ def test_every_charge_that_was_to_be_stopped_is_told_of_once_at_its_horizon(play
 
 def test_estimates_are_near_the_truth_that_the_loop_does_not_see(played: Played) -> None:
     found = loop_estimates(played.gathering, SETTINGS.label_horizon_days * DAY_S)
-    assert found["charges"] == pytest.approx(len(played.scored) * 10 / 12, rel=0.15)
+    assert found["charges"] == pytest.approx(len(played.scored) * (DAYS - 2) / DAYS, rel=0.15)
     block = found["actions"]["block"]
-    assert block["labels"] > 10
+    assert block["labels"] > 30
     for measure in ("precision", "recall"):
         estimate, true = block[measure]["doubly_robust"], block["truth"]["all"][measure]
-        assert estimate["value"] == pytest.approx(true, abs=0.2)
+        assert estimate["value"] == pytest.approx(true, abs=0.15)
         assert estimate["low"] < estimate["value"] < estimate["high"]
+        assert estimate["low"] < true < estimate["high"]
     recalls = [each["truth"]["all"]["recall"] for each in found["thresholds"]]
     assert recalls == sorted(recalls, reverse=True)
     assert orjson.loads(orjson.dumps(found)) == found
