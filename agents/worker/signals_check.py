@@ -56,20 +56,21 @@ class SignalsCheck:
         """Look at charges, EVENT[N], and their vectors; return how many lack each signal."""
         if not self.names or not len(charges):
             return np.zeros(len(self.names), np.int64)
-        columns, now = vectors[:, -len(self.names) :], float(charges["created"].max())
+        columns, created = vectors[:, -len(self.names) :], charges["created"]
         lacks = np.where(self._are_categories, columns == 0.0, np.isnan(columns))
         missing: NDArray[np.int64] = np.count_nonzero(lacks, axis=0)
         comes = missing < len(columns)
+        at_the_end = np.argmin(lacks[::-1], axis=0)
         self._charges += len(columns)
         self._came += len(columns) - missing
-        self._missing_since = np.where(comes, 0, self._missing_since + missing)
-        self._last_at[comes] = now
+        self._missing_since = np.where(comes, at_the_end, self._missing_since + missing)
+        self._last_at = np.where(comes, created[len(columns) - 1 - at_the_end], self._last_at)
         for place in np.flatnonzero(self._silent & comes).tolist():
             logger.warning("signal %s comes again", self.names[place])
         self._silent &= ~comes
         share = self._came / np.maximum(self._charges - self._missing_since, 1)
         is_late = (self._missing_since * share >= EXPECTED_MIN) & ~self._silent
-        is_late &= now - self._last_at >= SILENT_AFTER_S
+        is_late &= created.max() - self._last_at >= SILENT_AFTER_S
         for place in np.flatnonzero(is_late).tolist():
             logger.warning(
                 "signal %s has stopped coming: none of the last %d charges has it, since %s; "

@@ -57,6 +57,17 @@ def test_one_that_stops_is_told_once_and_that_it_comes_again(
     assert caplog.messages == ["signal ip_risk comes again"]
 
 
+def test_one_that_stops_within_a_batch_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    rows, vectors = np.zeros(400, EVENT), np.zeros((400, len(FEATURES)), np.float32)
+    rows["created"] = START + 60.0 * np.arange(400)
+    vectors[:, -2] = np.where(np.arange(400) < 300, 0.5, math.nan)
+    missing = SignalsCheck(FEATURES).add(rows, vectors)
+    assert missing.tolist() == [100, 400]
+    (told,) = caplog.messages
+    assert "ip_risk has stopped coming: none of the last 100 charges has it" in told
+    assert "since 2026-01-01T04:59+00:00; before, 100% had it" in told
+
+
 def test_an_hour_has_to_pass(caplog: pytest.LogCaptureFixture) -> None:
     stream = Stream(every_s=1.0)
     stream.send(200, 0.5, 7.0)
