@@ -16,6 +16,8 @@ from tests.quality.closed_loop import read_events, simulated_events
 from tests.quality.drift import drifts
 from tests.quality.findings import Findings, machine
 from tests.quality.loop import loops
+from tests.quality.signal_stream import SignalStream
+from tests.quality.signals import signal_gains
 from tests.quality.trial import HORIZON_DAYS, given, simulated
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.quality.trial import Trial
 
-PARTS = ("candidates", "ablation", "drift", "loop")
+PARTS = ("candidates", "ablation", "signals", "drift", "loop")
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 say = partial(click.echo, err=True)
@@ -74,9 +76,10 @@ def main(
     seeds: Sequence[int],
     out: Path,
 ) -> None:
-    """Compare candidate models, features left out, an online model with a frozen one, and loops.
+    """Compare candidate models, features left out, signals, a frozen model, and loops.
 
-    Drift always takes the simulator, where fraud changes when it is told to. The loops take 90 days
+    Drift always takes the simulator, where fraud changes when it is told to; signals a stream of
+    their own. The loops take 90 days
     of it if there are no files.
     """
     if (charges is None) != (disputes is None):
@@ -96,6 +99,8 @@ def main(
             found = candidates(next(trials()), seeds[0], say)
         elif part == "ablation":
             found = ablation(trials(), say)
+        elif part == "signals":
+            found = signal_gains([SignalStream(seed) for seed in seeds], say)
         elif part == "loop":
             found = _loops(charges, disputes, label_horizon, start, seeds[0])
         else:

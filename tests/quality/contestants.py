@@ -12,7 +12,7 @@ from agents.models.columns import Columns
 from agents.models.kinds import KINDS, scorer
 from agents.models.prior import BASE_RATE, PriorScorer
 from agents.models.transforms import Transforms
-from streams.features.entities import FEATURE_NAMES, FEATURES
+from streams.features.entities import FEATURES
 from streams.labels.join import CONTROLS
 
 if TYPE_CHECKING:
@@ -52,11 +52,19 @@ class Registered:
         Of `agents.models.kinds.KINDS`.
     features
         Those it may use.
+    among
+        The columns of the vectors.
     """
 
-    def __init__(self, kind: str, features: Sequence[Feature] = FEATURES) -> None:
+    def __init__(
+        self,
+        kind: str,
+        features: Sequence[Feature] = FEATURES,
+        among: Sequence[Feature] = FEATURES,
+    ) -> None:
         self._features = features
-        self._columns = [FEATURE_NAMES.index(feature.name) for feature in features]
+        names = [feature.name for feature in among]
+        self._columns = [names.index(feature.name) for feature in features]
         self._learner = KINDS[kind].learner(features)
         self._scorer = scorer(None, features)
 

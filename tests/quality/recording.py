@@ -13,15 +13,18 @@ from agents.backtest.replay import Replay
 from agents.evaluation.outcome_collector import Gathering
 from agents.models.prior import PriorScorer
 from agents.settings.schema import Settings
-from streams.features.entities import FEATURES
+from streams.features.signals import features_with
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from agents.backtest.backtest import Step
+    from schemas.signals import Signal
     from streams.events.rows import Rows
+    from streams.features.spec import Feature
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,12 @@ class Recording:
         return replace(self, examples=self.examples[came], scored_before=self.scored_before[came])
 
 
-def record(charges: Path, disputes: Path, label_horizon_days: float) -> Recording:
+def record(
+    charges: Path,
+    disputes: Path,
+    label_horizon_days: float,
+    signals: tuple[Signal, ...] = (),
+) -> Recording:
     """Send events through the stages of a worker, as the backtest does, and keep what they give.
 
     Parameters
@@ -74,11 +82,13 @@ def record(charges: Path, disputes: Path, label_horizon_days: float) -> Recordin
         Files as for `agents.backtest.replay.Replay`.
     label_horizon_days
         A charge not disputed for so long counts as genuine.
+    signals
+        Fields of the charges that are columns of their vectors, behind those of `FEATURES`.
     """
     replay = Replay(charges, disputes, inf)
     for _ in replay.survey():
         pass
-    recorder = _Recorder(Settings(label_horizon_days=label_horizon_days))
+    recorder = _Recorder(Settings(label_horizon_days=label_horizon_days, signals=signals))
     for part in replay.parts():
         recorder.gathering.add_events(part.events.batch.rows)
         for step in recorder.run(part.events):
@@ -94,7 +104,7 @@ class _Recorder(Backtest):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings, clock=lambda: 0.0)
         self.gathering = Gathering()
-        self._scorer = self._given = _Given()
+        self._scorer = self._given = _Given(features_with(settings.signals))
         self._charges = 0
         self._vectors: list[NDArray[np.float32]] = []
         self._examples: list[Rows] = []
@@ -132,9 +142,9 @@ class _Recorder(Backtest):
 class _Given(PriorScorer):
     """The prior, keeping the vectors of the last batch."""
 
-    def __init__(self) -> None:
-        super().__init__(FEATURES)
-        self.vectors = np.empty((0, len(FEATURES)), np.float32)
+    def __init__(self, features: Sequence[Feature]) -> None:
+        super().__init__(features)
+        self.vectors = np.empty((0, len(features)), np.float32)
 
     def predict(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         self.vectors = vectors.copy()

@@ -24,6 +24,8 @@ from tests.quality.drift import CHANGES, drifting, picture, recovery
 from tests.quality.measures import DAY_S, Period, quality
 from tests.quality.prequential import calibrated, run, stretches
 from tests.quality.recording import Recording, record
+from tests.quality.signal_stream import SignalStream
+from tests.quality.signals import signal_gains
 from tests.quality.sources import write_simulation
 
 if TYPE_CHECKING:
@@ -152,6 +154,19 @@ def test_a_forest_learns_from_all_frauds_and_some_controls(recording: Recording)
     assert taken == len(counting.labels)
     assert sum(counting.labels) == frauds
     assert taken - frauds == pytest.approx(10 / CONTROLS * (examples["weight"] > 0).sum(), rel=0.1)
+
+
+def test_numbers_and_categories_of_a_producer_tell_fraud() -> None:
+    """Through files, stages and labels, where nothing else tells it."""
+    found = signal_gains([SignalStream(1, days=40, charges_per_day=1000)], lambda _: None)
+    gained = {
+        name.partition(", ")[2]: numbers["average_precision"]
+        for name, numbers in found.figures.items()
+    }
+    assert gained["no signals"] < 0.03
+    assert gained["categories"] > 1.5 * gained["no signals"]
+    assert gained["numbers"] > 0.2
+    assert gained["both"] > gained["numbers"] + 0.02
 
 
 def test_every_feature_is_in_one_group() -> None:
