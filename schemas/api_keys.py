@@ -18,7 +18,7 @@ class ApiKey(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     id: Annotated[
         str, Meta(pattern="^[0-9a-f]{12}$", description="names the key, and is a part of it")
     ]
-    name: Annotated[str, Meta(min_length=1, max_length=128, description="who uses it")]
+    name: Annotated[str, Meta(min_length=1, max_length=100, description="who uses it")]
     sha256: Annotated[
         str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 of the whole key, hexadecimal")
     ]

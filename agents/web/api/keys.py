@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from schemas.api_keys import ApiKey, decode_api_key
+from schemas.api_keys import ApiKey, decode_api_key, encode_api_key
 from schemas.card_numbers import mask
 from schemas.rejected import InvalidEvent
 from streams.errors import OperationalError
@@ -24,6 +24,10 @@ _ID_BYTES: Final = 6
 _SECRET_BYTES: Final = 32
 _TOKEN: Final = re.compile(r"cw_([0-9a-f]{12})_[0-9a-f]{64}")
 _NOBODYS: Final = "0" * 64
+
+
+class KeyRefusedError(OperationalError):
+    """A key that cannot be."""
 
 
 class UnknownKeyError(OperationalError):
@@ -42,6 +46,11 @@ def new_key(name: str, scopes: Sequence[Scope], by: str, now: float) -> tuple[Ap
     by, now
         Who makes it, and when, Unix seconds.
 
+    Raises
+    ------
+    KeyRefusedError
+        When a key cannot have this name.
+
     Examples
     --------
     >>> record, token = new_key("checkout", ["charges"], "ann", 1.75e9)
@@ -51,7 +60,11 @@ def new_key(name: str, scopes: Sequence[Scope], by: str, now: float) -> tuple[Ap
     id_ = secrets.token_hex(_ID_BYTES)
     token = f"cw_{id_}_{secrets.token_hex(_SECRET_BYTES)}"
     chosen = tuple(dict.fromkeys(scopes))
-    return ApiKey(id_, mask(name), _hash(token), chosen, by, now), token
+    record = ApiKey(id_, mask(name), _hash(token), chosen, by, now)
+    try:
+        return decode_api_key(encode_api_key(record)), token
+    except InvalidEvent as error:
+        raise KeyRefusedError(str(error)) from None
 
 
 def revoked(record: ApiKey | None, id_: str, now: float) -> ApiKey:
@@ -79,7 +92,6 @@ class KeyRing:
 
     Examples
     --------
-    >>> from schemas.api_keys import encode_api_key
     >>> record, token = new_key("checkout", ["charges"], "ann", 1.75e9)
     >>> ring = KeyRing()
     >>> ring.take(record.id.encode(), encode_api_key(record))

@@ -1,0 +1,278 @@
+"""The answers to charges: with their scores if these come in time, else by fallback.
+
+Of each charge one answer is given, at whichever replica it is asked for:
+
+- What is scored can be answered as scored once it is committed, and no fallback is on record.
+- A fallback is given once it is on record: an `answered` outcome on `outcomes`, behind the charge.
+  Of several on record the first one counts, for every replica.
+- Before a fallback is put on record, and before a charge that came to another replica first is
+  answered, everything is read that was committed by then (`agents.web.api.barrier`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Protocol
+
+from confluent_kafka import KafkaError
+
+from agents.web.api.barrier import AwayError
+from agents.web.api.lag import Lag
+from agents.web.api.memory import AnswerMemory, Scored
+from agents.web.api.sender import Delivered, QueueFullError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from agents.web.api.asked import Asked
+    from agents.web.api.memory import Answer, Key
+    from agents.web.api.sender import Delivery
+
+LEAD_S: Final = 0.03
+"""Before its deadline a fallback is begun, so that it is on record in time; of a short deadline no
+more than a quarter."""
+
+GRACE_S: Final = 0.015
+"""After its deadline an answer that is under way is still waited for."""
+
+UNSCORED_MAX: Final = 100_000
+"""Charges that wait for the workers, answered or not; then no more are taken."""
+
+_NEVER_SENT: Final = {KafkaError._QUEUE_FULL, KafkaError._PURGE_QUEUE}
+
+
+class UnavailableError(Exception):
+    """A charge that cannot be answered now; `may_be_accepted` if it may be scored all the same."""
+
+    def __init__(self, reason: str, *, may_be_accepted: bool) -> None:
+        super().__init__(reason)
+        self.may_be_accepted = may_be_accepted
+
+
+class Brokers(Protocol):
+    """What the desk needs of Kafka."""
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the brokers are known not to answer."""
+
+    def send_charge(self, asked: Asked, told: Callable[[Delivery], None]) -> None:
+        """Send a charge; raises `QueueFullError`."""
+
+    def send_fallback(
+        self, asked: Asked, action: str, took_s: float, told: Callable[[Delivery], None]
+    ) -> None:
+        """Put a fallback on record; raises `QueueFullError`."""
+
+    async def catch_up(self) -> None:
+        """Wait until all that is committed by now has been taken; raises `AwayError`."""
+
+
+class _Waiting:
+    """A charge that is waited for, by one request or several."""
+
+    def __init__(self, asked: Asked, answer: asyncio.Future[Answer]) -> None:
+        self.asked = asked
+        self.answer = answer
+        self.requests = 0
+        self.is_scored = False
+        self.falls_back = False
+        self.is_recording = False
+        self.on_brokers = asyncio.Event()
+
+
+class ChargeDesk:
+    """Answers charges on one event loop.
+
+    Parameters
+    ----------
+    brokers
+        Take charges and fallbacks.
+    fallback_of
+        Gives the action of a merchant when no score comes in time.
+    clock
+        Gives the time of the loop, seconds.
+    in_flight_max
+        Requests that are answered at a time.
+
+    Attributes
+    ----------
+    memory, lag
+        What was answered, and what the workers still have to score.
+    in_flight
+        Requests that are being answered.
+    """
+
+    def __init__(
+        self,
+        brokers: Brokers,
+        fallback_of: Callable[[str], str],
+        clock: Callable[[], float],
+        in_flight_max: int,
+    ) -> None:
+        self._brokers = brokers
+        self._fallback_of = fallback_of
+        self._clock = clock
+        self._in_flight_max = in_flight_max
+        self._waiting: dict[Key, _Waiting] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.memory, self.lag = AnswerMemory(), Lag()
+        self.in_flight = 0
+
+    async def answer(self, asked: Asked) -> Answer:
+        """Return the answer of a charge, by its deadline and a little more.
+
+        Raises
+        ------
+        UnavailableError
+            When there is none.
+        """
+        if self.in_flight >= self._in_flight_max:
+            raise UnavailableError("too many charges at a time", may_be_accepted=False)
+        self.in_flight += 1
+        try:
+            return await self._answer(asked)
+        finally:
+            self.in_flight -= 1
+
+    def scored(self, key: Key, event: bytes, request: str | None) -> None:
+        """Take a scored event, and which request its charge was first sent by, if by any."""
+        self.memory.scored(key, event)
+        self.lag.scored(key, self._clock())
+        waiting = self._waiting.get(key)
+        if waiting is None or waiting.is_scored:
+            return
+        waiting.is_scored = True
+        if waiting.is_recording:
+            return  # the fallback may be on record already
+        if request == waiting.asked.request:
+            self._give(waiting)  # nobody can have answered it before it was sent by us
+        else:
+            self._start(self._give_what_is_known(waiting))
+
+    def fell_back(self, key: Key, action: str) -> None:
+        """Take a fallback that is on record."""
+        self.memory.fell_back(key, action)
+        if (waiting := self._waiting.get(key)) is not None:
+            self._give(waiting)
+
+    async def _answer(self, asked: Asked) -> Answer:
+        waiting = self._waiting.get(asked.key)
+        if waiting is None:
+            if self.memory.find(asked.key) is not None:
+                return await self._repeat(asked)
+            waiting = self._send(asked)
+        waiting.requests += 1
+        try:
+            return await self._wait(waiting, asked)
+        finally:
+            waiting.requests -= 1
+            if not waiting.requests and self._waiting.get(asked.key) is waiting:
+                del self._waiting[asked.key]
+
+    async def _repeat(self, asked: Asked) -> Answer:
+        """Return the answer of a charge that was answered before, perhaps by another replica."""
+        known = self.memory.find(asked.key)
+        if isinstance(known, Scored):
+            try:
+                async with asyncio.timeout_at(asked.until + GRACE_S):
+                    await self._brokers.catch_up()
+            except (TimeoutError, AwayError):
+                raise UnavailableError("Kafka does not answer", may_be_accepted=True) from None
+            known = self.memory.find(asked.key)
+        assert known is not None
+        return known
+
+    def _send(self, asked: Asked) -> _Waiting:
+        if self._brokers.is_away:
+            raise UnavailableError("Kafka does not answer", may_be_accepted=False)
+        if len(self.lag) >= UNSCORED_MAX:
+            raise UnavailableError("the workers are too far behind", may_be_accepted=False)
+        waiting = _Waiting(asked, asyncio.get_running_loop().create_future())
+        try:
+            self._brokers.send_charge(asked, lambda delivery: self._sent(waiting, delivery))
+        except QueueFullError:
+            reason = "too many charges wait for Kafka"
+            raise UnavailableError(reason, may_be_accepted=False) from None
+        self._waiting[asked.key] = waiting
+        return waiting
+
+    def _sent(self, waiting: _Waiting, delivery: Delivery) -> None:
+        """Take the brokers' word on a charge."""
+        if not isinstance(delivery, Delivered):
+            self._give_up(waiting, delivery)
+            return
+        waiting.on_brokers.set()
+        asked, now = waiting.asked, self._clock()
+        if waiting.is_scored:
+            return
+        expected_s = self.lag.expected_s(delivery.partition, now)
+        self.lag.sent(asked.key, delivery.partition, asked.began)
+        if asked.began + expected_s > asked.until:
+            self._fall_back(waiting)
+
+    async def _wait(self, waiting: _Waiting, asked: Asked) -> Answer:
+        lead_s = min(LEAD_S, (asked.until - asked.began) / 4)
+        await asyncio.wait([waiting.answer], timeout=asked.until - lead_s - self._clock())
+        if not waiting.answer.done():
+            self._fall_back(waiting)
+            await asyncio.wait([waiting.answer], timeout=asked.until + GRACE_S - self._clock())
+        if not waiting.answer.done():
+            raise UnavailableError("Kafka does not answer in time", may_be_accepted=True)
+        return waiting.answer.result()
+
+    def _fall_back(self, waiting: _Waiting) -> None:
+        if not waiting.falls_back and not waiting.answer.done():
+            waiting.falls_back = True
+            self._start(self._record_fallback(waiting))
+
+    async def _record_fallback(self, waiting: _Waiting) -> None:
+        """Put the fallback on record, unless the answer is there: it is given once it is read."""
+        await waiting.on_brokers.wait()
+        try:
+            await self._brokers.catch_up()
+        except AwayError:
+            return
+        asked = waiting.asked
+        if waiting.answer.done() or self._waiting.get(asked.key) is not waiting:
+            return
+        if waiting.is_scored:
+            self._give(waiting)
+            return
+        waiting.is_recording = True
+        action, took_s = self._fallback_of(asked.merchant), self._clock() - asked.began
+        try:
+            self._brokers.send_fallback(asked, action, took_s, lambda _: None)
+        except QueueFullError:
+            waiting.is_recording = False
+
+    async def _give_what_is_known(self, waiting: _Waiting) -> None:
+        try:
+            await self._brokers.catch_up()
+        except AwayError:
+            return
+        if not waiting.is_recording:
+            self._give(waiting)
+
+    def _give(self, waiting: _Waiting) -> None:
+        """Answer all who wait for a charge."""
+        key = waiting.asked.key
+        answer = self.memory.find(key)
+        assert answer is not None
+        if not waiting.answer.done():
+            waiting.answer.set_result(answer)
+        if self._waiting.get(key) is waiting:
+            del self._waiting[key]
+
+    def _give_up(self, waiting: _Waiting, error: KafkaError) -> None:
+        if not waiting.answer.done():
+            may_be_accepted = error.code() not in _NEVER_SENT
+            told = UnavailableError(f"Kafka: {error.str()}", may_be_accepted=may_be_accepted)
+            waiting.answer.set_exception(told)
+            waiting.answer.exception()  # is known: those who waited may have gone
+        waiting.on_brokers.set()
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
