@@ -29,14 +29,21 @@ if TYPE_CHECKING:
     from agents.web.api.sender import Delivery
 
 LEAD_S: Final = 0.03
-"""Before its deadline a fallback is begun, so that it is on record in time; of a short deadline no
-more than a quarter."""
+"""At least so long before its deadline a fallback is begun, or twice as long as the latest took to
+be on record; of a short deadline no more than its half."""
 
 GRACE_S: Final = 0.015
 """After its deadline an answer that is under way is still waited for."""
 
+HOPELESS: Final = 2.0
+"""Times its deadline that others wait: then a charge is answered by fallback at once. What is only
+a little late may be quick again with the next batch."""
+
 UNSCORED_MAX: Final = 100_000
 """Charges that wait for the workers, answered or not; then no more are taken."""
+
+_WEIGHT: Final = 0.1
+"""Of the latest fallback in the mean of how long they take."""
 
 _NEVER_SENT: Final = {KafkaError._QUEUE_FULL, KafkaError._PURGE_QUEUE}
 
@@ -76,7 +83,7 @@ class _Waiting:
         self.answer = answer
         self.requests = 0
         self.is_scored = False
-        self.falls_back = False
+        self.falls_back_at = 0.0
         self.is_recording = False
         self.on_brokers = asyncio.Event()
 
@@ -116,6 +123,7 @@ class ChargeDesk:
         self._in_flight_max = in_flight_max
         self._waiting: dict[Key, _Waiting] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._recorded_s = 0.0
         self.memory, self.lag = AnswerMemory(), Lag()
         self.in_flight = 0
 
@@ -154,6 +162,8 @@ class ChargeDesk:
         """Take a fallback that is on record."""
         self.memory.fell_back(key, action)
         if (waiting := self._waiting.get(key)) is not None:
+            if waiting.is_recording:
+                self._note_recorded(self._clock() - waiting.falls_back_at)
             self._give(waiting)
 
     async def _answer(self, asked: Asked) -> Answer:
@@ -208,22 +218,23 @@ class ChargeDesk:
             return
         expected_s = self.lag.expected_s(delivery.partition, now)
         self.lag.sent(asked.key, delivery.partition, asked.began)
-        if asked.began + expected_s > asked.until:
+        if expected_s > HOPELESS * (asked.until - asked.began):
             self._fall_back(waiting)
 
     async def _wait(self, waiting: _Waiting, asked: Asked) -> Answer:
-        lead_s = min(LEAD_S, (asked.until - asked.began) / 4)
+        lead_s = min(max(LEAD_S, 2.0 * self._recorded_s), (asked.until - asked.began) / 2)
         await asyncio.wait([waiting.answer], timeout=asked.until - lead_s - self._clock())
         if not waiting.answer.done():
             self._fall_back(waiting)
             await asyncio.wait([waiting.answer], timeout=asked.until + GRACE_S - self._clock())
         if not waiting.answer.done():
+            self._note_recorded(self._clock() - waiting.falls_back_at)
             raise UnavailableError("Kafka does not answer in time", may_be_accepted=True)
         return waiting.answer.result()
 
     def _fall_back(self, waiting: _Waiting) -> None:
-        if not waiting.falls_back and not waiting.answer.done():
-            waiting.falls_back = True
+        if not waiting.falls_back_at and not waiting.answer.done():
+            waiting.falls_back_at = self._clock()
             self._start(self._record_fallback(waiting))
 
     async def _record_fallback(self, waiting: _Waiting) -> None:
@@ -263,6 +274,10 @@ class ChargeDesk:
             waiting.answer.set_result(answer)
         if self._waiting.get(key) is waiting:
             del self._waiting[key]
+
+    def _note_recorded(self, took_s: float) -> None:
+        """Note how long a fallback took to be on record."""
+        self._recorded_s += _WEIGHT * (took_s - self._recorded_s)
 
     def _give_up(self, waiting: _Waiting, error: KafkaError) -> None:
         if not waiting.answer.done():

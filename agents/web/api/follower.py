@@ -28,7 +28,9 @@ _AT_A_TIME: Final = 1000
 _AHEAD: Final = 4
 """Batches that wait for the event loop; then no more are read."""
 
-_FETCH_WAIT_MS: Final = 20
+_FETCH_WAIT_MS: Final = 10
+"""An end is known so long after a transaction, where nothing follows it."""
+
 _CLOSE_S: Final = 10.0
 
 
