@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _ANSWER_S: Final = 1.0
+_AGAIN_S: Final = 0.05
 
 
 class AwayError(Exception):
@@ -78,11 +80,10 @@ class Barrier:
             self._next = None
             try:
                 async with asyncio.timeout(timeout_s):
-                    ends = await self._ends()
-                    await self._follower.until(ends)
-            except (KafkaException, TimeoutError) as error:
+                    await self._follower.until(await self._ends())
+            except TimeoutError:
                 self._on_answer(False)
-                asking.set_exception(AwayError(str(error)))
+                asking.set_exception(AwayError("Kafka does not answer"))
                 asking.exception()  # is known: those who ask may all have gone
             else:
                 self._on_answer(True)
@@ -90,11 +91,27 @@ class Barrier:
         self._rounds = None
 
     async def _ends(self) -> Ends:
-        answers = self._admin.list_offsets(
-            self._asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_ANSWER_S
-        )
-        found = await asyncio.gather(*map(asyncio.wrap_future, answers.values()))
-        return {
-            (place.topic, place.partition): each.offset
-            for place, each in zip(answers, found, strict=True)
-        }
+        while True:
+            answers = self._admin.list_offsets(
+                self._asked,
+                isolation_level=IsolationLevel.READ_COMMITTED,
+                request_timeout=_ANSWER_S,
+            )
+            try:
+                found = await asyncio.gather(*map(asyncio.wrap_future, answers.values()))
+            except KafkaException:
+                await asyncio.to_thread(self._find_leaders)
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                return {
+                    (place.topic, place.partition): each.offset
+                    for place, each in zip(answers, found, strict=True)
+                }
+
+    def _find_leaders(self) -> None:
+        """Ask who leads which partition, which librdkafka 2.16 does not do by itself.
+
+        What it knows of a broker that has been restarted is refused for ever.
+        """
+        with suppress(KafkaException):
+            self._admin.list_topics(timeout=_ANSWER_S)

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from schemas.api_keys import ApiKey
 
 
+_DIGITS_MAX = 18
+"""Of a size; one that has more is too large anyway."""
+
+
 @dataclass(slots=True)
 class Call:
     """A request that is answered.
@@ -65,6 +69,12 @@ class Call:
             ) from None
 
 
+def told_bytes(request: Request) -> int | None:
+    """Return how large a request says that its body is, `None` where it does not say it."""
+    told = request.headers.get("content-length", "")
+    return int(told[:_DIGITS_MAX]) if told.isdecimal() else None
+
+
 async def read_body(request: Request, bytes_max: int) -> bytes:
     """Return the body of a request, without reading much more than it may have.
 
@@ -73,8 +83,7 @@ async def read_body(request: Request, bytes_max: int) -> bytes:
     Problem
         When it is larger. The connection is closed, so that the rest is not read either.
     """
-    told = request.headers.get("content-length", "")
-    if told.isdecimal() and int(told) > bytes_max:
+    if (told_bytes(request) or 0) > bytes_max:
         raise _too_large(bytes_max)
     body = bytearray()
     async for part in request.stream():

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from agents.web.api.memory import Answer, Key
     from agents.web.api.sender import Delivery
 
-LEAD_S: Final = 0.03
-"""At least so long before its deadline a fallback is begun, or twice as long as the latest took to
-be on record; of a short deadline no more than its half."""
+LEAD_S: Final = 0.06
+"""At least so long before its deadline a fallback is begun, and half as long again as the slowest
+of late took to be on record; of a short deadline no more than its half."""
 
 GRACE_S: Final = 0.015
 """After its deadline an answer that is under way is still waited for."""
@@ -42,8 +42,8 @@ a little late may be quick again with the next batch."""
 UNSCORED_MAX: Final = 100_000
 """Charges that wait for the workers, answered or not; then no more are taken."""
 
-_WEIGHT: Final = 0.1
-"""Of the latest fallback in the mean of how long they take."""
+_FADING: Final = 0.95
+"""From one fallback to the next, of how long the slowest of late took."""
 
 _NEVER_SENT: Final = {KafkaError._QUEUE_FULL, KafkaError._PURGE_QUEUE}
 
@@ -222,7 +222,7 @@ class ChargeDesk:
             self._fall_back(waiting)
 
     async def _wait(self, waiting: _Waiting, asked: Asked) -> Answer:
-        lead_s = min(max(LEAD_S, 2.0 * self._recorded_s), (asked.until - asked.began) / 2)
+        lead_s = min(max(LEAD_S, 1.5 * self._recorded_s), (asked.until - asked.began) / 2)
         await asyncio.wait([waiting.answer], timeout=asked.until - lead_s - self._clock())
         if not waiting.answer.done():
             self._fall_back(waiting)
@@ -277,7 +277,7 @@ class ChargeDesk:
 
     def _note_recorded(self, took_s: float) -> None:
         """Note how long a fallback took to be on record."""
-        self._recorded_s += _WEIGHT * (took_s - self._recorded_s)
+        self._recorded_s = max(took_s, _FADING * self._recorded_s)
 
     def _give_up(self, waiting: _Waiting, error: KafkaError) -> None:
         if not waiting.answer.done():

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from agents.web.api import metrics
-from agents.web.api.calls import Call, read_body
+from agents.web.api.calls import Call, read_body, told_bytes
 from agents.web.api.problems import Problem
 
 if TYPE_CHECKING:
@@ -133,9 +133,8 @@ async def _answer(endpoint: Endpoint, access: Access, call: Call) -> Response:
 
 def _close_unread(call: Call, problem: Problem) -> None:
     """Have the connection closed behind a problem if a long body would still have to be read."""
-    headers = call.request.headers
-    told = headers.get("content-length", "0")
-    if "transfer-encoding" in headers or not told.isdecimal() or int(told) > _READ_ON_BYTES:
+    is_chunked = "transfer-encoding" in call.request.headers
+    if is_chunked or (told_bytes(call.request) or 0) > _READ_ON_BYTES:
         problem.headers["Connection"] = "close"
 
 

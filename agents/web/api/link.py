@@ -182,11 +182,16 @@ class KafkaLink:
         return {number: begins[number] if begins[number] >= 0 else ends[number] for number in ends}
 
     def _offsets(self, topic: str, numbers: Mapping[int, Any], spec: OffsetSpec) -> dict[int, int]:
+        """Ask for offsets, again while brokers come up."""
         asked = {TopicPartition(topic, number): spec for number in numbers}
-        answers = self._admin.list_offsets(
-            asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_ANSWER_S
-        )
-        return {place.partition: answer.result().offset for place, answer in answers.items()}
+
+        def ask() -> dict[int, int]:
+            answers = self._admin.list_offsets(
+                asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_ANSWER_S
+            )
+            return {place.partition: answer.result().offset for place, answer in answers.items()}
+
+        return self._clients.retry.ask(ask)
 
     def _read_scored(self, desk: ChargeDesk, message: Message) -> Callable[[], None] | None:
         card, event = message.key(), message.value()
