@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from msgspec.structs import replace
 
+from agents.web.api.answer_types import ScoredAnswer
+from agents.web.api.client import ApiClient, ApiError
 from deploy.local_kafka import LocalKafka
 from streams.kafka.config import client_config
 from tests.integration.gateway import Balancer, Gateway, ask, charge, charge_request
@@ -161,6 +164,37 @@ def test_brokers_that_stop_and_come_back(tmp_path: Path, prefix: str) -> None:
             scored = gateway.scored()
             assert "ch_refused" not in scored
             assert all(len(scored[f"ch_{number}"]) == 1 for number in range(20))
+
+
+def test_the_python_client(gateway: Gateway) -> None:
+    gateway.worker()
+    _, token = gateway.add_key("charges", "labels")
+    replica = gateway.replica()
+    url = f"http://127.0.0.1:{replica.port}"
+    made = charge("1")
+    with ApiClient(url, token, deadline_ms=PATIENT_MS) as client:
+        answer = client.score(made)
+        assert isinstance(answer, ScoredAnswer)
+        [event] = gateway.scored()["ch_1"]
+        assert (answer.charge, answer.action, answer.score) == (
+            "ch_1",
+            event["action"],
+            event["score"],
+        )
+        about = {"charge": "ch_1", "card": made["card"], "merchant": "shop", "created": time.time()}
+        assert client.dispute({**about, "id": "d1", "reason": "fraudulent"}) == "d1"
+        assert client.outcome({**about, "id": "o1", "outcome": "authorized"}) == "o1"
+        with pytest.raises(ApiError, match="422 Unprocessable Entity: amount: expected") as refused:
+            client.score(charge("2", amount=-1))
+        assert refused.value.problem.field == "amount"
+    with ApiClient(url, "cw_wrong") as other, pytest.raises(ApiError, match="401 Unauthorized"):
+        other.score(made)
+    with ApiClient(url, token, deadline_ms=1) as hasty:
+        again = hasty.score(made)
+        assert again == replace(answer, took_ms=again.took_ms)
+    replica.kill()
+    with ApiClient(url, token) as gone, pytest.raises(OSError, match="refused"):
+        gone.score(made)
 
 
 def test_what_is_under_way_is_answered_when_a_replica_stops(gateway: Gateway) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -154,6 +155,8 @@ def test_the_document_names_every_call_with_its_scope() -> None:
             for (method, path), (scope, _) in CALLS.items()
         }  # fmt: skip
         assert found == {**filled, **{("GET", path): None for path in OPEN}}
+        page = Path("agents/web/api/README.md").read_text(encoding="utf-8")
+        assert [path for path in document["paths"] if f"{path}`" not in page] == []
         for reference in _references(document):
             *_, name = reference.split("/")
             assert name in document["components"]["schemas"]
