@@ -110,7 +110,7 @@ def test_ten_thousand_requests_at_once(gateway: Gateway) -> None:
     try:
         replica = gateway.replica()
         before_mb = memory_mb(replica)
-        requests = [charge_request(charge(number), deadline_ms=1000) for number in range(count)]
+        requests = [charge_request(charge(number), deadline_ms=10_000) for number in range(count)]
         replies = HttpLoad(replica.port).run(requests, 0)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, soft)
@@ -207,19 +207,25 @@ def test_its_description_is_true(gateway: Gateway) -> None:
     gateway.worker()
     _, token = gateway.add_key()
     replica = gateway.replica(CHARGEWATCH_API_RATE_LIMIT_PER_S="0")
+    document = orjson.loads(replica.page("/openapi.json")[1])
+    # Schemathesis 4.32 takes the `prefixItems` of a tuple for an error: these two are alike.
+    pair = document["components"]["schemas"]["ListEntry"]["properties"]["earlier"]["items"]
+    pair["items"], _ = pair.pop("prefixItems")
+    file = gateway.directory / "openapi.json"
+    file.write_bytes(orjson.dumps(document))
     found = subprocess.run(
         [
-            Path(sys.executable).with_name("schemathesis"), "run",
-            f"http://{HOST}:{replica.port}/openapi.json",
+            Path(sys.executable).with_name("schemathesis"), "run", file,
+            "--url", f"http://{HOST}:{replica.port}",
             "--header", f"Authorization: Bearer {token}",
             "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,"
             "response_headers_conformance,response_schema_conformance,unsupported_method",
-            "--exclude-path", "/metrics",
             "--phases", "examples,coverage,fuzzing",
-            "--max-examples", "25", "--seed", "1", "--no-color", "--request-timeout", "40",
+            "--max-examples", "10", "--seed", "1", "--no-color", "--request-timeout", "40",
         ],
         capture_output=True, text=True, check=False, cwd=gateway.directory,
     )  # fmt: skip
     assert found.returncode == 0, found.stdout[-6000:]
+    assert "13 passed" in found.stdout, found.stdout[-6000:]
     assert "Traceback" not in replica.text()
     assert token.rpartition("_")[2] not in replica.text()

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
+from streams.errors import OperationalError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -26,7 +28,7 @@ _ANSWER_S: Final = 1.0
 _AGAIN_S: Final = 0.05
 
 
-class AwayError(Exception):
+class AwayError(OperationalError):
     """The brokers do not answer."""
 
 

@@ -12,11 +12,12 @@ Of each charge one answer is given, at whichever replica it is asked for:
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import KafkaError
 
 from agents.web.api.barrier import AwayError
+from agents.web.api.brokers import Brokers, UnavailableError
 from agents.web.api.lag import Lag
 from agents.web.api.memory import AnswerMemory, Scored
 from agents.web.api.sender import Delivered, QueueFullError
@@ -48,33 +49,6 @@ _FADING: Final = 0.95
 _NEVER_SENT: Final = {KafkaError._QUEUE_FULL, KafkaError._PURGE_QUEUE}
 
 
-class UnavailableError(Exception):
-    """A charge that cannot be answered now; `may_be_accepted` if it may be scored all the same."""
-
-    def __init__(self, reason: str, *, may_be_accepted: bool) -> None:
-        super().__init__(reason)
-        self.may_be_accepted = may_be_accepted
-
-
-class Brokers(Protocol):
-    """What the desk needs of Kafka."""
-
-    @property
-    def is_away(self) -> bool:
-        """Whether the brokers are known not to answer."""
-
-    def send_charge(self, asked: Asked, told: Callable[[Delivery], None]) -> None:
-        """Send a charge; raises `QueueFullError`."""
-
-    def send_fallback(
-        self, asked: Asked, action: str, took_s: float, told: Callable[[Delivery], None]
-    ) -> None:
-        """Put a fallback on record; raises `QueueFullError`."""
-
-    async def catch_up(self) -> None:
-        """Wait until all that is committed by now has been taken; raises `AwayError`."""
-
-
 class _Waiting:
     """A charge that is waited for, by one request or several."""
 
@@ -101,6 +75,8 @@ class ChargeDesk:
         Gives the time of the loop, seconds.
     in_flight_max
         Requests that are answered at a time.
+    window_s
+        Of `AnswerMemory`.
 
     Attributes
     ----------
@@ -116,6 +92,7 @@ class ChargeDesk:
         fallback_of: Callable[[str], str],
         clock: Callable[[], float],
         in_flight_max: int,
+        window_s: float,
     ) -> None:
         self._brokers = brokers
         self._fallback_of = fallback_of
@@ -124,7 +101,7 @@ class ChargeDesk:
         self._waiting: dict[Key, _Waiting] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._recorded_s = 0.0
-        self.memory, self.lag = AnswerMemory(), Lag()
+        self.memory, self.lag = AnswerMemory(window_s), Lag()
         self.in_flight = 0
 
     async def answer(self, asked: Asked) -> Answer:
@@ -135,20 +112,30 @@ class ChargeDesk:
         UnavailableError
             When there is none.
         """
-        if self.in_flight >= self._in_flight_max:
-            raise UnavailableError("too many charges at a time", may_be_accepted=False)
+        self.check_room()
         self.in_flight += 1
         try:
             return await self._answer(asked)
         finally:
             self.in_flight -= 1
 
-    def scored(self, key: Key, event: bytes, request: str | None) -> None:
+    def check_room(self) -> None:
+        """Refuse one charge too many.
+
+        Raises
+        ------
+        UnavailableError
+            When as many are being answered as may be.
+        """
+        if self.in_flight >= self._in_flight_max:
+            raise UnavailableError("too many charges at a time", may_be_accepted=False)
+
+    def scored(self, key: Key, event: bytes, created: float, request: str | None) -> None:
         """Take a scored event, and which request its charge was first sent by, if by any."""
-        self.memory.scored(key, event)
+        self.memory.scored(key, event, created)
         self.lag.scored(key, self._clock())
         waiting = self._waiting.get(key)
-        if waiting is None or waiting.is_scored:
+        if waiting is None or waiting.is_scored or self._known(waiting.asked) is None:
             return
         waiting.is_scored = True
         if waiting.is_recording:
@@ -158,9 +145,9 @@ class ChargeDesk:
         else:
             self._start(self._give_what_is_known(waiting))
 
-    def fell_back(self, key: Key, action: str) -> None:
+    def fell_back(self, key: Key, action: str, created: float) -> None:
         """Take a fallback that is on record."""
-        self.memory.fell_back(key, action)
+        self.memory.fell_back(key, action, created)
         if (waiting := self._waiting.get(key)) is not None:
             if waiting.is_recording:
                 self._note_recorded(self._clock() - waiting.falls_back_at)
@@ -169,7 +156,7 @@ class ChargeDesk:
     async def _answer(self, asked: Asked) -> Answer:
         waiting = self._waiting.get(asked.key)
         if waiting is None:
-            if self.memory.find(asked.key) is not None:
+            if self._known(asked) is not None:
                 return await self._repeat(asked)
             waiting = self._send(asked)
         waiting.requests += 1
@@ -182,14 +169,14 @@ class ChargeDesk:
 
     async def _repeat(self, asked: Asked) -> Answer:
         """Return the answer of a charge that was answered before, perhaps by another replica."""
-        known = self.memory.find(asked.key)
+        known = self._known(asked)
         if isinstance(known, Scored):
             try:
                 async with asyncio.timeout_at(asked.until + GRACE_S):
                     await self._brokers.catch_up()
             except (TimeoutError, AwayError):
                 raise UnavailableError("Kafka does not answer", may_be_accepted=True) from None
-            known = self.memory.find(asked.key)
+            known = self._known(asked)
         assert known is not None
         return known
 
@@ -267,13 +254,16 @@ class ChargeDesk:
 
     def _give(self, waiting: _Waiting) -> None:
         """Answer all who wait for a charge."""
-        key = waiting.asked.key
-        answer = self.memory.find(key)
-        assert answer is not None
+        answer = self._known(waiting.asked)
+        if answer is None:
+            return  # what came is of an earlier charge of the same id
         if not waiting.answer.done():
             waiting.answer.set_result(answer)
-        if self._waiting.get(key) is waiting:
-            del self._waiting[key]
+        if self._waiting.get(waiting.asked.key) is waiting:
+            del self._waiting[waiting.asked.key]
+
+    def _known(self, asked: Asked) -> Answer | None:
+        return self.memory.find(asked.key, asked.charge.created)
 
     def _note_recorded(self, took_s: float) -> None:
         """Note how long a fallback took to be on record."""

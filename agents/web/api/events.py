@@ -17,7 +17,7 @@ import orjson
 from agents.web.api import metrics
 from agents.web.api.answer_types import AcceptedAnswer, FallbackAnswer
 from agents.web.api.asked import Asked
-from agents.web.api.charge_desk import UnavailableError
+from agents.web.api.brokers import UnavailableError
 from agents.web.api.endpoints import json_response
 from agents.web.api.memory import Scored
 from agents.web.api.problems import Problem, invalid, unavailable
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from agents.web.api.charge_desk import ChargeDesk
     from agents.web.api.link import KafkaLink
     from agents.web.api.memory import Answer
+    from agents.web.api.problems import Accepted
     from schemas.charge import Charge
     from schemas.dispute import Dispute
     from schemas.outcome import Outcome
@@ -75,17 +76,15 @@ class EventCalls:
 
     async def charge(self, call: Call) -> Response:
         """Have a charge scored, and answer it by its deadline."""
-        until = call.began + self._deadline_ms(call) / 1e3
-        charge, card = self._read(parse_charge, call.body)
-        request = f"{self._replica}-{next(self._numbers)}"
-        asked = Asked(cast("Charge", charge), call.body, card, request, call.began, until)
         try:
+            self._desk.check_room()  # before anything is read: refusing has to be quick
+            asked = self._asked(call)
             answer = await self._desk.answer(asked)
         except UnavailableError as error:
-            accepted = "unknown" if error.may_be_accepted else "no"
+            accepted: Accepted = "unknown" if error.may_be_accepted else "no"
             metrics.UNANSWERED.labels(accepted).inc()
             call.told = f"unanswered, accepted {accepted}"
-            raise unavailable(str(error), "unknown" if error.may_be_accepted else "no") from None
+            raise unavailable(str(error), accepted) from None
         return self._answered(call, asked.charge, answer)
 
     async def dispute(self, call: Call) -> Response:
@@ -95,6 +94,12 @@ class EventCalls:
     async def outcome(self, call: Call) -> Response:
         """Put an outcome on its topic."""
         return await self._take(call, parse_outcome, self._link.topics.outcomes)
+
+    def _asked(self, call: Call) -> Asked:
+        until = call.began + self._deadline_ms(call) / 1e3
+        charge, card = self._read(parse_charge, call.body)
+        request = f"{self._replica}-{next(self._numbers)}"
+        return Asked(cast("Charge", charge), call.body, card, request, call.began, until)
 
     def _answered(self, call: Call, charge: Charge, answer: Answer) -> Response:
         took_s = self._clock() - call.began

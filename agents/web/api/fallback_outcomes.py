@@ -44,8 +44,8 @@ def fallback_outcome(asked: Asked, action: str, took_s: float) -> tuple[bytes, H
     return msgspec.json.encode(outcome), [(HEADER, b"1")]
 
 
-def fallback_in(message: Message, rules: InputRules) -> tuple[Key, str] | None:
-    """Return the charge and the action of a fallback on record, `None` of any other outcome."""
+def fallback_in(message: Message, rules: InputRules) -> tuple[Key, str, float] | None:
+    """Return charge, action and time of a fallback on record, `None` of any other outcome."""
     headers: Any = message.headers() or ()
     if not any(name == HEADER for name, _ in headers):
         return None
@@ -53,4 +53,5 @@ def fallback_in(message: Message, rules: InputRules) -> tuple[Key, str] | None:
         outcome, _ = parse_outcome(message.value(), message.key(), inf, rules)
     except InvalidEvent:
         return None
-    return ((outcome.card, outcome.charge), outcome.action) if outcome.action else None
+    key = outcome.card, outcome.charge
+    return (key, outcome.action, outcome.created) if outcome.action else None

@@ -97,6 +97,11 @@ class Follower:
         self._reading = Thread(target=self._run, name="follower", daemon=True)
         self._reading.start()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it still reads: an error that it does not know ends it, and is logged."""
+        return self._reading.is_alive()
+
     async def until(self, ends: Ends) -> None:
         """Wait until everything before these offsets has been taken."""
         if self._is_past(ends):
@@ -113,6 +118,12 @@ class Follower:
         self._consumer.close()
 
     def _run(self) -> None:
+        try:
+            self._follow()
+        except Exception:
+            logger.exception("the topics cannot be followed any more")
+
+    def _follow(self) -> None:
         while not self._stopping.is_set():
             first = self._consumer.poll(_POLL_S)
             if first is None:

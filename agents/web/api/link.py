@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -52,6 +53,7 @@ class _Charged(msgspec.Struct, gc=False):
     """All that is read of a scored event."""
 
     charge: str
+    created: float
 
 
 class KafkaLink:
@@ -74,6 +76,8 @@ class KafkaLink:
         Settings of merchants, as they are now.
     is_away
         Whether the brokers do not answer.
+    failed
+        Is done when something has ended that is needed.
     """
 
     def __init__(self, settings: Settings, topics: Topics, config: Config, admin: Admin) -> None:
@@ -81,6 +85,7 @@ class KafkaLink:
         self.keys = KeyRing()
         self.merchants = MerchantsBook(terms_of(settings))
         self.is_away = False
+        self.failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._rules = settings.input_rules
         self._admin = admin
         self._clients = Clients(config | _RECONNECT)
@@ -145,13 +150,10 @@ class KafkaLink:
         """Ask now and then, so that it is known when the brokers do not answer, and do again."""
         while True:
             await asyncio.sleep(_HEARTBEAT_S)
-            await self._look()
-
-    async def _look(self) -> None:
-        try:
-            await self._barrier.passed()
-        except AwayError:
-            return
+            with suppress(AwayError):  # which is noted
+                await self._barrier.passed()
+            if not self._follower.is_running:
+                self._fail("the topics cannot be followed any more; what happened is above")
 
     def _on_answer(self, has_come: bool) -> None:
         if self.is_away == has_come:
@@ -161,7 +163,11 @@ class KafkaLink:
     def _on_error(self, error: KafkaError) -> None:
         """Hear of an error that a client goes on from by itself; `_watch` tells what it meant."""
         if error.fatal():
-            logger.error("Kafka: %s", error.str())
+            self._fail(f"the producer has failed: {error.str()}")
+
+    def _fail(self, why: str) -> None:
+        if not self.failed.done():
+            self.failed.set_result(why)
 
     def _to_follow(self, desk: ChargeDesk) -> list[Followed]:
         names, now = self.topics, time.time()
@@ -198,13 +204,16 @@ class KafkaLink:
         if card is None or event is None:
             return None
         try:
-            charge = self._charged(event).charge
+            found = self._charged(event)
         except msgspec.DecodeError:
             return None  # not one of ours
         headers: Any = message.headers() or ()
         request = next((value for name, value in headers if name == REQUEST_HEADER), None)
-        key = card.decode(errors="replace"), charge
-        return partial(desk.scored, key, event, request.decode() if request else None)
+        key, by = (
+            (card.decode(errors="replace"), found.charge),
+            request.decode() if request else None,
+        )
+        return partial(desk.scored, key, event, found.created, by)
 
     def _read_outcome(self, desk: ChargeDesk, message: Message) -> Callable[[], None] | None:
         found = fallback_in(message, self._rules)

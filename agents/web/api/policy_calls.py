@@ -178,9 +178,10 @@ def _told(record: MerchantRules | MerchantSettings | ListEntry | None, what: str
 
 
 def _refused(told: str) -> Problem:
-    *_, field = told.rpartition(": expected")[0].split(": ") or [""]
-    named = field if field.isidentifier() else None
-    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, told, field=named)
+    """Return the problem of what cannot be written; a field that it names is told by itself."""
+    *before, _ = told.split(": ")
+    field = next((part for part in before if part.isidentifier()), None)
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, told, field=field)
 
 
 def _rules_refused(error: RuleErrors) -> Problem:

@@ -9,7 +9,7 @@ import signal
 import socket
 import ssl
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 
@@ -20,6 +20,8 @@ from agents.web.api.charge_desk import ChargeDesk
 from agents.web.api.events import DEADLINE_MS_MAX, EventCalls
 from agents.web.api.link import KafkaLink
 from agents.web.api.protocol import GuardedProtocol
+from streams.durations import HOUR_S
+from streams.errors import OperationalError
 
 if TYPE_CHECKING:
     from agents.settings.schema import Settings
@@ -35,6 +37,10 @@ _BACKLOG: Final = 2048
 _KEEP_ALIVE_S: Final = 75
 _DRAIN_S: Final = DEADLINE_MS_MAX // 1000 + 5
 _OPEN_FILES: Final = 12_000
+
+
+class GatewayError(OperationalError):
+    """A replica that cannot go on."""
 
 
 async def serve(
@@ -57,12 +63,15 @@ async def serve(
         When the brokers do not answer at the start.
     SettingsError
         When the address or the certificate cannot be used.
+    GatewayError
+        When it cannot go on; a supervisor starts it again.
     """
     check_certificate(settings)
     clock = asyncio.get_running_loop().time
     link = KafkaLink(settings, topics, config, admin)
     try:
-        desk = ChargeDesk(link, link.fallback_of, clock, settings.api_in_flight_max)
+        window_s = settings.dedup_window_hours * HOUR_S
+        desk = ChargeDesk(link, link.fallback_of, clock, settings.api_in_flight_max, window_s)
         await link.start(desk)
         events = EventCalls(settings, link, desk, clock)
         access = Access(link.keys, settings.api_rate_limit_per_s, clock)
@@ -72,10 +81,21 @@ async def serve(
             _raise_open_files()
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: None)  # uvicorn passes it on when it has drained
-            await _server(app, settings).serve([listening])
+            await _serve(_server(app, settings), listening, link)
     finally:
         await link.close()
         await policy.close()
+
+
+async def _serve(server: uvicorn.Server, listening: socket.socket, link: KafkaLink) -> None:
+    """Serve until a signal comes, or what is needed fails."""
+    serving = asyncio.create_task(server.serve([listening]))
+    ends: list[asyncio.Future[Any]] = [serving, link.failed]
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    await serving
+    if link.failed.done():
+        raise GatewayError(link.failed.result())
 
 
 def check_certificate(settings: Settings) -> None:

@@ -9,12 +9,14 @@ from typing import NamedTuple
 import pytest
 
 from agents.web.api import charge_desk
-from agents.web.api.charge_desk import GRACE_S, UnavailableError
+from agents.web.api.brokers import UnavailableError
+from agents.web.api.charge_desk import GRACE_S
 from agents.web.api.memory import Answer, Fallback, Scored
 from tests.agents.web.api.virtual_loop import run
-from tests.agents.web.api.world import World, action_of
+from tests.agents.web.api.world import CREATED, World, action_of
 
-SCORED = Scored(b'{"charge":"c1","action":"block"}')
+SCORED = Scored(b'{"charge":"c1","action":"block"}', CREATED)
+FELL_BACK = Fallback("review", CREATED)
 
 
 def test_a_score_that_comes_in_time_is_the_answer() -> None:
@@ -36,7 +38,7 @@ def test_without_workers_the_fallback_is_on_record_before_it_is_given() -> None:
         replica = world.replica()
         loop = asyncio.get_running_loop()
         began = loop.time()
-        assert await replica.ask("c1") == Fallback("review")
+        assert await replica.ask("c1") == FELL_BACK
         assert loop.time() - began <= 0.25 + GRACE_S
         assert world.fallbacks(("card", "c1")) == ["review"]
         assert len(replica.desk.lag) == 1
@@ -48,10 +50,10 @@ def test_what_is_scored_later_stays_answered_by_fallback() -> None:
     async def play() -> None:
         world = World(Random(3), work_s=(0.6, 0.6))
         here, there = world.replica(), world.replica()
-        assert await here.ask("c1") == Fallback("review")
+        assert await here.ask("c1") == FELL_BACK
         await asyncio.sleep(1.0)
         here.fallback = there.fallback = "allow"  # the merchant has changed its mind meanwhile
-        assert await here.ask("c1") == await there.ask("c1") == Fallback("review")
+        assert await here.ask("c1") == await there.ask("c1") == FELL_BACK
         assert world.fallbacks(("card", "c1")) == ["review"]
         assert len(world.charges) == 1
 
@@ -86,6 +88,27 @@ def test_a_replica_that_knows_nothing_of_it_gives_the_same_answer() -> None:
     run(play())
 
 
+def test_an_id_that_comes_again_after_the_window_is_another_charge() -> None:
+    """As it is for the workers: it is sent, and gets its own answer."""
+
+    async def play() -> None:
+        world = World(Random(13))
+        replica = world.replica()
+        first = await replica.ask("c1")
+        key = ("card", "c1")
+        replica.desk.memory._window_s = 1800.0
+        asked = asyncio.create_task(replica.ask("c1", created=CREATED + 3600.0))
+        await asyncio.sleep(0.02)
+        request = world.charges[1][1]
+        replica.desk.scored(key, b'{"of":"an earlier one"}', CREATED, request)
+        replica.desk.scored(key, b'{"of":"another day"}', CREATED + 3600.0, request)
+        assert await asked == Scored(b'{"of":"another day"}', CREATED + 3600.0)
+        assert first == SCORED
+        assert len(world.charges) == 2
+
+    run(play())
+
+
 def test_requests_for_the_same_charge_share_its_answer() -> None:
     async def play() -> None:
         world = World(Random(6), works=False)
@@ -95,7 +118,7 @@ def test_requests_for_the_same_charge_share_its_answer() -> None:
         answers = await asyncio.gather(
             replica.ask("c1", 0.25), replica.ask("c1", 0.1), replica.ask("c1", 5.0)
         )
-        assert set(answers) == {Fallback("review")}
+        assert set(answers) == {FELL_BACK}
         assert loop.time() - began <= 0.1 + GRACE_S
         assert len(world.charges) == 1
         assert len(world.fallbacks(("card", "c1"))) == 1
@@ -157,7 +180,7 @@ def test_charges_behind_those_that_wait_too_long_fall_back_at_once() -> None:
         await replica.ask("c1")
         await asyncio.sleep(1.0)
         began = loop.time()
-        assert await replica.ask("c2") == Fallback("review")
+        assert await replica.ask("c2") == FELL_BACK
         assert loop.time() - began < 0.05
         # And not any more once the worker is back and quick.
         world.works = True
@@ -176,7 +199,7 @@ def test_no_more_is_taken_than_is_remembered(monkeypatch: pytest.MonkeyPatch) ->
         world = World(Random(11), works=False)
         replica = world.replica()
         answers = [await replica.ask(f"c{n}") for n in range(25)]
-        assert answers[:20] == [Fallback("review")] * 20
+        assert answers[:20] == [FELL_BACK] * 20
         assert all(isinstance(answer, UnavailableError) for answer in answers[20:])
         assert len(world.charges) == 20
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from agents.web.api.asked import Asked
 from agents.web.api.barrier import AwayError
-from agents.web.api.charge_desk import ChargeDesk, UnavailableError
+from agents.web.api.brokers import UnavailableError
+from agents.web.api.charge_desk import ChargeDesk
 from agents.web.api.memory import Answer, Scored
 from agents.web.api.sender import Delivered, QueueFullError
 from schemas.charge import Charge
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from agents.web.api.sender import Delivery
 
 FALLBACK = "review"
+CREATED = 1.75e9
 
 
 @dataclass
@@ -89,7 +91,7 @@ class Replica:
         self._numbers = iter(range(10**6))
         self.fallback = FALLBACK
         loop = asyncio.get_running_loop()
-        self.desk = ChargeDesk(self, lambda _: self.fallback, loop.time, in_flight_max)
+        self.desk = ChargeDesk(self, lambda _: self.fallback, loop.time, in_flight_max, 3600.0)
 
     @property
     def is_away(self) -> bool:
@@ -131,14 +133,16 @@ class Replica:
         kind, key, what, request = self.world.log[self._read]
         self._read += 1
         if kind == "scored":
-            self.desk.scored(key, what.encode(), request)
+            self.desk.scored(key, what.encode(), CREATED, request)
         else:
-            self.desk.fell_back(key, what)
+            self.desk.fell_back(key, what, CREATED)
 
-    async def ask(self, charge: str, deadline_s: float = 0.25) -> Answer | UnavailableError:
+    async def ask(
+        self, charge: str, deadline_s: float = 0.25, created: float = CREATED
+    ) -> Answer | UnavailableError:
         """Ask for a charge as a request does."""
         loop = asyncio.get_running_loop()
-        made = Charge(charge, 1.75e9, 1000, "usd", "card", "shop")
+        made = Charge(charge, created, 1000, "usd", "card", "shop")
         request = f"{id(self)}-{next(self._numbers)}"
         began = loop.time()
         asked = Asked(made, b"{}", b"card", request, began, began + deadline_s)
