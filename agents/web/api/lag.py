@@ -7,6 +7,7 @@ in order, so a new one comes no sooner than after those before it.
 from __future__ import annotations
 
 from collections import defaultdict
+from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class _Partition:
     def __init__(self) -> None:
         self.sent: dict[Key, float] = {}
         self.latest_s = 0.0
-        self.scored_until = 0.0
+        self.scored_until = -inf
 
 
 class _Sent(NamedTuple):

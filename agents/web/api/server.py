@@ -77,7 +77,7 @@ async def serve(
         access = Access(link.keys, settings.api_rate_limit_per_s, clock)
         bytes_max = settings.api_body_bytes_max
         app = create_app((events, policy), link, desk, access, bytes_max, clock)
-        with _listen(settings, has_keys=not link.keys.is_empty) as listening:
+        with listen(settings, has_keys=not link.keys.is_empty) as listening:
             _raise_open_files()
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: None)  # uvicorn passes it on when it has drained
@@ -117,7 +117,7 @@ def check_certificate(settings: Settings) -> None:
         raise SettingsError(f"api_tls_cert, api_tls_key: cannot be used: {error}") from None
 
 
-def _listen(settings: Settings, *, has_keys: bool) -> socket.socket:
+def listen(settings: Settings, *, has_keys: bool) -> socket.socket:
     """Return a socket that listens."""
     host = settings.api_host or ("" if has_keys else LOOPBACK)
     try:
