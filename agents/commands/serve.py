@@ -7,11 +7,12 @@ import signal
 
 import click
 
-from agents.process import spare_the_collector
+from agents.process import collecting_rarely
 from agents.settings.schema import Settings
 from agents.terminal.connection import connect
 from agents.terminal.options import with_settings
 from agents.terminal.rates import warn_of_old_rates
+from agents.web.api.access_log import setup_access_log
 from agents.web.api.policy_calls import PolicyCalls
 from agents.web.api.server import check_certificate, serve
 from agents.worker.logs import setup_logging
@@ -47,7 +48,8 @@ def command(settings: Settings) -> None:
     admin, config = connect(settings, *needed)
     policy = PolicyCalls(settings)
     setup_logging(settings.log_level)
+    setup_access_log()
     for library in ("uvicorn", "uvicorn.error"):
         logging.getLogger(library).setLevel(logging.ERROR)
-    spare_the_collector()
-    asyncio.run(serve(settings, topics, config, admin, policy))
+    with collecting_rarely():  # else a collection now and then would be seen as latency
+        asyncio.run(serve(settings, topics, config, admin, policy))

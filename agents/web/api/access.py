@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from ipaddress import ip_address
 from math import ceil
@@ -116,7 +117,8 @@ def _check_is_local(request: Request) -> None:
     """Refuse a request that is not of this machine, or that a page of another has made here."""
     host = request.headers.get("host", "")
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    if not _is_loopback(request) or name.lower() not in LOOPBACK_NAMES:
+    client = request.client
+    if client is None or not _is_loopback(client.host) or name.lower() not in LOOPBACK_NAMES:
         raise Problem(
             HTTPStatus.UNAUTHORIZED,
             "there are no keys yet, so the API is open to this machine alone, by the names "
@@ -125,9 +127,8 @@ def _check_is_local(request: Request) -> None:
         )
 
 
-def _is_loopback(request: Request) -> bool:
-    if request.client is None:
-        return False
-    address = ip_address(request.client.host.partition("%")[0])
+@lru_cache(1000)
+def _is_loopback(host: str) -> bool:
+    address = ip_address(host.partition("%")[0])
     mapped = getattr(address, "ipv4_mapped", None)
     return (mapped or address).is_loopback

@@ -8,11 +8,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
 from agents.web.api.answer_types import AcceptedAnswer, FallbackAnswer, ScoredAnswer
 from agents.web.api.edit_types import EntryEdit, MerchantEdit, RulesEdit
@@ -31,6 +29,8 @@ from schemas.validation import PAYLOAD_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from starlette.types import Receive, Scope, Send
 
     from agents.web.api.access import Access
     from agents.web.api.charge_desk import ChargeDesk
@@ -155,8 +155,8 @@ def create_app(
     access: Access,
     bytes_max: int,
     clock: Callable[[], float],
-) -> Starlette:
-    """Return the application.
+) -> Router:
+    """Return the application: a router alone, as every call tells of its errors by itself.
 
     Parameters
     ----------
@@ -181,22 +181,29 @@ def create_app(
     by_path: dict[str, dict[str, Serve]] = {}
     for each in endpoints:
         by_path.setdefault(each.path, {})[each.method] = served(each, access, clock)
-    routes = [
-        Route(_route(path), _by_method(serving), methods=list(serving))
-        for path, serving in by_path.items()
-    ]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_call})
-    app.router.redirect_slashes = False
-    return app
+    routes = [Route(_route(path), _Path(serving)) for path, serving in by_path.items()]
+    return Router(routes, redirect_slashes=False, default=_no_such_path)
 
 
-def _by_method(serving: Mapping[str, Serve]) -> Serve:
-    """Return what serves a path, given what serves each of its methods; HEAD is a GET."""
+class _Path:
+    """What serves a path, given what serves each of its methods; HEAD is a GET."""
 
-    async def serve(request: Request) -> Response:
-        return await serving["GET" if request.method == "HEAD" else request.method](request)
+    def __init__(self, serving: Mapping[str, Serve]) -> None:
+        self._serving = dict(serving)
+        if "GET" in serving:
+            self._serving["HEAD"] = serving["GET"]
 
-    return serve
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        serve = self._serving.get(scope["method"])
+        if serve is None:
+            allowed = {"Allow": ", ".join(sorted(self._serving))}
+            problem = Problem(
+                HTTPStatus.METHOD_NOT_ALLOWED, f"expected one of {allowed['Allow']}", allowed
+            )
+            response = problem.response()
+        else:
+            response = await serve(Request(scope, receive))
+        await response(scope, receive, send)
 
 
 def _route(path: str) -> str:
@@ -204,8 +211,6 @@ def _route(path: str) -> str:
     return path.replace("{merchant}", "{merchant:path}").replace("{value}", "{value:path}")
 
 
-async def _no_such_call(_: Request, error: Exception) -> Response:
-    """Tell as a problem that there is no such call."""
-    assert isinstance(error, HTTPException)
-    headers: Mapping[str, str] = error.headers or {}
-    return Problem(HTTPStatus(error.status_code), f"API: {error.detail}", headers).response()
+async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:
+    problem = Problem(HTTPStatus.NOT_FOUND, "there is no such call; /openapi.json has them all")
+    await problem.response()(scope, receive, send)

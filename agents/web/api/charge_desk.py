@@ -52,10 +52,10 @@ _NEVER_SENT: Final = {KafkaError._QUEUE_FULL, KafkaError._PURGE_QUEUE}
 class _Waiting:
     """A charge that is waited for, by one request or several."""
 
-    def __init__(self, asked: Asked, answer: asyncio.Future[Answer]) -> None:
+    def __init__(self, asked: Asked) -> None:
         self.asked = asked
-        self.answer = answer
-        self.requests = 0
+        self.requests: list[asyncio.Future[Answer]] = []
+        self.is_answered = False
         self.is_scored = False
         self.falls_back_at = 0.0
         self.is_recording = False
@@ -159,13 +159,7 @@ class ChargeDesk:
             if self._known(asked) is not None:
                 return await self._repeat(asked)
             waiting = self._send(asked)
-        waiting.requests += 1
-        try:
-            return await self._wait(waiting, asked)
-        finally:
-            waiting.requests -= 1
-            if not waiting.requests and self._waiting.get(asked.key) is waiting:
-                del self._waiting[asked.key]
+        return await self._wait(waiting, asked)
 
     async def _repeat(self, asked: Asked) -> Answer:
         """Return the answer of a charge that was answered before, perhaps by another replica."""
@@ -185,7 +179,7 @@ class ChargeDesk:
             raise UnavailableError("Kafka does not answer", may_be_accepted=False)
         if len(self.lag) >= UNSCORED_MAX:
             raise UnavailableError("the workers are too far behind", may_be_accepted=False)
-        waiting = _Waiting(asked, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(asked)
         try:
             self._brokers.send_charge(asked, lambda delivery: self._sent(waiting, delivery))
         except QueueFullError:
@@ -209,18 +203,31 @@ class ChargeDesk:
             self._fall_back(waiting)
 
     async def _wait(self, waiting: _Waiting, asked: Asked) -> Answer:
+        """Wait for an answer; timers see to its deadline."""
+        loop = asyncio.get_running_loop()
+        request: asyncio.Future[Answer] = loop.create_future()
         lead_s = min(max(LEAD_S, 1.5 * self._recorded_s), (asked.until - asked.began) / 2)
-        await asyncio.wait([waiting.answer], timeout=asked.until - lead_s - self._clock())
-        if not waiting.answer.done():
-            self._fall_back(waiting)
-            await asyncio.wait([waiting.answer], timeout=asked.until + GRACE_S - self._clock())
-        if not waiting.answer.done():
+        begins = loop.call_at(asked.until - lead_s, self._fall_back, waiting)
+        ends = loop.call_at(asked.until + GRACE_S, self._end, waiting, request)
+        waiting.requests.append(request)
+        try:
+            return await request
+        finally:
+            begins.cancel()
+            ends.cancel()
+            waiting.requests.remove(request)
+            if not waiting.requests:
+                self._drop(waiting)
+
+    def _end(self, waiting: _Waiting, request: asyncio.Future[Answer]) -> None:
+        """End a request that has no answer by its deadline."""
+        if not request.done():
             self._note_recorded(self._clock() - waiting.falls_back_at)
-            raise UnavailableError("Kafka does not answer in time", may_be_accepted=True)
-        return waiting.answer.result()
+            reason = "Kafka does not answer in time"
+            request.set_exception(UnavailableError(reason, may_be_accepted=True))
 
     def _fall_back(self, waiting: _Waiting) -> None:
-        if not waiting.falls_back_at and not waiting.answer.done():
+        if not waiting.falls_back_at and not waiting.is_answered:
             waiting.falls_back_at = self._clock()
             self._start(self._record_fallback(waiting))
 
@@ -232,8 +239,8 @@ class ChargeDesk:
         except AwayError:
             return
         asked = waiting.asked
-        if waiting.answer.done() or self._waiting.get(asked.key) is not waiting:
-            return
+        if self._waiting.get(asked.key) is not waiting:
+            return  # it is answered, or given up
         if waiting.is_scored:
             self._give(waiting)
             return
@@ -257,8 +264,23 @@ class ChargeDesk:
         answer = self._known(waiting.asked)
         if answer is None:
             return  # what came is of an earlier charge of the same id
-        if not waiting.answer.done():
-            waiting.answer.set_result(answer)
+        waiting.is_answered = True
+        self._drop(waiting)
+        for request in waiting.requests:
+            if not request.done():
+                request.set_result(answer)
+
+    def _give_up(self, waiting: _Waiting, error: KafkaError) -> None:
+        """Tell all who wait for a charge that the brokers have not taken it."""
+        self._drop(waiting)
+        waiting.on_brokers.set()
+        may_be_accepted = error.code() not in _NEVER_SENT
+        for request in waiting.requests:
+            if not request.done():
+                reason = f"Kafka: {error.str()}"
+                request.set_exception(UnavailableError(reason, may_be_accepted=may_be_accepted))
+
+    def _drop(self, waiting: _Waiting) -> None:
         if self._waiting.get(waiting.asked.key) is waiting:
             del self._waiting[waiting.asked.key]
 
@@ -268,14 +290,6 @@ class ChargeDesk:
     def _note_recorded(self, took_s: float) -> None:
         """Note how long a fallback took to be on record."""
         self._recorded_s = max(took_s, _FADING * self._recorded_s)
-
-    def _give_up(self, waiting: _Waiting, error: KafkaError) -> None:
-        if not waiting.answer.done():
-            may_be_accepted = error.code() not in _NEVER_SENT
-            told = UnavailableError(f"Kafka: {error.str()}", may_be_accepted=may_be_accepted)
-            waiting.answer.set_exception(told)
-            waiting.answer.exception()  # is known: those who waited may have gone
-        waiting.on_brokers.set()
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

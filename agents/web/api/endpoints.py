@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from agents.web.api import metrics
+from agents.web.api.access_log import access_log
 from agents.web.api.calls import Call, read_body, told_bytes
 from agents.web.api.problems import Problem
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from agents.web.api.access import Access
     from schemas.api_keys import Scope
 
-access_log = logging.getLogger("chargewatch.api")
 logger = logging.getLogger(__name__)
 
 Handler = Callable[[Call], Awaitable[Response]]
