@@ -157,11 +157,11 @@ class ChargeDesk:
         waiting = self._waiting.get(asked.key)
         if waiting is None:
             if self._known(asked) is not None:
-                return await self._repeat(asked)
+                return await self._answer_again(asked)
             waiting = self._send(asked)
         return await self._wait(waiting, asked)
 
-    async def _repeat(self, asked: Asked) -> Answer:
+    async def _answer_again(self, asked: Asked) -> Answer:
         """Return the answer of a charge that was answered before, perhaps by another replica."""
         known = self._known(asked)
         if isinstance(known, Scored):
@@ -195,7 +195,7 @@ class ChargeDesk:
             return
         waiting.on_brokers.set()
         asked, now = waiting.asked, self._clock()
-        if waiting.is_scored:
+        if waiting.is_scored or isinstance(self._known(asked), Scored):
             return
         expected_s = self.lag.expected_s(delivery.partition, now)
         self.lag.sent(asked.key, delivery.partition, asked.began)
