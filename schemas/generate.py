@@ -66,13 +66,13 @@ _ANY_BYTES: Final = {"description": "the input's bytes, JSON or not"}
 
 def json_schema(event_type: type[msgspec.Struct]) -> Document:
     """Return the JSON Schema (draft 2020-12) of an event type."""
-    reference, schemas = _schemas([event_type], "#/$defs/{name}")
+    reference, schemas = components([event_type], "#/$defs/{name}")
     return {"$schema": JSON_SCHEMA_DIALECT, **reference[0], "$defs": schemas}
 
 
 def asyncapi() -> Document:
     """Return the AsyncAPI 3 document of the public topics, seen from Chargewatch."""
-    _, schemas = _schemas(_SCHEMA_FILES.values(), "#/components/schemas/{name}")
+    _, schemas = components(_SCHEMA_FILES.values(), "#/components/schemas/{name}")
     return {
         "asyncapi": ASYNCAPI_VERSION,
         "info": {
@@ -117,7 +117,7 @@ def main() -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def _schemas(
+def components(
     event_types: Iterable[type[msgspec.Struct]], ref_template: str
 ) -> tuple[tuple[Document, ...], Document]:
     """Return references to the schemas of event types, and those schemas by name."""

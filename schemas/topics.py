@@ -221,6 +221,14 @@ CHANGES: Final = Topic(
     kept="latest",
     partitions="one",
 )
+KEYS: Final = Topic(
+    name="chargewatch.keys",
+    action="internal",
+    summary="Keys of the HTTP API, as hashes.",
+    key="the key's id",
+    kept="latest",
+    partitions="one",
+)
 INSTALLATION: Final = Topic(
     name="chargewatch.installation",
     action="internal",
@@ -246,5 +254,6 @@ TOPICS: Final = (
     EXAMPLES,
     MATURED,
     CHANGES,
+    KEYS,
     INSTALLATION,
 )

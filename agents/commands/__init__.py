@@ -17,6 +17,8 @@ VERBS = {
     "rules": "Write rules that decide beside the model.",
     "lists": "Keep the lists that rules ask for.",
     "merchants": "Set what a merchant's charges cost, and how they are decided.",
+    "serve": "Serve the HTTP API: charges in, answers out.",
+    "keys": "Give and take keys of the HTTP API.",
     "state": "Show the local state, or check that it can be gone on from.",
 }
 

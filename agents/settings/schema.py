@@ -262,6 +262,40 @@ class Settings(Struct, frozen=True, kw_only=True):
             "itself; 0 for never",
         ),
     ] = 0
+    api_host: Annotated[
+        str,
+        Meta(
+            description="address that the HTTP API listens on; by default all of the machine's "
+            "where there are keys, else the loopback alone"
+        ),
+    ] = ""
+    api_port: Annotated[
+        int, Meta(ge=0, le=65_535, description="port of the HTTP API; 0 for a free one")
+    ] = 8080
+    api_tls_cert: Annotated[
+        str, Meta(description="file of the API's certificate and its chain, PEM; none for no TLS")
+    ] = ""
+    api_tls_key: Annotated[
+        str, Meta(description="file of its private key, PEM; none if it is in `api_tls_cert`")
+    ] = ""
+    api_deadline_ms: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=10_000,
+            description="after which a charge is answered by fallback, where a request names none",
+        ),
+    ] = 250
+    api_in_flight_max: Annotated[
+        int, Meta(ge=1, description="charges that one replica answers at a time")
+    ] = 1000
+    api_rate_limit_per_s: Annotated[
+        float, Meta(ge=0, description="requests a second of one key at a replica; 0 for no limit")
+    ] = 1000.0
+    api_body_bytes_max: Annotated[
+        int,
+        Meta(ge=1024, description="size of a request's body; of an event never above 65536"),
+    ] = 1024 * 1024
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="least that is logged")
     ] = "info"

@@ -54,6 +54,8 @@ def _user() -> str:
 class PolicyTopics:
     """The topics of rules, lists, merchants' settings and of their changes, of one installation.
 
+    What is on them is read once, and later only what has come since: of one thread at a time.
+
     Attributes
     ----------
     clients, names
@@ -61,27 +63,27 @@ class PolicyTopics:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
         self.names = Topics(settings.topic_prefix)
         names = self.names
         _, config = connect(settings, names.rules, names.lists, names.merchants, names.changes)
         self.clients = Clients(config)
+        self._readers: dict[str, PartitionReader] = {}
+        self._rules, self._lists = RulesBook(), ListsBook()
+        self._merchants = MerchantsBook(terms_of(settings))
 
     def rules(self) -> RulesBook:
         """Return the rules as they are now."""
-        book = RulesBook()
-        self._read(self.names.rules, book)
-        return book
+        self._read(self.names.rules, self._rules)
+        return self._rules
 
     def merchants(self) -> MerchantsBook:
         """Return the settings of merchants as they are now."""
-        book = MerchantsBook(terms_of(self._settings))
-        self._read(self.names.merchants, book)
-        return book
+        self._read(self.names.merchants, self._merchants)
+        return self._merchants
 
     def lists(self) -> ListsBook:
         """Return the entries of all lists as they are now."""
-        book = ListsBook()
+        book = self._lists
         for key, value in self._records(self.names.lists):
             with suppress(InvalidEvent):
                 change = decode_list_change(key, value)
@@ -150,6 +152,12 @@ class PolicyTopics:
         editor.write([self._told(change), Written(self.names.lists, key, None)])
         return True
 
+    def close(self) -> None:
+        """Disconnect."""
+        for reader in self._readers.values():
+            reader.close()
+        self._readers.clear()
+
     def _editor(self) -> Editor:
         return Editor(self.clients, self.names.changes)
 
@@ -175,11 +183,12 @@ class PolicyTopics:
             book.recover(read_changes(self.clients, self.names.changes))
 
     def _records(self, topic: str) -> Iterator[tuple[bytes, bytes | None]]:
-        reader = PartitionReader(self.clients, topic, 0)
-        for messages in reader.read_to_end():
+        """Yield what has come to a topic since it was last read."""
+        if topic not in self._readers:
+            self._readers[topic] = PartitionReader(self.clients, topic, 0)
+        for messages in self._readers[topic].read_to_end():
             for message in messages:
                 yield message.key() or b"", message.value()
-        reader.close()
 
 
 def _change_of_entry(entry: ListEntry) -> Change:

@@ -105,6 +105,7 @@ class Topics:
     examples = _Named(table.EXAMPLES)
     matured = _Named(table.MATURED)
     changes = _Named(table.CHANGES)
+    keys = _Named(table.KEYS)
     installation = _Named(table.INSTALLATION)
 
     def named(self, row: Topic) -> str:

@@ -13,6 +13,7 @@ from agents.commands import VERBS
 from agents.drift.quantities import WATCH
 from agents.models.kinds import KINDS
 from agents.settings.schema import COST_FIELDS, FIELDS
+from agents.web.api import metrics as api_metrics
 from agents.worker import metrics
 from schemas.charge import Charge
 from schemas.drift import Drift
@@ -29,8 +30,11 @@ from streams.wire.matured import MATURED_CHARGE
 from tests.docs.pages import ROOT, first_cells, pages, prose, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
+    from types import ModuleType
+
+    from prometheus_client import Metric
 
 SYNONYMS = ("scored event", "retries", "honest", "undisputed", "chargeback", "patience")
 """Words in whose place the glossary has another."""
@@ -89,11 +93,21 @@ def test_every_field_of_an_event_is_on_its_page() -> None:
 
 
 def test_every_metric_is_on_its_page_with_its_labels() -> None:
-    known = [each for each in vars(metrics).values() if isinstance(each, MetricWrapperBase)]
-    families = [(family, each._labelnames) for each in known for family in each.describe()]
+    families = _families(metrics)
     families += [(family, ()) for family in metrics.Latencies(CollectorRegistry()).collect()]
-    rows = rows_of("agents/worker/README.md")
     assert len(families) > 15
+    _check_metrics(families, "agents/worker/README.md")
+    _check_metrics(_families(api_metrics), "agents/web/api/README.md")
+
+
+def _families(module: ModuleType) -> list[tuple[Metric, Sequence[str]]]:
+    """Return the metrics of a module, and their labels."""
+    known = [each for each in vars(module).values() if isinstance(each, MetricWrapperBase)]
+    return [(family, each._labelnames) for each in known for family in each.describe()]
+
+
+def _check_metrics(families: Iterable[tuple[Metric, Sequence[str]]], page: str) -> None:
+    rows = rows_of(page)
     for family, labels in families:
         name = family.name + SUFFIXES.get(family.type, "")
         [row] = [row for row in rows if f"`{name}`" in row.split("|")[1]]

@@ -1,4 +1,4 @@
-"""A worker as an operator runs it: a process, used by the integration and chaos tests."""
+"""A worker, or a replica of the API, as an operator runs it: a process, used by several tests."""
 
 import os
 import signal
@@ -33,6 +33,9 @@ def compile_kernels(source: Path | None = None) -> None:
     subprocess.run([sys.executable, "-c", script], cwd=source, check=True)
 
 
+_PORTS = {"worker": "CHARGEWATCH_WEB_PORT", "serve": "CHARGEWATCH_API_PORT"}
+
+
 class WorkerProcess:
     """`chargewatch worker` with a state directory, a web port and a log of its own.
 
@@ -46,6 +49,8 @@ class WorkerProcess:
         What is run in place of `agents`.
     source
         The checkout that is run, if it is not this one.
+    verb
+        `serve` for a replica of the API.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class WorkerProcess:
         env: dict[str, str],
         module: str = "agents",
         source: Path | None = None,
+        verb: str = "worker",
     ) -> None:
         compile_kernels(source)
         directory.mkdir(parents=True, exist_ok=True)
@@ -62,11 +68,11 @@ class WorkerProcess:
         self.port = _free_port()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", module, "worker"],
+                [sys.executable, "-m", module, verb],
                 env=os.environ
                 | {
                     "CHARGEWATCH_STATE_DIR": str(self.state_dir),
-                    "CHARGEWATCH_WEB_PORT": str(self.port),
+                    _PORTS[verb]: str(self.port),
                 }
                 | env,
                 cwd=source,

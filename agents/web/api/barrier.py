@@ -1,0 +1,119 @@
+"""A wait until this replica knows everything that was committed when it was asked for.
+
+What another replica has answered is on a topic before it answers. So whoever is asked afterwards
+finds it, once it has read as far as the topics went when it was asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import OffsetSpec
+
+from streams.errors import OperationalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from agents.web.api.follower import Ends, Follower
+    from streams.kafka.config import Admin
+
+logger = logging.getLogger(__name__)
+
+_ANSWER_S: Final = 1.0
+_AGAIN_S: Final = 0.05
+
+
+class AwayError(OperationalError):
+    """The brokers do not answer."""
+
+
+class Barrier:
+    """Asks the brokers where topics end, for all who ask at a time together.
+
+    Parameters
+    ----------
+    admin
+        Asks. Its connections are its own: behind a fetch that waits, it would wait as well.
+    follower
+        Reads the topics.
+    places
+        Topics and partitions.
+    on_answer
+        Hears whether the brokers have answered.
+    """
+
+    def __init__(
+        self,
+        admin: Admin,
+        follower: Follower,
+        places: Iterable[tuple[str, int]],
+        on_answer: Callable[[bool], None],
+    ) -> None:
+        self._admin = admin
+        self._follower = follower
+        self._on_answer = on_answer
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        self._asked = {TopicPartition(*place): latest for place in places}
+        self._next: asyncio.Future[None] | None = None
+        self._rounds: asyncio.Task[None] | None = None
+
+    async def passed(self, timeout_s: float = 2 * _ANSWER_S) -> None:
+        """Wait until all that is committed by now has been taken, for some seconds.
+
+        Raises
+        ------
+        AwayError
+            When the brokers do not answer.
+        """
+        if self._next is None:
+            self._next = asyncio.get_running_loop().create_future()
+            if self._rounds is None:
+                self._rounds = asyncio.create_task(self._ask_in_rounds(timeout_s))
+        await asyncio.shield(self._next)
+
+    async def _ask_in_rounds(self, timeout_s: float) -> None:
+        """Ask once for all who have come since the last question."""
+        while (asking := self._next) is not None:
+            self._next = None
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._follower.until(await self._ends())
+            except TimeoutError:
+                self._on_answer(False)
+                asking.set_exception(AwayError("Kafka does not answer"))
+                asking.exception()  # is known: those who ask may all have gone
+            else:
+                self._on_answer(True)
+                asking.set_result(None)
+        self._rounds = None
+
+    async def _ends(self) -> Ends:
+        while True:
+            answers = self._admin.list_offsets(
+                self._asked,
+                isolation_level=IsolationLevel.READ_COMMITTED,
+                request_timeout=_ANSWER_S,
+            )
+            try:
+                found = await asyncio.gather(*map(asyncio.wrap_future, answers.values()))
+            except KafkaException:
+                await asyncio.to_thread(self._find_leaders)
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                return {
+                    (place.topic, place.partition): each.offset
+                    for place, each in zip(answers, found, strict=True)
+                }
+
+    def _find_leaders(self) -> None:
+        """Ask who leads which partition, which librdkafka 2.16 does not do by itself.
+
+        What it knows of a broker that has been restarted is refused for ever.
+        """
+        with suppress(KafkaException):
+            self._admin.list_topics(timeout=_ANSWER_S)

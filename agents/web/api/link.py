@@ -1,0 +1,235 @@
+"""Everything that the API asks of Kafka: events sent, topics followed, brokers watched."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from confluent_kafka import OFFSET_BEGINNING, IsolationLevel, KafkaError, TopicPartition
+from confluent_kafka.admin import OffsetSpec
+
+from agents.policy.book import MerchantsBook
+from agents.stages.tasks import terms_of
+from agents.web.api.barrier import AwayError, Barrier
+from agents.web.api.fallback_outcomes import Headers, fallback_in, fallback_outcome
+from agents.web.api.follower import Followed, Follower
+from agents.web.api.keys import KeyRing
+from agents.web.api.sender import Sender
+from schemas.rejected import InvalidEvent
+from streams.kafka.clients import Clients
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from confluent_kafka import Message
+
+    from agents.settings.schema import Settings
+    from agents.web.api.asked import Asked
+    from agents.web.api.charge_desk import ChargeDesk
+    from agents.web.api.sender import Delivery
+    from streams.kafka.config import Admin, Config
+    from streams.kafka.topics import Topics
+
+logger = logging.getLogger(__name__)
+
+REQUEST_HEADER: Final = "chargewatch-request"
+"""Header of a charge, and so of its scored event: which request it was first sent by."""
+
+SCORED_LOOK_BACK_S: Final = 60.0
+FALLBACKS_LOOK_BACK_S: Final = 900.0
+"""How far back a replica reads at its start, to give charges the answers that others gave."""
+
+_HEARTBEAT_S: Final = 1.0
+_ANSWER_S: Final = 10.0
+_RECONNECT: Final[Config] = {"reconnect.backoff.max.ms": 1000}
+
+
+class _Charged(msgspec.Struct, gc=False):
+    """All that is read of a scored event."""
+
+    charge: str
+    created: float
+
+
+class KafkaLink:
+    """The way of the API to Kafka and back; made on a running event loop.
+
+    Parameters
+    ----------
+    settings, topics
+        Of the installation.
+    config
+        Settings of Kafka clients.
+    admin
+        Asks the brokers.
+
+    Attributes
+    ----------
+    keys
+        Keys of the API, as they are now.
+    merchants
+        Settings of merchants, as they are now.
+    is_away
+        Whether the brokers do not answer.
+    failed
+        Is done when something has ended that is needed.
+    """
+
+    def __init__(self, settings: Settings, topics: Topics, config: Config, admin: Admin) -> None:
+        self.topics = topics
+        self.keys = KeyRing()
+        self.merchants = MerchantsBook(terms_of(settings))
+        self.is_away = False
+        self.failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._rules = settings.input_rules
+        self._admin = admin
+        self._clients = Clients(config | _RECONNECT)
+        self._charged = msgspec.json.Decoder(_Charged).decode
+        self._sender = Sender(self._clients, asyncio.get_running_loop(), self._on_error)
+        self._watching: asyncio.Task[None] | None = None
+
+    async def start(self, desk: ChargeDesk) -> None:
+        """Begin to follow the topics, and wait until what they hold by now was taken.
+
+        Raises
+        ------
+        AwayError
+            When the brokers do not answer.
+        """
+        followed = await asyncio.to_thread(self._to_follow, desk)
+        loop = asyncio.get_running_loop()
+        self._follower = Follower(self._clients, loop, self._on_error, followed)
+        places = [(each.topic, number) for each in followed for number in each.begin]
+        self._barrier = Barrier(self._admin, self._follower, places, self._on_answer)
+        await self._barrier.passed(_ANSWER_S)
+        self._watching = asyncio.create_task(self._watch())
+
+    async def catch_up(self) -> None:
+        """Wait until all that is committed by now has been taken.
+
+        Raises
+        ------
+        AwayError
+            When the brokers do not answer.
+        """
+        await self._barrier.passed()
+
+    def send_charge(self, asked: Asked, told: Callable[[Delivery], None]) -> None:
+        """Send a charge; see `Sender.send`."""
+        headers: Headers = [(REQUEST_HEADER, asked.request.encode())]
+        self._sender.send(self.topics.charges, asked.card, asked.payload, headers, told)
+
+    def send_fallback(
+        self, asked: Asked, action: str, took_s: float, told: Callable[[Delivery], None]
+    ) -> None:
+        """Put a fallback on record; see `Sender.send`."""
+        value, headers = fallback_outcome(asked, action, took_s)
+        self._sender.send(self.topics.outcomes, asked.card, value, headers, told)
+
+    def send(self, topic: str, card: bytes, value: bytes, told: Callable[[Delivery], None]) -> None:
+        """Send a dispute or an outcome; see `Sender.send`."""
+        self._sender.send(topic, card, value, [], told)
+
+    def fallback_of(self, merchant: str) -> str:
+        """Return the action of a merchant when no score comes in time."""
+        return self.merchants.terms_of(merchant).fallback
+
+    async def close(self) -> None:
+        """Let the brokers have what is under way, and disconnect."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.to_thread(self._follower.close)
+        await asyncio.to_thread(self._sender.close)
+
+    async def _watch(self) -> None:
+        """Ask now and then, so that it is known when the brokers do not answer, and do again."""
+        while True:
+            await asyncio.sleep(_HEARTBEAT_S)
+            with suppress(AwayError):  # which is noted
+                await self._barrier.passed()
+            if not self._follower.is_running:
+                self._fail("the topics cannot be followed any more; what happened is above")
+
+    def _on_answer(self, has_come: bool) -> None:
+        if self.is_away == has_come:
+            logger.warning("Kafka answers again" if has_come else "Kafka does not answer")
+        self.is_away = not has_come
+
+    def _on_error(self, error: KafkaError) -> None:
+        """Hear of an error that a client goes on from by itself; `_watch` tells what it meant."""
+        if error.fatal():
+            self._fail(f"the producer has failed: {error.str()}")
+
+    def _fail(self, why: str) -> None:
+        if not self.failed.done():
+            self.failed.set_result(why)
+
+    def _to_follow(self, desk: ChargeDesk) -> list[Followed]:
+        names, now = self.topics, time.time()
+        scored = self._since(names.scored, now - SCORED_LOOK_BACK_S)
+        outcomes = self._since(names.outcomes, now - FALLBACKS_LOOK_BACK_S)
+        return [
+            Followed(names.scored, scored, partial(self._read_scored, desk)),
+            Followed(names.outcomes, outcomes, partial(self._read_outcome, desk)),
+            Followed(names.keys, _WHOLE, partial(_read_record, self.keys.take)),
+            Followed(names.merchants, _WHOLE, partial(_read_record, self._take_merchant)),
+        ]
+
+    def _since(self, topic: str, time_s: float) -> Mapping[int, int]:
+        """Return the first offset of each partition that was written at a time or later."""
+        numbers = self._admin.list_topics(topic, timeout=_ANSWER_S).topics[topic].partitions
+        ends = self._offsets(topic, numbers, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+        begins = self._offsets(topic, numbers, OffsetSpec.for_timestamp(int(time_s * 1000)))
+        return {number: begins[number] if begins[number] >= 0 else ends[number] for number in ends}
+
+    def _offsets(self, topic: str, numbers: Mapping[int, Any], spec: OffsetSpec) -> dict[int, int]:
+        """Ask for offsets, again while brokers come up."""
+        asked = {TopicPartition(topic, number): spec for number in numbers}
+
+        def ask() -> dict[int, int]:
+            answers = self._admin.list_offsets(
+                asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_ANSWER_S
+            )
+            return {place.partition: answer.result().offset for place, answer in answers.items()}
+
+        return self._clients.retry.ask(ask)
+
+    def _read_scored(self, desk: ChargeDesk, message: Message) -> Callable[[], None] | None:
+        card, event = message.key(), message.value()
+        if card is None or event is None:
+            return None
+        try:
+            found = self._charged(event)
+        except msgspec.DecodeError:
+            return None  # not one of ours
+        headers: Any = message.headers() or ()
+        request = next((value for name, value in headers if name == REQUEST_HEADER), None)
+        key, by = (
+            (card.decode(errors="replace"), found.charge),
+            request.decode() if request else None,
+        )
+        return partial(desk.scored, key, event, found.created, by)
+
+    def _read_outcome(self, desk: ChargeDesk, message: Message) -> Callable[[], None] | None:
+        found = fallback_in(message, self._rules)
+        return partial(desk.fell_back, *found) if found else None
+
+    def _take_merchant(self, key: bytes, value: bytes | None) -> None:
+        try:
+            self.merchants.take(key, value)
+        except InvalidEvent as error:
+            logger.warning("%s: a record cannot be used: %s", self.topics.merchants, error)
+
+
+_WHOLE: Final = {0: OFFSET_BEGINNING}
+
+
+def _read_record(
+    take: Callable[[bytes, bytes | None], None], message: Message
+) -> Callable[[], None]:
+    return partial(take, message.key() or b"", message.value())
