@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 QUANTILES = (0.5, 0.9, 0.99, 0.999, 1.0)
 DEADLINE_MS = 250
 _HISTORY_TIMEOUT_S = 180.0
-_TURN_S, _RUNS_S = 0.5, 0.015
+_TURN_S, _RUNS_S = 0.5, 0.04
 """Of the halted worker: once in each turn it runs so long."""
 
 say = partial(click.echo, err=True)

@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 _ANSWER_S: Final = 1.0
 _AGAIN_S: Final = 0.05
+_PACE_S: Final = 0.005
+"""Between two questions: where many charges fall back, more of them share one."""
 
 
 class AwayError(OperationalError):
@@ -90,6 +92,7 @@ class Barrier:
             else:
                 self._on_answer(True)
                 asking.set_result(None)
+            await asyncio.sleep(_PACE_S)
         self._rounds = None
 
     async def _ends(self) -> Ends:
