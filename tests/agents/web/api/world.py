@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agents.web.api.asked import Asked
@@ -27,7 +28,7 @@ CREATED = 1.75e9
 
 @dataclass
 class World:
-    """One log of all topics, in the order of their commits, and how long everything takes.
+    """Two topics, each read in its own order, and how long everything takes.
 
     Attributes
     ----------
@@ -63,7 +64,7 @@ class World:
     def commit(self, entry: tuple[str, Key, str, str]) -> None:
         self.log.append(entry)
         for replica in self.replicas:
-            self.after(self.read_s, replica.read_on)
+            self.after(self.read_s, partial(replica.read_on, entry[0]))
 
     def take_charge(self, key: Key, request: str) -> None:
         first = next((r for k, r in self.charges if k == key), None)
@@ -77,6 +78,10 @@ class World:
             event = f'{{"charge":"{key[1]}","action":"block","duplicate":true}}'
             self.after(self.work_s, lambda: self.commit(("scored", key, event, request)))
 
+    def ends(self) -> dict[str, int]:
+        kinds = [kind for kind, *_ in self.log]
+        return {kind: kinds.count(kind) for kind in ("scored", "fallback")}
+
     def fallbacks(self, key: Key) -> list[str]:
         return [action for kind, k, action, _ in self.log if kind == "fallback" and k == key]
 
@@ -86,8 +91,7 @@ class Replica:
 
     def __init__(self, world: World, in_flight_max: int) -> None:
         self.world = world
-        self._read = 0
-        self._changed = asyncio.Condition()
+        self.read = dict(world.ends())
         self._numbers = iter(range(10**6))
         self.fallback = FALLBACK
         loop = asyncio.get_running_loop()
@@ -123,15 +127,16 @@ class Replica:
         await asyncio.sleep(self.world.random.uniform(*self.world.ack_s))
         if self.world.is_away:
             raise AwayError
-        end = len(self.world.log)
+        ends = self.world.ends()
         await asyncio.sleep(self.world.random.uniform(*self.world.ack_s))
-        while self._read < end:
+        while any(self.read[kind] < end for kind, end in ends.items()):
             await asyncio.sleep(0.0005)
 
-    def read_on(self) -> None:
-        """Take the next entry of the log."""
-        kind, key, what, request = self.world.log[self._read]
-        self._read += 1
+    def read_on(self, kind: str) -> None:
+        """Take the next entry of a topic."""
+        entries = [entry for entry in self.world.log if entry[0] == kind]
+        _, key, what, request = entries[self.read[kind]]
+        self.read[kind] += 1
         if kind == "scored":
             self.desk.scored(key, what.encode(), CREATED, request)
         else:
