@@ -75,7 +75,7 @@ class SignalStream:
         disputed_at = created + _DISPUTED_AFTER_DAYS * DAY_S * rng.lognormal(
             0.0, _DISPUTES_SPREAD, count
         )
-        disputed = np.flatnonzero(fraud & (disputed_at < created[-1]))
+        disputed = np.flatnonzero(fraud)
         files = Files(directory / "charges.jsonl", directory / "disputes.jsonl")
         with files.charges.open("wb") as charges:
             for place, event in enumerate(events):
