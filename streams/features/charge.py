@@ -122,12 +122,13 @@ def charge_features(events: Rows, out: Any) -> None:
         f4[N, len(CHARGE_FEATURES)], written.
     """
     for i in range(len(events)):
-        basics(events[i], out[i])
-        bands(events[i], out[i])
-        codes(events[i], out[i])
-        countries(events[i], out[i])
-        tokens(events[i], out[i])
-        categories(events[i], out[i, CATEGORIES:])
+        row = out[i]
+        basics(events[i], row)
+        bands(events[i], row)
+        codes(events[i], row)
+        countries(events[i], row)
+        tokens(events[i], row)
+        categories(events[i], row[CATEGORIES:])
 
 
 @compiled

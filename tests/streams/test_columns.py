@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from streams.features import card as card_features
-from streams.features import card_places
+from streams.features import card_habits, card_places, charge_categories
 from streams.features import charge as charge_features
 from streams.features import merchant as merchant_features
 from streams.features import merchant_fraud_history as merchant_labels
@@ -37,8 +37,10 @@ HELPERS = {"column", "first_column"}
 
 TABLES = {
     "CHARGE_FEATURES": charge_features,
+    "CATEGORY_FEATURES": charge_categories,
     "CARD_FEATURES": card_features,
     "PLACE_FEATURES": card_places,
+    "HABIT_FEATURES": card_habits,
     "MERCHANT_FEATURES": merchant_features,
     "LABEL_FEATURES": merchant_labels,
 }
