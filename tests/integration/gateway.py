@@ -151,13 +151,18 @@ class Balancer:
             await self._stopping.wait()
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", next(self._ports))
-        await asyncio.gather(_pass(reader, far_writer), _pass(far_reader, writer))
+        try:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", next(self._ports))
+            await asyncio.gather(_pass(reader, far_writer), _pass(far_reader, writer))
+        finally:  # also when it is closed in between
+            writer.close()
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
+    try:
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+    finally:
+        writer.close()
