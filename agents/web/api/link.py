@@ -9,7 +9,6 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 from confluent_kafka import OFFSET_BEGINNING, IsolationLevel, KafkaError, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
@@ -19,6 +18,7 @@ from agents.web.api.barrier import AwayError, Barrier
 from agents.web.api.fallback_outcomes import Headers, fallback_in, fallback_outcome
 from agents.web.api.follower import Followed, Follower
 from agents.web.api.keys import KeyRing
+from agents.web.api.scored_events import REQUEST_HEADER, ScoredEvents
 from agents.web.api.sender import Sender
 from schemas.rejected import InvalidEvent
 from streams.kafka.clients import Clients
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-REQUEST_HEADER: Final = "chargewatch-request"
-"""Header of a charge, and so of its scored event: which request it was first sent by."""
-
 SCORED_LOOK_BACK_S: Final = 60.0
 FALLBACKS_LOOK_BACK_S: Final = 900.0
 """How far back a replica reads at its start, to give charges the answers that others gave."""
@@ -47,13 +44,6 @@ FALLBACKS_LOOK_BACK_S: Final = 900.0
 _HEARTBEAT_S: Final = 1.0
 _ANSWER_S: Final = 10.0
 _RECONNECT: Final[Config] = {"reconnect.backoff.max.ms": 1000}
-
-
-class _Charged(msgspec.Struct, gc=False):
-    """All that is read of a scored event."""
-
-    charge: str
-    created: float
 
 
 class KafkaLink:
@@ -89,7 +79,7 @@ class KafkaLink:
         self._rules = settings.input_rules
         self._admin = admin
         self._clients = Clients(config | _RECONNECT)
-        self._charged = msgspec.json.Decoder(_Charged).decode
+        self._scored_events = ScoredEvents(settings)
         self._sender = Sender(self._clients, asyncio.get_running_loop(), self._on_error)
         self._watching: asyncio.Task[None] | None = None
 
@@ -200,20 +190,8 @@ class KafkaLink:
         return self._clients.retry.ask(ask)
 
     def _read_scored(self, desk: ChargeDesk, message: Message) -> Callable[[], None] | None:
-        card, event = message.key(), message.value()
-        if card is None or event is None:
-            return None
-        try:
-            found = self._charged(event)
-        except msgspec.DecodeError:
-            return None  # not one of ours
-        headers: Any = message.headers() or ()
-        request = next((value for name, value in headers if name == REQUEST_HEADER), None)
-        key, by = (
-            (card.decode(errors="replace"), found.charge),
-            request.decode() if request else None,
-        )
-        return partial(desk.scored, key, event, found.created, by)
+        found = self._scored_events.read(message)
+        return partial(desk.scored, *found) if found else None
 
     def _read_outcome(self, desk: ChargeDesk, message: Message) -> Callable[[], None] | None:
         found = fallback_in(message, self._rules)
