@@ -6,8 +6,8 @@ last; what the detectors say follows from the finished ones alone. So it makes n
 events are cut into batches, or how often a task is loaded again::
 
     blocks      1  2  3  4  5  6  7  8  9        with `begins` where one has shifted:
-    quantity a    -----------------------          its detector sees those from there on
-    quantity b    --------->b  -----------
+    quantity a  -----------------------          its detector sees those from there on
+    quantity b  --------->b  -----------
 """
 
 from __future__ import annotations

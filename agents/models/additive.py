@@ -1,4 +1,4 @@
-"""The additive model: a slope and a step function for each feature, and a calibration on top.
+"""The additive model: a slope and a curve for each feature, and a calibration on top.
 
 What a feature adds to the log-odds is a slope, as in the linear model, and a curve of straight
 lines from the middle of one cell to that of the next, of fine cells and of coarse ones: fraud may
@@ -20,11 +20,11 @@ out. One that is new has mean, variance and average of the examples since it cam
 
 References
 ----------
-Hastie and Tibshirani 1986, "Generalized additive models"; cells as a basis of
-lines after Eilers and Marx 1996, "Flexible smoothing with B-splines and penalties"; Polyak and
-Juditsky 1992, "Acceleration of stochastic approximation by averaging"; Duchi, Hazan and Singer
-2011, "Adaptive subgradient methods for online learning and stochastic optimization"; rates of each
-weight of sparse flags after McMahan et al. 2013, "Ad click prediction: a view from the trenches".
+Hastie and Tibshirani 1986, "Generalized additive models"; cells as a basis of lines after Eilers
+and Marx 1996, "Flexible smoothing with B-splines and penalties"; Polyak and Juditsky 1992,
+"Acceleration of stochastic approximation by averaging"; Duchi, Hazan and Singer 2011, "Adaptive
+subgradient methods for online learning and stochastic optimization"; rates of each weight of sparse
+flags after McMahan et al. 2013, "Ad click prediction: a view from the trenches".
 """
 
 from __future__ import annotations

@@ -112,8 +112,8 @@ def load_settings(
         variables count as unset.
     file
         A TOML file with the settings' names, those of costs in a table ``[costs]``, and signals in
-        one ``[signals]``. None for the
-        one that ``CHARGEWATCH_CONFIG`` names, or else ``chargewatch.toml`` here if there is one.
+        one ``[signals]``. None for the one that ``CHARGEWATCH_CONFIG`` names, or else
+        ``chargewatch.toml`` here if there is one.
 
     Raises
     ------

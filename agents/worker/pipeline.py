@@ -115,19 +115,16 @@ class Pipeline:
                 payloads_of(settings, clients),
             ),
         )
-        self.model = ModelFollower(
-            self.topics, clients, settings.challengers, features_of(settings)
-        )
+        features = features_of(settings)
+        self.model = ModelFollower(self.topics, clients, settings.challengers, features)
         self.model.catch_up()
         self.policies = PolicyFollower(
             self.topics, clients, terms_of(settings), figures_of(settings)
         )
         self.policies.catch_up()
-        self.learners = Learners(
-            settings, self.topics, clients, self.producer, layouts, features_of(settings)
-        )
+        self.learners = Learners(settings, self.topics, clients, self.producer, layouts, features)
         self._actions_check = ActionsCheck()
-        self._signals_check = SignalsCheck(features_of(settings))
+        self._signals_check = SignalsCheck(features)
         self._matured: list[Rows] = []
         self._shown_at = 0.0
         self.engine.start(partitions)
@@ -186,7 +183,7 @@ class Pipeline:
             self._actions_check.add(output.disputed_blocks)
             rows = events.batch.rows["event"]
             charges = np.flatnonzero(rows["kind"] == CHARGE)
-            missing = self._signals_check.add(rows[charges], output.answers["vector"])
+            missing = self._signals_check.add(rows["created"][charges], output.answers["vector"])
             metrics.count_missing(self._signals_check.names, missing)
             self._latencies.add(rows["published"][charges])
             offsets.append(rows["offset"][charges])

@@ -38,9 +38,10 @@ def scored_encoding(
     StoppedError
         When the worker stops meanwhile.
     """
-    registry = registry_of(settings)
-    if settings.scored_format == "json" or registry is None:
+    if settings.scored_format == "json":
         return None
+    registry = registry_of(settings)
+    assert registry is not None, "the settings ask for one"
     from streams.formats.scored import scored_encoder  # noqa: PLC0415 # as in `registry_of`
     from streams.kafka.registry_schemas import registered  # noqa: PLC0415
 

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from streams.events.rows import Rows
     from streams.features.spec import Feature
 
 logger = logging.getLogger(__name__)
@@ -52,11 +51,11 @@ class SignalsCheck:
         self._last_at = np.zeros(len(signals))
         self._silent = np.zeros(len(signals), np.bool_)
 
-    def add(self, charges: Rows, vectors: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Look at charges, EVENT[N], and their vectors; return how many lack each signal."""
-        if not self.names or not len(charges):
+    def add(self, created: NDArray[np.float64], vectors: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Look at the times and vectors of N charges; return how many lack each signal."""
+        if not self.names or not len(created):
             return np.zeros(len(self.names), np.int64)
-        columns, created = vectors[:, -len(self.names) :], charges["created"]
+        columns = vectors[:, -len(self.names) :]
         lacks = np.where(self._are_categories, columns == 0.0, np.isnan(columns))
         missing: NDArray[np.int64] = np.count_nonzero(lacks, axis=0)
         comes = missing < len(columns)

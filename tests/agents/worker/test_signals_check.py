@@ -11,7 +11,6 @@ import numpy as np
 
 from agents.worker.signals_check import EXPECTED_MIN, SILENT_AFTER_S, SignalsCheck
 from schemas.signals import signals_of
-from streams.events.rows import EVENT
 from streams.features.signals import features_with
 
 if TYPE_CHECKING:
@@ -32,12 +31,11 @@ class Stream:
     def send(self, charges: int, ip_risk: float, shop: float) -> int:
         lacking = 0
         for _ in range(charges // 10):
-            rows = np.zeros(10, EVENT)
-            rows["created"] = self._now + self._every_s * np.arange(10)
+            created = self._now + self._every_s * np.arange(10, dtype=np.float64)
             self._now += 10 * self._every_s
             vectors = np.zeros((10, len(FEATURES)), np.float32)
             vectors[:, -2:] = ip_risk, shop
-            lacking += int(self.check.add(rows, vectors)[0])
+            lacking += int(self.check.add(created, vectors)[0])
         return lacking
 
 
@@ -58,10 +56,10 @@ def test_one_that_stops_is_told_once_and_that_it_comes_again(
 
 
 def test_one_that_stops_within_a_batch_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    rows, vectors = np.zeros(400, EVENT), np.zeros((400, len(FEATURES)), np.float32)
-    rows["created"] = START + 60.0 * np.arange(400)
+    created = START + 60.0 * np.arange(400, dtype=np.float64)
+    vectors = np.zeros((400, len(FEATURES)), np.float32)
     vectors[:, -2] = np.where(np.arange(400) < 300, 0.5, math.nan)
-    missing = SignalsCheck(FEATURES).add(rows, vectors)
+    missing = SignalsCheck(FEATURES).add(created, vectors)
     assert missing.tolist() == [100, 400]
     (told,) = caplog.messages
     assert "ip_risk has stopped coming: none of the last 100 charges has it" in told
