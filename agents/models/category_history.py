@@ -25,7 +25,7 @@ import numpy as np
 
 from agents.models.packed import packed, unpacked
 from streams.compiled import compiled
-from streams.features.spec import CATEGORY_CODES
+from streams.events.rows import CATEGORY_CODES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

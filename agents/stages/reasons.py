@@ -118,13 +118,19 @@ class Reasons:
         return [b"[%b]" % b",".join(reasons[start:end]) for start, end in pairwise(ends)]
 
     def _encode_anew(self, code: int, categories: Mapping[int, str]) -> bytes:
-        """Encode and remember the reason of a column and a value, whose bits are the lower 32."""
+        """Encode and remember the reason of a column and a value, whose bits are the lower 32.
+
+        A category of which nobody says what it stands for may be known the next time.
+        """
         feature, words = self._features[code >> 32], self._words[code >> 32]
         (value,) = _F4.unpack(_U4.pack(code & 0xFFFFFFFF))
         if isnan(value):
             encoded = _in_text(feature, 0, f"{feature.name} is missing")
         elif feature.transform == "category":
-            encoded = _in_text(feature, int(value), _category_text(feature, int(value), categories))
+            category = int(value)
+            encoded = _in_text(feature, category, _category_text(feature, category, categories))
+            if feature.scope == "signal" and category != 0 and category not in categories:
+                return encoded
         else:
             shown = (value, value * words.scale) if words.is_shown else value
             encoded = (words.template % shown).encode()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from streams.compiled import compiled
-from streams.events.rows import COUNTRY, OTHER, currency_of
-from streams.features.spec import CATEGORY_CODES, Feature, column
+from streams.events.rows import CATEGORY_CODES, COUNTRY, OTHER, currency_of
+from streams.features.spec import Feature, column
 
 if TYPE_CHECKING:
     from collections.abc import Callable

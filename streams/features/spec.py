@@ -5,12 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from streams.events.rows import CATEGORY_CODES
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-__all__ = ["CATEGORY_CODES"]
 
 Scope = Literal["charge", "card", "merchant", "signal"]
 Transform = Literal["none", "log1p", "signed_log", "category", "adaptive"]
@@ -31,9 +27,9 @@ class Feature:
     transform
         What a model that wants compact values applies first: ``log1p(x)``, or for values of both
         signs ``signed_log``, ``sign(x) * log1p(|x|)``. A ``category``, whose unit is "category",
-        is the code of a value without order or mean: a whole number below `CATEGORY_CODES`, 0 if
-        missing. ``adaptive`` is a number of unknown scale, which a model has to find; NaN if
-        missing.
+        is the code of a value without order or mean: a whole number below
+        `streams.events.rows.CATEGORY_CODES`, 0 if missing. ``adaptive`` is a number of unknown
+        scale, which a model has to find; NaN if missing.
     missing
         What the value is when there is nothing to compute it from.
     text

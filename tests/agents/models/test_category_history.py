@@ -10,7 +10,7 @@ import pytest
 from agents.models.additive import AdditiveLearner
 from agents.models.category_history import CELLS, CategoryHistory, cell_of
 from schemas.snapshot import encode_snapshot
-from streams.features.spec import CATEGORY_CODES
+from streams.events.rows import CATEGORY_CODES
 from tests.agents.models.examples import FEATURES, SHOP, random_examples
 
 ONE = np.zeros(1, np.int64)

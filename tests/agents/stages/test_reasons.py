@@ -11,9 +11,11 @@ import pytest
 from agents.stages.reasons import _REMEMBERED, LEAST_LOG_ODDS, REASONS_MAX, Reasons
 from schemas.charge import Charge
 from schemas.scored import Reason
+from schemas.signals import signals_of
 from streams.events.rows import charge_rows
 from streams.features.charge import CHARGE_FEATURES, charge_features
 from streams.features.entities import FEATURES as PRODUCT_FEATURES
+from streams.features.signals import features_with
 from streams.features.spec import Feature
 
 if TYPE_CHECKING:
@@ -121,6 +123,23 @@ def test_categories_are_told_in_words(charge: dict[str, Any], texts: list[str]) 
     features = [CHARGE_FEATURES[place] for place in places]
     said = reasons_of(features, vectors, np.eye(len(places)))
     assert [reason["text"] for (reason,) in said] == texts
+
+
+def test_a_category_is_told_as_soon_as_it_is_known() -> None:
+    """A duplicate is answered with the category of its original, which it need not have itself."""
+    reasons = Reasons(features_with(signals_of({"shop": "category"}))[-1:])
+    picked = np.zeros((1, REASONS_MAX), np.uint8), np.ones(1, np.uint8)
+
+    def said(code: float, categories: dict[int, str]) -> str:
+        (encoded,) = reasons.encode(np.array([[code]], np.float32), *picked, categories)
+        (reason,) = orjson.loads(encoded)
+        assert reason["value"] == code
+        return str(reason["text"])
+
+    assert said(7.0, {}) == "shop: one of those before"
+    assert said(7.0, {7: "toys"}) == "shop: toys"
+    assert said(7.0, {}) == "shop: toys"
+    assert said(0.0, {}) == "shop is missing"
 
 
 @pytest.mark.parametrize("zeros", [[0.0, -0.0], [-0.0, 0.0]])

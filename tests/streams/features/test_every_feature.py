@@ -13,10 +13,10 @@ import pytest
 from schemas.charge import Charge
 from schemas.dispute import Dispute
 from schemas.outcome import Outcome
+from streams.events.rows import CATEGORY_CODES
 from streams.features.card_record import CARD
 from streams.features.entities import CARDS, CHARGE_FEATURES, FEATURES, MERCHANTS
 from streams.features.merchant_record import MERCHANT
-from streams.features.spec import CATEGORY_CODES
 from tests.streams.events.random_events import (
     DAY,
     RandomEvents,

@@ -11,10 +11,9 @@ import pytest
 from xxhash import xxh3_64_intdigest
 
 from schemas.signals import SignalError, signals_of
-from streams.events.rows import category_code
+from streams.events.rows import CATEGORY_CODES, category_code
 from streams.features.entities import FEATURES
 from streams.features.signals import features_with, read_signals
-from streams.features.spec import CATEGORY_CODES
 
 SEED = 5
 SIGNALS = signals_of({"ip_risk": "number", "shop": "category", "über 9000": "number"})
