@@ -186,6 +186,23 @@ BY_MERCHANT: Final = Topic(
     kept="week",
     partitions="tasks",
 )
+BY_ENTITY: Final = Topic(
+    name="chargewatch.by-entity",
+    action="internal",
+    summary="Charges, and what became of them, on their way to the devices, IP addresses, e-mails "
+    "and other entities that they share.",
+    key="none",
+    kept="week",
+    partitions="tasks",
+)
+PARTS: Final = Topic(
+    name="chargewatch.parts",
+    action="internal",
+    summary="What these entities answer, on its way to the merchant stage.",
+    key="none",
+    kept="week",
+    partitions="tasks",
+)
 CHANGELOG: Final = Topic(
     name="chargewatch.changelog",
     action="internal",
@@ -250,6 +267,8 @@ TOPICS: Final = (
     MERCHANTS,
     DRIFT,
     BY_MERCHANT,
+    BY_ENTITY,
+    PARTS,
     CHANGELOG,
     EXAMPLES,
     MATURED,

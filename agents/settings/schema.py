@@ -299,6 +299,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="least that is logged")
     ] = "info"
+    entities: Annotated[
+        tuple[Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,39}$")], ...],
+        Meta(
+            extra={"expected": "fields of a charge with commas between, such as device,ip,email"},
+            description="what charges of many cards share, beside the merchant: fields of the "
+            "charge, or of a producer's own, whose value becomes an entity with a history",
+        ),
+    ] = ("device", "ip", "email")
     costs: Costs = msgspec.field(default_factory=Costs)
     signals: tuple[Signal, ...] = ()
 

@@ -12,7 +12,6 @@ import numpy.typing as npt
 import orjson
 
 from agents.stages.cards_for_tests import are_tests
-from agents.stages.entity import EntityRecords
 from schemas.rejected import InvalidEvent
 from streams.durations import DAY_S, HOUR_S, MINUTE_S
 from streams.events.batch import Batch
@@ -32,6 +31,7 @@ from streams.features.windows import AHEAD_S
 from streams.labels.charge_index import ChargeIndex
 from streams.labels.dispute_order import DisputeOrder
 from streams.labels.waiting import WaitingDisputes
+from streams.state.entity_records import EntityRecords
 from streams.state.seen_ids import SeenIds
 from streams.wire.frames import FRAME, features_of
 

@@ -1,4 +1,4 @@
-"""Both stages of a task in memory, without Kafka: the card stage feeds the merchant stage."""
+"""All stages of a task in memory, without Kafka: one feeds the next."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agents.policy.fraud_rates import rates_of
+from agents.shared_entities.in_memory import SharedInMemory
 from agents.stages.card_in_memory import Cards
+from agents.stages.merchant_output import MerchantOutput
 from agents.stages.tasks import TaskStages, bare_policy
 from streams.state.store import MemoryStore
 from streams.state.tables import TaskState
@@ -17,9 +19,9 @@ if TYPE_CHECKING:
     from agents.models.protocols import Scorer
     from agents.policy.policy import Policy
     from agents.settings.schema import Settings
+    from agents.shared_entities.columns import SharedColumns
     from agents.stages.card import CardOutput
-    from agents.stages.merchant_output import MerchantOutput
-    from streams.events.batch import TimedBatch
+    from streams.events.batch import Batch, TimedBatch
 
 
 class TaskInMemory:
@@ -47,7 +49,9 @@ class TaskInMemory:
         self._policy = policy or bare_policy(settings)
         self._cards = Cards(settings)
         self._state = TaskState(MemoryStore())
-        self._merchant = TaskStages(self._state, settings).merchant
+        stages = TaskStages(self._state, settings)
+        self._merchant, self._entities = stages.merchant, stages.entities
+        self._shared = SharedInMemory(stages.entities, settings.entities)
         self.timers = self._state.timers
 
     def count(self, events: TimedBatch) -> Iterator[CardOutput]:
@@ -62,18 +66,30 @@ class TaskInMemory:
         return _not_empty([self._cards.end()])
 
     def score(self, counted: CardOutput, scorer: Scorer) -> MerchantOutput:
-        """Run the merchant stage over what the card stage has made, all of it or a part.
+        """Run the other stages over what the card stage has made, all of it or a part.
 
-        Its rules see the fraud rates of this task, as they are before it.
+        Rules see the fraud rates of this task, as they are before it. What shared entities are told
+        of an hour's actions and labels counts from the next on, so they are told hour by hour.
         """
+        return MerchantOutput.joined(
+            [
+                self._score(frames, scorer, shared)
+                for frames, shared in self._shared.by_hour(counted.frames, counted.times)
+            ]
+        )
+
+    def _score(self, frames: Batch, scorer: Scorer, shared: SharedColumns | None) -> MerchantOutput:
         policy = self._policy
         if policy.rules:
             rates = rates_of([self._merchant.fraud_value])
             policy = replace(policy, figures=replace(policy.figures, fraud_rates=rates))
-        return self._merchant.process(counted.frames, scorer, policy, self._clock)
+        output = self._merchant.process(frames, scorer, policy, self._clock, shared=shared)
+        if len(output.entity_events):
+            self._entities.process(output.entity_events)
+        return output
 
     def commit(self) -> None:
-        """Write what the merchant stage has changed."""
+        """Write what the stages behind the card stage have changed."""
         self._state.commit(0)
 
 

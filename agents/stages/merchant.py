@@ -16,9 +16,9 @@ from agents.models.prior import VERSION as PRIOR
 from agents.models.protocols import Scorer
 from agents.policy.fraud_rates import FraudValue
 from agents.policy.policy import Policy
+from agents.shared_entities.columns import Columns, SharedColumns
 from agents.stages.daily_fraud_value import CHARGED, DISPUTED, DailyFraudValue
 from agents.stages.deciding import Decisions
-from agents.stages.entity import EntityRecords
 from agents.stages.merchant_output import MerchantOutput
 from agents.stages.reasons import Reasons
 from agents.stages.scored_events import Verdicts, encode_scored, shadow_scores
@@ -27,7 +27,7 @@ from schemas.signals import Signal
 from streams.durations import HOUR_S
 from streams.events.batch import Batch
 from streams.events.headers import taken_off
-from streams.events.rows import CHARGE, Rows
+from streams.events.rows import CHARGE, STOPPED, Rows
 from streams.features.charge import charge_features
 from streams.features.entities import CHARGE_FEATURES, ENTITIES, MERCHANTS
 from streams.features.merchant_fraud_history import count_stopped
@@ -36,13 +36,17 @@ from streams.labels.disputes import Joined, join_labels
 from streams.labels.join import LabelJoin, Matured
 from streams.labels.label_rules import LabelRules
 from streams.labels.lookup import Times, find_referred
-from streams.labels.pending import draws_of, pending_layout
+from streams.labels.pending import draws_of, hashes_in, pending_layout
+from streams.state.entity_records import EntityRecords
 from streams.state.record_cache import Slots
 from streams.state.tables import TaskState
+from streams.wire.entity_events import ENTITY_EVENT_LAYOUT
 from streams.wire.examples import BY_DISPUTE, BY_VERDICT
 from streams.wire.frames import features_of
 
 NO_SHADOW: Mapping[str, Scorer] = MappingProxyType({})
+
+NOTHING_TOLD: Rows = ENTITY_EVENT_LAYOUT.new(0)
 
 PROGRESS = b"progress"
 """Under it the table META has `Progress`."""
@@ -58,6 +62,13 @@ class Progress(NamedTuple):
     stream_time: float
     review_tokens: int
     matured_until: float = 0.0
+
+
+class Beside(NamedTuple):
+    """What charges have beside their features: u8[N, kinds] entities, f4[N, M] columns by these."""
+
+    entity_keys: npt.NDArray[np.uint64]
+    columns: npt.NDArray[np.float32]
 
 
 class MerchantStage:
@@ -79,6 +90,8 @@ class MerchantStage:
         What a euro is worth, US dollars; NaN where that is not known.
     signals
         Fields of a producer's own that charges have.
+    entities
+        Kinds of shared entities that they have.
 
     Attributes
     ----------
@@ -97,17 +110,19 @@ class MerchantStage:
         capacity: int,
         usd_per_eur: float,
         signals: Sequence[Signal] = (),
+        entities: Sequence[str] = (),
     ) -> None:
-        features = features_with(signals)
+        features = features_with(signals, entities)
         watch = Watch(features)
         self._merchants = EntityRecords(state, MERCHANTS, capacity)
         self._meta = state.meta
-        self._labels = LabelJoin(state, rules, features)
+        self._labels = LabelJoin(state, rules, features, entities)
         self._rules = rules
         self._dedup_window_s = dedup_window_s
         self._decisions = decisions
         self._signals = signals
-        self._kept_layout = pending_layout(features)
+        self._kept_layout = pending_layout(features, entities)
+        self._columns = Columns(entities)
         self._reasons = Reasons(features)
         self._drift = DriftMonitor(state.drift, state.reader(block_layout(watch)), watch)
         self._fraud_value = DailyFraudValue(state.meta, usd_per_eur)
@@ -120,6 +135,7 @@ class MerchantStage:
         policy: Policy,
         clock: Callable[[], float],
         shadow: Mapping[str, Scorer] = NO_SHADOW,
+        shared: SharedColumns | None = None,
     ) -> MerchantOutput:
         """Count, score and join a batch.
 
@@ -135,7 +151,10 @@ class MerchantStage:
             Gives `scored_at`, Unix seconds; nothing is computed from it.
         shadow
             Models whose scores are told beside, by name.
+        shared
+            What the frames have of shared entities; `None` where none has any.
         """
+        shared = shared or self._columns.none(len(frames))
         events = np.ascontiguousarray(frames.rows["event"])
         self._decisions.set_apart(events)
         of_charges = np.where(events["kind"] == CHARGE, events["created"], 0.0)
@@ -147,7 +166,10 @@ class MerchantStage:
         places = charges.tolist()
         heads, headers = taken_off([frames.tails[place] for place in places])
         signals = read_signals(self._signals, heads)
-        answers, told = self._answers(frames, events, times, heads, signals.columns, scorer, policy)
+        beside = Beside(
+            _of(charges, shared.keys), np.hstack((_of(charges, shared.features), signals.columns))
+        )
+        answers, told = self._answers(frames, events, times, heads, beside, scorer, policy)
         imputed = np.zeros(len(events), np.bool_)
         imputed[charges[self._imputed(rows, answers)]] = True
         joined = join_labels(
@@ -184,6 +206,7 @@ class MerchantStage:
             finished=finished,
             disputed_blocks=joined.disputed_blocks,
             told_value=None if before // HOUR_S == now // HOUR_S else self.fraud_value,
+            entity_events=self._tell_entities(rows, answers, times[charges], joined),
         )
 
     @property
@@ -215,7 +238,7 @@ class MerchantStage:
         events: Rows,
         times: Times,
         heads: Sequence[bytes],
-        signals: npt.NDArray[np.float32],
+        beside: Beside,
         scorer: Scorer,
         policy: Policy,
     ) -> tuple[Rows, list[bytes]]:
@@ -232,7 +255,8 @@ class MerchantStage:
                 frames.part(start, end), events[start:end], now
             )
             these = slice(len(told), len(told) + len(rows))
-            scored = self._score(rows, np.hstack((*features, signals[these])), scorer)
+            scored = self._score(rows, np.hstack((*features, beside.columns[these])), scorer)
+            scored["entity_keys"] = beside.entity_keys[these]
             told += self._answer(rows, scored, heads[these], policy, _of(charges, now), slots)
             answers.append(scored)
         return (answers[0] if len(answers) == 1 else np.concatenate(answers)), told
@@ -324,6 +348,31 @@ class MerchantStage:
             vectors = self._labels.kept.charges(joined.disputed)["vector"]
             self._fraud_value.count(DISPUTED, np.array(joined.disputed_at), vectors)
         self._fraud_value.forget(self.stream_time)
+
+    def _tell_entities(self, charges: Rows, answers: Rows, times: Times, joined: Joined) -> Rows:
+        """Return what shared entities are told of charges that were blocked or judged."""
+        is_blocked = (answers["action"] == BLOCK) & (charges["duplicate"] == 0)
+        blocked = np.flatnonzero(is_blocked & (not self._rules.is_advisory))
+        if not len(blocked) and not joined.judged:
+            return NOTHING_TOLD
+        keys = [judged.key for judged in joined.judged]
+        kept = self._labels.kept.charges(keys)
+        return np.concatenate(
+            (
+                self._columns.events(
+                    answers["entity_keys"][blocked],
+                    charges["charge"][blocked],
+                    np.full(len(blocked), STOPPED),
+                    times[blocked],
+                ),
+                self._columns.events(
+                    kept["entity_keys"],
+                    hashes_in(keys),
+                    np.array([judged.kind for judged in joined.judged], np.uint8),
+                    np.array([judged.at for judged in joined.judged]),
+                ),
+            )
+        )
 
     def _matured_at(self, times: Times) -> Times:
         """Return the time of creation up to which charges have matured at each stream time."""

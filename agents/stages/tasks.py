@@ -1,4 +1,4 @@
-"""A task as a worker runs it: the two stages above one state."""
+"""A task as a worker runs it: its stages above one state."""
 
 from pathlib import Path
 
@@ -9,13 +9,15 @@ from agents.policy.terms import Terms, TermsTable
 from agents.rules.figures import Figures
 from agents.settings.schema import SIGNALS, Settings
 from agents.settings.sources import SettingsError
+from agents.shared_entities.entity_stage import EntityStage
+from agents.shared_entities.gathering import Gathering
 from agents.stages.card import card_stage
 from agents.stages.deciding import Decisions
 from agents.stages.merchant import MerchantStage
 from schemas.signals import SignalError
 from streams.durations import DAY_S, HOUR_S
 from streams.engine.task import Task
-from streams.features.entities import ENTITIES
+from streams.features.entities import RECORDED
 from streams.features.signals import features_with
 from streams.features.spec import Feature
 from streams.labels.label_rules import LabelRules
@@ -24,6 +26,7 @@ from streams.layouts.layout import Record
 from streams.state.rocksdb import RocksStore
 from streams.state.store import Store
 from streams.state.tables import TaskState
+from streams.wire.entity_events import ENTITY_EVENT_LAYOUT, PART_LAYOUT
 from streams.wire.examples import example_layout
 from streams.wire.frames import FRAME_LAYOUT
 from streams.wire.matured import MATURED_LAYOUT
@@ -33,7 +36,7 @@ STATE_FORMS = ("named", "f7f75f609b9b64e0")
 
 
 class TaskStages:
-    """The card and the merchant stage of one task."""
+    """The card, the entity and the merchant stage of one task, and what waits for the last."""
 
     def __init__(self, state: TaskState, settings: Settings) -> None:
         rules = LabelRules(
@@ -44,6 +47,8 @@ class TaskStages:
             challenge_success_share=settings.costs.challenge_success_share,
         )
         self.card = card_stage(state, settings)
+        self.entities = EntityStage(state, settings.cache_records)
+        self.gathering = Gathering(state, settings.entities)
         self.merchant = MerchantStage(
             state,
             rules,
@@ -52,16 +57,26 @@ class TaskStages:
             settings.cache_records,
             figures_of(settings).usd_per_eur,
             settings.signals,
+            settings.entities,
         )
+
+    @property
+    def waiting(self) -> int:
+        """See `streams.engine.task.Stages.waiting`."""
+        return len(self.gathering)
 
     def flush(self) -> None:
         """See `streams.engine.task.Stages.flush`."""
         self.card.flush()
+        self.entities.flush()
+        self.gathering.flush()
         self.merchant.flush()
 
     def reload(self) -> None:
         """See `streams.engine.task.Stages.reload`."""
         self.card.reload()
+        self.entities.reload()
+        self.gathering.reload()
         self.merchant.reload()
 
 
@@ -117,7 +132,7 @@ def features_of(settings: Settings) -> tuple[Feature, ...]:
         When a signal has the name of a feature.
     """
     try:
-        return features_with(settings.signals)
+        return features_with(settings.signals, settings.entities)
     except SignalError as error:
         raise SettingsError(f"{SIGNALS}: {error}") from None
 
@@ -126,10 +141,12 @@ def layouts_of(settings: Settings) -> tuple[Record, ...]:
     """Return those of all records that outlive a version: in the state, on internal topics."""
     features = features_of(settings)
     return (
-        *(entity.record for entity in ENTITIES),
-        pending_layout(features),
+        *(entity.record for entity in RECORDED),
+        pending_layout(features, settings.entities),
         block_layout(Watch(features)),
         FRAME_LAYOUT,
+        ENTITY_EVENT_LAYOUT,
+        PART_LAYOUT,
         example_layout(features),
         MATURED_LAYOUT,
     )

@@ -1,4 +1,4 @@
-"""The Faust application: three agents, the service that feeds them, and the worker's web pages.
+"""The Faust application: four agents, the service that feeds them, and the worker's web pages.
 
 Faust runs the worker: agents, services, web server, signals. Its own consumer and producer are
 off: `agents.worker.service` drives turns of the stream engine in their place.

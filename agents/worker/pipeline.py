@@ -14,6 +14,7 @@ import numpy as np
 from agents.learning.learners import FetchedExamples, Learners
 from agents.learning.model_follower import ModelFollower
 from agents.policy import fraud_rates
+from agents.shared_entities.scattering import Scatter
 from agents.stages.tasks import TaskStages, features_of, figures_of, new_task, open_store, terms_of
 from agents.worker import metrics
 from agents.worker.actions_check import ActionsCheck
@@ -40,9 +41,9 @@ if TYPE_CHECKING:
 
     from agents.settings.schema import Settings
     from schemas.drift import Drift
-    from streams.engine.inputs import Work
+    from streams.engine.inputs import Arrived, Work
     from streams.engine.task import Task
-    from streams.events.batch import TimedBatch
+    from streams.events.batch import TimedBatch, Times
     from streams.events.headers import Headers
     from streams.events.rejected import Rejected
     from streams.events.rows import Rows
@@ -86,6 +87,7 @@ class Pipeline:
         )
         self.topics = Topics(settings.topic_prefix)
         self._latencies = metrics.Latencies(is_seen_at_once=not settings.is_exactly_once)
+        self._scatter = Scatter(settings.entities)
         self._encode_scored = scored_encoding(settings, self.topics.scored, self.retry)
         self.producer = TransactionalProducer(
             clients, transactional_id, settings.session_timeout_ms
@@ -137,18 +139,35 @@ class Pipeline:
         return work, self.learners.fetch()
 
     def count_cards(self, inputs: TaskEvents) -> None:
-        """Run the card stage of each task; send the frames on in the order of event time."""
+        """Run the card stage of each task; send on frames, and what shared entities are told."""
         counted = [
             _stages(task).card.process(events.batch, is_paused=task.is_paused)
             for task, events in inputs
         ]
         times = np.concatenate([output.times for output in counted])
         if len(times):
-            self.engine.send_frames(Batch.joined([output.frames for output in counted]), times)
+            frames = Batch.joined([output.frames for output in counted])
+            order = np.argsort(times, kind="stable")
+            self._send_on(frames.at(order), times[order])
         for output in counted:
             self._give_up(output.rejected)
 
-    def score(self, frames: TaskEvents) -> None:
+    def _send_on(self, frames: Batch, times: Times) -> None:
+        """Send frames to the merchant stage, and their charges to the entities they share."""
+        partitions = self.engine.partitions_of(frames.merchants)
+        scattered = self._scatter(frames, times)
+        scattered.events["answer_to"] = partitions[scattered.places]
+        self.engine.send_frames(frames, partitions)
+        self.engine.send_entity_events(scattered.events)
+
+    def count_entities(self, events: TaskEvents) -> None:
+        """Run the entity stage of each task; send the parts of vectors to their charges."""
+        for task, of_task in events:
+            rows = of_task.batch.rows
+            answers = _stages(task).entities.process(rows)
+            self.engine.send_parts(answers.parts, rows["answer_to"][answers.places])
+
+    def score(self, frames: list[Arrived]) -> None:
         """Run the merchant stage of each task; send scored events, examples, and what matured.
 
         Charges of one card may be at several merchants: their scored events are sent in the order
@@ -157,10 +176,14 @@ class Pipeline:
         scored: list[tuple[bytes | None, bytes | None]] = []
         headers: list[Headers] = []
         offsets = []
-        for task, events in frames:
+        for task, events, parts in frames:
+            gathered = _stages(task).gathering.take(events.batch, parts)
+            if not len(gathered.frames):
+                continue
             output = _stages(task).merchant.process(
-                events.batch, self.model.scorer, self.policies.policy, time, self.model.shadow
-            )
+                gathered.frames, self.model.scorer, self.policies.policy, time, self.model.shadow,
+                gathered.shared,
+            )  # fmt: skip
             values = output.scored
             if self._encode_scored is not None:
                 values = list(map(self._encode_scored, values))
@@ -181,12 +204,15 @@ class Pipeline:
             if self.policies.policy.rules:
                 metrics.count_rules(output, self.policies.policy.rules)
             self._actions_check.add(output.disputed_blocks)
-            rows = events.batch.rows["event"]
+            self.engine.send_entity_events(output.entity_events)
+            rows = gathered.frames.rows["event"]
             charges = np.flatnonzero(rows["kind"] == CHARGE)
             missing = self._signals_check.add(rows["created"][charges], output.answers["vector"])
             metrics.count_missing(self._signals_check.names, missing)
             self._latencies.add(rows["published"][charges])
             offsets.append(rows["offset"][charges])
+        if not offsets:
+            return
         order = np.argsort(np.concatenate(offsets), kind="stable").tolist()
         self.producer.send(
             self.topics.scored,

@@ -2,7 +2,8 @@
 
 ::
 
-    fetch -> merchant, card, learner -> what was rejected, late snapshots -> commit, when it is due
+    fetch -> merchant, entity, card, learner -> what was rejected, late snapshots
+          -> commit, when it is due
 
 It has neither threads nor an event loop: where its parts run is up to whoever drives it. A worker
 drives it with `agents.worker.service`, and the simulation of the exactly-once machinery without
@@ -22,7 +23,7 @@ from streams.kafka.transactional_producer import AbortableError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from streams.engine.inputs import Work
+    from streams.engine.inputs import Arrived, Work
     from streams.engine.task import Task
     from streams.events.batch import TimedBatch
     from streams.events.rejected import Rejected
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CARD, MERCHANT, LEARNER = AGENTS = ("card", "merchant", "learner")
+CARD, ENTITY, MERCHANT, LEARNER = AGENTS = ("card", "entity", "merchant", "learner")
 """Names of the agents that compute."""
 
 
@@ -41,8 +42,11 @@ class Parts(Protocol):
     def fetch(self, timeout_s: float) -> tuple[Work, Any]:
         """Wait for input and take what is next, and what there is to learn; blocks."""
 
-    def score(self, frames: list[tuple[Task, TimedBatch]]) -> None:
+    def score(self, frames: list[Arrived]) -> None:
         """Run the merchant stage."""
+
+    def count_entities(self, events: list[tuple[Task, TimedBatch]]) -> None:
+        """Run the entity stage."""
 
     def count_cards(self, inputs: list[tuple[Task, TimedBatch]]) -> None:
         """Run the card stage."""
@@ -133,6 +137,8 @@ class Turns:
         parts = self._parts
         if work.frames:
             await self._driver.hand(MERCHANT, parts.score, work.frames)
+        if work.entities:
+            await self._driver.hand(ENTITY, parts.count_entities, work.entities)
         if work.inputs:
             await self._driver.hand(CARD, parts.count_cards, work.inputs)
         if lessons:

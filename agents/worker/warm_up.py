@@ -83,7 +83,7 @@ def _draw(features: Sequence[Feature]) -> None:
 
 
 def _charge(charge_id: str, created: float) -> dict[str, object]:
-    return _event(charge_id, created) | {"amount": 1, "currency": "usd"}
+    return _event(charge_id, created) | {"amount": 1, "currency": "usd", "device": "device"}
 
 
 def _dispute(charge_id: str, created: float) -> dict[str, object]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from streams.engine.application import Observer
 from streams.engine.group_member import GroupMember
-from streams.engine.task import Task
+from streams.engine.task import BY_ENTITY, BY_MERCHANT, Task
 from streams.engine.worker_tasks import WorkerTasks
 from streams.kafka.clients import Clients
 from streams.kafka.retry import StoppedError
@@ -47,9 +47,10 @@ class Commits:
 
     Attributes
     ----------
-    frames_sent
-        Offsets that partitions of the merchant stage reach with what was sent on.
-    frames_reach
+    sent
+        By source, offsets that partitions of the merchant and entity stages reach with what was
+        sent on.
+    reach
         Those that can be seen, or are about to.
     """
 
@@ -61,8 +62,8 @@ class Commits:
         tasks: WorkerTasks,
         observer: Observer,
     ) -> None:
-        self.frames_sent: dict[int, int] = {}
-        self.frames_reach: dict[int, int] = {}
+        self.sent: dict[str, dict[int, int]] = {BY_MERCHANT: {}, BY_ENTITY: {}}
+        self.reach: dict[str, dict[int, int]] = {BY_MERCHANT: {}, BY_ENTITY: {}}
         self._clients = clients
         self._member = member
         self._producer = producer
@@ -111,7 +112,8 @@ class Commits:
 
         def end() -> None:
             self._producer.prepare(changelogs, offsets, group)
-            self.frames_reach |= self.frames_sent  # before anybody can see them
+            for source, offsets_sent in self.sent.items():
+                self.reach[source] |= offsets_sent  # before anybody can see them
             self._producer.commit(offsets, self._member.consumer)
             for task in dirty:
                 task.write(reached[task.number])
@@ -172,7 +174,8 @@ class Commits:
             When the broker does not answer and the worker stops.
         """
         self.settle()
-        self.frames_sent.clear()
+        for offsets_sent in self.sent.values():
+            offsets_sent.clear()
         self._tasks.roll_back()
         self._observer.undone()
         self._producer.abort()

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 from confluent_kafka import KafkaError, Message
 
 from streams.engine.application import Application
@@ -21,19 +22,20 @@ from streams.engine.opening import TaskOpener
 from streams.engine.restore import Progress
 from streams.engine.settings import EngineSettings
 from streams.engine.standby import Standbys
-from streams.engine.task import Task
+from streams.engine.task import BY_ENTITY, BY_MERCHANT, Task
 from streams.engine.unassigned_tasks import UnassignedTasks
 from streams.engine.worker_tasks import WorkerTasks
 from streams.errors import OperationalError
-from streams.events.batch import Batch, Times
+from streams.events.batch import Batch
+from streams.events.rows import Rows
 from streams.kafka.clients import Attempt, Clients
 from streams.kafka.partition_watch import PartitionWatch
 from streams.kafka.partitioner import partitions_of
 from streams.kafka.retry import Outage
 from streams.kafka.topics import Topics
 from streams.kafka.transactional_producer import TransactionalProducer
-from streams.layouts.reader import Reader
-from streams.wire.frames import FRAME_LAYOUT, encode_frames
+from streams.wire.frames import encode_frames
+from streams.wire.row_messages import encode_rows
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +104,7 @@ class Engine:
             self._member,
             settings,
             clients.clock,
-            Reader(FRAME_LAYOUT, application.layouts),
+            application.layouts,
             application.payloads,
         )
         self._partitions = 0
@@ -170,32 +172,54 @@ class Engine:
         self._go_back()
         for task in self._membership.start_restored():
             logger.info("task %d: running", task.number)
-        return self._inputs.take(list(self.tasks.values()), self._commits.frames_reach)
+        return self._inputs.take(list(self.tasks.values()), self._commits.reach)
 
-    def send_frames(self, frames: Batch, times: Times) -> None:
+    def partitions_of(self, merchants: Sequence[bytes]) -> npt.NDArray[np.int64]:
+        """Return i8[N], the partitions of N merchants."""
+        return partitions_of(merchants, self._count_partitions())
+
+    def send_frames(self, frames: Batch, partitions: npt.NDArray[np.int64]) -> None:
         """Send frames on to the merchant stage, and remember how far its partitions then reach.
 
         Parameters
         ----------
         frames
-            N of them.
-        times
-            f8[N], by which they are sorted, Unix seconds.
+            N of them, in the order in which they are to count.
+        partitions
+            i8[N], those of their merchants.
         """
+        sent = self._commits.sent[BY_MERCHANT]
+        for partition in np.unique(partitions).tolist():
+            of_one = frames.at(np.flatnonzero(partitions == partition))
+            messages = [(None, message) for message in encode_frames(of_one)]
+            self._producer.send(self._topics.by_merchant, messages, partition, sent)
+
+    def send_entity_events(self, events: Rows) -> None:
+        """Send ENTITY_EVENT[N] to the entity stage, and remember how far its partitions reach."""
+        if not len(events):
+            return
+        partitions = (events["key"] ^ events["entity"]) % self._count_partitions()
+        sent = self._commits.sent[BY_ENTITY]
+        for partition in np.unique(partitions).tolist():
+            messages = encode_rows(events[partitions == partition])
+            self._producer.send(
+                self._topics.by_entity, [(None, each) for each in messages], partition, sent
+            )
+
+    def send_parts(self, parts: Rows, partitions: npt.NDArray[np.int64]) -> None:
+        """Send PART[N] to the merchant stage, each to the partition of its charge's merchant."""
+        for partition in np.unique(partitions).tolist():
+            messages = encode_rows(parts[partitions == partition])
+            self._producer.send(self._topics.parts, [(None, each) for each in messages], partition)
+
+    def _count_partitions(self) -> int:
+        """Return how many partitions the topics of the stages have."""
         if not self._partitions:
             described = self._clients.retry.ask(
                 lambda: self._consumer.list_topics(self._topics.by_merchant, timeout=_ANSWER_S)
             )
             self._partitions = len(described.topics[self._topics.by_merchant].partitions)
-        order = np.argsort(times, kind="stable")
-        partitions = partitions_of(frames.merchants, self._partitions)[order]
-        for partition in range(self._partitions):
-            places = order[partitions == partition]
-            if len(places):
-                messages = [(None, message) for message in encode_frames(frames.at(places))]
-                self._producer.send(
-                    self._topics.by_merchant, messages, partition, self._commits.frames_sent
-                )
+        return self._partitions
 
     def commit(self) -> None:
         """Make everything since the last commit count; see `Commits.begin`.

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from confluent_kafka import Consumer, TopicPartition
 
-from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES, OUTCOMES
+from streams.engine.task import BY_ENTITY, BY_MERCHANT, CHARGES, DISPUTES, OUTCOMES, PARTS
 from streams.kafka.topics import Topics
 
 
@@ -27,7 +27,8 @@ class TaskTopics:
     --------
     >>> topics = TaskTopics(Topics("eu."))
     >>> [partition.topic for partition in topics.partitions(3)]
-    ['eu.charges', 'eu.disputes', 'eu.outcomes', 'eu.chargewatch.by-merchant']
+    ['eu.charges', 'eu.disputes', 'eu.outcomes', 'eu.chargewatch.by-merchant',
+    'eu.chargewatch.by-entity', 'eu.chargewatch.parts']
     >>> [(found.topic, found.offset) for found in topics.at(3, {"disputes": 7})]
     [('eu.disputes', 7)]
     """
@@ -39,6 +40,8 @@ class TaskTopics:
             DISPUTES: topics.disputes,
             OUTCOMES: topics.outcomes,
             BY_MERCHANT: topics.by_merchant,
+            BY_ENTITY: topics.by_entity,
+            PARTS: topics.parts,
         }
 
     def partitions(self, number: int) -> list[TopicPartition]:

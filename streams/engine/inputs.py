@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import time
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,16 +13,27 @@ from confluent_kafka import Message, TopicPartition
 from streams.engine.buffers import PartitionBuffer, turn
 from streams.engine.group_member import GroupMember
 from streams.engine.settings import EngineSettings
-from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES, OUTCOMES, Task
-from streams.events.batch import TimedBatch
+from streams.engine.task import (
+    BY_ENTITY,
+    BY_MERCHANT,
+    CHARGES,
+    DISPUTES,
+    OUTCOMES,
+    PARTS,
+    Task,
+)
+from streams.events.batch import Batch, RowBatch, TimedBatch, Times
 from streams.events.decoding import Finding, decode_charges, decode_disputes, decode_outcomes
 from streams.events.headers import carried
 from streams.events.origin import Origin
 from streams.events.rejected import Input, Rejected
-from streams.events.rows import CHARGE
+from streams.events.rows import CHARGE, Rows
 from streams.formats.payloads import Payloads
+from streams.layouts.layout import Layout
 from streams.layouts.reader import Reader
-from streams.wire.frames import decode_frames
+from streams.wire.entity_events import ENTITY_EVENT_LAYOUT, PART, PART_LAYOUT
+from streams.wire.frames import FRAME, FRAME_LAYOUT, decode_frames
+from streams.wire.row_messages import decode_rows
 
 _NEARLY_AT_END = 200
 """Messages that wait in a partition in normal operation: what is in flight at any time."""
@@ -38,7 +49,15 @@ _DECODE = {CHARGES: decode_charges, DISPUTES: decode_disputes, OUTCOMES: decode_
 """How the messages of an input become events; of those of the same time these come in this order.
 """
 
-_Stage = Literal["inputs", "frames"]
+_Stage = Literal["inputs", "frames", "entities"]
+
+
+class Arrived(NamedTuple):
+    """What has come for the merchant stage of a task: frames, and parts of vectors, PART[M]."""
+
+    task: Task
+    frames: TimedBatch
+    parts: Rows
 
 
 @dataclass(slots=True)
@@ -47,8 +66,8 @@ class Work:
 
     Attributes
     ----------
-    inputs, frames
-        Events of the stages.
+    inputs, frames, entities
+        Events of the card, the merchant and the entity stage.
     rejected
         Inputs that could not be used.
     findings
@@ -56,12 +75,20 @@ class Work:
     """
 
     inputs: list[tuple[Task, TimedBatch]] = field(default_factory=list)
-    frames: list[tuple[Task, TimedBatch]] = field(default_factory=list)
+    frames: list[Arrived] = field(default_factory=list)
+    entities: list[tuple[Task, TimedBatch]] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     findings: Counter[tuple[Finding, str]] = field(default_factory=Counter)
 
+    def mark_dirty(self) -> None:
+        """Note that the tasks have work that belongs to the next commit."""
+        for task, _ in (*self.inputs, *self.entities):
+            task.is_dirty = True
+        for arrived in self.frames:
+            arrived.task.is_dirty = True
+
     def __bool__(self) -> bool:
-        return bool(self.inputs or self.frames or self.rejected)
+        return bool(self.inputs or self.frames or self.entities or self.rejected)
 
 
 class Inputs:
@@ -75,8 +102,8 @@ class Inputs:
         Of the engine: how much is taken at a time, and how inputs are read.
     clock
         Gives seconds of a clock that never goes back.
-    frame_reader
-        Knows the layouts in which frames may be.
+    layouts
+        Those in which messages of the stages may be, by number.
     payloads
         Reads the payloads of inputs, where they may be other than plain JSON.
     """
@@ -86,7 +113,7 @@ class Inputs:
         member: GroupMember,
         settings: EngineSettings,
         clock: Callable[[], float],
-        frame_reader: Reader,
+        layouts: Mapping[int, Layout],
         payloads: Payloads | None = None,
     ) -> None:
         self._consumer = member.consumer
@@ -94,7 +121,9 @@ class Inputs:
         self._source_of = {topic: source for source, topic in self._topic_of.items()}
         self._settings = settings
         self._clock = clock
-        self._frame_reader = frame_reader
+        self._frame_reader = Reader(FRAME_LAYOUT, layouts)
+        self._event_reader = Reader(ENTITY_EVENT_LAYOUT, layouts)
+        self._part_reader = Reader(PART_LAYOUT, layouts)
         self._payloads = payloads
         self._waiting_since: dict[_Stage, float] = {}
         self._charges_came: dict[int, tuple[int, float]] = {}
@@ -117,31 +146,52 @@ class Inputs:
             buffer = task.buffers[self._source_of[cast("str", end.topic())]]
             buffer.note_end(cast("int", end.offset()))
 
-    def take(self, tasks: Sequence[Task], frames_reach: Mapping[int, int]) -> Work:
-        """Take what is next; inputs only while the merchant stage keeps up with the card stage.
+    def take(self, tasks: Sequence[Task], reach: Mapping[str, Mapping[int, int]]) -> Work:
+        """Take what is next; inputs only while the other stages keep up with the card stage.
 
         Parameters
         ----------
         tasks
             The running tasks.
-        frames_reach
-            Offsets that partitions of the merchant stage are known to reach: these are waited
-            for, so that what was sent on together is taken together.
+        reach
+            By source, offsets that partitions of the other stages are known to reach: these are
+            waited for, so that what was sent on together is taken together.
         """
         self._release(tasks)
-        self._hold_back(tasks, frames_reach)
+        self._hold_back(tasks, reach)
         work = Work(findings=self._findings)
         self._findings = Counter()
-        frames = [task.buffers[BY_MERCHANT] for task in tasks]
-        until = self._turn("frames", frames)
-        for task in tasks:
-            if parts := task.buffers[BY_MERCHANT].take(until):
-                work.frames.append((task, TimedBatch.merged(parts)))
-        if not any(buffer.is_behind for buffer in frames):
+        self._take_frames(tasks, work)
+        self._take_entity_events(tasks, work)
+        sent_on = [task.buffers[source] for task in tasks for source in (BY_MERCHANT, BY_ENTITY)]
+        waiting = sum(task.stages.waiting for task in tasks)
+        if not any(buffer.is_behind for buffer in sent_on) and waiting < self._waiting_max:
             self._take_inputs(tasks, work)
-        for task, _ in (*work.inputs, *work.frames):
-            task.is_dirty = True
+        work.mark_dirty()
         return work
+
+    @property
+    def _waiting_max(self) -> int:
+        """Charges that wait for parts from elsewhere when no more are taken in."""
+        return self._settings.max_buffered
+
+    def _take_frames(self, tasks: Sequence[Task], work: Work) -> None:
+        """Take frames in their turn, and what has come of parts: they are waited for already."""
+        until = self._turn("frames", [task.buffers[BY_MERCHANT] for task in tasks])
+        for task in tasks:
+            frames = task.buffers[BY_MERCHANT].take(until)
+            parts = [events.batch.rows for events in task.buffers[PARTS].take(np.inf)]
+            if frames or parts:
+                merged = TimedBatch.merged(frames) if frames else _NO_FRAMES
+                work.frames.append(
+                    Arrived(task, merged, np.concatenate(parts) if parts else _NO_PARTS)
+                )
+
+    def _take_entity_events(self, tasks: Sequence[Task], work: Work) -> None:
+        until = self._turn("entities", [task.buffers[BY_ENTITY] for task in tasks])
+        for task in tasks:
+            if taken := task.buffers[BY_ENTITY].take(until):
+                work.entities.append((task, TimedBatch.merged(taken)))
 
     def _take_inputs(self, tasks: Sequence[Task], work: Work) -> None:
         until = self._turn("inputs", _inputs_of(tasks))
@@ -180,22 +230,30 @@ class Inputs:
         buffer = task.buffers[source]
         if source == BY_MERCHANT:
             self._decode_frames(buffer, messages)
+        elif source == BY_ENTITY:
+            self._decode_entity_events(buffer, messages)
+        elif source == PARTS:
+            self._decode_parts(buffer, messages)
         elif buffer.held:
             buffer.hold(messages)
         else:
             self._decode_inputs(task, source, messages)
 
     def _decode_frames(self, buffer: PartitionBuffer, messages: Sequence[Message]) -> None:
-        offsets = _offsets(messages)
-        values = [message.value() for message in messages]
-        frames, counts = decode_frames(cast("list[bytes]", values), self._frame_reader)
-        # Those of a message are taken together, as a position is that of a message. Disputes
-        # do not move the time on: theirs may be far from that of the charges around them.
+        frames, counts = decode_frames(_values(messages), self._frame_reader)
+        # Disputes do not move the time on: theirs may be far from that of the charges around them.
         events = frames.rows["event"]
         created = np.where(events["kind"] == CHARGE, events["created"], -np.inf)
-        newest = np.maximum.reduceat(created, np.cumsum(counts) - counts)
-        times, places = np.repeat(newest, counts), np.repeat(offsets, counts)
-        buffer.add(times, frames, places, [], int(offsets[-1]) + 1)
+        _add_messages(buffer, messages, frames, counts, created)
+
+    def _decode_entity_events(self, buffer: PartitionBuffer, messages: Sequence[Message]) -> None:
+        events, counts = decode_rows(_values(messages), ENTITY_EVENT_LAYOUT, self._event_reader)
+        created = np.where(events["kind"] == CHARGE, events["created"], -np.inf)
+        _add_messages(buffer, messages, RowBatch(events), counts, created)
+
+    def _decode_parts(self, buffer: PartitionBuffer, messages: Sequence[Message]) -> None:
+        parts, counts = decode_rows(_values(messages), PART_LAYOUT, self._part_reader)
+        _add_messages(buffer, messages, RowBatch(parts), counts, parts["created_s"])
 
     def _decode_inputs(self, task: Task, source: str, messages: Sequence[Message]) -> None:
         buffer, topic = task.buffers[source], self._topic_of[source]
@@ -233,7 +291,7 @@ class Inputs:
             fetched,
         )
 
-    def _hold_back(self, tasks: Sequence[Task], frames_reach: Mapping[int, int]) -> None:
+    def _hold_back(self, tasks: Sequence[Task], reach: Mapping[str, Mapping[int, int]]) -> None:
         """Find out who is behind, and pause the partitions of which enough is waiting.
 
         In normal operation what is in flight is not waited for. While catching up it is: the last
@@ -247,9 +305,10 @@ class Inputs:
                 buffer.is_behind = is_far or bool(buffer.held)
                 buffer.end = max(end, buffer.fetched)
                 self._pause_or_resume(partition, buffer)
-            frames = task.buffers[BY_MERCHANT]
-            if frames.fetched < frames_reach.get(task.number, 0):
-                frames.is_behind = True
+            for source, offsets in reach.items():
+                sent_on = task.buffers[source]
+                if sent_on.fetched < offsets.get(task.number, 0):
+                    sent_on.is_behind = True
         inputs = _inputs_of(tasks)
         if any(buffer.lag > _NEARLY_AT_END for buffer in inputs):
             for buffer in inputs:
@@ -274,6 +333,31 @@ class Inputs:
             if now - self._waiting_since.setdefault(stage, now) >= _PATIENCE_S:
                 return turn([buffer for buffer in buffers if len(buffer)], self._settings.max_batch)
         return until
+
+
+_NO_FRAMES = TimedBatch(batch=Batch(np.empty(0, FRAME)))
+_NO_PARTS: Rows = np.empty(0, PART)
+
+
+def _add_messages(
+    buffer: PartitionBuffer,
+    messages: Sequence[Message],
+    batch: Batch,
+    counts: npt.NDArray[np.int64],
+    created: Times,
+) -> None:
+    """Add messages with several events each to a buffer.
+
+    Those of a message are taken together, as a position is that of a message.
+    """
+    offsets = _offsets(messages)
+    newest = np.maximum.reduceat(created, np.cumsum(counts) - counts).astype(np.float64)
+    times, places = np.repeat(newest, counts), np.repeat(offsets, counts)
+    buffer.add(times, batch, places, [], int(offsets[-1]) + 1)
+
+
+def _values(messages: Sequence[Message]) -> list[bytes]:
+    return [cast("bytes", message.value()) for message in messages]
 
 
 def _offsets(messages: Sequence[Message]) -> npt.NDArray[np.int64]:

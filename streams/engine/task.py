@@ -13,8 +13,9 @@ POSITIONS, LATER_POSITIONS = b"positions", b"positions/later"
 of those of the first release, and of the others. An earlier version, which takes a task back while
 workers are replaced, fetches all that it finds under the first, and leaves the second as it is."""
 
-CHARGES, DISPUTES, OUTCOMES, BY_MERCHANT = "charges", "disputes", "outcomes", "by_merchant"
-SOURCES = (CHARGES, DISPUTES, OUTCOMES, BY_MERCHANT)
+CHARGES, DISPUTES, OUTCOMES = "charges", "disputes", "outcomes"
+BY_MERCHANT, BY_ENTITY, PARTS = "by_merchant", "by_entity", "parts"
+SOURCES = (CHARGES, DISPUTES, OUTCOMES, BY_MERCHANT, BY_ENTITY, PARTS)
 """The inputs of a task; a partition number has one of each."""
 
 FIRST_SOURCES = (CHARGES, DISPUTES, BY_MERCHANT)
@@ -23,6 +24,10 @@ FIRST_SOURCES = (CHARGES, DISPUTES, BY_MERCHANT)
 
 class Stages(Protocol):
     """What computes above the state of a task."""
+
+    @property
+    def waiting(self) -> int:
+        """How many charges wait for what others are to answer."""
 
     def flush(self) -> None:
         """Put everything changed into the tables."""

@@ -73,6 +73,15 @@ class Batch:
 
 
 @dataclass(slots=True)
+class RowBatch(Batch):
+    """N events that are rows alone."""
+
+    def at(self, places: npt.NDArray[np.intp]) -> Self:
+        """Return the events at i8[M] places, in their order."""
+        return type(self)(self.rows[places])
+
+
+@dataclass(slots=True)
 class TimedBatch:
     """N events, and when the turn of each comes.
 

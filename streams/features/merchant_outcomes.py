@@ -54,7 +54,7 @@ def count_blocked(record: Any, now: float, is_blocked: bool) -> None:
     """Move the hours on to a stream time at which a charge is stopped; count it if blocked."""
     before, hour = tile_of(record.stop_clock_s, HOUR_S), tile_of(now, HOUR_S)
     clear_passed(record.hours_blocked, 0, BLOCK_HOURS, before, hour)
-    if is_blocked:
+    if is_blocked and before - hour < BLOCK_HOURS:
         slot = hour % BLOCK_HOURS
         record.hours_blocked[slot] = min(record.hours_blocked[slot] + 1, UINT16_MAX)
 
@@ -64,8 +64,14 @@ def outcomes(record: Any, created: float, now: float, row: Vector) -> None:
     """Write what was declined up to the time of a charge, and blocked before its hour."""
     clock = record.outcome_clock_s
     outcomes_in_windows(record.declined, OUTCOME_WINDOWS, clock, created, row[DECLINES:])
+    row[BLOCKED_24H] = blocked_before(record, now)
+
+
+@compiled
+def blocked_before(record: Any, now: float) -> float:
+    """Give how many charges were blocked in the 24 hours before the one of a time."""
     newest, this = tile_of(record.stop_clock_s, HOUR_S), tile_of(now, HOUR_S)
     blocked = 0.0
     for hour in range(max(this, newest) - BLOCK_HOURS + 1, min(this, newest + 1)):
         blocked += record.hours_blocked[hour % BLOCK_HOURS]
-    row[BLOCKED_24H] = blocked
+    return blocked

@@ -1,4 +1,4 @@
-"""Signals of a producer's own as columns of the vector, behind those of all features."""
+"""Columns of a producer's own: signals and further entities, behind those of all features."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import orjson
 
 from schemas.signals import SignalError, category_in, number_in
 from streams.events.rows import category_code
-from streams.features.entities import FEATURE_NAMES, FEATURES
+from streams.features.entities import FEATURE_NAMES, FEATURES, SHARED_WORDS, shared_kinds
+from streams.features.shared import shared_features
 from streams.features.spec import Feature
+from streams.layouts.layout import NO_PLACE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,18 +39,31 @@ class SignalValues(NamedTuple):
     categories: dict[int, str]
 
 
-def features_with(signals: Sequence[Signal]) -> tuple[Feature, ...]:
-    """Return all columns of the vector where charges have signals.
+def features_with(signals: Sequence[Signal], entities: Sequence[str] = ()) -> tuple[Feature, ...]:
+    """Return all columns of the vector where charges have signals and shared entities.
 
     Raises
     ------
     SignalError
-        When a feature has the name of one.
+        When a feature has the name of one, or there are too many.
     """
+    of_entities = [
+        feature
+        for kind in shared_kinds(entities)
+        if kind not in SHARED_WORDS
+        for feature in shared_features(kind, kind.replace("_", " "))
+    ]
+    names = {*FEATURE_NAMES, *(feature.name for feature in of_entities)}
     for signal in signals:
-        if signal.name in FEATURE_NAMES:
+        if signal.name in names:
             raise SignalError(f"{signal.name}: is the name of a feature; rename the field")
-    return (*FEATURES, *map(_feature, signals))
+    columns = (*FEATURES, *of_entities, *map(_feature, signals))
+    if len(columns) > NO_PLACE:
+        raise SignalError(
+            f"a vector has at most {NO_PLACE} columns: {len(FEATURES)} of its own, "
+            f"{len(of_entities)} of further entities and {len(signals)} signals are too many"
+        )
+    return columns
 
 
 def _feature(signal: Signal) -> Feature:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-Scope = Literal["charge", "card", "merchant", "signal"]
+Scope = Literal["charge", "card", "merchant", "entity", "signal"]
 Transform = Literal["none", "log1p", "signed_log", "category", "adaptive"]
 
 

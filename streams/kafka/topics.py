@@ -101,6 +101,8 @@ class Topics:
     merchants = _Named(table.MERCHANTS)
     drift = _Named(table.DRIFT)
     by_merchant = _Named(table.BY_MERCHANT)
+    by_entity = _Named(table.BY_ENTITY)
+    parts = _Named(table.PARTS)
     changelog = _Named(table.CHANGELOG)
     examples = _Named(table.EXAMPLES)
     matured = _Named(table.MATURED)

@@ -33,7 +33,9 @@ from streams.events.rows import (
     CHALLENGE_PASSED,
     CHARGE,
     DECLINED,
+    DISPUTE_WON,
     FRAUD_DISPUTE,
+    FRAUD_KINDS,
     REFUNDED,
     REVIEW_FRAUD,
     REVIEW_GENUINE,
@@ -54,6 +56,17 @@ _ANSWERED = frozenset({ANSWERED_ALLOW, ANSWERED_CHALLENGE, ANSWERED_REVIEW, ANSW
 """Kinds of events by what they say; the others say nothing of their charge's label."""
 
 
+class Judged(NamedTuple):
+    """The key of a charge, what it was found to be, as a kind of event, and at which stream time.
+
+    A charge is found to be a fraud once; its dispute is won where it was.
+    """
+
+    key: bytes
+    kind: int
+    at: float
+
+
 class Joined(NamedTuple):
     """What came of a batch.
 
@@ -69,6 +82,8 @@ class Joined(NamedTuple):
         The keys of the charges that were disputed as fraud, each for the first time.
     disputed_at
         The stream times at which they were, Unix seconds.
+    judged
+        Charges that were found to be frauds, or whose dispute was won.
     """
 
     examples: Rows
@@ -76,6 +91,7 @@ class Joined(NamedTuple):
     disputed_blocks: int
     disputed: list[bytes]
     disputed_at: list[float]
+    judged: list[Judged]
 
 
 def join_labels(
@@ -108,6 +124,7 @@ def join_labels(
     labelled: list[Rows] = [labels.no_examples]
     rejected: list[Rejected] = []
     disputed, disputed_at = list[bytes](), list[float]()
+    judged = list[Judged]()
     disputed_blocks = 0
     positions = cache(lambda: _positions(events))
     for position, key in zip(places.tolist(), _charge_keys(events[places]), strict=True):
@@ -126,6 +143,7 @@ def join_labels(
         elif event["duplicate"]:
             continue  # what it says may have been contradicted since
         elif kind in _FRAUD_BY:
+            judged += _judged(event, key, now)
             if kind == FRAUD_DISPUTE:
                 disputed_blocks += labels.was_blocked(key)
                 disputed.append(key)
@@ -133,8 +151,18 @@ def join_labels(
             positive = labels.fraud(key, now, _FRAUD_BY[kind], float(matured_until[position]))
             labelled.extend(_compared(labels, key, positive, is_later))
         else:
+            judged += _judged(event, key, now)
             labelled.extend(_settled(labels, kind, key, now))
-    return Joined(np.concatenate(labelled), rejected, disputed_blocks, disputed, disputed_at)
+    examples = np.concatenate(labelled)
+    return Joined(examples, rejected, disputed_blocks, disputed, disputed_at, judged)
+
+
+def _judged(event: np.void, key: bytes, now: float) -> list[Judged]:
+    """Return what an event says that its charge is, if it says so first; see `labelled_at`."""
+    kind, is_labelled = int(event["kind"]), event["labelled_at"] != 0.0
+    if kind in FRAUD_KINDS and not is_labelled:
+        return [Judged(key, FRAUD_DISPUTE, now)]
+    return [Judged(key, DISPUTE_WON, now)] if kind == DISPUTE_WON and is_labelled else []
 
 
 def _settled(labels: LabelJoin, kind: int, key: bytes, now: float) -> Iterator[Rows]:

@@ -106,6 +106,8 @@ class LabelJoin:
         When labels come.
     features
         The columns of the vectors.
+    entities
+        Kinds of shared entities that charges have.
 
     Attributes
     ----------
@@ -116,9 +118,13 @@ class LabelJoin:
     """
 
     def __init__(
-        self, state: TaskState, rules: LabelRules, features: Sequence[Feature] = FEATURES
+        self,
+        state: TaskState,
+        rules: LabelRules,
+        features: Sequence[Feature] = FEATURES,
+        entities: Sequence[str] = (),
     ) -> None:
-        self._kept_layout = pending_layout(features)
+        self._kept_layout = pending_layout(features, entities)
         self._example_layout = example_layout(features)
         self.kept = KeptCharges(state, self._kept_layout, rules.retention_s)
         self.no_examples: Rows = self._example_layout.new(0)

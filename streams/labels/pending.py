@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.durations import DAY_S
-from streams.features.entities import FEATURES
+from streams.features.entities import FEATURES, shared_kinds
 from streams.layouts.layout import HEAD, NO_PLACE, Record
 from streams.wire.matured import RULES_KEPT
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from streams.features.spec import Feature
 
 
-def pending_layout(features: Sequence[Feature]) -> Record:
-    """Return the layout of a kept charge, `PENDING`, where vectors have these columns."""
+def pending_layout(features: Sequence[Feature], entities: Sequence[str] = ()) -> Record:
+    """Return the layout of a kept charge, `PENDING`, by the columns of vectors, and entities."""
+    kinds = shared_kinds(entities)
     pending = np.dtype(
         [
             (HEAD, "u8"),
@@ -38,11 +39,17 @@ def pending_layout(features: Sequence[Feature]) -> Record:
             ("card", "u8"),
             ("rules", "u4", (RULES_KEPT,)),
             ("decided_by", "u1"),
+            ("entity_keys", "u8", (len(kinds),)),
             ("vector", "f4", (len(features),)),
         ]
     )
     assert len(features) <= NO_PLACE
-    return Record("pending", pending, {"vector": features}, places_in={"reasons": "vector"})
+    return Record(
+        "pending",
+        pending,
+        {"vector": features, "entity_keys": kinds},
+        places_in={"reasons": "vector"},
+    )
 
 
 PENDING_LAYOUT = pending_layout(FEATURES)
@@ -57,6 +64,7 @@ was to be let through: the share of the holdout where it could be drawn, 1 if ac
 else 0. `withheld` is the action that would have been taken of one that was drawn, else that of
 `ALLOW`. `card` is the hash of its card, 0 if an earlier version kept it. `rules` are the hashes of
 rules that matched, 0 for none; if it was decided `BY_RULE`, the first is the rule that did.
+`entity_keys` are the hashes of the device and the like that it had, 0 for none.
 """
 
 FRAUD_LABEL, CANCELLED, MATURED, WENT_THROUGH, WAS_STOPPED = 1, 2, 4, 8, 16

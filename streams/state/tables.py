@@ -5,12 +5,13 @@ from collections.abc import Iterator, Sequence
 from heapq import merge
 from itertools import islice
 
-from streams.features.entities import ENTITIES
+from streams.features.entities import RECORDED
 from streams.layouts.layout import Layout, Record, decode_layout
 from streams.layouts.reader import Reader
 from streams.state.store import Changes, KeyRange, Readable, Store
 
 SEEN, PENDING, TIMERS, WAITING, META, DRIFT, DISPUTED, CHARGES = (bytes([n]) for n in range(3, 11))
+GATHERING = bytes([12])
 """The first byte of a key tells its table; the changelog and the store hold them all. Those of the
 entities are in their declarations."""
 
@@ -141,7 +142,7 @@ class TaskState:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.entities = {entity.name: Table(store, entity.prefix) for entity in ENTITIES}
+        self.entities = {entity.name: Table(store, entity.prefix) for entity in RECORDED}
         self.seen = Table(store, SEEN)
         self.pending = Table(store, PENDING)
         self.timers = Table(store, TIMERS)
@@ -150,6 +151,7 @@ class TaskState:
         self.drift = Table(store, DRIFT)
         self.disputed = Table(store, DISPUTED)
         self.charges = Table(store, CHARGES)
+        self.gathering = Table(store, GATHERING)
         self._tables = (
             *self.entities.values(),
             self.seen,
@@ -160,6 +162,7 @@ class TaskState:
             self.drift,
             self.disputed,
             self.charges,
+            self.gathering,
         )
         self._sealed: Changes | None = None
         self._sealed_drops: list[list[KeyRange]] = []

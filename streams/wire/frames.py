@@ -39,6 +39,7 @@ FRAME = np.dtype(
     [
         ("event", EVENT),
         *((features_of(entity), "f4", (len(entity.features),)) for entity in _EARLIER),
+        ("parts", "u1"),
         ("text_bytes", "u4", (len(TEXTS),)),
     ]
 )
@@ -47,7 +48,8 @@ FRAME_LAYOUT = Record(
     FRAME,
     {features_of(entity): entity.features for entity in _EARLIER} | {"text_bytes": TEXTS},
 )
-"""`text_bytes` is set when it is encoded. A message has one head for all of its rows."""
+"""`text_bytes` is set when it is encoded. A message has one head for all of its rows. `parts` is
+how many parts of its vector a charge has to wait for (`streams.wire.entity_events`)."""
 
 MESSAGE_BYTES = 64 * 1024
 """Frames go together up to this size, before compression; a larger one goes alone."""

@@ -28,7 +28,7 @@ from streams.wire.frames import FRAME
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from streams.engine.inputs import Work
+    from streams.engine.inputs import Arrived, Work
     from streams.engine.settings import EngineSettings
     from streams.events.batch import TimedBatch
     from streams.events.rejected import Rejected
@@ -92,6 +92,10 @@ class CountingStages:
         self.cards = Tallies(state.entities["card"], chained)
         self.merchants = Tallies(state.entities["merchant"], summed)
 
+    @property
+    def waiting(self) -> int:
+        return 0
+
     def flush(self) -> None:
         self.cards.flush()
         self.merchants.flush()
@@ -148,15 +152,19 @@ class CountingPipeline:
             ]
             features = np.zeros((len(events), len(CARDS.features)), np.float32)
             features[:, 0] = counts
-            rows = np.empty(len(events), FRAME)
+            rows = np.zeros(len(events), FRAME)
             rows["event"], rows["card_features"] = events.batch.rows, features
             frames.append(replace(events.batch, rows=rows))
         times = np.concatenate([events.times for _, events in inputs])
         if len(times):
-            self.engine.send_frames(Batch.joined(frames), times)
+            sent = Batch.joined(frames).at(np.argsort(times, kind="stable"))
+            self.engine.send_frames(sent, self.engine.partitions_of(sent.merchants))
 
-    def score(self, frames: TaskEvents) -> None:
-        for task, events in frames:
+    def count_entities(self, events: TaskEvents) -> None:
+        """No charge shares anything here."""
+
+    def score(self, frames: list[Arrived]) -> None:
+        for task, events, _ in frames:
             shops, cards = events.batch.merchants, events.batch.cards
             counts = events.batch.rows["card_features"][:, 0].astype(int).tolist()
             scored: list[tuple[bytes | None, bytes | None]] = []

@@ -10,6 +10,7 @@ import orjson
 
 from agents.models.prior import PriorScorer
 from agents.settings.schema import Settings
+from agents.shared_entities.in_memory import SharedInMemory
 from agents.stages.tasks import TaskStages, bare_policy, features_of, new_task
 from schemas.charge import Charge
 from schemas.dispute import Dispute
@@ -18,7 +19,7 @@ from streams.events.batch import Batch
 from streams.events.decoding import Decoded, decode_charges, decode_disputes, decode_outcomes
 from streams.events.origin import Origin
 from streams.events.rejected import Input, Rejected
-from streams.events.rows import EVENT, Rows
+from streams.events.rows import CHARGE, EVENT, Rows
 from streams.features.entities import FEATURES
 from streams.state.store import KeyRange, MemoryStore
 from streams.wire.examples import BY_DISPUTE, BY_SILENCE, BY_VERDICT, CONTROL, EXAMPLE, IMPUTED
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from agents.models.protocols import Scorer
     from agents.policy.fraud_rates import FraudValue
     from agents.policy.policy import Policy
+    from agents.stages.merchant_output import MerchantOutput
     from streams.events.headers import Headers
     from streams.simulator import Simulation
 
@@ -221,13 +223,22 @@ class Run:
     def answer(self, frames: Batch) -> None:
         """Run the merchant stage alone."""
         scorer = Recording(self.scorer, len(features_of(self.settings)))
-        output = self._stages.merchant.process(
-            frames, scorer, self.policy or bare_policy(self.settings), lambda: SCORED_AT
-        )
+        policy = self.policy or bare_policy(self.settings)
+        events = frames.rows["event"]
+        of_charges = np.where(events["kind"] == CHARGE, events["created"], 0.0)
+        times = np.maximum.accumulate(np.maximum(of_charges, self._stages.merchant.stream_time))
+        for part, shared in self._shared.by_hour(frames, times):
+            output = self._stages.merchant.process(
+                part, scorer, policy, lambda: SCORED_AT, shared=shared
+            )
+            self._stages.entities.process(output.entity_events)
+            self._take(output)
+        self.outputs.vectors.extend(row.tobytes() for row in scorer.vectors)
+
+    def _take(self, output: MerchantOutput) -> None:
         self.outputs.keys.extend(output.keys)
         self.outputs.scored.extend(output.scored)
         self.outputs.headers.extend(output.headers or [()] * len(output.scored))
-        self.outputs.vectors.extend(row.tobytes() for row in scorer.vectors)
         self.outputs.examples.extend(row.tobytes() for row in output.examples)
         self.outputs.matured.extend(row.tobytes() for row in output.matured)
         self.outputs.rejected.extend(output.rejected)
@@ -285,6 +296,7 @@ class Run:
         self._task = new_task(0, self.store, self.settings)
         assert isinstance(self._task.stages, TaskStages)
         self._stages = self._task.stages
+        self._shared = SharedInMemory(self._stages.entities, self.settings.entities)
 
     def _forget_outputs(self) -> None:
         columns: tuple[list[Any], ...] = self.outputs

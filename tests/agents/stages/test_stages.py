@@ -200,7 +200,9 @@ def test_the_vectors_scored_equal_brute_force(seed: int) -> None:
         if event["action"] == "block" and "duplicate" not in event
     ]
     assert len(stopped) > len(blocked) > 5
-    oracle = BruteForce(horizon_s=20.0 * DAY, stopped=These(stopped), blocked=These(blocked))
+    oracle = BruteForce(
+        horizon_s=20.0 * DAY, stopped=These(stopped), blocked=These(blocked), kept_s=180.0 * DAY
+    )
     expected = [oracle.observe(event) for event in counted]
     charges = [o for o, event in zip(expected, counted, strict=True) if isinstance(event, Charge)]
     assert ["duplicate" in event for event in scored] == [o.is_duplicate for o in charges]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry
 
+from agents.stages.merchant import NOTHING_TOLD
 from agents.stages.merchant_output import MerchantOutput
 from agents.worker.metrics import Latencies, count_findings, count_matured, count_output
 from streams.labels.join import NONE_MATURED
@@ -63,7 +64,7 @@ def test_disputes_of_blocked_charges_are_counted() -> None:
     output = MerchantOutput(
         keys=[], scored=[], headers=None, heads=[], answers=PENDING_LAYOUT.new(0),
         examples=EXAMPLE_LAYOUT.new(0), matured=NONE_MATURED, rejected=[], finished=[],
-        disputed_blocks=3,
+        disputed_blocks=3, entity_events=NOTHING_TOLD,
     )  # fmt: skip
     count_output(output)
     assert REGISTRY.get_sample_value("chargewatch_disputed_blocks_total") == before + 3.0

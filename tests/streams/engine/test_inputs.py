@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -13,14 +14,22 @@ from hypothesis import strategies as st
 from streams.engine.group_member import GroupMember, TaskTopics
 from streams.engine.inputs import Inputs
 from streams.engine.settings import EngineSettings
-from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES, OUTCOMES, SOURCES, Task
+from streams.engine.task import (
+    BY_ENTITY,
+    BY_MERCHANT,
+    CHARGES,
+    DISPUTES,
+    OUTCOMES,
+    PARTS,
+    SOURCES,
+    Task,
+)
 from streams.events.batch import Batch
 from streams.events.rows import AUTHORIZED, CHARGE, FRAUD_DISPUTE
 from streams.kafka.topics import Topics
-from streams.layouts.reader import Reader
 from streams.state.store import MemoryStore
 from streams.state.tables import TaskState
-from streams.wire.frames import FRAME, FRAME_LAYOUT, encode_frames
+from streams.wire.frames import FRAME, encode_frames
 from tests.simulation.fetching import Message
 from tests.simulation.partition_log import Record, State
 
@@ -59,16 +68,17 @@ class Broker:
     ) -> None:
         self.now = 0.0
         self.odd: dict[str, object] = {}
-        self.task = Task(0, TaskState(MemoryStore()), cast("Stages", None))
+        self.task = Task(0, TaskState(MemoryStore()), cast("Stages", SimpleNamespace(waiting=0)))
         self.task.start(dict.fromkeys(SOURCES, 0))
         self.logs: dict[str, Sequence[Any]] = {
             CHARGES: charges, DISPUTES: disputes, OUTCOMES: outcomes, BY_MERCHANT: frames,
+            BY_ENTITY: (), PARTS: (),
         }  # fmt: skip
         self.inputs = Inputs(
             GroupMember(cast("Consumer", self), TOPICS),
             EngineSettings("test", max_batch=max_batch, future_allowance_s=0.0),
             lambda: self.now,
-            Reader(FRAME_LAYOUT, {}),
+            {},
         )
 
     def get_watermark_offsets(self, partition: TopicPartition, *, cached: bool) -> tuple[int, int]:
@@ -98,7 +108,7 @@ class Broker:
         """Take what is next; return the times of its frames."""
         taken = self.inputs.take([self.task], {}).frames
         return [
-            float(time) for _, events in taken for time in events.batch.rows["event"]["created"]
+            float(time) for _, events, _ in taken for time in events.batch.rows["event"]["created"]
         ]
 
     def _message(self, source: str, offset: int) -> Message:

@@ -9,6 +9,7 @@ import json
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -16,17 +17,15 @@ import pytest
 from streams.engine.group_member import GroupMember, TaskTopics
 from streams.engine.inputs import Inputs
 from streams.engine.settings import EngineSettings
-from streams.engine.task import BY_MERCHANT, CHARGES, SOURCES, Stages, Task
+from streams.engine.task import BY_ENTITY, BY_MERCHANT, CHARGES, SOURCES, Stages, Task
 from streams.formats.framing import prefix
 from streams.formats.payloads import Payloads
 from streams.kafka.registry_schemas import UNKNOWN_FOR_S, RegistrySchemas
 from streams.kafka.retry import RetryPolicy, StoppedError
 from streams.kafka.schema_registry import RegistryError, SchemaRegistry
 from streams.kafka.topics import Topics
-from streams.layouts.reader import Reader
 from streams.state.store import MemoryStore
 from streams.state.tables import TaskState
-from streams.wire.frames import FRAME_LAYOUT
 from tests.registry import Registry
 from tests.schemas import events
 from tests.simulation.fetching import Message
@@ -76,7 +75,7 @@ class Worker:
             GroupMember(cast("Consumer", self), TOPICS),
             EngineSettings("test"),
             self.machine.clock,
-            Reader(FRAME_LAYOUT, {}),
+            {},
             Payloads(self.schemas),
         )
 
@@ -123,9 +122,10 @@ class Worker:
 
 
 def _task(number: int) -> Task:
-    task = Task(number, TaskState(MemoryStore()), cast("Stages", None))
+    task = Task(number, TaskState(MemoryStore()), cast("Stages", SimpleNamespace(waiting=0)))
     task.start(dict.fromkeys(SOURCES, 0))
-    task.buffers[BY_MERCHANT].is_behind = False
+    for source in (BY_MERCHANT, BY_ENTITY):
+        task.buffers[source].is_behind = False
     return task
 
 

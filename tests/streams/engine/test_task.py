@@ -24,6 +24,10 @@ class Counting:
     def __init__(self, state: TaskState) -> None:
         self.cache = RecordCache(state.entities["card"], Reader(COUNT, {}), capacity=3)
 
+    @property
+    def waiting(self) -> int:
+        return 0
+
     def count(self, key: bytes) -> None:
         slots = self.cache.slots([key])
         self.cache.records["count"][slots] += 1
@@ -57,7 +61,9 @@ def counts(store: MemoryStore) -> dict[bytes, int]:
 def test_an_earlier_version_finds_the_positions_of_its_own_inputs_alone() -> None:
     """It fetches every input of which it finds a position, and knows no outcomes."""
     task, _ = new_task(MemoryStore())
-    task.start({"charges": 4, "disputes": 3, "outcomes": 2, "by_merchant": 1})
+    task.start(
+        {"charges": 4, "disputes": 3, "outcomes": 2, "by_merchant": 1, "by_entity": 5, "parts": 6}
+    )
     task.seal()
     task.write(0)
     stored = task.state.meta.get(b"positions")

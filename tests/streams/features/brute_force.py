@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import product
 from typing import TYPE_CHECKING
 
 from xxhash import xxh3_64_intdigest
@@ -21,6 +22,7 @@ from tests.streams.features.brute_past import (
     DAY,
     AnyEvent,
     CardPast,
+    Label,
     Labelled,
     MerchantPast,
     Values,
@@ -29,11 +31,18 @@ from tests.streams.features.brute_past import (
     found_at,
     hour_of,
     is_said_again,
+    meaning_of,
 )
+from tests.streams.features.brute_shared import SharedPast, entities_of, of_shared
 
 if TYPE_CHECKING:
     from collections.abc import Container
 
+SHARED_NAMES = (
+    "count_1h", "count_24h", "count_7d", "sum_24h", "sum_7d", "cards_24h", "cards_7d",
+    "merchants_24h", "card_first", "charges_before", "age", "frauds_90d", "fraud_share",
+    "blocked_24h",
+)  # fmt: skip
 RESOLD = {4829, 5732, 5734, 5815, 5816, 5817, 5818, 5944, 5947, 6051, 6211, 6540, 7801, 7995}
 
 
@@ -76,6 +85,8 @@ class BruteForce:
         Charges that are challenged, reviewed or blocked.
     blocked
         Those of them that are blocked.
+    kept_s
+        For how long a charge is kept for its labels to reach what it shares with others.
     """
 
     def __init__(
@@ -84,6 +95,7 @@ class BruteForce:
         horizon_s: float = 30 * DAY,
         stopped: Container[Charge] = frozenset(),
         blocked: Container[Charge] = frozenset(),
+        kept_s: float = math.inf,
     ) -> None:
         self._dedup_window_s = dedup_window_s
         self._horizon_s = horizon_s
@@ -93,6 +105,9 @@ class BruteForce:
         self._cards: dict[str, CardPast] = {}
         self._merchants: dict[str, MerchantPast] = {}
         self._charged_at: dict[tuple[str, str], float] = {}
+        self._kept_s = kept_s
+        self._shared: dict[tuple[str, str], SharedPast] = {}
+        self._latest: dict[tuple[str, str], Charge] = {}
 
     def observe(self, event: AnyEvent) -> Observed:
         """Count an event; the features of a charge are all those of the feature table."""
@@ -101,7 +116,8 @@ class BruteForce:
             event, is_duplicate=at_card.is_duplicate, found_at=at_card.found_at
         )
         own = of_charge(event) if isinstance(event, Charge) else {}
-        features = {**own, **at_card.features, **at_merchant.features}
+        shared = self._at_shared(event, at_card)
+        features = {**own, **at_card.features, **at_merchant.features, **shared}
         return Observed(at_card.is_duplicate, at_merchant.charged_at, at_card.found_at, features)
 
     def at_card(self, event: AnyEvent) -> Observed:
@@ -142,6 +158,44 @@ class BruteForce:
             if event in self._blocked:
                 past.blocked_in.append(hour_of(self._stream_time))
         return Observed(is_duplicate, features=features)
+
+    def _at_shared(self, event: AnyEvent, at_card: Observed) -> Values:
+        """Count an event at what its charge shares with others, once its merchant has."""
+        if not isinstance(event, Charge):
+            self._judge(event, at_card)
+            return {}
+        pasts = {
+            kind: self._shared.setdefault((kind, value), SharedPast())
+            for kind, value in entities_of(event)
+        }
+        features = dict.fromkeys(
+            (f"{kind}_{name}" for kind, name in product(("device", "ip", "email"), SHARED_NAMES)),
+            0.0,
+        )
+        for kind, past in pasts.items():
+            of_kind = of_shared(past, event, self._stream_time)
+            features |= {f"{kind}_{name}": value for name, value in of_kind.items()}
+            if not at_card.is_duplicate:
+                past.charges.append(counted(event, past.clock))
+                if event in self._blocked:
+                    past.blocked_in.append(hour_of(self._stream_time))
+        if not at_card.is_duplicate:
+            self._latest[event.card, event.id] = event
+        return features
+
+    def _judge(self, label: Label, at_card: Observed) -> None:
+        """Tell what a charge shares that it was found to be a fraud, or its dispute was won."""
+        charge = self._latest.get((label.card, label.charge))
+        oldest_day = day_of(max(self._stream_time - self._kept_s, 0.0))
+        if at_card.is_duplicate or charge is None or day_of(charge.created) < oldest_day:
+            return
+        change = 0
+        if meaning_of(label) == "fraud" and at_card.found_at is None:
+            change = 1
+        elif meaning_of(label) == "won" and at_card.found_at is not None:
+            change = -1
+        for entity in entities_of(charge):
+            self._shared[entity].frauds.append((self._stream_time, change))
 
     def _is_duplicate(self, past: CardPast, charge: Charge) -> bool:
         """Whether a charge of this id came at most a window and an hour ago by the card's clock.

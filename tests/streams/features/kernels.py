@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from agents.shared_entities.columns import Columns
+from agents.shared_entities.entity_stage import EntityStage
+from agents.shared_entities.in_memory import SharedInMemory
 from schemas.charge import Charge
 from schemas.dispute import Dispute
 from schemas.outcome import Outcome
 from schemas.scored import ALLOW, BLOCK, CHALLENGE
 from streams.durations import DAY_S, HOUR_S
+from streams.events.batch import RowBatch
 from streams.events.rows import (
     BLOCK_KINDS,
     CHARGE,
@@ -20,6 +24,7 @@ from streams.events.rows import (
     EVENT,
     FRAUD_DISPUTE,
     FRAUD_KINDS,
+    STOPPED,
     Rows,
     charge_rows,
     dispute_rows,
@@ -33,6 +38,9 @@ from streams.features.merchant import update_merchants
 from streams.features.merchant_fraud_history import count_stopped
 from streams.features.merchant_record import MERCHANT
 from streams.features.windows import AHEAD_S
+from streams.state.store import MemoryStore
+from streams.state.tables import TaskState
+from streams.wire.frames import FRAME
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -40,6 +48,7 @@ if TYPE_CHECKING:
     from tests.streams.features.brute_past import AnyEvent
 
 RECORDS = 512
+ENTITIES = ("device", "ip", "email")
 
 
 class Result(NamedTuple):
@@ -88,6 +97,10 @@ class Kernels:
         self._stopped = stopped
         self._blocked = blocked
         self._stream_time = 0.0
+        self._entities = EntityStage(TaskState(MemoryStore()), RECORDS)
+        self._shared = SharedInMemory(self._entities, ENTITIES)
+        self._columns = Columns(ENTITIES)
+        self._keys_of: dict[bytes, npt.NDArray[np.uint64]] = {}
 
     def count(self, events: Sequence[AnyEvent], charged_at: Sequence[float | None]) -> Result:
         """Count a batch; `charged_at` is when the charge of each other event was made, if known."""
@@ -107,10 +120,12 @@ class Kernels:
             times = (entry["created"], entry["came"])
             self._evicted.setdefault(entry["charge"].tobytes(), []).append(times)
 
+        before = self._stream_time
         of_merchant = self._at_merchants(events, rows, charged_at)
+        of_shared = self._at_shared(events, rows, before)
         own = np.zeros((len(rows), len(CHARGE_FEATURES)), np.float32)
         charge_features(rows, own)
-        return Result(np.hstack((own, of_card, of_merchant)), rows["duplicate"] == 1)
+        return Result(np.hstack((own, of_card, of_merchant, of_shared)), rows["duplicate"] == 1)
 
     def _at_merchants(
         self, events: Sequence[AnyEvent], rows: Rows, charged_at: Sequence[float | None]
@@ -140,6 +155,53 @@ class Kernels:
             )
             count_stopped(self.merchants, slots[part], actions[part], times[part])
         return features
+
+    def _at_shared(
+        self, events: Sequence[AnyEvent], rows: Rows, stream_time: float
+    ) -> npt.NDArray[np.float32]:
+        """Count a batch at what charges share, and tell it what became of them."""
+        frames = np.zeros(len(rows), FRAME)
+        frames["event"] = rows
+        created = np.where(rows["kind"] == CHARGE, rows["created"], 0.0)
+        times = np.maximum.accumulate(np.maximum(created, stream_time))
+        features, start = [], 0
+        for part, found in self._shared.by_hour(RowBatch(frames), times):
+            shared = found or self._columns.none(len(part))
+            features.append(shared.features)
+            of_part = slice(start, start + len(part))
+            self._tell(events[of_part], rows[of_part], shared.keys, times[of_part])
+            start += len(part)
+        return np.concatenate(features)
+
+    def _tell(
+        self,
+        events: Sequence[AnyEvent],
+        rows: Rows,
+        keys: npt.NDArray[np.uint64],
+        times: npt.NDArray[np.float64],
+    ) -> None:
+        for event, row, own, now in zip(events, rows, keys, times, strict=True):
+            charge, kind = row["charge"].tobytes(), int(row["kind"])
+            is_labelled = row["labelled_at"] != 0.0
+            told = -1
+            if row["duplicate"]:
+                continue
+            if kind == CHARGE:
+                self._keys_of[charge] = own
+                told = STOPPED if self._action(event) == BLOCK else -1
+            elif kind in FRAUD_KINDS and not is_labelled:
+                told = FRAUD_DISPUTE
+            elif kind == DISPUTE_WON and is_labelled:
+                told = DISPUTE_WON
+            if told >= 0 and charge in self._keys_of:
+                self._entities.process(
+                    self._columns.events(
+                        self._keys_of[charge][None],
+                        row["charge"][None],
+                        np.array([told], np.uint8),
+                        np.array([now]),
+                    )
+                )
 
     def _action(self, event: AnyEvent) -> int:
         if not isinstance(event, Charge) or event not in self._stopped:
