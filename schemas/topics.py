@@ -181,7 +181,8 @@ DRIFT: Final = Topic(
 BY_MERCHANT: Final = Topic(
     name="chargewatch.by-merchant",
     action="internal",
-    summary="The repartition topic: frames on their way to the merchant stage.",
+    summary="The repartition topic: frames, and what the entities that charges share answer of "
+    "them, on their way to the merchant stage.",
     key="none",
     kept="week",
     partitions="tasks",
@@ -191,14 +192,6 @@ BY_ENTITY: Final = Topic(
     action="internal",
     summary="Charges, and what became of them, on their way to the devices, IP addresses, e-mails "
     "and other entities that they share.",
-    key="none",
-    kept="week",
-    partitions="tasks",
-)
-PARTS: Final = Topic(
-    name="chargewatch.parts",
-    action="internal",
-    summary="What these entities answer, on its way to the merchant stage.",
     key="none",
     kept="week",
     partitions="tasks",
@@ -268,7 +261,6 @@ TOPICS: Final = (
     DRIFT,
     BY_MERCHANT,
     BY_ENTITY,
-    PARTS,
     CHANGELOG,
     EXAMPLES,
     MATURED,

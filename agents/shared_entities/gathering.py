@@ -22,9 +22,9 @@ from agents.shared_entities.chunks import NUMBER_BYTES, Chunk
 from agents.shared_entities.columns import Columns, SharedColumns
 from agents.shared_entities.early_parts import EARLY, EarlyParts
 from agents.shared_entities.parts import bytes_of, entity_in
-from streams.events.batch import Batch
+from streams.events.batch import Batch, RowBatch
 from streams.wire.entity_events import PART, PART_LAYOUT, tickets_of
-from streams.wire.frames import FRAME_LAYOUT
+from streams.wire.frames import FRAME, FRAME_LAYOUT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from streams.events.rows import Rows
     from streams.state.tables import TaskState
 
-    Done = dict[tuple[int, int], Chunk]
+_NO_PARTS: list[bytes] = []
 
 
 class Gathered(NamedTuple):
@@ -40,6 +40,16 @@ class Gathered(NamedTuple):
 
     frames: Batch
     shared: SharedColumns
+
+
+class _Done(NamedTuple):
+    """Frames that wait no more, and PART as bytes, what has come of each."""
+
+    frames: Batch
+    parts: list[list[bytes]]
+
+
+_NOTHING = _Done(Batch(np.empty(0, FRAME)), [])
 
 
 class Gathering:
@@ -65,17 +75,20 @@ class Gathering:
         """Return how many frames wait."""
         return sum(chunk.left for chunk in self._chunks.values())
 
-    def take(self, frames: Batch, parts: Rows) -> Gathered:
-        """Take frames and PART[M] as they came, and return what waits no more.
+    def take(self, batches: Sequence[Batch]) -> Gathered:
+        """Take frames and parts in the order in which they came; return what waits no more.
 
-        Frames that wait for nothing pass, in their order, behind those that waited.
+        What comes out, in which order, does not depend on how they are cut into batches.
         """
-        if not len(parts) and not self._chunks and not frames.rows["parts"].any():
-            return Gathered(frames, self._columns.none(len(frames)))
-        waited: Done = {}
-        for ticket, part in zip(tickets_of(parts), bytes_of(parts), strict=True):
-            self._add_part(ticket, part, waited)
-        return self._gathered(waited, frames, self._add_frames(frames))
+        done = list[_Done]()
+        for has_parts, some in groupby(batches, lambda batch: isinstance(batch, RowBatch)):
+            batch = Batch.joined(list(some))
+            done += self._add_parts(batch.rows) if has_parts else [self._add_frames(batch)]
+        frames = Batch.joined([each.frames for each in done or [_NOTHING]])
+        parts = [own for each in done for own in each.parts]
+        rows = np.frombuffer(b"".join(part for own in parts for part in own), PART)
+        places = np.repeat(np.arange(len(parts)), [len(own) for own in parts])
+        return Gathered(frames, self._columns.filled(len(frames), rows, places))
 
     def flush(self) -> None:
         """Put what waits, as far as it was not put before, into the table."""
@@ -97,8 +110,10 @@ class Gathering:
             )
         self._next = max(self._chunks, default=-1) + 1
 
-    def _add_frames(self, frames: Batch) -> dict[int, list[bytes]]:
-        """Have frames wait that must; return the places of the others, and their parts."""
+    def _add_frames(self, frames: Batch) -> _Done:
+        """Have frames wait that must; return the others, with their parts."""
+        if not self._queues and not frames.rows["parts"].any():
+            return _Done(frames, [_NO_PARTS] * len(frames))
         cards, missing = frames.rows["event"]["card"].tolist(), frames.rows["parts"].tolist()
         passing, held = dict[int, list[bytes]](), list[int]()
         cards_held = set[int]()
@@ -107,25 +122,30 @@ class Gathering:
                 held.append(place)
                 cards_held.add(card)
             else:
-                passing[place] = []
-        return passing | self._hold(frames, held) if held else passing
+                passing[place] = _NO_PARTS
+        passing |= self._hold(frames, held)
+        places = sorted(passing)
+        return _Done(frames.at(np.array(places, np.intp)), [passing[place] for place in places])
 
     def _hold(self, frames: Batch, places: list[int]) -> dict[int, list[bytes]]:
         """Have frames wait, but for those of which all parts have come: return these."""
-        rows = frames.rows[places]
-        tickets = tickets_of(rows["event"])
-        is_new = (rows["parts"] == 0) | [ticket not in self._by_ticket for ticket in tickets]
-        places = np.array(places)[is_new].tolist()  # but for what was sent twice, at least once
-        chunk = Chunk(self._next, frames.at(np.array(places, np.intp)))
+        held = frames.at(np.array(places, np.intp))
+        tickets = tickets_of(held.rows["event"])
+        is_new = [
+            not count or ticket not in self._by_ticket  # else it was sent twice
+            for count, ticket in zip(held.rows["parts"].tolist(), tickets, strict=True)
+        ]
+        places = [place for place, is_one in zip(places, is_new, strict=True) if is_one]
+        chunk = Chunk(self._next, held.at(np.flatnonzero(is_new)))
         self._next += 1
         self._line_up(chunk)
-        done: Done = {}
+        done = list[tuple[Chunk, int]]()
         cards = chunk.frames.rows["event"]["card"].tolist()
         for place, ticket in enumerate(chunk.tickets):
             if chunk.missing[place]:
                 for part in self._early.pop(ticket):
                     chunk.add(place, entity_in(part), part)
-                self._release(cards[place], done)
+                done += self._released(cards[place])
         return {places[place]: list(chunk.parts[place].values()) for _, place in done}
 
     def _line_up(self, chunk: Chunk) -> None:
@@ -138,20 +158,24 @@ class Gathering:
         if chunk.left:
             self._chunks[chunk.number] = chunk
 
-    def _add_part(self, ticket: bytes, part: bytes, done: Done) -> None:
-        """Add a part to its frame, or keep it for that."""
-        found = self._by_ticket.get(ticket)
-        if found is None:
-            self._early.add(ticket, part)
-            return
-        chunk, place = found
-        chunk.add(place, entity_in(part), part)
-        if chunk.is_complete(place):
-            self._release(int(chunk.frames.rows["event"]["card"][place]), done)
+    def _add_parts(self, parts: Rows) -> list[_Done]:
+        """Add parts to their frames, or keep them for these; return what is complete by that."""
+        done = list[tuple[Chunk, int]]()
+        for ticket, part in zip(tickets_of(parts), bytes_of(parts), strict=True):
+            found = self._by_ticket.get(ticket)
+            if found is None:
+                self._early.add(ticket, part)
+                continue
+            chunk, place = found
+            chunk.add(place, entity_in(part), part)
+            if chunk.is_complete(place):
+                done += self._released(int(chunk.frames.rows["event"]["card"][place]))
+        by_chunk = groupby(done, lambda item: item[0].number)
+        return [_taken(list(of_chunk)) for _, of_chunk in by_chunk]
 
-    def _release(self, card: int, done: Done) -> None:
-        """Let go of the first frames of a card, as far as they are complete."""
-        queue = self._queues.get(card)
+    def _released(self, card: int) -> list[tuple[Chunk, int]]:
+        """Let go of the first frames of a card, as far as they are complete; return them."""
+        queue, released = self._queues.get(card), list[tuple[Chunk, int]]()
         while queue and queue[0][0].is_complete(queue[0][1]):
             chunk, place = queue.popleft()
             chunk.let_go(place)
@@ -160,22 +184,16 @@ class Gathering:
             if not chunk.left:
                 chunk.delete(self._table)
                 del self._chunks[chunk.number]
-            done[chunk.number, place] = chunk
+            released.append((chunk, place))
         if queue is not None and not queue:
             del self._queues[card]
+        return released
 
-    def _gathered(self, waited: Done, frames: Batch, passing: dict[int, list[bytes]]) -> Gathered:
-        """Return frames that waited, in the order in which they came, and those that pass."""
-        batches, parts = list[Batch](), list[list[bytes]]()
-        for number, group in groupby(sorted(waited), lambda place: place[0]):
-            places = [place for _, place in group]
-            chunk = waited[number, places[0]]
-            batches.append(chunk.frames.at(np.array(places)))
-            parts += [list(chunk.parts[place].values()) for place in places]
-        in_order = sorted(passing)
-        batches.append(frames.at(np.array(in_order, np.intp)))
-        parts += [passing[place] for place in in_order]
-        rows = np.frombuffer(b"".join(part for of_one in parts for part in of_one), PART)
-        of_frames = np.repeat(np.arange(len(parts)), [len(of_one) for of_one in parts])
-        batch = Batch.joined(batches)
-        return Gathered(batch, self._columns.filled(len(batch), rows, of_frames))
+
+def _taken(of_chunk: Sequence[tuple[Chunk, int]]) -> _Done:
+    """Return frames of one chunk, with their parts."""
+    chunk, places = of_chunk[0][0], [place for _, place in of_chunk]
+    return _Done(
+        chunk.frames.at(np.array(places, np.intp)),
+        [list(chunk.parts[place].values()) for place in places],
+    )

@@ -176,8 +176,8 @@ class Pipeline:
         scored: list[tuple[bytes | None, bytes | None]] = []
         headers: list[Headers] = []
         offsets = []
-        for task, events, parts in frames:
-            gathered = _stages(task).gathering.take(events.batch, parts)
+        for task, batches in frames:
+            gathered = _stages(task).gathering.take(batches)
             if not len(gathered.frames):
                 continue
             output = _stages(task).merchant.process(

@@ -207,10 +207,15 @@ class Engine:
             )
 
     def send_parts(self, parts: Rows, partitions: npt.NDArray[np.int64]) -> None:
-        """Send PART[N] to the merchant stage, each to the partition of its charge's merchant."""
+        """Send PART[N] to the merchant stage, each to the partition of its charge's merchant.
+
+        Nothing waits for these: what comes next is taken in meanwhile.
+        """
         for partition in np.unique(partitions).tolist():
             messages = encode_rows(parts[partitions == partition])
-            self._producer.send(self._topics.parts, [(None, each) for each in messages], partition)
+            self._producer.send(
+                self._topics.by_merchant, [(None, each) for each in messages], partition
+            )
 
     def _count_partitions(self) -> int:
         """Return how many partitions the topics of the stages have."""

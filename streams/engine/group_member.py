@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from confluent_kafka import Consumer, TopicPartition
 
-from streams.engine.task import BY_ENTITY, BY_MERCHANT, CHARGES, DISPUTES, OUTCOMES, PARTS
+from streams.engine.task import BY_ENTITY, BY_MERCHANT, CHARGES, DISPUTES, OUTCOMES
 from streams.kafka.topics import Topics
 
 
@@ -28,7 +28,7 @@ class TaskTopics:
     >>> topics = TaskTopics(Topics("eu."))
     >>> [partition.topic for partition in topics.partitions(3)]
     ['eu.charges', 'eu.disputes', 'eu.outcomes', 'eu.chargewatch.by-merchant',
-    'eu.chargewatch.by-entity', 'eu.chargewatch.parts']
+    'eu.chargewatch.by-entity']
     >>> [(found.topic, found.offset) for found in topics.at(3, {"disputes": 7})]
     [('eu.disputes', 7)]
     """
@@ -41,7 +41,6 @@ class TaskTopics:
             OUTCOMES: topics.outcomes,
             BY_MERCHANT: topics.by_merchant,
             BY_ENTITY: topics.by_entity,
-            PARTS: topics.parts,
         }
 
     def partitions(self, number: int) -> list[TopicPartition]:

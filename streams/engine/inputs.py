@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from time import time
 from typing import Any, Literal, NamedTuple, cast
 
@@ -19,7 +20,6 @@ from streams.engine.task import (
     CHARGES,
     DISPUTES,
     OUTCOMES,
-    PARTS,
     Task,
 )
 from streams.events.batch import Batch, RowBatch, TimedBatch, Times
@@ -27,12 +27,12 @@ from streams.events.decoding import Finding, decode_charges, decode_disputes, de
 from streams.events.headers import carried
 from streams.events.origin import Origin
 from streams.events.rejected import Input, Rejected
-from streams.events.rows import CHARGE, Rows
+from streams.events.rows import CHARGE
 from streams.formats.payloads import Payloads
-from streams.layouts.layout import Layout
+from streams.layouts.layout import Layout, number_in
 from streams.layouts.reader import Reader
-from streams.wire.entity_events import ENTITY_EVENT_LAYOUT, PART, PART_LAYOUT
-from streams.wire.frames import FRAME, FRAME_LAYOUT, decode_frames
+from streams.wire.entity_events import ENTITY_EVENT_LAYOUT, PART_LAYOUT
+from streams.wire.frames import FRAME_LAYOUT, decode_frames
 from streams.wire.row_messages import decode_rows
 
 _NEARLY_AT_END = 200
@@ -53,11 +53,10 @@ _Stage = Literal["inputs", "frames", "entities"]
 
 
 class Arrived(NamedTuple):
-    """What has come for the merchant stage of a task: frames, and parts of vectors, PART[M]."""
+    """What has come for the merchant stage of a task, in order: frames, and parts of vectors."""
 
     task: Task
-    frames: TimedBatch
-    parts: Rows
+    batches: list[Batch]
 
 
 @dataclass(slots=True)
@@ -176,16 +175,10 @@ class Inputs:
         return self._settings.max_buffered
 
     def _take_frames(self, tasks: Sequence[Task], work: Work) -> None:
-        """Take frames in their turn, and what has come of parts: they are waited for already."""
         until = self._turn("frames", [task.buffers[BY_MERCHANT] for task in tasks])
         for task in tasks:
-            frames = task.buffers[BY_MERCHANT].take(until)
-            parts = [events.batch.rows for events in task.buffers[PARTS].take(np.inf)]
-            if frames or parts:
-                merged = TimedBatch.merged(frames) if frames else _NO_FRAMES
-                work.frames.append(
-                    Arrived(task, merged, np.concatenate(parts) if parts else _NO_PARTS)
-                )
+            if taken := task.buffers[BY_MERCHANT].take(until):
+                work.frames.append(Arrived(task, [timed.batch for timed in taken]))
 
     def _take_entity_events(self, tasks: Sequence[Task], work: Work) -> None:
         until = self._turn("entities", [task.buffers[BY_ENTITY] for task in tasks])
@@ -229,15 +222,20 @@ class Inputs:
     def _decode(self, task: Task, source: str, messages: Sequence[Message]) -> None:
         buffer = task.buffers[source]
         if source == BY_MERCHANT:
-            self._decode_frames(buffer, messages)
+            for is_parts, some in groupby(messages, self._has_parts):
+                decode = self._decode_parts if is_parts else self._decode_frames
+                decode(buffer, list(some))
         elif source == BY_ENTITY:
             self._decode_entity_events(buffer, messages)
-        elif source == PARTS:
-            self._decode_parts(buffer, messages)
         elif buffer.held:
             buffer.hold(messages)
         else:
             self._decode_inputs(task, source, messages)
+
+    def _has_parts(self, message: Message) -> bool:
+        """Tell whether a message has parts of vectors, and not frames."""
+        number = number_in(cast("bytes", message.value()))
+        return number is not None and self._part_reader.knows(number)
 
     def _decode_frames(self, buffer: PartitionBuffer, messages: Sequence[Message]) -> None:
         frames, counts = decode_frames(_values(messages), self._frame_reader)
@@ -333,10 +331,6 @@ class Inputs:
             if now - self._waiting_since.setdefault(stage, now) >= _PATIENCE_S:
                 return turn([buffer for buffer in buffers if len(buffer)], self._settings.max_batch)
         return until
-
-
-_NO_FRAMES = TimedBatch(batch=Batch(np.empty(0, FRAME)))
-_NO_PARTS: Rows = np.empty(0, PART)
 
 
 def _add_messages(

@@ -14,8 +14,8 @@ of those of the first release, and of the others. An earlier version, which take
 workers are replaced, fetches all that it finds under the first, and leaves the second as it is."""
 
 CHARGES, DISPUTES, OUTCOMES = "charges", "disputes", "outcomes"
-BY_MERCHANT, BY_ENTITY, PARTS = "by_merchant", "by_entity", "parts"
-SOURCES = (CHARGES, DISPUTES, OUTCOMES, BY_MERCHANT, BY_ENTITY, PARTS)
+BY_MERCHANT, BY_ENTITY = "by_merchant", "by_entity"
+SOURCES = (CHARGES, DISPUTES, OUTCOMES, BY_MERCHANT, BY_ENTITY)
 """The inputs of a task; a partition number has one of each."""
 
 FIRST_SOURCES = (CHARGES, DISPUTES, BY_MERCHANT)

@@ -111,4 +111,5 @@ class TimedBatch:
             return parts[0]
         times = np.concatenate([part.times for part in parts])
         order = np.argsort(times, kind="stable")
-        return cls(times[order], Batch.joined([part.batch for part in parts]).at(order))
+        batches = [part.batch for part in parts]
+        return cls(times[order], type(batches[0]).joined(batches).at(order))

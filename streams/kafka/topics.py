@@ -102,7 +102,6 @@ class Topics:
     drift = _Named(table.DRIFT)
     by_merchant = _Named(table.BY_MERCHANT)
     by_entity = _Named(table.BY_ENTITY)
-    parts = _Named(table.PARTS)
     changelog = _Named(table.CHANGELOG)
     examples = _Named(table.EXAMPLES)
     matured = _Named(table.MATURED)

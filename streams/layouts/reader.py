@@ -97,6 +97,10 @@ class Reader:
             rows[places] = self.conversion(number)([values[place] for place in places])
         return rows
 
+    def knows(self, number: int) -> bool:
+        """Tell whether a number is that of a layout of this kind of record."""
+        return number == self.record.layout.number or number in self._conversions
+
     def layout(self, number: int | None) -> Layout:
         """Return the layout of a number, `None` for that of the first release.
 

@@ -2,9 +2,9 @@
 
 ::
 
-    card stage ── charge ──▶ chargewatch.by-entity ──▶ entity stage ── part ──▶ chargewatch.parts
-    merchant stage ── fraud, blocked ──┘                                          │
-                  ▲───────────────────────────────────────────────────────────────┘
+    card stage ── frame ──────────────────────────────────▶ chargewatch.by-merchant
+        └── charge ──▶ chargewatch.by-entity ──▶ entity stage ── part ──┘   │
+                         ▲── fraud, blocked ──────────────── merchant stage ◀┘
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from streams.engine.task import BY_MERCHANT, CHARGES, DISPUTES, OUTCOMES
+from streams.engine.task import BY_ENTITY, BY_MERCHANT, CHARGES, DISPUTES, OUTCOMES
 from streams.state.tables import META
 from tests.simulation.disk import EVERYTHING
 
@@ -92,6 +92,7 @@ class Checks(ABC):
             (DISPUTES, self.topics.disputes),
             (OUTCOMES, self.topics.outcomes),
             (BY_MERCHANT, self.topics.by_merchant),
+            (BY_ENTITY, self.topics.by_entity),
         ):
             offset = self.broker.group.offsets.get((topic, number))
             if offset is not None and offset != positions.get(source):

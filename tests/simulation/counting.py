@@ -147,7 +147,7 @@ class CountingPipeline:
             counts = [
                 _stages(task).cards.count(card, kind, name)
                 for card, kind, name in zip(
-                    events.batch.cards, _kinds(events), _names(events), strict=True
+                    events.batch.cards, _kinds(events.batch), _names(events.batch), strict=True
                 )
             ]
             features = np.zeros((len(events), len(CARDS.features)), np.float32)
@@ -164,9 +164,10 @@ class CountingPipeline:
         """No charge shares anything here."""
 
     def score(self, frames: list[Arrived]) -> None:
-        for task, events, _ in frames:
-            shops, cards = events.batch.merchants, events.batch.cards
-            counts = events.batch.rows["card_features"][:, 0].astype(int).tolist()
+        for task, batches in frames:
+            events = Batch.joined(batches)
+            shops, cards = events.merchants, events.cards
+            counts = events.rows["card_features"][:, 0].astype(int).tolist()
             scored: list[tuple[bytes | None, bytes | None]] = []
             examples: list[tuple[bytes | None, bytes | None]] = []
             for shop, card, kind, name, of_card in zip(
@@ -225,21 +226,21 @@ def _stages(task: Task) -> CountingStages:
     return cast("CountingStages", task.stages)
 
 
-def _rows(events: TimedBatch) -> Any:
-    rows = events.batch.rows
+def _rows(events: Batch) -> Any:
+    rows = events.rows
     return rows if "kind" in (rows.dtype.names or ()) else rows["event"]
 
 
-def _kinds(events: TimedBatch) -> list[int]:
+def _kinds(events: Batch) -> list[int]:
     kinds: list[int] = _rows(events)["kind"].tolist()
     return kinds
 
 
-def _names(events: TimedBatch) -> list[str]:
+def _names(events: Batch) -> list[str]:
     """Return the id of each event, out of the tails."""
     return [
         orjson.loads(tail + b"}")["charge"]
         if kind == CHARGE
         else orjson.loads(decode_label_tail(tail)[2])["id"]
-        for kind, tail in zip(_kinds(events), events.batch.tails, strict=True)
+        for kind, tail in zip(_kinds(events), events.tails, strict=True)
     ]

@@ -29,6 +29,9 @@ _ACTIONS = ("allow", "challenge", "block")
 _AMOUNTS = (500, 100_000)
 """Of real charges, in cents: of one that is allowed unlearned, and one that is challenged."""
 
+_SHARING = (0.0, 0.3, 0.9)
+"""How many of the charges have a device, an address, an e-mail."""
+
 _ENDS = (None, None, None, None, None, State.COMMITTED, State.COMMITTED, State.ABORTED)
 """How the transaction of a burst ends; most are published without one."""
 
@@ -81,6 +84,7 @@ class Inputs:
         self._disputed: set[str] = set()
         self._producer_id = _FIRST_PRODUCER
         self._left = 0
+        self._sharing = random.choice(_SHARING)
         self._draw(random.randint(8, 30), random.choice(_BAD_SHARES))
 
     @property
@@ -124,9 +128,19 @@ class Inputs:
         name = f"charge_{number}"
         amount = self._random.choice(_AMOUNTS) if self._for_real else 100
         event |= {"id": name, "amount": amount + number, "currency": "usd"}
+        if self._for_real:
+            event |= self._shared()
         charge = Published(self._topics.charges, name, card, shop, orjson.dumps(event))
         self._charges.append(charge)
         return charge
+
+    def _shared(self) -> dict[str, object]:
+        """Return what a charge shares with others: in some schedules nothing, in some most."""
+        return {
+            kind: f"{kind}_{self._random.randrange(3)}"
+            for kind in ("device", "ip", "email")
+            if self._random.random() < self._sharing
+        }
 
     def _dispute(self, number: int, event: dict[str, object]) -> Published:
         name = f"dispute_{number}"

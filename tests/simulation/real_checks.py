@@ -16,20 +16,25 @@ from agents.learning.model_registry import ModelBook, as_loaded
 from agents.models.kinds import DEFAULT
 from agents.models.prior import PriorScorer
 from agents.policy import fraud_rates
+from agents.shared_entities.entity_stage import EntityStage
+from agents.shared_entities.gathering import Gathered, Gathering
+from agents.shared_entities.scattering import Scatter
 from agents.stages.tasks import TaskStages, bare_policy
 from schemas.control import Loaded, decode_loaded, loaded_key
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
-from streams.events.batch import Batch
+from streams.events.batch import Batch, RowBatch
 from streams.events.decoding import Decoded, decode_charges, decode_disputes, decode_outcomes
 from streams.events.origin import Origin, decode_label_tail
 from streams.events.rejected import Input
 from streams.events.rows import CHARGE
 from streams.features.card_record import CARD
-from streams.features.entities import CARDS, FEATURES, MERCHANTS
+from streams.features.entities import CARDS, FEATURES, MERCHANTS, SHARED
+from streams.layouts.layout import number_in
 from streams.state.store import MemoryStore
 from streams.state.tables import (
     CHARGES,
     DRIFT,
+    GATHERING,
     META,
     PENDING,
     SEEN,
@@ -37,9 +42,11 @@ from streams.state.tables import (
     WAITING,
     TaskState,
 )
+from streams.wire.entity_events import ENTITY_EVENT_LAYOUT, PART_LAYOUT
 from streams.wire.examples import CONTROL, decode_examples, encode_examples
-from streams.wire.frames import decode_frames
+from streams.wire.frames import FRAME, decode_frames
 from streams.wire.matured import decode_matured
+from streams.wire.row_messages import decode_rows
 from tests.simulation.checks import Checks, differences
 from tests.simulation.disk import EVERYTHING
 from tests.simulation.labels_oracle import Label, LabelsOracle, Told
@@ -58,7 +65,11 @@ if TYPE_CHECKING:
     Decode = Callable[[list[Input], float], Decoded]
     Place = tuple[str, int, int]
 
-_TABLES = (CARDS.prefix, CHARGES, SEEN, MERCHANTS.prefix, PENDING, TIMERS, WAITING, DRIFT)
+_TABLES = (
+    CARDS.prefix, CHARGES, SEEN, MERCHANTS.prefix, SHARED.prefix, PENDING, TIMERS, WAITING, DRIFT,
+    GATHERING,
+)  # fmt: skip
+NO_FRAMES = Batch(np.empty(0, FRAME))
 _FRAUD_VALUE = META + b"fraud_value/"
 _LATEST = 4e9
 
@@ -84,6 +95,7 @@ class RealChecks(Checks):
         yield from self._learned(found)
         yield from self._passed_on()
         yield from self._labels(found)
+        yield from self._told_entities()
 
     def _passed_on(self) -> Iterator[str]:
         """Compare the disputes and outcomes with those between the stages: each is there once.
@@ -116,7 +128,7 @@ class RealChecks(Checks):
         wanted, told = list[Label](), list[Told]()
         for number in range(self.broker.partitions[self.topics.by_merchant]):
             oracle = LabelsOracle(SETTINGS, answers)
-            oracle.follow(self._sent(number).rows["event"])
+            oracle.follow(self._gathered(number).frames.rows["event"])
             wanted += oracle.labels
             yield from oracle.problems
             told += oracle.matured
@@ -133,9 +145,50 @@ class RealChecks(Checks):
 
     def _sent(self, number: int) -> Batch:
         """Return the frames of a partition between the stages."""
-        messages = self._log(self.topics.by_merchant, number)
-        frames, _ = decode_frames([message.value or b"" for message in messages])
-        return frames
+        return Batch.joined([NO_FRAMES, *_frames_in(self._batches(number))])
+
+    def _batches(self, number: int) -> list[Batch]:
+        """Return the messages of a partition between the stages: frames, and parts of vectors."""
+        values = [record.value or b"" for record in self._log(self.topics.by_merchant, number)]
+        return [
+            RowBatch(decode_rows([value], PART_LAYOUT)[0])
+            if number_in(value) == PART_LAYOUT.layout.number
+            else decode_frames([value])[0]
+            for value in values
+        ]
+
+    def _gathered(self, number: int) -> Gathered:
+        """Return the frames of a partition as they were scored, and what they share with others."""
+        gathering = Gathering(TaskState(MemoryStore()), SETTINGS.entities)
+        gathered = gathering.take([NO_FRAMES, *self._batches(number)])
+        assert len(gathering) == 0, "all parts have come"
+        return gathered
+
+    def _told_entities(self) -> Iterator[str]:
+        """Compare what entities were told with the frames, and what they answered with that."""
+        numbers = range(self.broker.partitions[self.topics.by_entity])
+        told, wanted, answers = list[object](), list[object](), list[object]()
+        scatter = Scatter(SETTINGS.entities)
+        parts = [
+            batch.rows
+            for number in numbers
+            for batch in self._batches(number)
+            if isinstance(batch, RowBatch)
+        ]
+        for number in numbers:
+            events = self._entity_events(number)
+            told += _entity_events(events[events["kind"] == CHARGE])
+            stage = EntityStage(TaskState(MemoryStore()), 1000)
+            answers += [part.tobytes() for part in stage.process(events).parts]
+            frames = self._sent(number)
+            wanted += _entity_events(scatter(frames, np.zeros(len(frames))).events)
+        yield from differences("told to an entity", told, wanted)
+        found = [part.tobytes() for rows in parts for part in rows]
+        yield from differences("answered by an entity", found, answers)
+
+    def _entity_events(self, number: int) -> Rows:
+        log = self._log(self.topics.by_entity, number)
+        return decode_rows([record.value or b"" for record in log], ENTITY_EVENT_LAYOUT)[0]
 
     @cached_property
     def _order(self) -> list[Place]:
@@ -174,13 +227,18 @@ class RealChecks(Checks):
         for label in self._counted_labels(number):
             stages.card.process(label, is_paused=True)
         if self._log(self.topics.by_merchant, number):
-            sent = self._sent(number)
+            gathered = self._gathered(number)
             output = stages.merchant.process(
-                sent, PriorScorer(FEATURES), bare_policy(SETTINGS), lambda: 0.0
+                gathered.frames,
+                PriorScorer(FEATURES),
+                bare_policy(SETTINGS),
+                lambda: 0.0,
+                shared=gathered.shared,
             )
             yield from self._told(number, stages.merchant.fraud_value)
             scored += output.scored
             examples += encode_examples(output.examples)
+        stages.entities.process(self._entity_events(number))
         stages.flush()
         state.commit(0)
         wanted = dict(state.store.scan(EVERYTHING))
@@ -337,6 +395,17 @@ def _told(charge: np.void) -> Told:
     """Return what is told of a charge at its horizon."""
     digest = tuple(charge["charge"].tolist())
     return digest, int(charge["seen"]), int(charge["action"]), float(charge["propensity"])
+
+
+def _frames_in(batches: list[Batch]) -> list[Batch]:
+    return [batch for batch in batches if not isinstance(batch, RowBatch)]
+
+
+def _entity_events(events: Rows) -> list[object]:
+    """Return what events tell an entity, without when and whom it answers."""
+    names = ("entity", "kind", "duplicate", "key", "charge", "offset", "card", "merchant",
+             "amount", "created")  # fmt: skip
+    return [tuple(event[name].tobytes() for name in names) for event in events]
 
 
 def _without_time(scored: bytes) -> str:

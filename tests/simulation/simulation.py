@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from streams.engine.settings import EngineSettings
-from streams.engine.task import CHARGES, DISPUTES, OUTCOMES
+from streams.engine.task import BY_ENTITY, BY_MERCHANT, CHARGES, DISPUTES, OUTCOMES
 from streams.kafka.topics import Topics
 from tests.simulation.broker import Broker
 from tests.simulation.counting import CountingPipeline
@@ -206,8 +206,10 @@ class Simulation:
             CHARGES: topics.charges,
             DISPUTES: topics.disputes,
             OUTCOMES: topics.outcomes,
+            BY_MERCHANT: topics.by_merchant,
+            BY_ENTITY: topics.by_entity,
         }
-        return names.get(source, topics.by_merchant)
+        return names[source]
 
     def _state(self) -> str:
         return (

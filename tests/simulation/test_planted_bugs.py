@@ -10,6 +10,9 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
+from agents.shared_entities.chunks import Chunk
+from agents.shared_entities.entity_stage import EntityStage
+from agents.shared_entities.gathering import Gathering
 from agents.stages import card, holdout
 from agents.stages.merchant import MerchantStage
 from agents.worker.turn import Turns
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message, TopicPartition
     from numpy.typing import NDArray
 
+    from streams.events.batch import Batch
     from streams.events.rows import Rows
     from streams.kafka.partition_reader import PartitionReader
     from streams.state.store import Changes, Store
@@ -310,6 +314,44 @@ def what_others_let_through_is_told_of_as_seen() -> list[Any]:
     return [patch.object(maturing, "is_stopped", not_yet_let_through)]
 
 
+def a_charge_is_scored_before_its_last_part() -> list[Any]:
+    def all_but_one(chunk: Chunk, place: int) -> bool:
+        return chunk.missing[place] <= len(chunk.parts[place]) + 1
+
+    return [patch.object(Chunk, "is_complete", all_but_one)]
+
+
+def an_abort_leaves_what_entities_have_counted() -> list[Any]:
+    return [patch.object(EntityStage, "reload", lambda _: None)]
+
+
+def what_waits_for_parts_is_not_kept() -> list[Any]:
+    return [patch.object(Chunk, "store", lambda *_: None)]
+
+
+def parts_that_have_come_are_not_kept() -> list[Any]:
+    def without_parts(chunk: Chunk, table: Table) -> None:
+        chunk._new_parts = []
+        store(chunk, table)
+
+    store = Chunk.store
+    return [patch.object(Chunk, "store", without_parts)]
+
+
+def a_charge_overtakes_those_of_its_card_that_wait() -> list[Any]:
+    def at_once(gathering: Gathering, frames: Batch) -> object:
+        queues, gathering._queues = gathering._queues, {}
+        try:
+            return add(gathering, frames)
+        finally:
+            for card, queue in gathering._queues.items():
+                queues.setdefault(card, queue.__class__()).extend(queue)
+            gathering._queues = queues
+
+    add = Gathering._add_frames
+    return [patch.object(Gathering, "_add_frames", at_once)]
+
+
 class _NeverRaised(Exception):  # noqa: N818
     pass
 
@@ -350,6 +392,11 @@ PLANTS = (
     Plant(a_replay_draws_others_for_the_holdout, 100, (ZOMBIE,), is_real=True),
     Plant(an_outcome_overtakes_its_charge, 50, is_real=True),
     Plant(what_others_let_through_is_told_of_as_seen, 50, is_real=True, first=30),
+    Plant(a_charge_is_scored_before_its_last_part, 50, is_real=True),
+    Plant(an_abort_leaves_what_entities_have_counted, 100, (ZOMBIE,), is_real=True),
+    Plant(what_waits_for_parts_is_not_kept, 100, is_real=True),
+    Plant(parts_that_have_come_are_not_kept, 300, is_real=True),
+    Plant(a_charge_overtakes_those_of_its_card_that_wait, 100, is_real=True),
 )
 
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from agents.shared_entities.gathering import Gathering
-from streams.events.batch import Batch
+from streams.events.batch import Batch, RowBatch
 from streams.features.shared import SHARED_FEATURES
 from streams.state.store import KeyRange, MemoryStore
 from streams.state.tables import TaskState
-from streams.wire.frames import FRAME
 from tests.agents.shared_entities.made import KINDS, Told, frames_of, key_of, parts_of
 
 if TYPE_CHECKING:
     from agents.shared_entities.gathering import Gathered
-
-NO_FRAMES = Batch(np.empty(0, FRAME))
 
 Input = Told | tuple[Told, str]
 
@@ -40,15 +38,21 @@ class Machine:
         del self.out[self._committed :]
 
     def take(self, inputs: list[Input]) -> None:
-        frames = [each for each in inputs if isinstance(each, Told)]
-        parts = [each for each in inputs if not isinstance(each, Told)]
-        gathered = self.gathering.take(frames_of(frames) if frames else NO_FRAMES, parts_of(parts))
-        self.out += numbers_in(gathered)
+        self.out += numbers_in(self.gathering.take(batches_of(inputs)))
 
     def commit(self) -> None:
         self.gathering.flush()
         self.state.commit(0)
         self._committed = len(self.out)
+
+
+def batches_of(inputs: list[Input]) -> list[Batch]:
+    """Return frames and parts as they come in messages."""
+    batches = list[Batch]()
+    for is_frame, some in groupby(inputs, lambda each: isinstance(each, Told)):
+        group: list[Any] = list(some)
+        batches.append(frames_of(group) if is_frame else RowBatch(parts_of(group)))
+    return batches
 
 
 def numbers_in(gathered: Gathered) -> list[int]:
@@ -132,6 +136,9 @@ def test_each_waits_for_its_own_and_for_its_card_alone(seed: int) -> None:
             del machine.out[machine._committed :]
             done = committed
     assert sorted(machine.out) == [event.number for event in events]
+    at_once = Machine()
+    at_once.take(inputs)
+    assert machine.out == at_once.out
     for card in {event.card for event in events}:
         of_card = [event.number for event in events if event.card == card]
         assert [number for number in machine.out if number in set(of_card)] == of_card
@@ -152,10 +159,10 @@ def test_a_part_of_a_kind_that_is_not_set_counts_and_is_left_out() -> None:
     state = TaskState(MemoryStore())
     gathering = Gathering(state, ())
     event = Told(1, 1, ("device", "ip"))
-    assert not len(gathering.take(frames_of([event]), parts_of([])).frames)
+    assert not len(gathering.take([frames_of([event])]).frames)
     parts = parts_of([(event, "device"), (event, "ip")])
     parts["entity"][1] = 12345
-    gathered = gathering.take(NO_FRAMES, parts)
+    gathered = gathering.take([RowBatch(parts)])
     assert len(gathered.frames) == 1
     assert np.count_nonzero(gathered.shared.keys) == 1
 
@@ -170,7 +177,8 @@ def test_what_is_sent_twice_is_given_once_and_forgotten_in_the_end() -> None:
     assert machine.out == [1]
     machine.commit()
     later = Told(2, 1, ("device",))
-    machine.gathering.take(NO_FRAMES, parts_of([(later, "device")], made_at=1000.0 + 25 * 3600.0))
+    parts = parts_of([(later, "device")], made_at=1000.0 + 25 * 3600.0)
+    machine.gathering.take([RowBatch(parts)])
     machine.commit()
     left = machine.store.scan(KeyRange(b"\x0c", b"\x0d"))
     assert len(dict(left)) == 1

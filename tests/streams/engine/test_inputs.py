@@ -20,7 +20,6 @@ from streams.engine.task import (
     CHARGES,
     DISPUTES,
     OUTCOMES,
-    PARTS,
     SOURCES,
     Task,
 )
@@ -72,7 +71,7 @@ class Broker:
         self.task.start(dict.fromkeys(SOURCES, 0))
         self.logs: dict[str, Sequence[Any]] = {
             CHARGES: charges, DISPUTES: disputes, OUTCOMES: outcomes, BY_MERCHANT: frames,
-            BY_ENTITY: (), PARTS: (),
+            BY_ENTITY: (),
         }  # fmt: skip
         self.inputs = Inputs(
             GroupMember(cast("Consumer", self), TOPICS),
@@ -108,7 +107,10 @@ class Broker:
         """Take what is next; return the times of its frames."""
         taken = self.inputs.take([self.task], {}).frames
         return [
-            float(time) for _, events, _ in taken for time in events.batch.rows["event"]["created"]
+            float(time)
+            for _, batches in taken
+            for batch in batches
+            for time in batch.rows["event"]["created"]
         ]
 
     def _message(self, source: str, offset: int) -> Message:

@@ -61,9 +61,7 @@ def counts(store: MemoryStore) -> dict[bytes, int]:
 def test_an_earlier_version_finds_the_positions_of_its_own_inputs_alone() -> None:
     """It fetches every input of which it finds a position, and knows no outcomes."""
     task, _ = new_task(MemoryStore())
-    task.start(
-        {"charges": 4, "disputes": 3, "outcomes": 2, "by_merchant": 1, "by_entity": 5, "parts": 6}
-    )
+    task.start({"charges": 4, "disputes": 3, "outcomes": 2, "by_merchant": 1, "by_entity": 5})
     task.seal()
     task.write(0)
     stored = task.state.meta.get(b"positions")
