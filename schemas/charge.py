@@ -17,6 +17,10 @@ from schemas.fields import (
 Check = Literal["pass", "fail", "unchecked"]
 
 
+SHARED_FIELDS = ("device", "ip", "email")
+"""Fields of what charges of many cards share."""
+
+
 class Charge(Struct, frozen=True, gc=False):
     """One charge attempt, keyed by card on the topic `charges`.
 

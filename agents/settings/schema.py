@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from agents.settings.costs import Costs
+from schemas.charge import SHARED_FIELDS, Charge
 from schemas.currency import bundled_rates, read_rates
 from schemas.input_rules import CardNumbers, InputRules
 from schemas.signals import Signal
@@ -303,8 +304,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         tuple[Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,39}$")], ...],
         Meta(
             extra={"expected": "fields of a charge with commas between, such as device,ip,email"},
-            description="what charges of many cards share, beside the merchant: fields of the "
-            "charge, or of a producer's own, whose value becomes an entity with a history",
+            description="what charges of many cards share, beside the merchant: `device`, `ip`, "
+            "`email`, or a producer's own fields, whose values become entities with a history; a "
+            "comma alone for none",
         ),
     ] = ("device", "ip", "email")
     costs: Costs = msgspec.field(default_factory=Costs)
@@ -343,6 +345,14 @@ class Settings(Struct, frozen=True, kw_only=True):
             raise ValueError(
                 f"scored_format: expected schema_registry_url to be set for {self.scored_format}"
             )
+        for kind in self.entities:
+            if kind in Charge.__struct_fields__ and kind not in SHARED_FIELDS:
+                raise ValueError(
+                    f"entities: expected {', '.join(SHARED_FIELDS)} or fields of your own, "
+                    f"got {kind!r}"
+                )
+        if len(set(self.entities)) < len(self.entities):
+            raise ValueError("entities: expected each once")
         if self.dispute_retention_days < self.label_horizon_days:
             raise ValueError(
                 "dispute_retention_days: expected at least label_horizon_days "

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from xxhash import xxh3_64_intdigest
 
+from schemas.charge import SHARED_FIELDS
 from streams.features.card import CARD_FEATURES, update_cards
 from streams.features.card_record import CARD_LAYOUT
 from streams.features.charge import CHARGE_FEATURES
@@ -103,6 +104,8 @@ assert len({entity.prefix for entity in RECORDED}) == len(RECORDED)
 
 SHARED_WORDS = {"device": "device", "ip": "IP address", "email": "e-mail address"}
 """The kinds of shared entities that are fields of the charge, and what sentences call them."""
+
+assert tuple(SHARED_WORDS) == SHARED_FIELDS
 
 FEATURES = (
     *CHARGE_FEATURES,

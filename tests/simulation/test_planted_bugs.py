@@ -361,7 +361,7 @@ PLANTS = (
     Plant(offsets_are_committed_before_the_outputs, 50),
     Plant(outputs_are_not_held_back_during_a_commit, 50),
     Plant(what_changes_during_a_commit_counts_as_written, 50, is_real=True),
-    Plant(a_failed_commit_leaves_the_work_done_since, 50, (ZOMBIE,)),
+    Plant(a_failed_commit_leaves_the_work_done_since, 50, (ZOMBIE,), first=40),
     Plant(an_abort_leaves_the_changes, 50, (ZOMBIE,)),
     Plant(an_abort_leaves_what_the_stages_hold, 300, (ZOMBIE,)),
     Plant(an_abort_does_not_seek_back, 50, (ZOMBIE,)),
@@ -374,9 +374,7 @@ PLANTS = (
     Plant(a_commit_without_an_answer_is_undone, 50, (TWIN,)),
     Plant(a_lost_task_goes_on, 50, (ZOMBIE,)),
     Plant(the_clock_is_moved_by_disputes, 50, is_real=True),
-    Plant(
-        an_abort_leaves_disputes_waiting_though_charges_have_paused, 300, is_real=True, first=190
-    ),
+    Plant(an_abort_leaves_disputes_waiting_though_charges_have_paused, 300, is_real=True),
     Plant(
         a_member_that_was_forgotten_goes_on_with_its_tasks,
         100,
