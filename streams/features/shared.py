@@ -5,7 +5,8 @@ has zeros for it; one that has counts itself, so that a count of 0 is "none".
 
 What the actions and labels of charges say comes from the merchant stage, perhaps in a batch after
 that of a later charge. So it counts from the next whole hour of stream time on, however charges are
-cut into batches.
+cut into batches. Tasks have stream times of their own: a record goes by the newest that it was
+told.
 """
 
 from __future__ import annotations
@@ -234,12 +235,13 @@ def company(record: Any, event: Any, row: Vector) -> None:
 @compiled
 def history(record: Any, event: Any, row: Vector) -> None:
     """Write how well it is known, and how its charges ended that were judged before this hour."""
-    charges, frauds = float(record.charges), frauds_before(record, event.now)
+    charges = float(record.charges)
+    frauds = frauds_before(record, max(event.now, record.fraud_clock_s))
     row[CHARGES_BEFORE] = charges
     row[AGE] = max(event.created - record.first_s, 0.0) if charges > 0 else 0.0
     row[FRAUDS_90D] = frauds
     row[FRAUD_SHARE] = min(frauds / (charges + PRIOR_CHARGES), 1.0)
-    row[BLOCKED_24H] = blocked_before(record, event.now)
+    row[BLOCKED_24H] = blocked_before(record, max(event.now, record.stop_clock_s))
 
 
 @compiled
@@ -260,10 +262,13 @@ def frauds_before(record: Any, now: float) -> float:
 @compiled
 def count_fraud(record: Any, now: float, change: int) -> None:
     """Count a charge that is found to be a fraud at a stream time, or one less."""
-    before = record.fraud_clock_s
-    if tile_of(now, HOUR_S) > tile_of(before, HOUR_S):
-        day = tile_of(before, DAY_S)
-        record.day_frauds[day % DAYS] += record.hour_frauds
-        clear_passed(record.day_frauds, 0, DAYS, day, tile_of(now, DAY_S))
-        record.hour_frauds, record.fraud_clock_s = 0, now
-    record.hour_frauds += change
+    hour, newest = tile_of(now, HOUR_S), tile_of(record.fraud_clock_s, HOUR_S)
+    day, newest_day = tile_of(now, DAY_S), tile_of(record.fraud_clock_s, DAY_S)
+    if hour > newest:
+        record.day_frauds[newest_day % DAYS] += record.hour_frauds
+        clear_passed(record.day_frauds, 0, DAYS, newest_day, day)
+        record.hour_frauds, record.fraud_clock_s = change, now
+    elif hour == newest:
+        record.hour_frauds += change
+    elif newest_day - day < DAYS:
+        record.day_frauds[day % DAYS] += change

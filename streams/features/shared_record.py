@@ -14,11 +14,11 @@ LATEST_MERCHANTS = 12
 FRAUD_DAYS = 90
 """Days for which a charge that was found to be a fraud counts, beside that of the charge."""
 
-DAYS = FRAUD_DAYS + 2
-"""Days for which it is kept: those, that of the charge, and one by which time may be behind."""
+DAYS = FRAUD_DAYS + 1
+"""Days for which it is kept: those, and that of the charge."""
 
 
-SPARE = 4
+SPARE = 5
 
 HOUR, DAY, SEVEN_DAYS = 1, 2, 3
 """Places in `WINDOWS` of the windows that are kept."""

@@ -51,7 +51,7 @@ class Frame(NamedTuple):
 
     `place` is the offset of its message and the place in that; `card_features` are zero for a
     dispute or outcome. `layout` is the number of the layout it was written in, `None` for that of
-    the first release.
+    the first release. `turn` is which of its partition's it was to be scored or joined.
     """
 
     partition: int
@@ -60,6 +60,7 @@ class Frame(NamedTuple):
     is_duplicate: bool
     card_features: Vector
     layout: int | None
+    turn: int
 
 
 @dataclass
@@ -97,6 +98,7 @@ def expect(
     frames: Sequence[Frame],
     answers: Mapping[int, Answer],
     *,
+    shared: Mapping[int, Values],
     is_advisory: bool,
 ) -> Expected:
     """Compute what must have come of all inputs; what counts has one frame.
@@ -107,6 +109,8 @@ def expect(
         The logs.
     answers
         Of the charges by their numbers: what was stopped is counted, and learned otherwise.
+    shared
+        The features of each charge by what it shares with others.
     is_advisory
         Whether all charges went through.
     """
@@ -126,9 +130,12 @@ def expect(
     for frame in frames:
         partitions[frame.partition].append(frame)
     for log in partitions.values():
-        log.sort(key=lambda frame: frame.place)
+        log.sort(key=lambda frame: frame.turn)
         sent = [by_number[frame.number].sent for frame in log]
         _expect_merchants(sent, answers, expected, is_advisory=is_advisory)
+        for each in sent:
+            if each.number in expected.features and each.number not in expected.duplicates:
+                expected.features[each.number] |= shared[each.number]
         _expect_labels(sent, answers, expected, is_advisory=is_advisory)
     return expected
 

@@ -226,7 +226,9 @@ class Traffic:
             ip_country=choice([None, "US", "FR"]),
             funding=choice([None, "credit", "debit", "prepaid"]),
             channel=choice([None, "online", "in_person", "recurring"]),
-            device=choice([None, *(f"{card}_device_{n}" for n in range(5))]),
+            device=choice([None, "tablet", *(f"{card}_device_{n}" for n in range(5))]),
+            ip=choice([None, None, *(f"ip_{n}" for n in range(20))]),
+            email=choice([None, None, None, f"{card}_email", "email"]),
             cvc_check=choice([None, "pass", "fail"]),
             three_d_secure=choice([None, True, False]),
         )

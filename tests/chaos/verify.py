@@ -7,7 +7,7 @@ workers, and nothing orders what these commit.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -20,14 +20,17 @@ from xxhash import xxh3_128_digest
 from agents.settings.sources import load_settings
 from schemas.charge import Charge
 from streams.events.origin import decode_label_tail
+from streams.events.rows import STOPPED
 from streams.features.entities import CARDS, FEATURE_NAMES
 from streams.labels.pending import PENDING_LAYOUT
 from streams.labels.waiting import decode_waiting
 from streams.layouts.layout import number_in
 from streams.layouts.reader import Reader
 from streams.state import tables as state
+from streams.wire.entity_events import ENTITY_EVENT_LAYOUT, PART_LAYOUT, tickets_of
 from streams.wire.examples import EXAMPLE_LAYOUT
 from streams.wire.frames import FRAME_LAYOUT, decode_frames
+from streams.wire.row_messages import decode_rows
 from tests.chaos.answers import check_answer, check_answers, check_traffic
 from tests.chaos.dispute_places import dispute_places
 from tests.chaos.findings import Findings
@@ -35,7 +38,9 @@ from tests.chaos.label_rules import Answer
 from tests.chaos.learned import Learned
 from tests.chaos.models import check_models
 from tests.chaos.oracle import Bounds, Expected, Frame, Input, as_expected, expect
+from tests.chaos.shared import ScoringOrder, expect_shared
 from tests.chaos.traffic import SETTINGS
+from tests.streams.features.brute_shared import entities_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
     from streams.layouts.layout import Layout
     from tests.chaos.logs import Logs, Read
     from tests.chaos.traffic import Sent
+    from tests.streams.features.brute_past import Values
 
     BoundsOf = Callable[[Sequence[Input], Sequence[Frame], Expected], Bounds]
 
@@ -107,6 +113,8 @@ class Verifier:
         self._topics = topics
         self._sent = {item.number: item for item in sent}
         self._frame_reader = Reader(FRAME_LAYOUT, layouts)
+        self._part_reader = Reader(PART_LAYOUT, layouts)
+        self._event_reader = Reader(ENTITY_EVENT_LAYOUT, layouts)
         self._kept_reader = Reader(PENDING_LAYOUT, layouts)
         self.example_reader = Reader(EXAMPLE_LAYOUT, layouts)
         self._inputs: dict[tuple[str, int, int], Sent] = {}
@@ -198,21 +206,67 @@ class Verifier:
 
     @cached_property
     def _frames(self) -> list[Frame]:
-        frames = []
+        frames: list[Frame] = []
+        orders: dict[int, ScoringOrder] = defaultdict(ScoringOrder)
         for read in self._logs.committed(self._topics.by_merchant):
-            value = read.value or b""
+            value, order = read.value or b"", orders[read.partition]
             layout = number_in(value)
+            if layout is not None and self._part_reader.knows(layout):
+                parts, _ = decode_rows([value], PART_LAYOUT, self._part_reader)
+                for ticket, entity in zip(tickets_of(parts), parts["entity"].tolist(), strict=True):
+                    order.part(ticket, entity)
+                continue
             decoded, _ = decode_frames([value], self._frame_reader)
-            for i, (row, tail) in enumerate(zip(decoded.rows, decoded.tails, strict=True)):
-                if row["event"]["kind"] == 0:
-                    number = orjson.loads(tail + b"}")["number"]
-                else:
-                    origin, _, _ = decode_label_tail(tail)
-                    number = self._inputs[origin.topic, origin.partition, origin.offset].number
+            events = decoded.rows["event"]
+            for i, (row, ticket) in enumerate(zip(decoded.rows, tickets_of(events), strict=True)):
+                number = self._number(int(row["event"]["kind"]), decoded.tails[i])
+                order.frame(number, int(row["event"]["card"]), ticket, int(row["parts"]))
                 place, duplicate = (read.offset, i), bool(row["event"]["duplicate"])
                 features = row["card_features"].copy()
-                frames.append(Frame(read.partition, place, number, duplicate, features, layout))
-        return frames
+                frames.append(Frame(read.partition, place, number, duplicate, features, layout, 0))
+        turns = {n: turn for order in orders.values() for turn, n in enumerate(order.numbers)}
+        left = [number for order in orders.values() for number in order.left]
+        self.findings.check("all parts have come", not left, left[:5])
+        return [frame._replace(turn=turns.get(frame.number, -1)) for frame in frames]
+
+    def _number(self, kind: int, tail: bytes) -> int:
+        """Return the number of the input that a frame is of."""
+        if kind == 0:
+            number: int = orjson.loads(tail + b"}")["number"]
+            return number
+        origin, _, _ = decode_label_tail(tail)
+        return self._inputs[origin.topic, origin.partition, origin.offset].number
+
+    def _shared(
+        self, inputs: Sequence[Input], scored: Iterable[Mapping[str, Any]]
+    ) -> dict[int, Values]:
+        """Return what charges must have of what they share; compare what that was told."""
+        charges = {}
+        for item in inputs:
+            event = item.sent.event
+            if isinstance(event, Charge):
+                offset = item.offset.to_bytes(8, "little")
+                charges[self._hash(event) + offset] = item.sent.number, event
+        logs: dict[int, list[bytes]] = defaultdict(list)
+        for read in self._logs.committed(self._topics.by_entity):
+            logs[read.partition].append(read.value or b"")
+        rows = [decode_rows(v, ENTITY_EVENT_LAYOUT, self._event_reader)[0] for v in logs.values()]
+        features, told = expect_shared(rows, charges)
+        for answer in scored:
+            charge = self._sent[answer["number"]].event
+            assert isinstance(charge, Charge)
+            entities = len(list(entities_of(charge)))
+            if answer.get("duplicate"):
+                continue
+            is_told = answer["action"] == "block" and not self._is_advisory
+            wanted = entities if is_told else 0
+            found = told[STOPPED, self._hash(charge)]
+            self.findings.check("entities know what was blocked", found == wanted, answer)
+        return features
+
+    def _hash(self, charge: Charge) -> bytes:
+        digest = xxh3_128_digest(f"{charge.card}\0{charge.id}".encode())
+        return np.frombuffer(digest, ">u8").astype("<u8").tobytes()
 
     def _check_frames(self, frames: Iterable[Frame], expected: Expected) -> None:
         for frame in frames:
@@ -245,11 +299,12 @@ class Verifier:
         self,
         inputs: Sequence[Input],
         frames: Sequence[Frame],
-        scored: Iterable[Mapping[str, Any]],
+        scored: Sequence[Mapping[str, Any]],
     ) -> Expected:
         """Compute what must have come of the inputs, given the actions that were taken."""
         answers = {event["number"]: Answer(event["score"], event["action"]) for event in scored}
-        return expect(inputs, frames, answers, is_advisory=self._is_advisory)
+        shared = self._shared(inputs, scored)
+        return expect(inputs, frames, answers, shared=shared, is_advisory=self._is_advisory)
 
     def _check_answers(self, scored: Sequence[Mapping[str, Any]], expected: Expected) -> None:
         check_answers(self.findings, scored, self._sent, expected.duplicates, self._settings)

@@ -14,6 +14,7 @@ from streams.engine.group_member import TaskTopics
 from streams.engine.opening import TaskOpener
 from streams.engine.restore import StateLostError
 from streams.engine.task import (
+    BY_ENTITY,
     BY_MERCHANT,
     CHARGES,
     DISPUTES,
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
 
 TASK = 3
 TOPICS = TaskTopics(Topics())
-FIRST_THERE_ARE = {CHARGES: 11, DISPUTES: 12, OUTCOMES: 13, BY_MERCHANT: 14}
+FIRST_THERE_ARE = {CHARGES: 11, DISPUTES: 12, OUTCOMES: 13, BY_MERCHANT: 14, BY_ENTITY: 15}
+LATER = (OUTCOMES, BY_ENTITY)
 OF_AN_EARLIER_VERSION = {CHARGES: 100, DISPUTES: 50, BY_MERCHANT: 120}
 
 Offsets = dict[str, int]
@@ -53,8 +55,8 @@ class Kafka(Clients):
         self.group = group
         self.changelog: list[Record] = []
         if state is not None:
-            first = {source: at for source, at in state.items() if source != OUTCOMES}
-            later = {source: at for source, at in state.items() if source == OUTCOMES}
+            first = {source: at for source, at in state.items() if source not in LATER}
+            later = {source: at for source, at in state.items() if source in LATER}
             self.changelog = [
                 Record(number, META + key, orjson.dumps(told), [], 0, State.COMMITTED)
                 for number, (key, told) in enumerate(
@@ -151,25 +153,26 @@ def test_a_task_that_never_ran_begins_at_the_first_messages_there_are() -> None:
 
 
 def test_a_task_goes_on_where_its_state_stands() -> None:
-    stored = OF_AN_EARLIER_VERSION | {OUTCOMES: 30}
+    stored = OF_AN_EARLIER_VERSION | {OUTCOMES: 30, BY_ENTITY: 40}
     assert fetched_from(stored, stored) == stored
 
 
 def test_outcomes_of_a_task_of_an_earlier_version_begin_at_the_first_there_is() -> None:
     """Those published before its workers were replaced count, too."""
-    wanted = OF_AN_EARLIER_VERSION | {OUTCOMES: FIRST_THERE_ARE[OUTCOMES]}
+    wanted = FIRST_THERE_ARE | OF_AN_EARLIER_VERSION
     assert fetched_from(OF_AN_EARLIER_VERSION, OF_AN_EARLIER_VERSION) == wanted
 
 
 def test_outcomes_go_on_where_they_stood_after_an_earlier_version_had_the_task() -> None:
     """It leaves their position as it is, and goes on with the others."""
-    stored = OF_AN_EARLIER_VERSION | {OUTCOMES: 30}
+    stored = OF_AN_EARLIER_VERSION | {OUTCOMES: 30, BY_ENTITY: 40}
     assert fetched_from(stored, OF_AN_EARLIER_VERSION) == stored
 
 
 def test_outcomes_without_a_position_go_on_at_the_offset_of_the_group() -> None:
-    wanted = OF_AN_EARLIER_VERSION | {OUTCOMES: 77}
-    assert fetched_from(OF_AN_EARLIER_VERSION, OF_AN_EARLIER_VERSION | {OUTCOMES: 77}) == wanted
+    """As where an earlier version has had the task that knows outcomes, and no entities."""
+    wanted = OF_AN_EARLIER_VERSION | {OUTCOMES: 77, BY_ENTITY: 88}
+    assert fetched_from(OF_AN_EARLIER_VERSION, wanted) == wanted
 
 
 @pytest.mark.parametrize("source", FIRST_THERE_ARE)

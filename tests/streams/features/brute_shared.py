@@ -70,17 +70,21 @@ def of_shared(past: SharedPast, charge: Charge, stream_time: float) -> Values:
     frauds = _frauds(past, stream_time)
     values["frauds_90d"] = frauds
     values["fraud_share"] = min(frauds / (len(before) + 10.0), 1.0)
-    hour = hour_of(stream_time)
+    hour = max([hour_of(stream_time), *past.blocked_in])
     values["blocked_24h"] = sum(hour - 24 <= blocked < hour for blocked in past.blocked_in)
     return {name: float(value) for name, value in values.items()}
 
 
 def _frauds(past: SharedPast, now: float) -> int:
-    """How many frauds were told before this hour, and on which of the last 90 days."""
+    """How many frauds were told before this hour, and on which of the last 90 days.
+
+    It is that of the newest time that was told.
+    """
+    clock = max([now, *(at for at, _ in past.frauds)])
     told = [
         change
         for at, change in past.frauds
-        if hour_of(at) < hour_of(now) and day_of(at) >= day_of(now) - 90
+        if hour_of(at) < hour_of(clock) and day_of(at) >= day_of(clock) - 90
     ]
     return max(sum(told), 0)
 

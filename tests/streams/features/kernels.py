@@ -212,6 +212,8 @@ class Kernels:
         """Put every record through its bytes."""
         self.cards = np.frombuffer(self.cards.tobytes(), CARD).copy()
         self.merchants = np.frombuffer(self.merchants.tobytes(), MERCHANT).copy()
+        self._entities.flush()
+        self._entities.reload()
 
     def _slots_of(self, which: int, keys: Sequence[str]) -> npt.NDArray[np.int64]:
         slots = self._slots[which]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -15,8 +16,16 @@ from schemas.dispute import Dispute
 from schemas.outcome import Outcome
 from streams.events.rows import CATEGORY_CODES
 from streams.features.card_record import CARD
-from streams.features.entities import CARDS, CHARGE_FEATURES, FEATURES, MERCHANTS
+from streams.features.entities import (
+    CARDS,
+    CHARGE_FEATURES,
+    FEATURES,
+    MERCHANTS,
+    SHARED_WORDS,
+)
 from streams.features.merchant_record import MERCHANT
+from streams.features.shared import shared_features
+from streams.features.shared_record import SHARED
 from tests.streams.events.random_events import (
     DAY,
     RandomEvents,
@@ -99,7 +108,9 @@ def vectors_of(way: Way | Literal["plain"]) -> Vectors:
 def test_is_named_and_documented(column: int, feature: Feature) -> None:
     assert re.fullmatch(r"[a-z][a-z0-9_]*", feature.name)
     assert [other.name for other in FEATURES].count(feature.name) == 1
-    assert feature.scope == "charge" or feature.name.startswith(f"{feature.scope}_")
+    beginnings = SHARED_WORDS if feature.scope == "entity" else (feature.scope,)
+    is_of_scope = any(feature.name.startswith(f"{name}_") for name in beginnings)
+    assert feature.scope == "charge" or is_of_scope
     assert feature.unit
     assert feature.transform in {"none", "log1p", "signed_log", "category"}
     values = vectors_of("plain")[:, column]
@@ -112,7 +123,9 @@ def test_is_named_and_documented(column: int, feature: Feature) -> None:
 
 
 def test_come_in_the_order_of_their_scopes() -> None:
-    assert (*CHARGE_FEATURES, *CARDS.features, *MERCHANTS.features) == FEATURES
+    of_entities = [shared_features(kind, words) for kind, words in SHARED_WORDS.items()]
+    own = (*CHARGE_FEATURES, *CARDS.features, *MERCHANTS.features)
+    assert (*own, *chain.from_iterable(of_entities)) == FEATURES
     for features, scope in (
         (CHARGE_FEATURES, "charge"), (CARDS.features, "card"), (MERCHANTS.features, "merchant"),
     ):  # fmt: skip
@@ -225,9 +238,10 @@ def test_memory_is_bounded() -> None:
     assert (kernels.cards[40:].tobytes(), kernels.merchants[40:].tobytes()) == others
     assert CARD.itemsize <= 1632
     assert MERCHANT.itemsize <= 3100
+    assert SHARED.itemsize <= 800
 
 
-@pytest.mark.parametrize("record", [CARD, MERCHANT])
+@pytest.mark.parametrize("record", [CARD, MERCHANT, SHARED])
 def test_records_have_no_gaps(record: np.dtype[np.void]) -> None:
     """What is in a gap is not copied with a record, so equal ones had different bytes."""
     assert record.names is not None
