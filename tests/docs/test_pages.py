@@ -21,9 +21,11 @@ from schemas.scored import Scored
 from schemas.topics import TOPICS
 from streams.features.card_record import CARD
 from streams.features.merchant_record import MERCHANT
+from streams.features.shared_record import SHARED
 from streams.features.windows import WINDOWS
 from streams.kafka.topics import Topics
 from streams.labels.pending import PENDING
+from streams.wire.entity_events import ENTITY_EVENT, PART
 from streams.wire.examples import EXAMPLE
 from streams.wire.frames import FRAME
 from streams.wire.matured import MATURED_CHARGE
@@ -137,6 +139,9 @@ def test_records_have_their_documented_sizes() -> None:
     for what, dtype in (
         ("card record", CARD),
         ("merchant record", MERCHANT),
+        ("shared entity record", SHARED),
+        ("entity event", ENTITY_EVENT),
+        ("part", PART),
         ("pending charge", PENDING),
         ("frame", FRAME),
         ("example", EXAMPLE),

@@ -19,6 +19,7 @@ def test_names_are_those_of_the_contract() -> None:
         "eu-1.merchants",
         "eu-1.drift",
         "eu-1.chargewatch.by-merchant",
+        "eu-1.chargewatch.by-entity",
         "eu-1.chargewatch.changelog",
         "eu-1.chargewatch.examples",
         "eu-1.chargewatch.matured",
