@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from agents.drift.daily_blocks import BLOCK_LAYOUT
-from streams.features.entities import ENTITIES
+from streams.features import entities
 from streams.labels.pending import PENDING_LAYOUT
 from streams.state import tables as state
 from streams.state.store import KeyRange
@@ -13,7 +13,7 @@ from streams.state.store import KeyRange
 if TYPE_CHECKING:
     from streams.layouts.layout import Record
 
-_HASH, _PERIOD, _TIME, _KIND, _TAIL_HASH = 16, 4, 8, 1, 8
+_HASH, _PERIOD, _TIME, _KIND, _TAIL_HASH, _ENTITY, _KEY = 16, 4, 8, 1, 8, 4, 8
 
 
 class Kind(NamedTuple):
@@ -42,7 +42,8 @@ class Kind(NamedTuple):
         return KeyRange(self.prefix, bytes([self.prefix[0] + 1]))
 
 
-OF_ENTITIES = tuple(Kind(f"{each.name}s", each.prefix, each.record) for each in ENTITIES)
+OF_ENTITIES = tuple(Kind(f"{each.name}s", each.prefix, each.record) for each in entities.ENTITIES)
+SHARED = Kind("shared", entities.SHARED.prefix, entities.SHARED.record, _ENTITY + _KEY)
 SEEN = Kind("seen", state.SEEN, None, _PERIOD + _HASH)
 PENDING = Kind("pending", state.PENDING, PENDING_LAYOUT, _PERIOD + _HASH)
 TIMERS = Kind("timers", state.TIMERS, None, _TIME + _HASH)
@@ -52,4 +53,18 @@ DRIFT = Kind("drift", state.DRIFT, BLOCK_LAYOUT, _PERIOD)
 DISPUTED = Kind("disputed", state.DISPUTED, None, _PERIOD + _KIND + _HASH)
 CHARGES = Kind("charges", state.CHARGES, None, _PERIOD + _HASH)
 
-KINDS = (*OF_ENTITIES, SEEN, PENDING, TIMERS, WAITING, META, DRIFT, DISPUTED, CHARGES)
+GATHERING = Kind("gathering", state.GATHERING)
+
+KINDS = (
+    *OF_ENTITIES,
+    SEEN,
+    PENDING,
+    TIMERS,
+    WAITING,
+    META,
+    DRIFT,
+    DISPUTED,
+    CHARGES,
+    SHARED,
+    GATHERING,
+)
