@@ -127,11 +127,13 @@ def environment(settings: Settings) -> dict[str, str]:
 
     >>> environment(Settings(commit_interval_ms=50))["CHARGEWATCH_COMMIT_INTERVAL_MS"]
     '50'
+    >>> environment(Settings(entities=()))["CHARGEWATCH_ENTITIES"]  # empty would be as it is by itself
+    ','
     """
     values = {name: getattr(settings, name) for name in FIELDS}
     values |= {f"costs.{name}": getattr(settings.costs, name) for name in COST_FIELDS}
     return {
-        variable(name): ",".join(value) if isinstance(value, tuple) else str(value)
+        variable(name): (",".join(value) or ",") if isinstance(value, tuple) else str(value)
         for name, value in values.items()
     } | {variable(SIGNALS): ""}
 

@@ -25,14 +25,15 @@ from streams.kafka.topics import Topics, ensure_topics
 from streams.state.store import MemoryStore
 from streams.state.tables import TaskState
 from streams.wire.examples import decode_examples
-from streams.wire.frames import decode_frames
 from tests.agents.stages.stages import DAY, HOUR, START, Message, charge, decode, dispute
+from tests.integration.frames import frames_in
 from tests.integration.worker import WorkerProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.integration.kafka import Kafka
+
 
 PARTITIONS, SILENT = 4, 2
 DAYS, STEP_DAYS, SILENT_FROM = 60, 5, 20
@@ -184,8 +185,8 @@ def wait_until_none_waits(worker: WorkerProcess) -> None:
 
 
 def frames_of_charges(kafka: Kafka, topics: Topics) -> dict[str, bytes]:
-    values = [message.value() or b"" for message in kafka.read_all(topics.by_merchant)]
-    frames, _ = decode_frames(values)
+    frames = frames_in(kafka.read_all(topics.by_merchant))
+    assert frames is not None
     return {
         charge_id(tail): row["card_features"].tobytes()
         for row, tail in zip(frames.rows, frames.tails, strict=True)

@@ -15,7 +15,7 @@ from streams.events.rows import CHARGE, charge_rows
 from streams.kafka.config import Admin, client_config
 from streams.kafka.topics import Topics, ensure_topics
 from streams.wire.examples import BY_DISPUTE, BY_SILENCE, BY_VERDICT, decode_examples
-from streams.wire.frames import decode_frames
+from tests.integration.frames import frames_in
 from tests.integration.worker import WorkerProcess
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from tests.integration.kafka import Kafka
+
 
 START = 1.75e9
 MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86_400.0
@@ -130,10 +131,10 @@ def wait_until(what: Callable[[], str]) -> None:
 
 def labels_counted(kafka: Kafka, topics: Topics) -> Counter[int]:
     """Return how many disputes and outcomes of each kind have gone on to their merchants."""
-    values = [message.value() or b"" for message in kafka.read_all(topics.by_merchant)]
-    if not values:
+    frames = frames_in(kafka.read_all(topics.by_merchant))
+    if frames is None:
         return Counter()
-    kinds = decode_frames(values)[0].rows["event"]["kind"]
+    kinds = frames.rows["event"]["kind"]
     return Counter(kinds[kinds != CHARGE].tolist())
 
 

@@ -62,6 +62,7 @@ SETTINGS = Settings(
     holdout_share=0.2,
     holdout_key="the key of all workers",
     costs=Costs(review_capacity_share=0.05),
+    entities=(),  # a charge that waits for a device counts later than in files
 )
 
 

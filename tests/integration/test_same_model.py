@@ -30,6 +30,7 @@ STAGES = {
     "CHARGEWATCH_NEGATIVE_RATE": "0.5",
     "CHARGEWATCH_SNAPSHOT_EVERY_EXAMPLES": "500",
     "CHARGEWATCH_SNAPSHOT_EVERY_S": "1",
+    "CHARGEWATCH_ENTITIES": ",",  # a charge that waits for a device counts later than in files
 }
 SMALL_BATCHES = {"CHARGEWATCH_MAX_BATCH": "100"}
 """So that it takes a while, and is killed in the middle."""
