@@ -127,7 +127,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
     >>> environment(Settings(commit_interval_ms=50))["CHARGEWATCH_COMMIT_INTERVAL_MS"]
     '50'
-    >>> environment(Settings(entities=()))["CHARGEWATCH_ENTITIES"]  # empty would be as it is by itself
+    >>> environment(Settings(entities=()))["CHARGEWATCH_ENTITIES"]
     ','
     """
     values = {name: getattr(settings, name) for name in FIELDS}

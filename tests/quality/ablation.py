@@ -45,6 +45,9 @@ _PATTERNS = {
     "merchant's latest labels": r"merchant_fraud_(share|recency|run).*",
     "merchant's declined and blocked charges": r"merchant_(declined|blocked)_.*",
     "merchant's stopped charges": r"merchant_stopped_share_.*",
+    "device": r"device_.*",
+    "IP address": r"ip_.*",
+    "e-mail": r"email_.*",
 }
 _NOTHING = "(nothing left out)"
 _PERIOD, _HELD_OUT = "all", "held out"
