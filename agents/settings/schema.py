@@ -11,8 +11,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from agents.settings.costs import Costs
+from agents.settings.methods import check_times
 from schemas.currency import bundled_rates, read_rates
 from schemas.input_rules import CardNumbers, InputRules
+from schemas.method_table import METHODS, PaymentMethod
 from schemas.signals import Signal
 
 COSTS = "costs"
@@ -20,6 +22,9 @@ COSTS = "costs"
 
 SIGNALS = "signals"
 """Name of the table of signals among them."""
+
+PAYMENT_METHODS = "payment_methods"
+"""Name of the table of payment methods among them."""
 
 _EXACTLY_ONCE_MS, _AT_LEAST_ONCE_MS = 20, 100
 """Between two commits, where it is not set; measured, see tests/bench/RESULTS.md."""
@@ -301,6 +306,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = "info"
     costs: Costs = msgspec.field(default_factory=Costs)
     signals: tuple[Signal, ...] = ()
+    payment_methods: tuple[PaymentMethod, ...] = METHODS
 
     def __repr__(self) -> str:
         shown = {**msgspec.structs.asdict(self), "card_hash_key": "...", "holdout_key": "..."}
@@ -340,11 +346,12 @@ class Settings(Struct, frozen=True, kw_only=True):
                 "dispute_retention_days: expected at least label_horizon_days "
                 f"({self.label_horizon_days:g}), got {self.dispute_retention_days:g}"
             )
+        check_times(self.payment_methods, self.label_horizon_days, self.dispute_retention_days)
 
 
 FIELDS: Mapping[str, msgspec.structs.FieldInfo] = {
     field.name: field
     for field in msgspec.structs.fields(Settings)
-    if field.name not in {COSTS, SIGNALS}
+    if field.name not in {COSTS, SIGNALS, PAYMENT_METHODS}
 }
 COST_FIELDS = tuple(field.name for field in dataclass_fields(Costs))

@@ -72,6 +72,7 @@ def terms_of(settings: Settings) -> Terms:
         holdout_share=settings.holdout_share if settings.actions == "enforced" else 0.0,
         holdout_amount_max_usd=settings.holdout_amount_max_usd,
         holdout_budget_usd=settings.holdout_budget_usd,
+        methods=settings.payment_methods,
     )
 
 

@@ -1,0 +1,90 @@
+"""The table of payment methods as the stages read it: by the codes that rows have of a method."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from schemas.method_table import ALL_ACTIONS, CARD_FIELDS
+from streams.events.rows import OTHER_PAYMENT, category_code
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from schemas.method_table import PaymentMethod
+    from streams.events.rows import Rows
+
+ANY_ACTION = (1 << len(ALL_ACTIONS)) - 1
+"""The mask of a method of whose charges all can be done."""
+
+LACKS_FUNDING, LACKS_CARD_COUNTRY, LACKS_CVC, LACKS_POSTAL, LACKS_THREE_D_SECURE = (
+    1 << place for place in range(len(CARD_FIELDS))
+)
+"""Bits of the fields of a card that the charges of a method do not have."""
+
+
+class MethodTable:
+    """A table of methods, whose row 0 is that of cards and of all that are not in it.
+
+    Parameters
+    ----------
+    methods
+        All but cards.
+
+    Attributes
+    ----------
+    size
+        How many rows there are, M.
+    lacking
+        u1[M], which fields of a card the charges of each row do not have, `LACKS_CVC` and the like.
+    clocks
+        u4[M], the code of a method with times of its own, 0 of one that has those of all others.
+
+    Examples
+    --------
+    >>> from schemas.method_table import METHODS
+    >>> [code > 0 for code in MethodTable(METHODS).clocks.tolist()]
+    [False, True, False, False]
+    """
+
+    def __init__(self, methods: Sequence[PaymentMethod]) -> None:
+        of_code = {
+            category_code(name): row
+            for row, method in enumerate(methods, 1)
+            for name in (method.name, *method.aliases)
+        }
+        self.size = 1 + len(methods)
+        codes = sorted(of_code)
+        self._codes = np.array(codes, np.uint32)
+        self._rows = np.array([of_code[code] for code in codes], np.intp)
+        self.lacking = np.array([0, *map(_lacking, methods)], np.uint8)
+        self.clocks = np.array([0, *map(clock_code, methods)], np.uint32)
+
+    def rows(self, charges: Rows) -> NDArray[np.intp]:
+        """Return which row holds for each of EVENT[N], intp[N]."""
+        rows = np.zeros(len(charges), np.intp)
+        others = np.flatnonzero(charges["payment_method"] == OTHER_PAYMENT)
+        if len(others) and len(self._codes):
+            codes = charges["method"][others]
+            places = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
+            rows[others] = np.where(self._codes[places] == codes, self._rows[places], 0)
+        return rows
+
+
+def actions_mask(method: PaymentMethod) -> int:
+    """Return what can be done with charges of a method: bit n for the action of code n."""
+    return sum(1 << ALL_ACTIONS.index(action) for action in method.actions)
+
+
+def clock_code(method: PaymentMethod) -> int:
+    """Return the code of a method with times of its own, else 0."""
+    return category_code(method.name) if method.has_own_times else 0
+
+
+def _lacking(method: PaymentMethod) -> int:
+    return sum(
+        1 << place for place, field in enumerate(CARD_FIELDS) if field not in method.card_fields
+    )
