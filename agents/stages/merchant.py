@@ -22,11 +22,13 @@ from agents.stages.entity import EntityRecords
 from agents.stages.merchant_output import MerchantOutput
 from agents.stages.reasons import Reasons
 from agents.stages.scored_events import Verdicts, encode_scored, shadow_scores
+from schemas.method_table import METHODS, PaymentMethod
 from schemas.scored import ALLOW, BLOCK, BY_MODEL, BY_TEST_CARD
 from schemas.signals import Signal
 from streams.durations import HOUR_S
 from streams.events.batch import Batch
 from streams.events.headers import taken_off
+from streams.events.methods import MethodTable
 from streams.events.rows import CHARGE, Rows
 from streams.features.charge import charge_features
 from streams.features.entities import CHARGE_FEATURES, ENTITIES, MERCHANTS
@@ -52,7 +54,8 @@ class Progress(NamedTuple):
     """How far a task has come.
 
     `matured_until` is the time of creation up to which charges have matured, whatever the horizon
-    was then; from 0 on, where the first release did not tell, are just those that have not.
+    was then; from 0 on, where the first release did not tell, are just those that have not. Those of
+    methods with times of their own are not meant: see `streams.labels.horizons`.
     """
 
     stream_time: float
@@ -79,6 +82,8 @@ class MerchantStage:
         What a euro is worth, US dollars; NaN where that is not known.
     signals
         Fields of a producer's own that charges have.
+    methods
+        The table of payment methods.
 
     Attributes
     ----------
@@ -97,6 +102,7 @@ class MerchantStage:
         capacity: int,
         usd_per_eur: float,
         signals: Sequence[Signal] = (),
+        methods: Sequence[PaymentMethod] = METHODS,
     ) -> None:
         features = features_with(signals)
         watch = Watch(features)
@@ -107,6 +113,7 @@ class MerchantStage:
         self._dedup_window_s = dedup_window_s
         self._decisions = decisions
         self._signals = signals
+        self._methods = MethodTable(methods)
         self._kept_layout = pending_layout(features)
         self._reasons = Reasons(features)
         self._drift = DriftMonitor(state.drift, state.reader(block_layout(watch)), watch)
@@ -150,9 +157,7 @@ class MerchantStage:
         answers, told = self._answers(frames, events, times, heads, signals.columns, scorer, policy)
         imputed = np.zeros(len(events), np.bool_)
         imputed[charges[self._imputed(rows, answers)]] = True
-        joined = join_labels(
-            self._labels, events, times, frames.tails, imputed, self._matured_at(times)
-        )
+        joined = join_labels(self._labels, events, times, frames.tails, imputed)
         finished = self._drift.add(
             watched_in(
                 rows,
@@ -196,18 +201,19 @@ class MerchantStage:
         self._merchants.flush()
         self._drift.flush()
         self._fraud_value.flush()
-        progress = [self.stream_time, self._decisions.budget.tokens, self._matured_until]
+        until = self._labels.horizons.until
+        progress = [self.stream_time, self._decisions.budget.tokens, until]
         self._meta.put(PROGRESS, orjson.dumps(progress))
 
     def reload(self) -> None:
         """Forget everything changed since the last commit, and ask the tables again."""
         self._merchants.reload()
-        self._labels.reload()
         self._drift.reload()
         self._fraud_value.reload()
         stored = self._meta.get(PROGRESS)
         progress = Progress(0.0, 0) if stored is None else Progress(*orjson.loads(stored))
-        self.stream_time, self._decisions.budget.tokens, self._matured_until = progress
+        self.stream_time, self._decisions.budget.tokens, until = progress
+        self._labels.horizons.reload(until)
 
     def _answers(
         self,
@@ -254,7 +260,7 @@ class MerchantStage:
         rows = _of(charges, events)
         earlier = [_of(charges, frames.rows[features_of(entity)]) for entity in ENTITIES[:-1]]
         own = np.zeros((len(rows), len(CHARGE_FEATURES)), np.float32)
-        charge_features(rows, own)
+        charge_features(rows, own, self._methods.lacking(rows))
         return charges, rows, [own, *earlier, _of(charges, features)], _of(charges, slots)
 
     def _answer(
@@ -280,8 +286,8 @@ class MerchantStage:
                 charges, answers, np.flatnonzero(are_duplicates(charges, answers))
             )
         first = np.flatnonzero(is_first)
-        matured_until = self._matured_at(_of(first, times))
-        self._labels.keep(_of(first, charges), _of(first, answers), matured_until)
+        own = self._methods.own_times(_of(first, charges))
+        self._labels.keep(_of(first, charges), _of(first, answers), _of(first, times), own)
         return told
 
     def _score(self, charges: Rows, vectors: npt.NDArray[np.float32], scorer: Scorer) -> Rows:
@@ -325,15 +331,9 @@ class MerchantStage:
             self._fraud_value.count(DISPUTED, np.array(joined.disputed_at), vectors)
         self._fraud_value.forget(self.stream_time)
 
-    def _matured_at(self, times: Times) -> Times:
-        """Return the time of creation up to which charges have matured at each stream time."""
-        return np.maximum(times - self._rules.horizon_s, self._matured_until)
-
     def _mature(self, before: float, now: float) -> Matured:
         """Return the charges whose silence now says something; forget the oldest."""
-        until = max(self._matured_until, now - self._rules.horizon_s)
-        matured = self._labels.mature(self._matured_until, until)
-        self._matured_until = until
+        matured = self._labels.mature(now)
         self._labels.kept.expire(before, now)
         return matured
 

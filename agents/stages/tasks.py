@@ -15,10 +15,11 @@ from agents.stages.merchant import MerchantStage
 from schemas.signals import SignalError
 from streams.durations import DAY_S, HOUR_S
 from streams.engine.task import Task
+from streams.events.methods import own_times
 from streams.features.entities import ENTITIES
 from streams.features.signals import features_with
 from streams.features.spec import Feature
-from streams.labels.label_rules import LabelRules
+from streams.labels.label_rules import LabelRules, Times
 from streams.labels.pending import pending_layout
 from streams.layouts.layout import Record
 from streams.state.rocksdb import RocksStore
@@ -42,6 +43,7 @@ class TaskStages:
             negative_rate=settings.negative_rate,
             is_advisory=settings.actions == "advisory",
             challenge_success_share=settings.costs.challenge_success_share,
+            methods=times_of_methods(settings),
         )
         self.card = card_stage(state, settings)
         self.merchant = MerchantStage(
@@ -52,6 +54,7 @@ class TaskStages:
             settings.cache_records,
             figures_of(settings).usd_per_eur,
             settings.signals,
+            settings.payment_methods,
         )
 
     def flush(self) -> None:
@@ -63,6 +66,19 @@ class TaskStages:
         """See `streams.engine.task.Stages.reload`."""
         self.card.reload()
         self.merchant.reload()
+
+
+def times_of_methods(settings: Settings) -> dict[int, Times]:
+    """Return the times of the payment methods that have their own, by the codes of the methods."""
+    horizon_days, retention_days = settings.label_horizon_days, settings.dispute_retention_days
+    return {
+        own_times(method): Times(
+            (method.label_horizon_days or horizon_days) * DAY_S,
+            (method.dispute_retention_days or retention_days) * DAY_S,
+        )
+        for method in settings.payment_methods
+        if method.has_own_times
+    }
 
 
 def terms_of(settings: Settings) -> Terms:

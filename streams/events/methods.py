@@ -38,16 +38,6 @@ class MethodTable:
     ----------
     size
         How many rows there are, M.
-    lacking
-        u1[M], which fields of a card the charges of each row do not have, `LACKS_CVC` and the like.
-    clocks
-        u4[M], the code of a method with times of its own, 0 of one that has those of all others.
-
-    Examples
-    --------
-    >>> from schemas.method_table import METHODS
-    >>> [code > 0 for code in MethodTable(METHODS).clocks.tolist()]
-    [False, True, False, False]
     """
 
     def __init__(self, methods: Sequence[PaymentMethod]) -> None:
@@ -60,8 +50,8 @@ class MethodTable:
         codes = sorted(of_code)
         self._codes = np.array(codes, np.uint32)
         self._rows = np.array([of_code[code] for code in codes], np.intp)
-        self.lacking = np.array([0, *map(_lacking, methods)], np.uint8)
-        self.clocks = np.array([0, *map(clock_code, methods)], np.uint32)
+        self._lacking = np.array([0, *map(_lacking, methods)], np.uint8)
+        self._own_times = np.array([0, *map(own_times, methods)], np.uint32)
 
     def rows(self, charges: Rows) -> NDArray[np.intp]:
         """Return which row holds for each of EVENT[N], intp[N]."""
@@ -73,13 +63,21 @@ class MethodTable:
             rows[others] = np.where(self._codes[places] == codes, self._rows[places], 0)
         return rows
 
+    def lacking(self, charges: Rows) -> NDArray[np.uint8]:
+        """Return which fields of a card each of EVENT[N] cannot have: `LACKS_CVC` and the like."""
+        return self._lacking[self.rows(charges)]
+
+    def own_times(self, charges: Rows) -> NDArray[np.uint32]:
+        """Return the code of the method of each of EVENT[N] that has times of its own, else 0."""
+        return self._own_times[self.rows(charges)]
+
 
 def actions_mask(method: PaymentMethod) -> int:
     """Return what can be done with charges of a method: bit n for the action of code n."""
     return sum(1 << ALL_ACTIONS.index(action) for action in method.actions)
 
 
-def clock_code(method: PaymentMethod) -> int:
+def own_times(method: PaymentMethod) -> int:
     """Return the code of a method with times of its own, else 0."""
     return category_code(method.name) if method.has_own_times else 0
 

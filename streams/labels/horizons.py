@@ -1,0 +1,107 @@
+"""How far silence has come: up to when charges have matured, method by method.
+
+Charges with the same horizon mature in the order of their creation, so one time tells how far that
+has come. Each method of payment with times of its own has timers by itself: a horizon that is set
+anew moves the charges of its own methods and no others. Timers are taken once, so where it is not
+known how far they were taken, all that are left are those that have not been.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from streams.labels.pending import DAY_BYTES, KEY_BYTES, METHOD_BYTES, method_code, method_in
+from streams.labels.timers import Timers
+from streams.state.tables import TablePart, beginnings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+    from streams.labels.label_rules import LabelRules
+    from streams.state.tables import TaskState
+
+
+class Due(NamedTuple):
+    """Charges whose horizon has passed.
+
+    Attributes
+    ----------
+    times
+        By their keys, the time of creation that stands for each, Unix seconds.
+    horizon_s
+        Of all of them.
+    """
+
+    times: dict[bytes, float]
+    horizon_s: float
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Timers with the same horizon, and up to which time of creation they are taken."""
+
+    timers: Timers
+    horizon_s: float
+    until: float = 0.0
+
+
+class Horizons:
+    """The timers of one task.
+
+    Parameters
+    ----------
+    state
+        Tables of the task.
+    rules
+        The horizons.
+    """
+
+    def __init__(self, state: TaskState, rules: LabelRules) -> None:
+        self._state = state
+        self._rules = rules
+        self.reload(0.0)
+
+    @property
+    def until(self) -> float:
+        """Up to when charges have matured that have no times of their own, Unix seconds."""
+        return self._clocks[b""].until
+
+    def reload(self, until: float) -> None:
+        """Ask the tables again; `until` is what the attribute was at the last commit."""
+        self._clocks = {b"": _Clock(Timers(self._state.timers), self._rules.horizon_s, until)}
+        for method in beginnings(self._state.method_timers, METHOD_BYTES):
+            self._clock(method)
+
+    def matured_until(
+        self, times: npt.NDArray[np.float64], method: bytes = b""
+    ) -> npt.NDArray[np.float64]:
+        """Return up to when charges of a method have matured at stream times, f8[N]."""
+        clock = self._clock(method)
+        return np.maximum(times - clock.horizon_s, clock.until)
+
+    def set(self, key: bytes, at: float) -> None:
+        """Have a kept charge mature as one that was created at a time."""
+        self._clock(method_in(key)).timers.add(at, key[DAY_BYTES:KEY_BYTES], key)
+
+    def take(self, now: float) -> Iterator[Due]:
+        """Take the charges whose horizon has passed at a stream time, those of a method at once."""
+        for _, clock in sorted(self._clocks.items()):
+            until = max(clock.until, now - clock.horizon_s)
+            due: dict[bytes, float] = {}  # two charges of one id and day are kept as one
+            for time, key in clock.timers.take(clock.until, until):
+                due.setdefault(key, time)
+            clock.until = until
+            if due:
+                yield Due(due, clock.horizon_s)
+
+    def _clock(self, method: bytes) -> _Clock:
+        if method not in self._clocks:
+            table = TablePart(self._state.method_timers, method)
+            horizon_s = self._rules.times(method_code(method)).horizon_s
+            self._clocks[method] = _Clock(Timers(table), horizon_s)
+        return self._clocks[method]
