@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from math import nan
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import numpy as np
 
@@ -223,16 +223,21 @@ class TermsTable:
         What holds for a merchant that has none of its own.
     of_merchants
         By merchant.
+
+    Attributes
+    ----------
+    methods
+        The table of payment methods.
     """
 
     def __init__(self, of_all: Terms, of_merchants: Mapping[str, Terms] = MappingProxyType({})):
         own = sorted((hash_of(merchant), terms) for merchant, terms in of_merchants.items())
         self._hashes = np.array([merchant for merchant, _ in own], np.uint64)
-        self._methods = MethodTable(of_all.methods)
+        self.methods = MethodTable(of_all.methods)
         self._table = np.concatenate([of_all.rows(), *(terms.rows() for _, terms in own)])
 
     def of(
-        self, merchants: NDArray[np.uint64], methods: NDArray[np.intp] | None = None
+        self, merchants: NDArray[np.uint64], methods: NDArray[Any] | None = None
     ) -> ChargeTerms:
         """Return the terms of charges.
 
@@ -241,15 +246,15 @@ class TermsTable:
         merchants
             Hashes of their merchants, u8[N].
         methods
-            Rows of the table of methods, intp[N]; all are paid by card where it is `None`.
+            Rows of the table of methods, integers[N]; all are paid by card where it is `None`.
         """
         rows = np.zeros(len(merchants), np.intp)
         if len(self._hashes):
             places = np.minimum(np.searchsorted(self._hashes, merchants), len(self._hashes) - 1)
             is_own = self._hashes[places] == merchants
-            rows = np.where(is_own, (places + 1) * self._methods.size, 0)
+            rows = np.where(is_own, (places + 1) * self.methods.size, 0)
         return ChargeTerms(self._table, rows if methods is None else rows + methods)
 
     def of_charges(self, charges: Rows) -> ChargeTerms:
         """Return the terms of EVENT[N], by their merchants and methods."""
-        return self.of(charges["merchant"], self._methods.rows(charges))
+        return self.of(charges["merchant"], self.methods.rows(charges))

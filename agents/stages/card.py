@@ -150,6 +150,7 @@ class CardStage:
         dispute_clocks = _clocks(self._dispute_clock_s, batch.rows, ~is_charge)
         ordered = self._order.arrange(batch, clocks, dispute_clocks, is_paused=is_paused)
         self._clock_s, self._dispute_clock_s = float(clocks[-1]), float(dispute_clocks[-1])
+        self._index.renew(float(clocks[0]), self._clock_s)
         rejected = of_tests + [self._rejected(dispute) for dispute in ordered.given_up]
         return CardOutput(self._count(ordered.batch), ordered.times, rejected)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from agents.settings.schema import Settings
     from agents.stages.card import CardOutput
     from agents.stages.merchant_output import MerchantOutput
-    from streams.events.batch import TimedBatch
+    from streams.events.batch import TimedBatch, Times
 
 
 class TaskInMemory:
@@ -33,11 +33,6 @@ class TaskInMemory:
         Gives `scored_at`, Unix seconds.
     policy
         What decides beside the model; nothing but the settings' costs when `None`.
-
-    Attributes
-    ----------
-    timers
-        The table of when charges are due to be learned from.
     """
 
     def __init__(
@@ -48,7 +43,6 @@ class TaskInMemory:
         self._cards = Cards(settings)
         self._state = TaskState(MemoryStore())
         self._merchant = TaskStages(self._state, settings).merchant
-        self.timers = self._state.timers
 
     def count(self, events: TimedBatch) -> Iterator[CardOutput]:
         """Run the card stage batch by batch, and give what there is to score.
@@ -71,6 +65,10 @@ class TaskInMemory:
             rates = rates_of([self._merchant.fraud_value])
             policy = replace(policy, figures=replace(policy.figures, fraud_rates=rates))
         return self._merchant.process(counted.frames, scorer, policy, self._clock)
+
+    def due_by(self, now: float) -> list[tuple[Times, float]]:
+        """See `streams.labels.horizons.Horizons.due_by`."""
+        return self._merchant.due_by(now)
 
     def commit(self) -> None:
         """Write what the merchant stage has changed."""

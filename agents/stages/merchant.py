@@ -196,6 +196,10 @@ class MerchantStage:
         """What there is to tell of charges and frauds by now."""
         return self._fraud_value.told(self.stream_time)
 
+    def due_by(self, now: float) -> list[tuple[Times, float]]:
+        """See `Horizons.due_by`."""
+        return self._labels.horizons.due_by(now)
+
     def flush(self) -> None:
         """Put everything changed into the tables."""
         self._merchants.flush()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from schemas.method_table import ALL_ACTIONS, CARD_FIELDS
+from streams.durations import DAY_S
 from streams.events.rows import OTHER_PAYMENT, category_code
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class MethodTable:
         self._rows = np.array([of_code[code] for code in codes], np.intp)
         self._lacking = np.array([0, *map(_lacking, methods)], np.uint8)
         self._own_times = np.array([0, *map(own_times, methods)], np.uint32)
+        days = [0.0, *((method.label_horizon_days or 0.0) for method in methods)]
+        self._own_horizons_s = np.array(days) * DAY_S
 
     def rows(self, charges: Rows) -> NDArray[np.intp]:
         """Return which row holds for each of EVENT[N], intp[N]."""
@@ -70,6 +73,11 @@ class MethodTable:
     def own_times(self, charges: Rows) -> NDArray[np.uint32]:
         """Return the code of the method of each of EVENT[N] that has times of its own, else 0."""
         return self._own_times[self.rows(charges)]
+
+    def horizons_s(self, rows: NDArray[Any], of_others_s: float) -> NDArray[np.float64]:
+        """Return the label horizons of rows, seconds, f8[N]: for those without one that of others."""
+        own_s = self._own_horizons_s[rows]
+        return np.where(own_s > 0.0, own_s, of_others_s)
 
 
 def actions_mask(method: PaymentMethod) -> int:

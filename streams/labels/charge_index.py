@@ -12,6 +12,7 @@ import numpy as np
 
 from streams.durations import DAY_S
 from streams.events.rows import Rows
+from streams.labels.renewal import renew
 from streams.state.tables import AnyTable
 
 _PERIOD_S = 16 * DAY_S
@@ -100,6 +101,10 @@ class ChargeIndex:
     def is_remembered(self, created: float, now: float) -> bool:
         """Whether a charge made at one time is remembered at another, Unix seconds."""
         return _period(created) >= _period(now - self._retention_s)
+
+    def renew(self, before: float, now: float) -> None:
+        """Have what is kept for long written again; see `streams.labels.renewal`."""
+        renew(self._table, _PERIOD_S, self._retention_s, before, now)
 
     def forget_before(self, now: float) -> None:
         """Forget, once a new period begins, what is older than the retention."""

@@ -83,6 +83,12 @@ class ChargeIndexes:
         """Whether a charge is remembered at a time, Unix seconds."""
         return self._index(known.method).is_remembered(known.created, now)
 
+    def renew(self, before: float, now: float) -> None:
+        """Have what is kept for long written again, between two times, Unix seconds."""
+        for code, index in self._indexes.items():
+            if code:
+                index.renew(before, now)
+
     def forget_before(self, now: float) -> None:
         """Forget, once a new period begins, what is older than its retention."""
         for index in self._indexes.values():

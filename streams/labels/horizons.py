@@ -99,6 +99,19 @@ class Horizons:
             if due:
                 yield Due(due, clock.horizon_s)
 
+    def due_by(self, now: float) -> list[tuple[npt.NDArray[np.float64], float]]:
+        """Return what is to be taken by a stream time, of each horizon apart.
+
+        Returns
+        -------
+        list
+            Times of creation, rising, and the horizon, all in seconds.
+        """
+        return [
+            (clock.timers.times_before(now - clock.horizon_s), clock.horizon_s)
+            for clock in self._clocks.values()
+        ]
+
     def _clock(self, method: bytes) -> _Clock:
         if method not in self._clocks:
             table = TablePart(self._state.method_timers, method)

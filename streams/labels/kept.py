@@ -23,6 +23,7 @@ from streams.labels.pending import (
     method_code,
     method_in,
 )
+from streams.labels.renewal import renew
 from streams.layouts.layout import Record
 from streams.state.tables import AnyTable, TablePart, TaskState, beginnings
 
@@ -202,7 +203,8 @@ class KeptCharges:
     def expire(self, before: float, now: float) -> None:
         """Forget the charges that are too old at a stream time, once that day is a new one.
 
-        From the first day on: late charges, and those that a restore brought back, go too.
+        From the first day on: late charges, and those that a restore brought back, go too. What is
+        kept for long is renewed.
 
         Parameters
         ----------
@@ -213,6 +215,9 @@ class KeptCharges:
             today = shelf.first_day(now)
             if shelf.first_day(before) < today:
                 shelf.table.drop(day_key(0), day_key(today))
+        for method, shelf in self._shelves.items():
+            if method:
+                renew(shelf.table, DAY_S, shelf.retention_s, before, now)
 
     def _shelf(self, method: bytes) -> _Shelf:
         """Return the charges of a method, by what stands behind their keys."""

@@ -65,11 +65,10 @@ class Timers:
             self._table.delete(timer_key)
             yield time_in(timer_key), key
 
-
-def timers_before(table: AnyTable, until: float) -> npt.NDArray[np.float64]:
-    """Return the times of the timers of a table up to `until`, rising, Unix seconds."""
-    times = b"".join([key[: _TIME.size] for key, _ in table.scan(b"", _time_key(until))])
-    return np.frombuffer(times, ">f8").astype(np.float64)
+    def times_before(self, until: float) -> npt.NDArray[np.float64]:
+        """Return the times of all timers up to `until`, rising, Unix seconds."""
+        times = b"".join([key[: _TIME.size] for key, _ in self._table.scan(b"", _time_key(until))])
+        return np.frombuffer(times, ">f8").astype(np.float64)
 
 
 def _time_key(seconds: float) -> bytes:
