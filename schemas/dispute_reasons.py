@@ -27,8 +27,8 @@ _CODES: Final = {
 }
 """The networks' codes in their categories of fraud. A code means the same at every network here.
 
-MD01 says that there was no mandate: the debit was not authorised. MD06, a refund that the payer asks
-for without a reason, says nothing of fraud."""
+MD01 says that there was no mandate: the debit was not authorised. MD06, a refund that the payer
+asks for without a reason, says nothing of fraud."""
 
 _WORDS: Final = (
     "fraud",

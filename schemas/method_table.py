@@ -1,15 +1,16 @@
-"""The table of payment methods: what a charge of each has, what can be done with it, and for how
-long it can be disputed.
+"""The table of payment methods: the fields, actions, costs and times of the charges of each.
 
-All cards are one method, `card`, with all fields, all actions, and the times and costs that are set
+All cards are one method, `card`, with all fields and actions, and the costs and times that are set
 for the installation. So is a method that is not in the table: nothing is known of it, and its name
 may be one of a card's.
 
-How long a debit can be disputed is by the rulebook of the SEPA Direct Debit Core scheme: a payer gets
-a refund without a reason for eight weeks, and of a debit that was not authorised for thirteen months;
-banks then have up to 30 days and four banking days to hand it on. A bank redirect is a transfer that
-the payer makes: no scheme lets it be disputed, and what is known of its frauds are the reports of
-banks and the verdicts of analysts, which have no term. A wallet's payment can be disputed as a card's.
+How long a debit can be disputed is by the rulebook of the SEPA Direct Debit Core scheme: a payer
+gets a refund without a reason for eight weeks, and for thirteen months of a debit that was not
+authorised, of which banks have 30 days and four banking days more to decide. Most come in the eight
+weeks, so silence past them, and the days that banks take, is a negative. A bank redirect is a
+transfer that the payer makes: no scheme lets it be disputed, and what is known of its frauds are
+reports of banks and verdicts of analysts, which have no term. A wallet's payment can be disputed as
+a card's. Neither has a challenge: bank and wallet have asked the payer already.
 """
 
 from collections.abc import Mapping, Sequence

@@ -41,8 +41,8 @@ _COLUMNS = np.dtype(
         ("first_of_card", "?"),
     ]
 )
-"""What is kept of a charge until all labels are known: 67 bytes. `method` is its row in the table of
-payment methods."""
+"""What is kept of a charge until all labels are known: 67 bytes. `method` is its row in the table
+of payment methods."""
 
 
 _DISPUTES = np.dtype([("charge", "u8", (2,)), ("created", "f8")])

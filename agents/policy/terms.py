@@ -236,9 +236,7 @@ class TermsTable:
         self.methods = MethodTable(of_all.methods)
         self._table = np.concatenate([of_all.rows(), *(terms.rows() for _, terms in own)])
 
-    def of(
-        self, merchants: NDArray[np.uint64], methods: NDArray[Any] | None = None
-    ) -> ChargeTerms:
+    def of(self, merchants: NDArray[np.uint64], methods: NDArray[Any] | None = None) -> ChargeTerms:
         """Return the terms of charges.
 
         Parameters

@@ -54,8 +54,8 @@ class Progress(NamedTuple):
     """How far a task has come.
 
     `matured_until` is the time of creation up to which charges have matured, whatever the horizon
-    was then; from 0 on, where the first release did not tell, are just those that have not. Those of
-    methods with times of their own are not meant: see `streams.labels.horizons`.
+    was then; from 0 on, where the first release did not tell, are just those that have not. It
+    is not of methods with times of their own: see `streams.labels.horizons`.
     """
 
     stream_time: float

@@ -75,7 +75,7 @@ class MethodTable:
         return self._own_times[self.rows(charges)]
 
     def horizons_s(self, rows: NDArray[Any], of_others_s: float) -> NDArray[np.float64]:
-        """Return the label horizons of rows, seconds, f8[N]: for those without one that of others."""
+        """Return the label horizons of rows, seconds, f8[N]; where there is none that of others."""
         own_s = self._own_horizons_s[rows]
         return np.where(own_s > 0.0, own_s, of_others_s)
 

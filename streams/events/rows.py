@@ -110,8 +110,8 @@ EVENT = np.dtype(
 """A charge, or a dispute or outcome of one, as `kind` tells. Code 0 and hash 0 mean "missing";
 `amount` is in the reference currency.
 
-`method` is the code of the payment method's own name, `payment_method` what kind it is; which row of
-the table of methods holds for it, `streams.events.methods` tells.
+`method` is the code of the payment method's own name, `payment_method` what kind it is. Its row in
+the table of methods is told by `streams.events.methods`.
 
 `address` is the number of `ip` if that is an IP address (`schemas.addresses`), 0 if it is a token.
 

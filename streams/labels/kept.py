@@ -91,7 +91,7 @@ class KeptCharges:
 
     def charges(self, keys: Sequence[bytes]) -> Rows:
         """Return PENDING[N], the charges that are kept under N keys."""
-        if any([len(key) > KEY_BYTES for key in keys]):
+        if max(map(len, keys), default=0) > KEY_BYTES:
             found = [self._shelf(method_in(key)).table.get(key[:KEY_BYTES]) for key in keys]
         else:
             found = self._table.get_many(keys)

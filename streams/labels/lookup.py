@@ -53,7 +53,8 @@ def find_referred(
             for i in before.values()
             if events["created"][i] // DAY_S >= oldest_day
         ]
-        if match is not None and match.key[:KEY_BYTES] not in before:  # else one of the batch replaced it
+        is_replaced = match is not None and match.key[:KEY_BYTES] in before  # by one of the batch
+        if match is not None and not is_replaced:
             candidates.append((match.apart_s(time), match))
         if candidates:
             found[position] = min(candidates, key=lambda candidate: candidate[0])[1]

@@ -66,7 +66,7 @@ as a negative; went through, or was stopped, as far as is known; its money went 
 than the scored one was given; learned as a fraud before its horizon had passed."""
 
 _KEY = np.dtype([("day", ">u4"), ("charge", ">u8", (2,))])
-"""What a charge is kept under. Bytes sort as the numbers do: by day, then at random. Behind it stands
+"""What a charge is kept under. Bytes sort as the numbers do: by day, then at random. Behind it is
 the code of its method of payment, if that has times of its own."""
 
 DAY_BYTES = _KEY["day"].itemsize

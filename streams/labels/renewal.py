@@ -21,9 +21,7 @@ RENEWED_S = 150.0 * DAY_S
 _PERIOD_BYTES, _HASH_BYTES = 4, 8
 
 
-def renew(
-    table: AnyTable, period_s: float, retention_s: float, before: float, now: float
-) -> None:
+def renew(table: AnyTable, period_s: float, retention_s: float, before: float, now: float) -> None:
     """Write records again that have reached a multiple of the age since it was last done.
 
     Parameters

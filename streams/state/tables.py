@@ -13,8 +13,8 @@ from streams.state.store import Changes, KeyRange, Readable, Store
 SEEN, PENDING, TIMERS, WAITING, META, DRIFT, DISPUTED, CHARGES = (bytes([n]) for n in range(3, 11))
 METHOD_PENDING, METHOD_TIMERS, METHOD_CHARGES = (bytes([n]) for n in range(32, 35))
 """The first byte of a key tells its table; the changelog and the store hold them all. Those of the
-entities are in their declarations. The last three have what the three of their names have, of methods
-of payment with times of their own: their keys begin with the method's code."""
+entities are in their declarations. The last three have what PENDING, TIMERS and CHARGES have, of
+methods of payment with times of their own: their keys begin with the code of the method."""
 
 _LAYOUTS, _LAYOUTS_END = b"layout/", b"layout0"
 """Between these are the keys of the table META that the layouts of the records are under."""

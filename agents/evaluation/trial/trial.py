@@ -141,8 +141,8 @@ class Trial:
         Parameters
         ----------
         horizon_s
-            A charge that is silent for so long is genuine, unless its method of payment has a horizon
-            of its own.
+            A charge that is silent for so long is genuine, unless its method of payment has a
+            horizon of its own.
         """
         charges = np.concatenate([np.empty(0, TRIED), *self._charges])
         empty = np.empty((len(self._compared), 0))

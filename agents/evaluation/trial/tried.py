@@ -32,7 +32,7 @@ TRIED = np.dtype(
     ]
 )
 """A charge: its amount in the reference currency, the actions under both policies, and which of the
-rules on trial decides it under the second, and its row in the table of payment methods. 53 bytes."""
+rules on trial decides it under the second; and its row in the table of methods. 53 bytes."""
 
 
 class Bits:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from math import inf
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -15,6 +14,9 @@ from agents.backtest.backtest import Backtest
 from agents.backtest.replay import Replay
 from agents.commands import chargewatch
 from agents.settings.sources import load_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 START, DAY = 1_700_006_400.0, 86_400.0
 DAYS, DISPUTED_AFTER_DAYS = 200, 120

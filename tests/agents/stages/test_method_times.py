@@ -148,7 +148,7 @@ def test_every_charge_is_labelled_by_the_times_of_its_method(seed: int) -> None:
 
 
 def test_each_is_kept_for_as_long_as_its_method_asks_for() -> None:
-    """To within a day of kept charges, and the 16 days of what is forgotten of the index at once."""
+    """To within a day of kept charges, and the 16 days of the index that are forgotten at once."""
     run, days = new_run(), 200
     for day in range(days):
         run.feed(
