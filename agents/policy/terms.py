@@ -255,4 +255,5 @@ class TermsTable:
 
     def of_charges(self, charges: Rows) -> ChargeTerms:
         """Return the terms of EVENT[N], by their merchants and methods."""
-        return self.of(charges["merchant"], self.methods.rows(charges))
+        are_cards = self.methods.are_cards(charges)
+        return self.of(charges["merchant"], None if are_cards else self.methods.rows(charges))

@@ -56,11 +56,15 @@ class MethodTable:
         days = [0.0, *((method.label_horizon_days or 0.0) for method in methods)]
         self._own_horizons_s = np.array(days) * DAY_S
 
+    def are_cards(self, charges: Rows) -> bool:
+        """Whether all of EVENT[N] are of row 0, as far as can be told at a glance."""
+        return not len(self._codes) or OTHER_PAYMENT not in charges["payment_method"].tobytes()
+
     def rows(self, charges: Rows) -> NDArray[np.intp]:
         """Return which row holds for each of EVENT[N], intp[N]."""
         rows = np.zeros(len(charges), np.intp)
-        others = np.flatnonzero(charges["payment_method"] == OTHER_PAYMENT)
-        if len(others) and len(self._codes):
+        if not self.are_cards(charges):
+            others = np.flatnonzero(charges["payment_method"] == OTHER_PAYMENT)
             codes = charges["method"][others]
             places = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
             rows[others] = np.where(self._codes[places] == codes, self._rows[places], 0)
@@ -68,10 +72,14 @@ class MethodTable:
 
     def lacking(self, charges: Rows) -> NDArray[np.uint8]:
         """Return which fields of a card each of EVENT[N] cannot have: `LACKS_CVC` and the like."""
+        if self.are_cards(charges):
+            return np.zeros(len(charges), np.uint8)
         return self._lacking[self.rows(charges)]
 
     def own_times(self, charges: Rows) -> NDArray[np.uint32]:
         """Return the code of the method of each of EVENT[N] that has times of its own, else 0."""
+        if self.are_cards(charges):
+            return np.zeros(len(charges), np.uint32)
         return self._own_times[self.rows(charges)]
 
     def horizons_s(self, rows: NDArray[Any], of_others_s: float) -> NDArray[np.float64]:

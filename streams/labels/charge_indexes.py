@@ -56,6 +56,9 @@ class ChargeIndexes:
 
     def add(self, charges: Rows, merchants: Sequence[bytes]) -> None:
         """Add charges, EVENT[N] with N keys; of two of one id and period the later counts."""
+        if self._methods.are_cards(charges):
+            self._indexes[0].add(charges, merchants)
+            return
         codes = self._methods.own_times(charges)
         for code in np.unique(codes).tolist():
             places = np.flatnonzero(codes == code)
