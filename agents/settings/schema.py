@@ -124,11 +124,21 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 120.0
     label_horizon_days: Annotated[
         float,
-        Meta(gt=0, le=180, description="a charge not disputed for so long counts as genuine"),
+        Meta(
+            gt=0,
+            le=180,
+            description="a charge not disputed for so long counts as genuine; some payment methods "
+            "have a horizon of their own",
+        ),
     ] = 30.0
     dispute_retention_days: Annotated[
         float,
-        Meta(gt=0, le=200, description="how long a charge is kept for a dispute to learn from"),
+        Meta(
+            gt=0,
+            le=200,
+            description="how long a charge is kept for a dispute to learn from; some payment "
+            "methods have a time of their own",
+        ),
     ] = 180.0
     negative_rate: Annotated[
         float,
