@@ -26,7 +26,8 @@ def with_table(document: str) -> str:
 
 
 def _method_lines() -> Iterator[str]:
-    yield "| method | `card_fields` | `actions` | `label_horizon_days` | `dispute_retention_days` |\n"
+    columns = ("card_fields", "actions", "label_horizon_days", "dispute_retention_days")
+    yield f"| method | {' | '.join(f'`{column}`' for column in columns)} |\n"
     yield "| --- | --- | --- | --- | --- |\n"
     for method in (PaymentMethod(name=CARD), *METHODS):
         names = ", ".join(f"`{name}`" for name in (method.name, *method.aliases))
