@@ -9,7 +9,7 @@ known how far they were taken, all that are left are those that have not been.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,27 +18,10 @@ from streams.labels.timers import Timers
 from streams.state.tables import TablePart, beginnings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import numpy.typing as npt
 
     from streams.labels.label_rules import LabelRules
     from streams.state.tables import TaskState
-
-
-class Due(NamedTuple):
-    """Charges whose horizon has passed.
-
-    Attributes
-    ----------
-    times
-        By their keys, the time of creation that stands for each, Unix seconds.
-    horizon_s
-        Of all of them.
-    """
-
-    times: dict[bytes, float]
-    horizon_s: float
 
 
 @dataclass(slots=True)
@@ -88,16 +71,23 @@ class Horizons:
         """Have a kept charge mature as one that was created at a time."""
         self._clock(method_in(key)).timers.add(at, key[DAY_BYTES:KEY_BYTES], key)
 
-    def take(self, now: float) -> Iterator[Due]:
-        """Take the charges whose horizon has passed at a stream time, those of a method at once."""
+    def take(self, now: float) -> dict[bytes, float]:
+        """Take the charges whose horizon has passed at a stream time.
+
+        Returns
+        -------
+        dict
+            By their keys the stream times at which it had, in the order of these.
+        """
+        due: dict[bytes, float] = {}  # two charges of one id and day are kept as one
+        methods = 0
         for _, clock in sorted(self._clocks.items()):
-            until = max(clock.until, now - clock.horizon_s)
-            due: dict[bytes, float] = {}  # two charges of one id and day are kept as one
+            before, until = len(due), max(clock.until, now - clock.horizon_s)
             for time, key in clock.timers.take(clock.until, until):
-                due.setdefault(key, time)
+                due.setdefault(key, time + clock.horizon_s)
             clock.until = until
-            if due:
-                yield Due(due, clock.horizon_s)
+            methods += len(due) > before
+        return due if methods < 2 else dict(sorted(due.items(), key=lambda item: item[1]))
 
     def due_by(self, now: float) -> list[tuple[npt.NDArray[np.float64], float]]:
         """Return what is to be taken by a stream time, of each horizon apart.

@@ -47,7 +47,7 @@ from schemas.scored import ALLOW, BLOCK, CHALLENGE
 from streams.events.rows import Rows
 from streams.features.entities import FEATURES
 from streams.features.spec import Feature
-from streams.labels.horizons import Due, Horizons
+from streams.labels.horizons import Horizons
 from streams.labels.kept import KeptCharges
 from streams.labels.label_rules import LabelRules
 from streams.labels.maturing import KEPT_BEFORE, is_stopped, is_timed, matured_charges
@@ -287,18 +287,11 @@ class LabelJoin:
         Returns
         -------
         Matured
-            The negatives in the order of their labels, without the charges disputed as fraud.
+            In the order of their labels, the negatives without the charges disputed as fraud.
         """
-        found = [self._matured(due) for due in self.horizons.take(now)]
-        if len(found) < 2:
-            return found[0] if found else Matured(self.no_examples, NONE_MATURED)
-        negatives = np.concatenate([each.negatives for each in found])
-        order = np.argsort(negatives["labelled_at"], kind="stable")
-        return Matured(negatives[order], np.concatenate([each.charges for each in found]))
-
-    def _matured(self, due: Due) -> Matured:
-        """Turn charges of the same horizon into negatives, in the order of their creation."""
-        due_at = due.times
+        due_at = self.horizons.take(now)
+        if not due_at:
+            return Matured(self.no_examples, NONE_MATURED)
         kept = self.kept.charges(list(due_at))
         is_sampled = (kept["stands_for"] > 0.0) | (kept["card"] == KEPT_BEFORE)
         is_negative = (kept["labels"] & _NO_NEGATIVE == 0) & self._went_through(kept) & is_sampled
@@ -307,7 +300,7 @@ class LabelJoin:
         kept["labels"] |= MATURED
         self.kept.put(keys, kept[is_negative])
         times = np.array(list(due_at.values()))[is_negative]
-        return Matured(self._negatives(keys, kept[is_negative], times + due.horizon_s), charges)
+        return Matured(self._negatives(keys, kept[is_negative], times), charges)
 
     def _set_apart(
         self,
