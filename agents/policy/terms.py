@@ -17,7 +17,7 @@ from streams.events.methods import ANY_ACTION, MethodTable, actions_mask
 from streams.events.rows import hash_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -143,9 +143,9 @@ class Terms:
         return next(action for action in stricter if action in actions)
 
     def rows(self) -> Rows:
-        """Return TERMS[M], of cards and of each other method."""
-        others = (self._row(method.costs, actions_mask(method)) for method in self.methods)
-        return np.concatenate([self._row({}, ANY_ACTION), *others])
+        """Return TERMS[K], of cards, and of each kind of other methods: see `kinds_of`."""
+        kinds, _ = kinds_of(self.methods)
+        return np.concatenate([self._row(costs, actions) for costs, actions in kinds])
 
     def _row(self, costs_of_method: Mapping[str, float], actions: int) -> Rows:
         costs = replace(self.costs, **costs_of_method)
@@ -174,6 +174,34 @@ class Terms:
             ],
             TERMS,
         )
+
+
+def kinds_of(
+    methods: Sequence[PaymentMethod],
+) -> tuple[list[tuple[Mapping[str, float], int]], list[int]]:
+    """Return on what different terms methods are decided, and the number of the kind of each.
+
+    Most have the same: a row of terms for each would be there once for each merchant.
+
+    Returns
+    -------
+    tuple
+        Costs of their own and masks of actions, first those of cards; and for each row of the table
+        of methods, again with cards first, which of them is its.
+
+    Examples
+    --------
+    >>> kinds_of(METHODS)
+    ([({}, 15), ({}, 13)], [0, 1, 1, 1])
+    """
+    kinds: list[tuple[Mapping[str, float], int]] = [({}, ANY_ACTION)]
+    numbers = [0]
+    for method in methods:
+        kind = method.costs, actions_mask(method)
+        if kind not in kinds:
+            kinds.append(kind)
+        numbers.append(kinds.index(kind))
+    return kinds, numbers
 
 
 _OVERRIDES: Final = (
@@ -234,6 +262,8 @@ class TermsTable:
         own = sorted((hash_of(merchant), terms) for merchant, terms in of_merchants.items())
         self._hashes = np.array([merchant for merchant, _ in own], np.uint64)
         self.methods = MethodTable(of_all.methods)
+        kinds, numbers = kinds_of(of_all.methods)
+        self._kinds, self._kind_of_row = len(kinds), np.array(numbers, np.intp)
         self._table = np.concatenate([of_all.rows(), *(terms.rows() for _, terms in own)])
 
     def of(self, merchants: NDArray[np.uint64], methods: NDArray[Any] | None = None) -> ChargeTerms:
@@ -250,8 +280,10 @@ class TermsTable:
         if len(self._hashes):
             places = np.minimum(np.searchsorted(self._hashes, merchants), len(self._hashes) - 1)
             is_own = self._hashes[places] == merchants
-            rows = np.where(is_own, (places + 1) * self.methods.size, 0)
-        return ChargeTerms(self._table, rows if methods is None else rows + methods)
+            rows = np.where(is_own, (places + 1) * self._kinds, 0)
+        if methods is not None:
+            rows += self._kind_of_row[methods]
+        return ChargeTerms(self._table, rows)
 
     def of_charges(self, charges: Rows) -> ChargeTerms:
         """Return the terms of EVENT[N], by their merchants and methods."""

@@ -34,11 +34,6 @@ class MethodTable:
     ----------
     methods
         All but cards.
-
-    Attributes
-    ----------
-    size
-        How many rows there are, M.
     """
 
     def __init__(self, methods: Sequence[PaymentMethod]) -> None:
@@ -47,7 +42,6 @@ class MethodTable:
             for row, method in enumerate(methods, 1)
             for name in (method.name, *method.aliases)
         }
-        self.size = 1 + len(methods)
         codes = sorted(of_code)
         self._codes = np.array(codes, np.uint32)
         self._rows = np.array([of_code[code] for code in codes], np.intp)

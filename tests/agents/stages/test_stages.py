@@ -109,7 +109,7 @@ def in_their_order(
     events: Sequence[Event], retention_days: float, of_debits: float
 ) -> CountingOrder:
     """Return the order in which a stream counts."""
-    own = {"sepa_debit": of_debits * DAY}
+    own: dict[str | None, float] = {"sepa_debit": of_debits * DAY}
     order = CountingOrder(WAIT_HOURS * HOUR, DAY, retention_days * DAY, own)
     order.take(events)
     order.pause()
