@@ -6,12 +6,13 @@ BIN := .venv/bin
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
-WAITING := tests/integration tests/upgrade tests/chaos/test_chaos.py tests/chaos/test_planted.py
+INTEGRATION := tests/integration
+FAULTS := tests/upgrade tests/chaos/test_chaos.py tests/chaos/test_planted.py
 
 # Many hundred processes start in the tests, and each would compile all sources anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-computing test-waiting kernels lint chaos upgrade schedules soak bench fuzz quality lock
+.PHONY: help setup demo test test-computing test-integration test-faults kernels lint chaos upgrade schedules soak bench fuzz quality lock
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +24,7 @@ demo: setup ## Run everything on this machine: Kafka, simulated charges, a worke
 
 test: setup ## Check style, types and layers, then run all tests on a real Kafka
 	@$(MAKE) --no-print-directory -j 2 lint kernels build/broker.jsa
-	@$(MAKE) --no-print-directory -j 2 test-computing test-waiting
+	@$(MAKE) --no-print-directory -j 3 test-integration test-computing test-faults
 
 # Else what runs side by side below would compile the same kernels twice, for a minute each.
 kernels: setup
@@ -33,15 +34,18 @@ kernels: setup
 build/broker.jsa: deploy/kafka/pom.xml | setup
 	@$(BIN)/python -m tests.integration.broker_classes
 
-# What computes, and the rest, runs beside what waits most for processes and brokers, and tells at
-# its end: either takes about as long.
-test-computing:
-	@mkdir -p build
-	@$(BIN)/pytest --durations=25 $(WAITING:%=--deselect=%) > build/test-computing.log 2>&1; \
-	  code=$$?; cat build/test-computing.log; exit $$code
+# Three parts run side by side: what computes, and the rest, beside what waits most for processes and
+# brokers. The first is shown as it runs, the others tell at their end.
+test-integration:
+	$(BIN)/pytest --durations=25 $(INTEGRATION)
 
-test-waiting:
-	$(BIN)/pytest --durations=25 $(WAITING)
+test-computing: TESTS = $(patsubst %,--deselect=%,$(INTEGRATION) $(FAULTS))
+test-faults: TESTS = $(FAULTS)
+
+test-computing test-faults:
+	@mkdir -p build
+	@$(BIN)/pytest --durations=25 $(TESTS) > build/$@.log 2>&1; \
+	  code=$$?; cat build/$@.log; exit $$code
 
 lint: setup ## Check style, types and layers only
 	$(BIN)/ruff check

@@ -23,8 +23,12 @@ _CODES: Final = {
     "Discover, older": "4866 4867 7010 7030",
     "JCB": "526 527 534 546 548",
     "UnionPay": "4514 4562",
+    "SEPA direct debit": "MD01",
 }
-"""The networks' codes in their categories of fraud. A code means the same at every network here."""
+"""The networks' codes in their categories of fraud. A code means the same at every network here.
+
+MD01 says that there was no mandate: the debit was not authorised. MD06, a refund that the payer
+asks for without a reason, says nothing of fraud."""
 
 _WORDS: Final = (
     "fraud",

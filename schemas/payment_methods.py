@@ -29,4 +29,13 @@ def is_card_method(method: str) -> bool:
     >>> is_card_method("CARD"), is_card_method("Credit Card"), is_card_method("sepa_debit")
     (True, True, False)
     """
-    return method in CARD_METHODS or method.lower().translate(_SEPARATORS) in CARD_METHODS
+    return method in CARD_METHODS or method_name(method) in CARD_METHODS
+
+
+def method_name(method: str) -> str:
+    """Return the name of a method in lower case, with underscores between words.
+
+    >>> method_name("SEPA-Debit")
+    'sepa_debit'
+    """
+    return method.lower().translate(_SEPARATORS)

@@ -27,6 +27,7 @@ from agents.models.kinds import scorer
 from agents.stages.in_memory import TaskInMemory
 from agents.stages.tasks import bare_policy, features_of
 from streams.durations import DAY_S
+from streams.events.methods import MethodTable
 from streams.events.rows import CHARGE, Rows
 from streams.features.entities import CARDS
 
@@ -106,6 +107,7 @@ class Backtest:
         )
         self._snapshot_every = settings.snapshot_every_examples
         self._horizon_s = settings.label_horizon_days * DAY_S
+        self._methods = MethodTable(settings.payment_methods)
         self._scored_with: Snapshot | None = None
         self._scorer = scorer(None, self._features)
         self._interval = 0.0
@@ -131,7 +133,9 @@ class Backtest:
         if not len(counted.times):
             return
         ends = interval_ends(counted.times, MODEL_INTERVAL_S)
-        spans = Spans(counted, ends, self._task.timers, self._horizon_s)
+        methods = self._methods.rows(counted.frames.rows["event"])
+        horizons_s = self._methods.horizons_s(methods, self._horizon_s)
+        spans = Spans(counted, ends, self._task.due_by(float(counted.times[-1])), horizons_s)
         start = 0
         while start < len(counted.times):
             self._settle_model(float(counted.times[start]))

@@ -18,14 +18,14 @@ import numpy as np
 
 from streams.events.rows import CHARGE
 from streams.labels.join import CONTROLS
-from streams.labels.timers import timers_before
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from agents.stages.card import CardOutput
     from streams.events.batch import Times
-    from streams.state.tables import Table
 
 _EXAMPLES_OF_A_LABEL = 1 + CONTROLS
 
@@ -48,23 +48,29 @@ class Spans:
         Events, at least one, none of which is scored yet.
     ends
         Where the model may change; the last is the end of the events.
-    timers
-        Table of the timers that were set before the events.
-    horizon_s
-        Seconds after which an undisputed charge makes an example.
+    due
+        Of charges before the events that may make an example: the times of their creation, rising,
+        and after how many seconds they do, for each number of seconds.
+    horizons_s
+        The same of each event that is a charge, f8[events], seconds.
     """
 
     def __init__(
-        self, counted: CardOutput, ends: NDArray[np.int64], timers: Table, horizon_s: float
+        self,
+        counted: CardOutput,
+        ends: NDArray[np.int64],
+        due: Iterable[tuple[Times, float]],
+        horizons_s: NDArray[np.float64],
     ) -> None:
-        events, matured_until = counted.frames.rows["event"], counted.times[ends - 1] - horizon_s
-        labels = np.cumsum(events["kind"] != CHARGE)[ends - 1]
+        events, now = counted.frames.rows["event"], counted.times[ends - 1]
+        is_charge = events["kind"] == CHARGE
+        labels = np.cumsum(~is_charge)[ends - 1]
+        new = [
+            (counted.times[is_charge & (horizons_s == horizon_s)], horizon_s)
+            for horizon_s in np.unique(horizons_s).tolist()
+        ]
         of_silence = sum(
-            np.searchsorted(created, matured_until)
-            for created in (
-                timers_before(timers, float(matured_until[-1])),
-                counted.times[events["kind"] == CHARGE],
-            )
+            np.searchsorted(created, now - horizon_s) for created, horizon_s in (*due, *new)
         )
         self._ends = ends
         self._examples = _EXAMPLES_OF_A_LABEL * labels + of_silence

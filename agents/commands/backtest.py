@@ -143,12 +143,12 @@ def command(
             sources.outcomes,
         )
         written = None if closed_loop else out
-        gathering = Gathering(*period)
+        gathering = Gathering(*period, settings.payment_methods)
         run, last = run_open(settings, replay, written, gathering, rejections, show, deciding)
         opened = evaluated = gathering.outcomes()
         if closed_loop:
             came_back = (report / "outcomes.jsonl", report / "disputes.jsonl") if report else None
-            gathering = Gathering(*period)
+            gathering = Gathering(*period, settings.payment_methods)
             run = run_closed(settings, replay, out, came_back, gathering, show, deciding)
             evaluated = gathering.outcomes()
     seconds = time.monotonic() - began

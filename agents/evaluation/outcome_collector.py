@@ -10,8 +10,10 @@ import numpy as np
 from agents.evaluation import segments
 from agents.evaluation.matured_sums import MaturedCharges
 from agents.evaluation.outcomes import Outcomes
+from schemas.method_table import METHODS
 from schemas.scored import ALLOW
 from streams.durations import DAY_S
+from streams.events.methods import MethodTable
 from streams.events.rows import FRAUD_DISPUTE, Rows
 from streams.wire.matured import MATURED_LAYOUT
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from schemas.method_table import PaymentMethod
 
 _COLUMNS = np.dtype(
     [
@@ -30,13 +34,15 @@ _COLUMNS = np.dtype(
         ("merchant", "u8"),
         ("country", "u2"),
         ("channel", "u1"),
+        ("method", "u1"),
         ("action", "u1"),
         ("withheld", "u1"),
         ("propensity", "f4"),
         ("first_of_card", "?"),
     ]
 )
-"""What is kept of a charge until all labels are known: 66 bytes."""
+"""What is kept of a charge until all labels are known: 67 bytes. `method` is its row in the table
+of payment methods."""
 
 
 _DISPUTES = np.dtype([("charge", "u8", (2,)), ("created", "f8")])
@@ -76,6 +82,8 @@ class Gathering:
     ----------
     start, end
         Only charges created from `start` up to, and without, `end` count, Unix seconds.
+    methods
+        The table of payment methods.
 
     Attributes
     ----------
@@ -87,13 +95,19 @@ class Gathering:
         What was told at their horizon of charges that count.
     """
 
-    def __init__(self, start: float = -np.inf, end: float = np.inf) -> None:
+    def __init__(
+        self,
+        start: float = -np.inf,
+        end: float = np.inf,
+        methods: Sequence[PaymentMethod] = METHODS,
+    ) -> None:
         self.newest = -np.inf
         self.charges = 0
         self.duplicates = 0
         self.matured = MaturedCharges()
         self._newest_charge = -np.inf
         self._start, self._end = start, end
+        self._methods = MethodTable(methods)
         self._parts: list[Rows] = [np.empty(0, _COLUMNS)]
         self._disputes: list[Rows] = [np.empty(0, _DISPUTES)]
 
@@ -134,6 +148,7 @@ class Gathering:
         for name in ("created", "amount", "charge", "card", "merchant", "channel"):
             part[name] = charges[name][rows]
         part["country"] = charges["card_country"][rows]
+        part["method"] = self._methods.rows(charges)[rows]
         part["score"] = [_decode(scored[row]).score for row in rows.tolist()]
         part["action"] = answers["action"][rows]
         part["withheld"] = answers["withheld"][rows]
@@ -147,9 +162,14 @@ class Gathering:
         self.matured.add(charges[(created >= self._start) & (created < self._end)])
 
     def still_disputable(self, horizon_s: float) -> int:
-        """Return how many charges of the period are too young to count as genuine for good."""
-        youngest = self.newest - horizon_s
-        return sum(int(np.count_nonzero(part["created"] > youngest)) for part in self._parts)
+        """Return how many charges of the period are too young to count as genuine for good.
+
+        `horizon_s` is that of cards, and of all methods that have none of their own.
+        """
+        return sum(
+            int(np.count_nonzero(part["created"] > self.newest - self._horizons_s(part, horizon_s)))
+            for part in self._parts
+        )
 
     def drawn(self) -> Drawn:
         """Return the charges of the period that were let through for the holdout."""
@@ -160,6 +180,8 @@ class Gathering:
     def all_matured(self, horizon_s: float) -> tuple[Rows, NDArray[np.bool_]]:
         """Return what a sight of all labels would tell of the charges whose horizon has passed.
 
+        `horizon_s` is as for `still_disputable`.
+
         Returns
         -------
         tuple
@@ -167,7 +189,9 @@ class Gathering:
             be disputed before their horizon.
         """
         rows = np.concatenate(self._parts)
-        rows = rows[rows["created"] < self._newest_charge - horizon_s]
+        horizons_s = self._horizons_s(rows, horizon_s)
+        is_past = rows["created"] < self._newest_charge - horizons_s
+        rows, until = rows[is_past], (rows["created"] + horizons_s)[is_past]
         charges = MATURED_LAYOUT.new(len(rows))
         for name in ("charge", "card", "created", "score"):
             charges[name] = rows[name]
@@ -180,10 +204,15 @@ class Gathering:
             disputed_at[tuple(charge)] = min(float(at), disputed_at.get(tuple(charge), np.inf))
         is_fraud = _are_in(rows["charge"], disputes["charge"])
         is_fraud[is_fraud] = [
-            disputed_at[tuple(charge)] <= created + horizon_s
-            for charge, created in rows[["charge", "created"]][is_fraud].tolist()
+            disputed_at[tuple(charge)] <= last
+            for charge, last in zip(
+                rows["charge"][is_fraud].tolist(), until[is_fraud].tolist(), strict=True
+            )
         ]
         return charges, is_fraud
+
+    def _horizons_s(self, rows: Rows, horizon_s: float) -> NDArray[np.float64]:
+        return self._methods.horizons_s(rows["method"], horizon_s)
 
     def outcomes(self) -> Outcomes:
         """Return how all charges of the period turned out, in the order in which they came."""

@@ -15,6 +15,9 @@ from agents.inspection.tables import (
     DISPUTED,
     KINDS,
     META,
+    METHOD_CHARGES,
+    METHOD_PENDING,
+    METHOD_TIMERS,
     OF_ENTITIES,
     PENDING,
     SEEN,
@@ -26,6 +29,7 @@ from schemas.printable import printable
 from streams.engine.task import POSITIONS
 from streams.events.origin import decode_label_tail
 from streams.labels.charge_index import decode_known
+from streams.labels.pending import KEY_BYTES, METHOD_BYTES
 from streams.labels.timers import time_in
 from streams.labels.waiting import decode_waiting
 from streams.layouts.layout import Layout, LayoutError, number_in
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
 
 _HASH_BYTES = 16
 _TIME_BYTES = 8
+_TIMER_BYTES = _TIME_BYTES + _HASH_BYTES
 _REBUILT = "stop its worker and remove the directory of the task: it is rebuilt from Kafka"
 _KEY_SIZE = f"the key is not of the size that this version writes; {_REBUILT}"
 _SIZE = f"the record is not of the size that its layout says; {_REBUILT}"
@@ -106,8 +111,8 @@ class Checks:
             is_readable = _IS_READABLE[kind.name]
             unreadable = [key for key, value in chunk if not is_readable(key[1:], value)]
             self._note(kind, _VALUE, unreadable)
-        if kind == TIMERS and self._meta.positions is not None:
-            self._find_due(chunk)
+        if kind in (TIMERS, METHOD_TIMERS) and self._meta.positions is not None:
+            self._find_due(kind, chunk)
 
     def findings(self, *, is_empty: bool) -> Iterator[Finding]:
         """Yield what was found; `is_empty` is whether there was no record at all."""
@@ -135,18 +140,22 @@ class Checks:
             torn = [key for (key, _), finite in zip(whole, is_finite, strict=True) if not finite]
             self._note(kind, _VALUE, torn)
 
-    def _find_due(self, chunk: Sequence[Item]) -> None:
-        """Look up the charges that will be asked for; those due before are not any more."""
+    def _find_due(self, kind: Kind, chunk: Sequence[Item]) -> None:
+        """Look up the charges that will be asked for; those due before are not any more.
+
+        How far those of methods with times of their own have come is not told: all are asked for.
+        """
         progress = self._meta.progress
-        matured_until = 0.0 if progress is None else progress.matured_until
+        matured_until = 0.0 if progress is None or kind != TIMERS else progress.matured_until
         asked = [
-            (key, PENDING.prefix + charge)
+            (key, _kept_at(charge))
             for key, charge in chunk
-            if _is_due(key[1:], charge) and time_in(key[1:]) >= matured_until
+            if _IS_READABLE[kind.name](key[1:], charge)
+            and time_in(key[-_TIMER_BYTES:]) >= matured_until
         ]
         kept = self._store.get_many([charge for _, charge in asked])
         missing = [key for (key, _), value in zip(asked, kept, strict=True) if value is None]
-        self._note(TIMERS, _NOT_KEPT, missing)
+        self._note(kind, _NOT_KEPT, missing)
 
     def _reader(self, kind: Kind) -> Reader:
         """Return what reads a table, and note the layouts that it refuses."""
@@ -200,8 +209,19 @@ def _are_times(value: bytes, each_bytes: int) -> bool:
 
 
 def _is_due(key: bytes, charge: bytes) -> bool:
-    is_whole = len(key) == TIMERS.key_bytes and len(charge) == PENDING.key_bytes
+    is_whole = len(key) == _TIMER_BYTES and len(charge) == KEY_BYTES
     return is_whole and math.isfinite(time_in(key))
+
+
+def _is_due_of_method(key: bytes, charge: bytes) -> bool:
+    method, timer = key[:METHOD_BYTES], key[METHOD_BYTES:]
+    return charge[KEY_BYTES:] == method and _is_due(timer, charge[:KEY_BYTES])
+
+
+def _kept_at(charge: bytes) -> bytes:
+    """Return where in the state the charge is that is due under a key."""
+    method, key = charge[KEY_BYTES:], charge[:KEY_BYTES]
+    return METHOD_PENDING.prefix + method + key if method else PENDING.prefix + key
 
 
 def _is_known_charge(_: bytes, value: bytes) -> bool:
@@ -229,5 +249,7 @@ _IS_READABLE: dict[str, Callable[[bytes, bytes], bool]] = {
     DISPUTED.name: lambda _, value: _are_times(value, _TIME_BYTES),
     CHARGES.name: _is_known_charge,
     TIMERS.name: _is_due,
+    METHOD_CHARGES.name: _is_known_charge,
+    METHOD_TIMERS.name: _is_due_of_method,
     WAITING.name: _is_waiting,
 }

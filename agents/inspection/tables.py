@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from agents.drift.daily_blocks import BLOCK_LAYOUT
 from streams.features import entities
-from streams.labels.pending import PENDING_LAYOUT
+from streams.labels.pending import METHOD_BYTES, PENDING_LAYOUT
 from streams.state import tables as state
 from streams.state.store import KeyRange
 
 if TYPE_CHECKING:
     from streams.layouts.layout import Record
 
-_HASH, _PERIOD, _TIME, _KIND, _TAIL_HASH, _ENTITY, _KEY = 16, 4, 8, 1, 8, 4, 8
+_HASH, _PERIOD, _TIME, _KIND, _TAIL_HASH, _METHOD = 16, 4, 8, 1, 8, METHOD_BYTES
+_ENTITY, _KEY = 4, 8
 
 
 class Kind(NamedTuple):
@@ -52,6 +53,11 @@ META = Kind("meta", state.META)
 DRIFT = Kind("drift", state.DRIFT, BLOCK_LAYOUT, _PERIOD)
 DISPUTED = Kind("disputed", state.DISPUTED, None, _PERIOD + _KIND + _HASH)
 CHARGES = Kind("charges", state.CHARGES, None, _PERIOD + _HASH)
+METHOD_PENDING = Kind(
+    "method_pending", state.METHOD_PENDING, PENDING_LAYOUT, _METHOD + _PERIOD + _HASH
+)
+METHOD_TIMERS = Kind("method_timers", state.METHOD_TIMERS, None, _METHOD + _TIME + _HASH)
+METHOD_CHARGES = Kind("method_charges", state.METHOD_CHARGES, None, _METHOD + _PERIOD + _HASH)
 
 GATHERING = Kind("gathering", state.GATHERING)
 
@@ -67,4 +73,7 @@ KINDS = (
     CHARGES,
     SHARED,
     GATHERING,
+    METHOD_PENDING,
+    METHOD_TIMERS,
+    METHOD_CHARGES,
 )

@@ -13,6 +13,7 @@ from agents.rules.deciding import NO_ACTION, NO_RULE, decide
 from agents.rules.nodes import keys_of
 from agents.rules.wording import describe
 from schemas.edits import EVERYONE
+from streams.events.methods import ANY_ACTION
 from streams.events.rows import hash_of
 from streams.wire.matured import RULES_KEPT
 
@@ -158,6 +159,7 @@ class ActiveRules:
         merchants: NDArray[np.uint64],
         columns: EventColumns,
         lists: Mapping[str, MemberList],
+        possible: NDArray[np.uint8] | None = None,
     ) -> Matches:
         """Return what they say of a batch.
 
@@ -169,8 +171,13 @@ class ActiveRules:
             Of the same charges.
         lists
             The named lists.
+        possible
+            u1[N], what can be done with each charge: bit n for the action of code n. `None` if it
+            is everything.
         """
         size = len(merchants)
+        if possible is None:
+            possible = np.full(size, ANY_ACTION, np.uint8)
         found = Matches(
             np.full(size, NO_ACTION, np.int8),
             np.zeros((size, RULES_KEPT), np.uint32),
@@ -180,7 +187,7 @@ class ActiveRules:
         if self._of_all is not None:
             shared = self._of_all.match(columns, lists)
         if not len(self._merchants):
-            _tell(self._groups[0], shared, np.arange(size), found)
+            _tell(self._groups[0], shared, np.arange(size), found, possible)
             return found
         groups = self._groups_of(merchants)
         for number in np.unique(groups).tolist():
@@ -191,7 +198,7 @@ class ActiveRules:
                 matched = np.concatenate((own, matched))
                 for place in places.tolist():
                     found.told[place] = group.told
-            _tell(group, matched, places, found)
+            _tell(group, matched, places, found, possible[places])
         return found
 
     def _groups_of(self, merchants: NDArray[np.uint64]) -> NDArray[np.intp]:
@@ -201,13 +208,17 @@ class ActiveRules:
 
 
 def _tell(
-    group: _Group, matched: NDArray[np.bool_], places: NDArray[np.intp], found: Matches
+    group: _Group,
+    matched: NDArray[np.bool_],
+    places: NDArray[np.intp],
+    found: Matches,
+    possible: NDArray[np.uint8],
 ) -> None:
     """Write down which of a group of rules match the charges at some places."""
     columns = np.flatnonzero(matched.any(axis=0))
     if not len(columns):
         return
-    actions, deciding = decide(group.rules, matched)
+    actions, deciding = decide(group.rules, matched, possible)
     found.actions[places] = actions
     for column in columns.tolist():
         place, first = places[column], deciding[column]

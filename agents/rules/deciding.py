@@ -2,7 +2,8 @@
 
 Of the kinds `allow_without_challenge`, `allow`, `block` and `review` the first that matches
 decides. A challenge is asked besides: of what is allowed by `allow`, and of what no other rule
-decides. Rules in shadow decide nothing.
+decides. Rules in shadow decide nothing, nor do those whose action a charge cannot have, as its
+method of payment has none: what else matches decides, or else the model.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from schemas.scored import ALLOW, BLOCK, CHALLENGE, REVIEW
+from streams.events.methods import ANY_ACTION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +29,9 @@ NO_RULE: Final = -1
 
 
 def decide(
-    rules: Sequence[Rule], matched: NDArray[np.bool_]
+    rules: Sequence[Rule],
+    matched: NDArray[np.bool_],
+    possible: NDArray[np.uint8] | None = None,
 ) -> tuple[NDArray[np.int8], NDArray[np.intp]]:
     r"""Return what rules decide, and which rule decides it.
 
@@ -37,6 +41,9 @@ def decide(
         In the order of their text.
     matched
         Which of them are true of which charges, shape (rules, N).
+    possible
+        u1[N], what can be done with each charge: bit n for the action of code n. `None` if it is
+        everything.
 
     Returns
     -------
@@ -48,10 +55,14 @@ def decide(
     --------
     >>> from agents.rules.rule_set import parse
     >>> rules = parse("block if true\nallow if true\nchallenge if true").rules
-    >>> decide(rules, np.array([[1, 1, 0], [0, 1, 0], [1, 1, 0]], np.bool_))
-    (array([ 3,  1, -1], dtype=int8), array([ 0,  2, -1]))
+    >>> matched = np.array([[1, 1, 0, 0], [0, 1, 0, 1], [1, 1, 0, 1]], np.bool_)
+    >>> without_challenge = ANY_ACTION - (1 << CHALLENGE)
+    >>> decide(rules, matched, np.array([ANY_ACTION, ANY_ACTION, ANY_ACTION, without_challenge]))
+    (array([ 3,  1, -1,  0], dtype=int8), array([ 0,  2, -1,  1]))
     """
     size = matched.shape[1]
+    if possible is None:
+        possible = np.full(size, ANY_ACTION, np.uint8)
     actions, deciding = np.full(size, NO_ACTION, np.int8), np.full(size, NO_RULE, np.intp)
     first = _first_of_each_kind(rules, matched)
     if "allow" in first and "challenge" in first:
@@ -67,7 +78,7 @@ def decide(
         ("allow_without_challenge", ALLOW),
     ):
         if kind in first:
-            decides = first[kind] != NO_RULE
+            decides = (first[kind] != NO_RULE) & (possible & (1 << action) != 0)
             np.copyto(actions, action, where=decides)
             np.copyto(deciding, first[kind], where=decides)
     return actions, deciding

@@ -1,4 +1,7 @@
-"""Write the table of settings into the README of this package; run it when a setting changes."""
+"""Write the tables of settings and of payment methods into the README of this package.
+
+Run it when one of them changes.
+"""
 
 import inspect
 import re
@@ -11,13 +14,35 @@ from agents.settings.costs import Costs
 from agents.settings.schema import COST_FIELDS, FIELDS
 from agents.settings.sources import describe, variable
 from schemas.generated_part import with_part
+from schemas.method_table import CARD, METHODS, PaymentMethod
 
 README = Path(__file__).with_name("README.md")
 
 
 def with_table(document: str) -> str:
-    """Return the document with the table of now between its markers."""
+    """Return the document with the tables of now between their markers."""
+    document = with_part(document, "payment methods", "".join(_method_lines()))
     return with_part(document, "settings", "".join(_lines()))
+
+
+def _method_lines() -> Iterator[str]:
+    columns = ("card_fields", "actions", "label_horizon_days", "dispute_retention_days")
+    yield f"| method | {' | '.join(f'`{column}`' for column in columns)} |\n"
+    yield "| --- | --- | --- | --- | --- |\n"
+    for method in (PaymentMethod(name=CARD), *METHODS):
+        names = ", ".join(f"`{name}`" for name in (method.name, *method.aliases))
+        cells = (
+            names,
+            ", ".join(method.card_fields) or "none",
+            ", ".join(method.actions),
+            _days(method.label_horizon_days),
+            _days(method.dispute_retention_days),
+        )
+        yield f"| {' | '.join(cells)} |\n"
+
+
+def _days(own: float | None) -> str:
+    return "the installation's" if own is None else f"{own:g}"
 
 
 def _lines() -> Iterator[str]:

@@ -11,9 +11,11 @@ import msgspec
 from msgspec import Meta, Struct
 
 from agents.settings.costs import Costs
+from agents.settings.methods import check_times
 from schemas.charge import SHARED_FIELDS, Charge
 from schemas.currency import bundled_rates, read_rates
 from schemas.input_rules import CardNumbers, InputRules
+from schemas.method_table import METHODS, PaymentMethod
 from schemas.signals import Signal
 
 COSTS = "costs"
@@ -21,6 +23,9 @@ COSTS = "costs"
 
 SIGNALS = "signals"
 """Name of the table of signals among them."""
+
+PAYMENT_METHODS = "payment_methods"
+"""Name of the table of payment methods among them."""
 
 _EXACTLY_ONCE_MS, _AT_LEAST_ONCE_MS = 20, 100
 """Between two commits, where it is not set; measured, see tests/bench/RESULTS.md."""
@@ -120,11 +125,21 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 120.0
     label_horizon_days: Annotated[
         float,
-        Meta(gt=0, le=180, description="a charge not disputed for so long counts as genuine"),
+        Meta(
+            gt=0,
+            le=180,
+            description="a charge not disputed for so long counts as genuine; some payment methods "
+            "have a horizon of their own",
+        ),
     ] = 30.0
     dispute_retention_days: Annotated[
         float,
-        Meta(gt=0, le=200, description="how long a charge is kept for a dispute to learn from"),
+        Meta(
+            gt=0,
+            le=200,
+            description="how long a charge is kept for a dispute to learn from; some payment "
+            "methods have a time of their own",
+        ),
     ] = 180.0
     negative_rate: Annotated[
         float,
@@ -311,6 +326,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = ("device", "ip", "email")
     costs: Costs = msgspec.field(default_factory=Costs)
     signals: tuple[Signal, ...] = ()
+    payment_methods: tuple[PaymentMethod, ...] = METHODS
 
     def __repr__(self) -> str:
         shown = {**msgspec.structs.asdict(self), "card_hash_key": "...", "holdout_key": "..."}
@@ -358,11 +374,12 @@ class Settings(Struct, frozen=True, kw_only=True):
                 "dispute_retention_days: expected at least label_horizon_days "
                 f"({self.label_horizon_days:g}), got {self.dispute_retention_days:g}"
             )
+        check_times(self.payment_methods, self.label_horizon_days, self.dispute_retention_days)
 
 
 FIELDS: Mapping[str, msgspec.structs.FieldInfo] = {
     field.name: field
     for field in msgspec.structs.fields(Settings)
-    if field.name not in {COSTS, SIGNALS}
+    if field.name not in {COSTS, SIGNALS, PAYMENT_METHODS}
 }
 COST_FIELDS = tuple(field.name for field in dataclass_fields(Costs))

@@ -10,8 +10,17 @@ import msgspec
 from msgspec import inspect as types
 
 from agents.settings.costs import Costs
-from agents.settings.schema import COST_FIELDS, COSTS, FIELDS, SIGNALS, Settings
+from agents.settings.methods import methods_in
+from agents.settings.schema import (
+    COST_FIELDS,
+    COSTS,
+    FIELDS,
+    PAYMENT_METHODS,
+    SIGNALS,
+    Settings,
+)
 from schemas.currency import RatesError, read_rates
+from schemas.method_table import METHODS, MethodError, PaymentMethod
 from schemas.signals import Signal, SignalError, signals_of
 from streams.mapping.mapping import KEY_VARIABLE
 
@@ -36,6 +45,7 @@ class _Given:
         self.values: dict[str, Any] = {}
         self.costs: dict[str, float] = {}
         self.signals: tuple[Signal, ...] = ()
+        self.methods: tuple[PaymentMethod, ...] = METHODS
         self.labels: dict[str, str] = {}
 
     def set(self, name: str, label: str, value: object, *, is_text: bool) -> None:
@@ -78,10 +88,23 @@ class _Given:
         except SignalError as error:
             raise SettingsError(f"{label}: {error}") from None
 
+    def set_methods(self, label: str, table: object) -> None:
+        """Take what is other than in the table of payment methods that is known."""
+        try:
+            self.methods = methods_in(table)
+        except MethodError as error:
+            raise SettingsError(f"{label}: {error}") from None
+        self.labels[PAYMENT_METHODS] = label
+
     def settings(self) -> Settings:
         """Put the settings together."""
         try:
-            settings = Settings(**self.values, costs=Costs(**self.costs), signals=self.signals)
+            settings = Settings(
+                **self.values,
+                costs=Costs(**self.costs),
+                signals=self.signals,
+                payment_methods=self.methods,
+            )
         except ValueError as error:
             name, _, reason = str(error).partition(":")
             raise SettingsError(f"{self.labels.get(name, name)}:{reason}") from None
@@ -113,7 +136,8 @@ def load_settings(
     file
         A TOML file with the settings' names, those of costs in a table ``[costs]``, and signals in
         one ``[signals]``. None for the one that ``CHARGEWATCH_CONFIG`` names, or else
-        ``chargewatch.toml`` here if there is one.
+        ``chargewatch.toml`` here if there is one. Payment methods are in one table each,
+        ``[payment_methods.NAME]``, and nowhere else.
 
     Raises
     ------
@@ -223,6 +247,8 @@ def _take_file(given: _Given, file: Path | None) -> None:
                 given.set_cost(cost, f"{file}: {COSTS}.{cost}", amount, is_text=False)
         elif name == SIGNALS:
             given.set_signals(f"{file}: {SIGNALS}", value)
+        elif name == PAYMENT_METHODS:
+            given.set_methods(f"{file}: {PAYMENT_METHODS}", value)
         else:
             given.set(name, f"{file}: {name}", value, is_text=False)
 

@@ -12,9 +12,11 @@ import numpy.typing as npt
 import orjson
 
 from agents.stages.cards_for_tests import are_tests
+from schemas.method_table import METHODS
 from schemas.rejected import InvalidEvent
 from streams.durations import DAY_S, HOUR_S, MINUTE_S
 from streams.events.batch import Batch
+from streams.events.methods import MethodTable, own_times
 from streams.events.origin import decode_label_tail
 from streams.events.rejected import Input, Rejected, reject
 from streams.events.rows import (
@@ -28,7 +30,7 @@ from streams.events.rows import (
 from streams.features.deduplication import EVICTED
 from streams.features.entities import CARDS
 from streams.features.windows import AHEAD_S
-from streams.labels.charge_index import ChargeIndex
+from streams.labels.charge_indexes import ChargeIndexes
 from streams.labels.dispute_order import DisputeOrder
 from streams.labels.waiting import WaitingDisputes
 from streams.state.entity_records import EntityRecords
@@ -36,7 +38,10 @@ from streams.state.seen_ids import SeenIds
 from streams.wire.frames import FRAME, features_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from agents.settings.schema import Settings
+    from schemas.method_table import PaymentMethod
     from streams.labels.waiting import Waiting
     from streams.state.record_cache import Slots
     from streams.state.tables import TaskState
@@ -89,6 +94,8 @@ class CardStage:
         Card records held in memory at most, and distinct cards in a batch.
     has_test_cards
         Whether cards for tests count in nothing.
+    methods
+        The table of payment methods.
 
     Attributes
     ----------
@@ -106,6 +113,7 @@ class CardStage:
         capacity: int,
         *,
         has_test_cards: bool = False,
+        methods: Sequence[PaymentMethod] = METHODS,
     ) -> None:
         self._cards = EntityRecords(state, CARDS, capacity)
         self._charged = SeenIds(state.seen, dedup_window_s)
@@ -115,7 +123,9 @@ class CardStage:
         self._orphan_wait_s = orphan_wait_s
         self._future_allowance_s = future_allowance_s
         self._has_test_cards = has_test_cards
-        self._index = ChargeIndex(state.charges, dispute_retention_s)
+        self._index = ChargeIndexes(
+            state, dispute_retention_s, MethodTable(methods), _retentions_s(methods)
+        )
         self.waiting = WaitingDisputes(state.waiting, orphan_wait_s, dispute_retention_s)
         self._order = DisputeOrder(self._index, self.waiting, dedup_window_s)
         self._meta = state.meta
@@ -140,6 +150,7 @@ class CardStage:
         dispute_clocks = _clocks(self._dispute_clock_s, batch.rows, ~is_charge)
         ordered = self._order.arrange(batch, clocks, dispute_clocks, is_paused=is_paused)
         self._clock_s, self._dispute_clock_s = float(clocks[-1]), float(dispute_clocks[-1])
+        self._index.renew(float(clocks[0]), self._clock_s)
         rejected = of_tests + [self._rejected(dispute) for dispute in ordered.given_up]
         return CardOutput(self._count(ordered.batch), ordered.times, rejected)
 
@@ -303,7 +314,17 @@ def card_stage(state: TaskState, settings: Settings) -> CardStage:
         settings.future_allowance_minutes * MINUTE_S,
         settings.cache_records,
         has_test_cards=settings.test_cards,
+        methods=settings.payment_methods,
     )
+
+
+def _retentions_s(methods: Sequence[PaymentMethod]) -> dict[int, float]:
+    """Return for how long the charges of methods are kept, by their codes, where that is told."""
+    return {
+        own_times(method): method.dispute_retention_days * DAY_S
+        for method in methods
+        if method.dispute_retention_days is not None
+    }
 
 
 def _clocks(start: float, events: Rows, moving: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:

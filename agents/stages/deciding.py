@@ -90,8 +90,8 @@ class Decisions:
         """
         if self._has_test_cards:
             force(charges, answers)
-        told = self._match(charges, answers, heads, policy)
-        terms = policy.terms.of(charges["merchant"])
+        terms = policy.terms.of_charges(charges)
+        told = self._match(charges, answers, heads, policy, terms)
         is_first = charges["duplicate"] == 0
         if is_first.all():
             _choose(charges, answers, slice(None), terms, records, slots, self.budget)
@@ -104,7 +104,12 @@ class Decisions:
         return told
 
     def _match(
-        self, charges: Rows, answers: Rows, heads: Sequence[bytes], policy: Policy
+        self,
+        charges: Rows,
+        answers: Rows,
+        heads: Sequence[bytes],
+        policy: Policy,
+        terms: ChargeTerms,
     ) -> list[bytes]:
         """Have the rules decide what no test card has; return what they say."""
         if not policy.rules:
@@ -112,7 +117,7 @@ class Decisions:
         columns = EventColumns(
             charges, answers["vector"], answers["score"], answers["risk"], heads, policy.figures
         )
-        found = policy.rules.match(charges["merchant"], columns, policy.lists)
+        found = policy.rules.match(charges["merchant"], columns, policy.lists, terms.actions)
         answers["rules"] = found.kept
         decides = (found.actions != NO_ACTION) & (answers["decided_by"] != BY_TEST_CARD)
         answers["decided_by"][decides] = BY_RULE

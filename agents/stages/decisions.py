@@ -17,6 +17,9 @@ Bahnsen et al. 2013, "Cost sensitive credit card fraud detection using Bayes min
 cost is a line in p, so the best action is the lower envelope of four lines: as p rises, the choice
 only moves on to an action whose cost rises less with p.
 
+Not every action can be taken of every charge: a method of payment may have no challenge (its row in
+`schemas.method_table`). Then the others are chosen among.
+
 A merchant may set from which `risk` on an action is taken. Then that alone decides on this action:
 of block, review and challenge the first whose threshold is reached is taken, and the actions that
 have none are chosen among by their costs.
@@ -203,17 +206,22 @@ def _cheapest(
 
 @compiled
 def _best(cost: NDArray[np.float64], risk: int, terms: Any, has_review: bool) -> int:
-    """Return the first action whose threshold is reached, else the cheapest that has none."""
+    """Return the first action whose threshold is reached, else the cheapest that has none.
+
+    It is one of those that the charge can have.
+    """
+    may_review = has_review and terms.actions & (1 << REVIEW) != 0
+    may_challenge = terms.actions & (1 << CHALLENGE) != 0
     if risk >= terms.block_at:
         return BLOCK
-    if risk >= terms.review_at and has_review:
+    if risk >= terms.review_at and may_review:
         return REVIEW
-    if risk >= terms.challenge_at:
+    if risk >= terms.challenge_at and may_challenge:
         return CHALLENGE
     if not np.isnan(terms.block_at):
         cost[BLOCK] = np.inf
-    if not np.isnan(terms.review_at) or not has_review:
+    if not np.isnan(terms.review_at) or not may_review:
         cost[REVIEW] = np.inf
-    if not np.isnan(terms.challenge_at):
+    if not np.isnan(terms.challenge_at) or not may_challenge:
         cost[CHALLENGE] = np.inf
     return int(np.argmin(cost))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agents.settings.schema import Settings
     from agents.shared_entities.columns import SharedColumns
     from agents.stages.card import CardOutput
-    from streams.events.batch import Batch, TimedBatch
+    from streams.events.batch import Batch, TimedBatch, Times
 
 
 class TaskInMemory:
@@ -35,11 +35,6 @@ class TaskInMemory:
         Gives `scored_at`, Unix seconds.
     policy
         What decides beside the model; nothing but the settings' costs when `None`.
-
-    Attributes
-    ----------
-    timers
-        The table of when charges are due to be learned from.
     """
 
     def __init__(
@@ -52,7 +47,6 @@ class TaskInMemory:
         stages = TaskStages(self._state, settings)
         self._merchant, self._entities = stages.merchant, stages.entities
         self._shared = SharedInMemory(stages.entities, settings.entities)
-        self.timers = self._state.timers
 
     def count(self, events: TimedBatch) -> Iterator[CardOutput]:
         """Run the card stage batch by batch, and give what there is to score.
@@ -87,6 +81,10 @@ class TaskInMemory:
         if len(output.entity_events):
             self._entities.process(output.entity_events)
         return output
+
+    def due_by(self, now: float) -> list[tuple[Times, float]]:
+        """See `streams.labels.horizons.Horizons.due_by`."""
+        return self._merchant.due_by(now)
 
     def commit(self) -> None:
         """Write what the stages behind the card stage have changed."""

@@ -22,11 +22,13 @@ from agents.stages.deciding import Decisions
 from agents.stages.merchant_output import MerchantOutput
 from agents.stages.reasons import Reasons
 from agents.stages.scored_events import Verdicts, encode_scored, shadow_scores
+from schemas.method_table import METHODS, PaymentMethod
 from schemas.scored import ALLOW, BLOCK, BY_MODEL, BY_TEST_CARD
 from schemas.signals import Signal
 from streams.durations import HOUR_S
 from streams.events.batch import Batch
 from streams.events.headers import taken_off
+from streams.events.methods import MethodTable
 from streams.events.rows import CHARGE, STOPPED, Rows
 from streams.features.charge import charge_features
 from streams.features.entities import CHARGE_FEATURES, ENTITIES, MERCHANTS
@@ -56,7 +58,8 @@ class Progress(NamedTuple):
     """How far a task has come.
 
     `matured_until` is the time of creation up to which charges have matured, whatever the horizon
-    was then; from 0 on, where the first release did not tell, are just those that have not.
+    was then; from 0 on, where the first release did not tell, are just those that have not. It
+    is not of methods with times of their own: see `streams.labels.horizons`.
     """
 
     stream_time: float
@@ -92,6 +95,8 @@ class MerchantStage:
         Fields of a producer's own that charges have.
     entities
         Kinds of shared entities that they have.
+    methods
+        The table of payment methods.
 
     Attributes
     ----------
@@ -111,6 +116,7 @@ class MerchantStage:
         usd_per_eur: float,
         signals: Sequence[Signal] = (),
         entities: Sequence[str] = (),
+        methods: Sequence[PaymentMethod] = METHODS,
     ) -> None:
         features = features_with(signals, entities)
         watch = Watch(features)
@@ -123,6 +129,7 @@ class MerchantStage:
         self._signals = signals
         self._kept_layout = pending_layout(features, entities)
         self._columns = Columns(entities)
+        self._methods = MethodTable(methods)
         self._reasons = Reasons(features)
         self._drift = DriftMonitor(state.drift, state.reader(block_layout(watch)), watch)
         self._fraud_value = DailyFraudValue(state.meta, usd_per_eur)
@@ -172,9 +179,7 @@ class MerchantStage:
         answers, told = self._answers(frames, events, times, heads, beside, scorer, policy)
         imputed = np.zeros(len(events), np.bool_)
         imputed[charges[self._imputed(rows, answers)]] = True
-        joined = join_labels(
-            self._labels, events, times, frames.tails, imputed, self._matured_at(times)
-        )
+        joined = join_labels(self._labels, events, times, frames.tails, imputed)
         finished = self._drift.add(
             watched_in(
                 rows,
@@ -214,23 +219,28 @@ class MerchantStage:
         """What there is to tell of charges and frauds by now."""
         return self._fraud_value.told(self.stream_time)
 
+    def due_by(self, now: float) -> list[tuple[Times, float]]:
+        """See `Horizons.due_by`."""
+        return self._labels.horizons.due_by(now)
+
     def flush(self) -> None:
         """Put everything changed into the tables."""
         self._merchants.flush()
         self._drift.flush()
         self._fraud_value.flush()
-        progress = [self.stream_time, self._decisions.budget.tokens, self._matured_until]
+        until = self._labels.horizons.until
+        progress = [self.stream_time, self._decisions.budget.tokens, until]
         self._meta.put(PROGRESS, orjson.dumps(progress))
 
     def reload(self) -> None:
         """Forget everything changed since the last commit, and ask the tables again."""
         self._merchants.reload()
-        self._labels.reload()
         self._drift.reload()
         self._fraud_value.reload()
         stored = self._meta.get(PROGRESS)
         progress = Progress(0.0, 0) if stored is None else Progress(*orjson.loads(stored))
-        self.stream_time, self._decisions.budget.tokens, self._matured_until = progress
+        self.stream_time, self._decisions.budget.tokens, until = progress
+        self._labels.horizons.reload(until)
 
     def _answers(
         self,
@@ -278,7 +288,7 @@ class MerchantStage:
         rows = _of(charges, events)
         earlier = [_of(charges, frames.rows[features_of(entity)]) for entity in ENTITIES[:-1]]
         own = np.zeros((len(rows), len(CHARGE_FEATURES)), np.float32)
-        charge_features(rows, own)
+        charge_features(rows, own, self._methods.lacking(rows))
         return charges, rows, [own, *earlier, _of(charges, features)], _of(charges, slots)
 
     def _answer(
@@ -304,8 +314,8 @@ class MerchantStage:
                 charges, answers, np.flatnonzero(are_duplicates(charges, answers))
             )
         first = np.flatnonzero(is_first)
-        matured_until = self._matured_at(_of(first, times))
-        self._labels.keep(_of(first, charges), _of(first, answers), matured_until)
+        own = self._methods.own_times(_of(first, charges))
+        self._labels.keep(_of(first, charges), _of(first, answers), _of(first, times), own)
         return told
 
     def _score(self, charges: Rows, vectors: npt.NDArray[np.float32], scorer: Scorer) -> Rows:
@@ -374,15 +384,9 @@ class MerchantStage:
             )
         )
 
-    def _matured_at(self, times: Times) -> Times:
-        """Return the time of creation up to which charges have matured at each stream time."""
-        return np.maximum(times - self._rules.horizon_s, self._matured_until)
-
     def _mature(self, before: float, now: float) -> Matured:
         """Return the charges whose silence now says something; forget the oldest."""
-        until = max(self._matured_until, now - self._rules.horizon_s)
-        matured = self._labels.mature(self._matured_until, until)
-        self._matured_until = until
+        matured = self._labels.mature(now)
         self._labels.kept.expire(before, now)
         return matured
 

@@ -17,10 +17,11 @@ from agents.stages.merchant import MerchantStage
 from schemas.signals import SignalError
 from streams.durations import DAY_S, HOUR_S
 from streams.engine.task import Task
+from streams.events.methods import own_times
 from streams.features.entities import RECORDED
 from streams.features.signals import features_with
 from streams.features.spec import Feature
-from streams.labels.label_rules import LabelRules
+from streams.labels.label_rules import LabelRules, Times
 from streams.labels.pending import pending_layout
 from streams.layouts.layout import Record
 from streams.state.rocksdb import RocksStore
@@ -45,6 +46,7 @@ class TaskStages:
             negative_rate=settings.negative_rate,
             is_advisory=settings.actions == "advisory",
             challenge_success_share=settings.costs.challenge_success_share,
+            methods=times_of_methods(settings),
         )
         self.card = card_stage(state, settings)
         self.entities = EntityStage(state, settings.cache_records)
@@ -58,6 +60,7 @@ class TaskStages:
             figures_of(settings).usd_per_eur,
             settings.signals,
             settings.entities,
+            settings.payment_methods,
         )
 
     @property
@@ -80,6 +83,19 @@ class TaskStages:
         self.merchant.reload()
 
 
+def times_of_methods(settings: Settings) -> dict[int, Times]:
+    """Return the times of the payment methods that have their own, by the codes of the methods."""
+    horizon_days, retention_days = settings.label_horizon_days, settings.dispute_retention_days
+    return {
+        own_times(method): Times(
+            (method.label_horizon_days or horizon_days) * DAY_S,
+            (method.dispute_retention_days or retention_days) * DAY_S,
+        )
+        for method in settings.payment_methods
+        if method.has_own_times
+    }
+
+
 def terms_of(settings: Settings) -> Terms:
     """Return the terms of an installation; nothing is held back where nothing is stopped."""
     return Terms(
@@ -87,6 +103,7 @@ def terms_of(settings: Settings) -> Terms:
         holdout_share=settings.holdout_share if settings.actions == "enforced" else 0.0,
         holdout_amount_max_usd=settings.holdout_amount_max_usd,
         holdout_budget_usd=settings.holdout_budget_usd,
+        methods=settings.payment_methods,
     )
 
 

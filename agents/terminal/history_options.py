@@ -27,7 +27,8 @@ def with_history(report: str) -> Callable[[Command], Command]:
             "--label-horizon",
             type=click.FloatRange(min=0, min_open=True, max=180),
             metavar="DAYS",
-            help="A charge not disputed for so long counts as genuine  "
+            help="A charge not disputed for so long counts as genuine, if its payment method has "
+            "no horizon of its own  "
             "[CHARGEWATCH_LABEL_HORIZON_DAYS]",
         ),
         click.option("--from", "start", type=Time(), help="First time that counts"),

@@ -10,7 +10,7 @@ from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
 from schemas.addresses import address_of
 from schemas.input_rules import DEFAULT_RULES
-from schemas.payment_methods import is_card_method
+from schemas.payment_methods import is_card_method, method_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -110,7 +110,8 @@ EVENT = np.dtype(
 """A charge, or a dispute or outcome of one, as `kind` tells. Code 0 and hash 0 mean "missing";
 `amount` is in the reference currency.
 
-`method` is the code of the payment method's own name, `payment_method` what kind it is.
+`method` is the code of the payment method's own name, `payment_method` what kind it is. Its row in
+the table of methods is told by `streams.events.methods`.
 
 `address` is the number of `ip` if that is an IP address (`schemas.addresses`), 0 if it is a token.
 
@@ -260,7 +261,9 @@ def _payment_method_code(method: str | None) -> int:
 
 @lru_cache(_METHODS_KEPT)
 def _method_code(method: str | None) -> int:
-    return category_code(method or "")
+    if method is None:
+        return 0
+    return category_code(method if is_card_method(method) else method_name(method))
 
 
 def _mcc_code(mcc: int | None) -> int:

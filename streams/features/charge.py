@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from streams.compiled import compiled
 from streams.durations import DAY_S
+from streams.events.methods import (
+    LACKS_CARD_COUNTRY,
+    LACKS_CVC,
+    LACKS_FUNDING,
+    LACKS_POSTAL,
+    LACKS_THREE_D_SECURE,
+)
 from streams.features.charge_categories import CATEGORY_FEATURES, categories
 from streams.features.spec import Feature, column, first_column
 from streams.features.windows import Vector
@@ -111,7 +118,7 @@ securities, stored value, gambling (ISO 18245)."""
 
 
 @compiled
-def charge_features(events: Rows, out: Any) -> None:
+def charge_features(events: Rows, out: Any, lacking: Any) -> None:
     """Write the features of each charge.
 
     Parameters
@@ -120,13 +127,16 @@ def charge_features(events: Rows, out: Any) -> None:
         EVENT[N] of charges.
     out
         f4[N, len(CHARGE_FEATURES)], written.
+    lacking
+        u1[N], which fields of a card each charge cannot have, by its method of payment: that they
+        are missing says nothing.
     """
     for i in range(len(events)):
         row = out[i]
         basics(events[i], row)
         bands(events[i], row)
-        codes(events[i], row)
-        countries(events[i], row)
+        codes(events[i], row, lacking[i])
+        countries(events[i], row, lacking[i])
         tokens(events[i], row)
         categories(events[i], row[CATEGORIES:])
 
@@ -150,24 +160,24 @@ def bands(event: Any, row: Vector) -> None:
 
 
 @compiled
-def codes(event: Any, row: Vector) -> None:
+def codes(event: Any, row: Vector, lacking: int) -> None:
     """Write the one-hot codes; of known values the most ordinary one has no column of its own."""
     # Read at first: what is read between two writes has to be read again.
     funding, channel, method = event.funding, event.channel, event.payment_method
     cvc, postal, three_d = event.cvc_check, event.postal_check, event.three_d_secure
-    row[FUNDING_MISSING] = funding == 0
+    row[FUNDING_MISSING] = funding == 0 and not lacking & LACKS_FUNDING
     row[FUNDING_DEBIT] = funding == 2
     row[FUNDING_PREPAID] = funding == 3
     row[CHANNEL_MISSING] = channel == 0
     row[CHANNEL_ONLINE] = channel == 1
     row[CHANNEL_RECURRING] = channel == 3
-    row[CVC_CHECK_MISSING] = cvc == 0
+    row[CVC_CHECK_MISSING] = cvc == 0 and not lacking & LACKS_CVC
     row[CVC_CHECK_FAIL] = cvc == 2
     row[CVC_CHECK_UNCHECKED] = cvc == 3
-    row[POSTAL_CHECK_MISSING] = postal == 0
+    row[POSTAL_CHECK_MISSING] = postal == 0 and not lacking & LACKS_POSTAL
     row[POSTAL_CHECK_FAIL] = postal == 2
     row[POSTAL_CHECK_UNCHECKED] = postal == 3
-    row[THREE_D_SECURE_MISSING] = three_d == 0
+    row[THREE_D_SECURE_MISSING] = three_d == 0 and not lacking & LACKS_THREE_D_SECURE
     row[THREE_D_SECURE_YES] = three_d == 2
     row[PAYMENT_METHOD_MISSING] = method == 0
     row[PAYMENT_METHOD_OTHER] = method == 2
@@ -180,10 +190,10 @@ def differ(one: int, other: int) -> bool:
 
 
 @compiled
-def countries(event: Any, row: Vector) -> None:
+def countries(event: Any, row: Vector, lacking: int) -> None:
     """Write which countries are missing and which do not match."""
     row[MERCHANT_COUNTRY_MISSING] = event.merchant_country == 0
-    row[CARD_COUNTRY_MISSING] = event.card_country == 0
+    row[CARD_COUNTRY_MISSING] = event.card_country == 0 and not lacking & LACKS_CARD_COUNTRY
     row[IP_COUNTRY_MISSING] = event.ip_country == 0
     row[MERCHANT_COUNTRY_IS_NOT_CARD_COUNTRY] = differ(event.merchant_country, event.card_country)
     row[IP_COUNTRY_IS_NOT_CARD_COUNTRY] = differ(event.ip_country, event.card_country)

@@ -28,7 +28,8 @@ INTERNAL_RETENTION_MS = 7 * DAY_MS
 MATURED_RETENTION_MS = 60 * DAY_MS
 # The changelog holds records that are never written again, such as the pending vector of a charge
 # whose label has come: retention drops what compaction would keep for ever. The longest memory is
-# a merchant's labels, of 92 days; a record untouched for twice that has nothing left to say.
+# a merchant's labels, of 92 days; a record untouched for twice that has nothing left to say. What
+# can be disputed for longer is written again in time (streams/labels/renewal.py).
 CHANGELOG_RETENTION_MS = 200 * DAY_MS
 
 # Retention counts from when an event was written. A producer may stamp its messages with the time

@@ -12,7 +12,8 @@ import numpy as np
 
 from streams.durations import DAY_S
 from streams.events.rows import Rows
-from streams.state.tables import Table
+from streams.labels.renewal import renew
+from streams.state.tables import AnyTable
 
 _PERIOD_S = 16 * DAY_S
 """What is forgotten together: so up to 16 days more than the retention are kept, and a charge is
@@ -25,14 +26,25 @@ INDEX_LAYOUT = (_PERIOD_S, _KEY.descr, _CREATED.format)
 
 
 class KnownCharge(NamedTuple):
-    """A charge that came: when it was made (Unix seconds), and its merchant's key."""
+    """A charge that came.
+
+    Attributes
+    ----------
+    created
+        When it was made, Unix seconds.
+    merchant
+        Its merchant's key.
+    method
+        The code of its method of payment, if that has times of its own, else 0.
+    """
 
     created: float
     merchant: bytes
+    method: int = 0
 
 
 class ChargeIndex:
-    """The charges of one task.
+    """Charges of one task.
 
     Parameters
     ----------
@@ -42,7 +54,7 @@ class ChargeIndex:
         For how long a charge is found, seconds of event time.
     """
 
-    def __init__(self, table: Table, retention_s: float) -> None:
+    def __init__(self, table: AnyTable, retention_s: float) -> None:
         self._table = table
         self._retention_s = retention_s
         self._forgotten = 0
@@ -90,9 +102,9 @@ class ChargeIndex:
         """Whether a charge made at one time is remembered at another, Unix seconds."""
         return _period(created) >= _period(now - self._retention_s)
 
-    def is_found_instead(self, created: float, before: float) -> bool:
-        """Whether a charge is found in place of one of its id that came before it."""
-        return _period(created) >= _period(before)
+    def renew(self, before: float, now: float) -> None:
+        """Have what is kept for long written again; see `streams.labels.renewal`."""
+        renew(self._table, _PERIOD_S, self._retention_s, before, now)
 
     def forget_before(self, now: float) -> None:
         """Forget, once a new period begins, what is older than the retention."""
@@ -104,6 +116,11 @@ class ChargeIndex:
     def reload(self) -> None:
         """Take back what was forgotten since the last commit."""
         self._forgotten = 0
+
+
+def is_found_instead(created: float, before: float) -> bool:
+    """Whether a charge is found in place of one of its id that came before it."""
+    return _period(created) >= _period(before)
 
 
 def _period(time: float) -> int:

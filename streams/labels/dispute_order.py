@@ -22,7 +22,7 @@ import numpy as np
 
 from streams.events.batch import Batch
 from streams.events.rows import CHARGE, EVENT, charge_hashes, hash_of
-from streams.labels.charge_index import ChargeIndex, KnownCharge
+from streams.labels.charge_index import KnownCharge, is_found_instead
 from streams.labels.waiting import Waiting, WaitingDisputes
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from streams.events.rows import Rows
+    from streams.labels.charge_indexes import ChargeIndexes
 
 
 _FEW = 1000
@@ -69,7 +70,9 @@ class DisputeOrder:
         How far apart two charges of one id are made at the least, seconds: else it is a duplicate.
     """
 
-    def __init__(self, index: ChargeIndex, waiting: WaitingDisputes, dedup_window_s: float) -> None:
+    def __init__(
+        self, index: ChargeIndexes, waiting: WaitingDisputes, dedup_window_s: float
+    ) -> None:
         self._index = index
         self._waiting = waiting
         self._dedup_window_s = dedup_window_s
@@ -121,9 +124,10 @@ class DisputeOrder:
         created, before = float(turn.batch.rows["created"][place]), known.get(charge)
         if before is None or (
             abs(created - before.created) > self._dedup_window_s
-            and self._index.is_found_instead(created, before.created)
+            and is_found_instead(created, before.created)
         ):
-            known[charge] = KnownCharge(created, turn.batch.merchants[place])
+            method = self._index.method_of(turn.batch.rows[place : place + 1])
+            known[charge] = KnownCharge(created, turn.batch.merchants[place], method)
         for dispute in self._waiting.claim(charge):
             self._place_or_wait(turn, dispute._replace(known=known[charge]), place + 0.5)
 
@@ -132,7 +136,7 @@ class DisputeOrder:
     ) -> None:
         """Place a dispute of the batch, or let it wait."""
         event, now = turn.batch.rows[place], float(turn.clocks[place])
-        if known is not None and not self._index.is_remembered(known.created, now):
+        if known is not None and not self._index.is_remembered(known, now):
             known = None
         created, kind = float(event["created"]), int(event["kind"])
         card, tail = turn.take_out(place)

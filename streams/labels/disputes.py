@@ -44,7 +44,7 @@ from streams.events.rows import (
 )
 from streams.labels.join import IsLater, LabelJoin
 from streams.labels.lookup import Times
-from streams.labels.pending import kept_keys
+from streams.labels.pending import KEY_BYTES, kept_keys
 from streams.wire.examples import BY_DISPUTE, BY_VERDICT
 
 _FRAUD_BY = {FRAUD_DISPUTE: BY_DISPUTE, REVIEW_FRAUD: BY_VERDICT}
@@ -100,7 +100,6 @@ def join_labels(
     times: Times,
     tails: Sequence[bytes],
     imputed: npt.NDArray[np.bool_],
-    matured_until: Times,
 ) -> Joined:
     """Join the disputes and outcomes of a batch with their charges, which are kept by now.
 
@@ -116,8 +115,6 @@ def join_labels(
         N tails of the frames.
     imputed
         bool[N], which of the charges are blocked ones that are taken for frauds.
-    matured_until
-        f8[N], time of creation up to which charges have matured at each event, Unix seconds.
     """
     is_charge = events["kind"] == CHARGE
     places = np.flatnonzero(~is_charge | imputed)
@@ -127,15 +124,15 @@ def join_labels(
     judged = list[Judged]()
     disputed_blocks = 0
     positions = cache(lambda: _positions(events))
-    for position, key in zip(places.tolist(), _charge_keys(events[places]), strict=True):
+    for position, named in zip(places.tolist(), _charge_keys(events[places]), strict=True):
 
         def is_later(key: bytes, position: int = position) -> bool:
-            return positions().get(key, -1) > position
+            return positions().get(key[:KEY_BYTES], -1) > position
 
         event, now = events[position], float(times[position])
-        is_kept = labels.kept.is_kept(key, now)
+        key = labels.kept.key_of(named, now)
         kind = int(event["kind"])
-        if not is_kept:
+        if key is None:
             if not imputed[position]:  # a charge that comes years late is scored, and no more
                 rejected.append(_rejected(tails[position], now - float(event["charged_at"])))
         elif imputed[position]:
@@ -148,7 +145,7 @@ def join_labels(
                 disputed_blocks += labels.was_blocked(key)
                 disputed.append(key)
                 disputed_at.append(now)
-            positive = labels.fraud(key, now, _FRAUD_BY[kind], float(matured_until[position]))
+            positive = labels.fraud(key, now, _FRAUD_BY[kind])
             labelled.extend(_compared(labels, key, positive, is_later))
         else:
             judged += _judged(event, key, now)
@@ -184,7 +181,7 @@ def _compared(labels: LabelJoin, key: bytes, positive: Rows, is_later: IsLater) 
 
 
 def _charge_keys(events: Rows) -> list[bytes]:
-    """Return the keys under which charges are kept: of disputes and outcomes the ones they name."""
+    """Return the keys of charges without methods: of disputes and outcomes the ones they name."""
     charges = events.copy()
     is_label = events["kind"] != CHARGE
     charges["created"][is_label] = events["charged_at"][is_label]

@@ -47,6 +47,7 @@ from schemas.scored import ALLOW, BLOCK, CHALLENGE
 from streams.events.rows import Rows
 from streams.features.entities import FEATURES
 from streams.features.spec import Feature
+from streams.labels.horizons import Horizons
 from streams.labels.kept import KeptCharges
 from streams.labels.label_rules import LabelRules
 from streams.labels.maturing import KEPT_BEFORE, is_stopped, is_timed, matured_charges
@@ -57,6 +58,7 @@ from streams.labels.pending import (
     FRAUD_LABEL,
     HASH_RANGE,
     IN_TIME,
+    KEY_BYTES,
     MATURED,
     PENDING,
     REFUNDED,
@@ -65,9 +67,11 @@ from streams.labels.pending import (
     day_key,
     hashes_in,
     kept_keys,
+    method_code,
+    method_in,
+    method_key,
     pending_layout,
 )
-from streams.labels.timers import Timers
 from streams.state.tables import TaskState
 from streams.wire.examples import BY_SILENCE, CONTROL, IMPUTED, example_layout
 from streams.wire.matured import MATURED_CHARGE
@@ -113,6 +117,8 @@ class LabelJoin:
     ----------
     kept
         The charges.
+    horizons
+        How far silence has come.
     no_examples
         EXAMPLE[0].
     """
@@ -126,16 +132,18 @@ class LabelJoin:
     ) -> None:
         self._kept_layout = pending_layout(features, entities)
         self._example_layout = example_layout(features)
-        self.kept = KeptCharges(state, self._kept_layout, rules.retention_s)
+        self.kept = KeptCharges(state, self._kept_layout, rules)
+        self.horizons = Horizons(state, rules)
         self.no_examples: Rows = self._example_layout.new(0)
-        self._timers = Timers(state.timers)
         self._rules = rules
 
-    def reload(self) -> None:
-        """Ask the tables again, after their changes were discarded."""
-        self._timers.reload()
-
-    def keep(self, charges: Rows, kept: Rows, matured_until: npt.NDArray[np.float64]) -> None:
+    def keep(
+        self,
+        charges: Rows,
+        kept: Rows,
+        times: npt.NDArray[np.float64],
+        methods: npt.NDArray[np.uint32],
+    ) -> None:
         """Keep scored charges.
 
         Parameters
@@ -145,11 +153,16 @@ class LabelJoin:
         kept
             PENDING[N] of the same charges; `stands_for` and `labels` are set here, and `propensity`
             where actions are advisory.
-        matured_until
-            f8[N], creation time up to which charges have matured when each comes; one that is
-            older than that (very late indeed) matures as soon as time moves on.
+        times
+            f8[N], stream time when each comes, Unix seconds. One that is past its horizon by then
+            (very late indeed) matures as soon as time moves on.
+        methods
+            u4[N], the codes of methods with times of their own, 0 for all others.
         """
         keys = kept_keys(charges)
+        due_at = np.maximum(charges["created"], self.horizons.matured_until(times))
+        if methods.any():
+            self._set_apart(charges, times, methods, keys, due_at)
         sampled = charges["charge"][:, 0] < self._rules.negative_rate * HASH_RANGE
         kept["stands_for"] = np.where(sampled, 1.0 / self._rules.negative_rate, 0.0)
         kept["stands_for"][kept["withheld"] != ALLOW] = 1.0
@@ -157,10 +170,9 @@ class LabelJoin:
             kept["propensity"][kept["action"] != ALLOW] = 1.0
         kept["labels"] = np.where(is_stopped(kept), WAS_STOPPED, WENT_THROUGH)
         timed = is_timed(kept)
-        due_at = np.maximum(charges["created"], matured_until).tolist()
         self.kept.put(keys, kept)
-        for i in np.flatnonzero(timed).tolist():
-            self._timers.add(due_at[i], keys[i][DAY_BYTES:], keys[i])
+        for i, at in zip(np.flatnonzero(timed).tolist(), due_at[timed].tolist(), strict=True):
+            self.horizons.set(keys[i], at)
 
     def was_blocked(self, key: bytes) -> bool:
         """Whether a kept charge was blocked, as far as is known."""
@@ -168,10 +180,8 @@ class LabelJoin:
         is_blocked = charge["action"][0] == BLOCK and not charge["labels"][0] & WENT_THROUGH
         return bool(is_blocked) and not self._rules.is_advisory
 
-    def fraud(self, key: bytes, now: float, source: int, matured_until: float) -> Rows:
+    def fraud(self, key: bytes, now: float, source: int) -> Rows:
         """Take the word of a dispute or a verdict, at a stream time, that a kept charge is a fraud.
-
-        `matured_until` is as for `keep`, at that time.
 
         Returns
         -------
@@ -181,14 +191,14 @@ class LabelJoin:
         charge = self.kept.charge(key)
         if charge["labels"][0] & FRAUD_LABEL:
             return self.no_examples
-        is_past = self._is_past(charge, now)
+        is_past = self._is_past(key, charge, now)
         was_silent = is_past and self._went_through(charge)[0]
         charge["labels"] |= FRAUD_LABEL if was_silent else FRAUD_LABEL | CANCELLED
         if not is_past:
             charge["labels"] |= IN_TIME
             if charge["card"][0] != KEPT_BEFORE and not is_timed(charge)[0]:
-                due_at = max(float(charge["created"][0]), matured_until)
-                self._timers.add(due_at, key[DAY_BYTES:], key)
+                matured_until = self.horizons.matured_until(np.array([now]), method_in(key))
+                self.horizons.set(key, max(float(charge["created"][0]), float(matured_until[0])))
         self.kept.put([key], charge)
         example = self._examples([key], charge, now, source)
         example["label"] = 1
@@ -212,7 +222,7 @@ class LabelJoin:
             A negative.
         """
         charge = self.kept.charge(key)
-        is_past = self._is_past(charge, now)
+        is_past = self._is_past(key, charge, now)
         if is_past and (not went_through or self._went_through(charge)[0]):
             return self.no_examples
         labels = int(charge["labels"][0]) & ~(WENT_THROUGH | WAS_STOPPED)
@@ -229,7 +239,7 @@ class LabelJoin:
         Past the horizon it is too late, save for one that is not known to have gone through.
         """
         charge = self.kept.charge(key)
-        if not (self._is_past(charge, now) and self._went_through(charge)[0]):
+        if not (self._is_past(key, charge, now) and self._went_through(charge)[0]):
             charge["labels"] |= REFUNDED
             self.kept.put([key], charge)
 
@@ -244,7 +254,9 @@ class LabelJoin:
         """Take charges to compare a fraud with: of its time, gone through, and no fraud by now.
 
         Keys begin with the day and go on with a hash, so those before the charge's own, from its
-        hash on the day before, are the charges of a day in random order.
+        hash on the day before, are the charges of a day in random order, of whatever methods: what
+        tells one method from another is to be learned, too. Where the others' charges are forgotten
+        already, they are those of the fraud's own method.
 
         Parameters
         ----------
@@ -261,10 +273,10 @@ class LabelJoin:
             `CONTROLS` of them, fewer where there are no more.
         """
         day_before = day_key(max(int.from_bytes(key[:DAY_BYTES], "big") - 1, 0))
-        first = max(day_before + key[DAY_BYTES:], self.kept.first_key(now))
+        first, end = day_before + key[DAY_BYTES:KEY_BYTES], key[:KEY_BYTES]
         chosen: list[bytes] = []
         values: list[bytes] = []
-        for other, value in self.kept.between(first, key):
+        for other, value in self.kept.between(first, end, now):
             if self._is_comparable(value) and not is_later(other):
                 chosen.append(other)
                 values.append(value)
@@ -275,17 +287,15 @@ class LabelJoin:
         examples["weight"] = 1.0
         return examples
 
-    def mature(self, after: float, until: float) -> Matured:
-        """Turn the undisputed sampled charges created from `after` up to `until` into negatives.
+    def mature(self, now: float) -> Matured:
+        """Turn the undisputed sampled charges past their horizon at a stream time into negatives.
 
         Returns
         -------
         Matured
-            In the order of their creation, the negatives without the charges disputed as fraud.
+            In the order of their labels, the negatives without the charges disputed as fraud.
         """
-        due_at: dict[bytes, float] = {}  # two charges of one id and day are kept as one
-        for time, key in self._timers.take(after, until):
-            due_at.setdefault(key, time)
+        due_at = self.horizons.take(now)
         if not due_at:
             return Matured(self.no_examples, NONE_MATURED)
         kept = self.kept.charges(list(due_at))
@@ -295,13 +305,29 @@ class LabelJoin:
         keys = [key for key, chosen in zip(due_at, is_negative, strict=True) if chosen]
         kept["labels"] |= MATURED
         self.kept.put(keys, kept[is_negative])
-        due = np.array(list(due_at.values()))[is_negative]
-        negatives = self._negatives(keys, kept[is_negative], due + self._rules.horizon_s)
-        return Matured(negatives, charges)
+        times = np.array(list(due_at.values()))[is_negative]
+        return Matured(self._negatives(keys, kept[is_negative], times), charges)
 
-    def _is_past(self, charge: Rows, now: float) -> bool:
-        """Whether a charge, PENDING[1], is past the horizon at a stream time."""
-        return bool(now > charge["created"][0] + self._rules.horizon_s)
+    def _set_apart(
+        self,
+        charges: Rows,
+        times: npt.NDArray[np.float64],
+        methods: npt.NDArray[np.uint32],
+        keys: list[bytes],
+        due_at: npt.NDArray[np.float64],
+    ) -> None:
+        """Give charges of methods with their own times their own keys and times, in place."""
+        for code in np.unique(methods[methods > 0]).tolist():
+            method, places = method_key(code), np.flatnonzero(methods == code)
+            matured_until = self.horizons.matured_until(times[places], method)
+            due_at[places] = np.maximum(charges["created"][places], matured_until)
+            for place in places.tolist():
+                keys[place] += method
+
+    def _is_past(self, key: bytes, charge: Rows, now: float) -> bool:
+        """Whether a charge, PENDING[1], is past its horizon at a stream time."""
+        horizon_s = self._rules.times(method_code(method_in(key))).horizon_s
+        return bool(now > charge["created"][0] + horizon_s)
 
     def _went_through(self, kept: Rows) -> npt.NDArray[np.bool_]:
         """Tell which of PENDING[N] went through: by what is known, else by their action."""

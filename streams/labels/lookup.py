@@ -9,7 +9,7 @@ import numpy.typing as npt
 from streams.durations import DAY_S
 from streams.events.rows import CHARGE, Rows, charge_hashes
 from streams.labels.kept import Kept, KeptCharges
-from streams.labels.pending import kept_key
+from streams.labels.pending import KEY_BYTES, kept_key
 from streams.state.record_cache import Slots
 
 Times = npt.NDArray[np.float64]
@@ -53,7 +53,8 @@ def find_referred(
             for i in before.values()
             if events["created"][i] // DAY_S >= oldest_day
         ]
-        if match is not None and match.key not in before:  # else one of the batch replaced it
+        is_replaced = match is not None and match.key[:KEY_BYTES] in before  # by one of the batch
+        if match is not None and not is_replaced:
             candidates.append((match.apart_s(time), match))
         if candidates:
             found[position] = min(candidates, key=lambda candidate: candidate[0])[1]

@@ -74,9 +74,12 @@ as a negative; went through, or was stopped, as far as is known; its money went 
 than the scored one was given; learned as a fraud before its horizon had passed."""
 
 _KEY = np.dtype([("day", ">u4"), ("charge", ">u8", (2,))])
-"""What a charge is kept under. Bytes sort as the numbers do: by day, then at random."""
+"""What a charge is kept under. Bytes sort as the numbers do: by day, then at random. Behind it is
+the code of its method of payment, if that has times of its own."""
 
 DAY_BYTES = _KEY["day"].itemsize
+KEY_BYTES = _KEY.itemsize
+METHOD_BYTES = 4
 HASH_RANGE = float(2**64)
 """Of either half of a charge's hash."""
 
@@ -88,12 +91,12 @@ def draws_of(charges: Rows) -> npt.NDArray[np.float64]:
 
 
 def kept_key(charge: np.void) -> bytes:
-    """Give the key under which a charge, a row of EVENT, is kept."""
+    """Give the key under which a charge, a row of EVENT, is kept, without its method."""
     return kept_keys(np.atleast_1d(charge))[0]
 
 
 def kept_keys(charges: Rows) -> list[bytes]:
-    """Give the keys under which charges, EVENT[N], are kept."""
+    """Give the keys under which charges, EVENT[N], are kept, without their methods."""
     keys = np.empty(len(charges), _KEY)
     keys["day"] = charges["created"] // DAY_S
     keys["charge"] = charges["charge"]
@@ -114,4 +117,20 @@ def day_key(day: int) -> bytes:
 
 def hashes_in(keys: Sequence[bytes]) -> npt.NDArray[np.uint64]:
     """Return the charge hashes in N keys, u8[N, 2]."""
-    return np.frombuffer(b"".join(keys), _KEY)["charge"].astype(np.uint64)
+    without_methods = b"".join([key[:KEY_BYTES] for key in keys])
+    return np.frombuffer(without_methods, _KEY)["charge"].astype(np.uint64)
+
+
+def method_key(method: int) -> bytes:
+    """Return what stands behind the key of a charge by the code of its method, nothing for 0."""
+    return method.to_bytes(METHOD_BYTES, "big") if method else b""
+
+
+def method_in(key: bytes) -> bytes:
+    """Return what stands behind the key of a charge."""
+    return key[KEY_BYTES:]
+
+
+def method_code(method: bytes) -> int:
+    """Return the code of a method by what stands behind keys."""
+    return int.from_bytes(method, "big")

@@ -8,7 +8,7 @@ from struct import Struct
 import numpy as np
 import numpy.typing as npt
 
-from streams.state.tables import Table
+from streams.state.tables import AnyTable
 
 _READ_AHEAD_S = 1.0
 """Stream time by which timers are read ahead: a scan costs most to begin."""
@@ -27,6 +27,7 @@ class Timers:
     Examples
     --------
     >>> from streams.state.store import MemoryStore
+    >>> from streams.state.tables import Table
     >>> timers = Timers(Table(MemoryStore(), b"d"))
     >>> timers.add(12.0, b"hash-b", b"b")
     >>> timers.add(11.0, b"hash-a", b"a")
@@ -34,7 +35,7 @@ class Timers:
     [(11.0, b'a')]
     """
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: AnyTable) -> None:
         self._table = table
         self.reload()
 
@@ -64,11 +65,10 @@ class Timers:
             self._table.delete(timer_key)
             yield time_in(timer_key), key
 
-
-def timers_before(table: Table, until: float) -> npt.NDArray[np.float64]:
-    """Return the times of the timers of a table up to `until`, rising, Unix seconds."""
-    times = b"".join([key[: _TIME.size] for key, _ in table.scan(b"", _time_key(until))])
-    return np.frombuffer(times, ">f8").astype(np.float64)
+    def times_before(self, until: float) -> npt.NDArray[np.float64]:
+        """Return the times of all timers up to `until`, rising, Unix seconds."""
+        times = b"".join([key[: _TIME.size] for key, _ in self._table.scan(b"", _time_key(until))])
+        return np.frombuffer(times, ">f8").astype(np.float64)
 
 
 def _time_key(seconds: float) -> bytes:

@@ -160,7 +160,8 @@ class WaitingDisputes:
 
 
 def _encoded(dispute: Waiting) -> bytes:
-    created, merchant = dispute.known or KnownCharge(0.0, b"")
+    known = dispute.known or KnownCharge(0.0, b"")  # its method is asked for no more
+    created, merchant = known.created, known.merchant
     is_known = dispute.known is not None
     head = _HEAD.pack(dispute.created, dispute.since, dispute.kind, is_known, created)
     key_bytes = _KEY_BYTES.pack(len(dispute.card), len(merchant))

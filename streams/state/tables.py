@@ -12,8 +12,10 @@ from streams.state.store import Changes, KeyRange, Readable, Store
 
 SEEN, PENDING, TIMERS, WAITING, META, DRIFT, DISPUTED, CHARGES = (bytes([n]) for n in range(3, 11))
 GATHERING = bytes([12])
+METHOD_PENDING, METHOD_TIMERS, METHOD_CHARGES = (bytes([n]) for n in range(32, 35))
 """The first byte of a key tells its table; the changelog and the store hold them all. Those of the
-entities are in their declarations."""
+entities are in their declarations. The last three have what PENDING, TIMERS and CHARGES have, of
+methods of payment with times of their own: their keys begin with the code of the method."""
 
 _LAYOUTS, _LAYOUTS_END = b"layout/", b"layout0"
 """Between these are the keys of the table META that the layouts of the records are under."""
@@ -130,6 +132,71 @@ class Table:
             self._later[key] = None
 
 
+class TablePart:
+    """The keys of a table that begin alike, known by the rest of them.
+
+    Parameters
+    ----------
+    table
+        The table.
+    beginning
+        Of the keys.
+
+    Examples
+    --------
+    >>> from streams.state.store import MemoryStore
+    >>> table = Table(MemoryStore(), b"t")
+    >>> TablePart(table, b"ab").put(b"1", b"one")
+    >>> table.get(b"ab1"), TablePart(table, b"ab").get(b"1"), TablePart(table, b"aa").get(b"1")
+    (b'one', b'one', None)
+    >>> list(TablePart(table, b"ab").scan(b"", b"9")), beginnings(table, 2)
+    ([(b'1', b'one')], [b'ab'])
+    """
+
+    def __init__(self, table: Table, beginning: bytes) -> None:
+        self._table = table
+        self._beginning = beginning
+
+    def get(self, key: bytes) -> bytes | None:
+        """See `Table.get`."""
+        return self._table.get(self._beginning + key)
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """See `Table.get_many`."""
+        return self._table.get_many([self._beginning + key for key in keys])
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """See `Table.put`."""
+        self._table.put(self._beginning + key, value)
+
+    def delete(self, key: bytes) -> None:
+        """See `Table.delete`."""
+        self._table.delete(self._beginning + key)
+
+    def drop(self, start: bytes, end: bytes) -> None:
+        """See `Table.drop`."""
+        self._table.drop(self._beginning + start, self._beginning + end)
+
+    def scan(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """See `Table.scan`."""
+        size = len(self._beginning)
+        for key, value in self._table.scan(self._beginning + start, self._beginning + end):
+            yield key[size:], value
+
+
+AnyTable = Table | TablePart
+
+
+def beginnings(table: Table, size: int) -> list[bytes]:
+    """Return with which `size` bytes the keys of a table begin, each once, in their order."""
+    found = list[bytes]()
+    start, end = b"", b"\xff" * (size + 1)
+    while (item := next(table.scan(start, end), None)) is not None:
+        found.append(item[0][:size])
+        start = found[-1] + end
+    return found
+
+
 class TaskState:
     """All tables of one task, committed or discarded together.
 
@@ -152,6 +219,9 @@ class TaskState:
         self.disputed = Table(store, DISPUTED)
         self.charges = Table(store, CHARGES)
         self.gathering = Table(store, GATHERING)
+        self.method_pending = Table(store, METHOD_PENDING)
+        self.method_timers = Table(store, METHOD_TIMERS)
+        self.method_charges = Table(store, METHOD_CHARGES)
         self._tables = (
             *self.entities.values(),
             self.seen,
@@ -163,6 +233,9 @@ class TaskState:
             self.disputed,
             self.charges,
             self.gathering,
+            self.method_pending,
+            self.method_timers,
+            self.method_charges,
         )
         self._sealed: Changes | None = None
         self._sealed_drops: list[list[KeyRange]] = []

@@ -144,9 +144,9 @@ def _another_key(charges: Any, _: bytes) -> Any:
     return _drawn(charges, b"%d" % os.getpid())
 
 
-def _fraud(labels: LabelJoin, key: bytes, now: float, source: int, matured_until: float) -> Rows:
+def _fraud(labels: LabelJoin, key: bytes, now: float, source: int) -> Rows:
     """Make a positive, and two of a verdict."""
-    example = _taken_for_fraud(labels, key, now, source, matured_until)
+    example = _taken_for_fraud(labels, key, now, source)
     return np.repeat(example, 2 if source == BY_VERDICT else 1)
 
 

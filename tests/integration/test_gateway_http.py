@@ -221,7 +221,7 @@ def test_its_description_is_true(gateway: Gateway) -> None:
             "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,"
             "response_headers_conformance,response_schema_conformance,unsupported_method",
             "--phases", "examples,coverage,fuzzing",
-            "--max-examples", "10", "--seed", "1", "--no-color", "--request-timeout", "40",
+            "--max-examples", "5", "--seed", "1", "--no-color", "--request-timeout", "40",
         ],
         capture_output=True, text=True, check=False, cwd=gateway.directory,
     )  # fmt: skip

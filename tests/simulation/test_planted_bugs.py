@@ -260,11 +260,11 @@ def a_stopped_charge_becomes_a_negative() -> list[Any]:
 
 
 def a_verdict_counts_beside_a_dispute() -> list[Any]:
-    def as_if_new(labels: LabelJoin, key: bytes, now: float, source: int, until: float) -> Rows:
+    def as_if_new(labels: LabelJoin, key: bytes, now: float, source: int) -> Rows:
         charge = labels.kept.charge(key)
         charge["labels"] &= ~np.uint8(FRAUD_LABEL)
         labels.kept.put([key], charge)
-        return fraud(labels, key, now, source, until)
+        return fraud(labels, key, now, source)
 
     fraud = LabelJoin.fraud
     return [patch.object(LabelJoin, "fraud", as_if_new)]

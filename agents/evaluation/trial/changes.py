@@ -52,7 +52,7 @@ def effects(tried: Tried, terms: TermsTable) -> dict[str, Any]:
     """
     known = tried.charges[np.isin(tried.labels, (FRAUD, GENUINE))]
     is_fraud = tried.labels[np.isin(tried.labels, (FRAUD, GENUINE))] == FRAUD
-    of_each = terms.of(known["merchant"])
+    of_each = terms.of(known["merchant"], known["method"])
     before, after = (
         _figures(known[side], is_fraud, known["amount"], of_each) for side in ("before", "after")
     )

@@ -72,7 +72,10 @@ class LabelEvents:
         self._parts.append(part)
 
     def labels(
-        self, charges: NDArray[np.uint64], created: NDArray[np.float64], horizon_s: float
+        self,
+        charges: NDArray[np.uint64],
+        created: NDArray[np.float64],
+        horizons_s: NDArray[np.float64] | float,
     ) -> NDArray[np.uint8]:
         """Return what is known of charges, u1[N].
 
@@ -82,12 +85,12 @@ class LabelEvents:
             Their hashes, u8[N, 2].
         created
             f8[N], Unix seconds.
-        horizon_s
-            A charge that is silent for so long is genuine.
+        horizons_s
+            A charge that is silent for so long is genuine: f8[N], or the same for all.
         """
         events = np.concatenate(self._parts)
         self._parts = [events]
-        labels = np.where(created > self.newest - horizon_s, YOUNG, GENUINE).astype(np.uint8)
+        labels = np.where(created > self.newest - horizons_s, YOUNG, GENUINE).astype(np.uint8)
         numbers = _numbers(np.concatenate((charges, events["charge"])))
         own, others = numbers[: len(charges)], numbers[len(charges) :]
         size = int(numbers.max(initial=-1)) + 1

@@ -82,6 +82,7 @@ class Trial:
     ) -> None:
         self._sides = [_Side(policy, has_test_cards) for policy in (before, after)]
         self._lists = after.lists
+        self._methods = after.terms.methods
         self._period = start, end
         self._rules = on_trial.rules
         self._merchant = None if on_trial.merchant == EVERYONE else hash_of(on_trial.merchant)
@@ -140,13 +141,18 @@ class Trial:
         Parameters
         ----------
         horizon_s
-            A charge that is silent for so long is genuine.
+            A charge that is silent for so long is genuine, unless its method of payment has a
+            horizon of its own.
         """
         charges = np.concatenate([np.empty(0, TRIED), *self._charges])
         empty = np.empty((len(self._compared), 0))
         return Tried(
             charges,
-            self._labels.labels(charges["charge"], charges["created"], horizon_s),
+            self._labels.labels(
+                charges["charge"],
+                charges["created"],
+                self._methods.horizons_s(charges["method"], horizon_s),
+            ),
             Bits.joined(self._matched, len(self._rules.rules)),
             Bits.joined(self._true_rests, self._sweeps),
             np.concatenate([empty, *self._values], axis=1),
@@ -161,6 +167,7 @@ class Trial:
         kept = np.empty(len(charges), TRIED)
         for name in ("created", "amount", "charge", "card", "merchant"):
             kept[name] = charges[name]
+        kept["method"] = self._methods.rows(charges)
         kept["before"], kept["after"] = before["action"], after["action"]
         kept["decided_by"] = [
             self._numbers.get(rule, BY_ANOTHER) if by == BY_RULE else BY_NO_RULE

@@ -28,10 +28,11 @@ TRIED = np.dtype(
         ("before", "u1"),
         ("after", "u1"),
         ("decided_by", "i2"),
+        ("method", "u1"),
     ]
 )
 """A charge: its amount in the reference currency, the actions under both policies, and which of the
-rules on trial decides it under the second. 52 bytes."""
+rules on trial decides it under the second; and its row in the table of methods. 53 bytes."""
 
 
 class Bits:

@@ -37,8 +37,3 @@ class Asked:
     def key(self) -> Key:
         """By which it is known."""
         return self.charge.card, self.charge.id
-
-    @property
-    def merchant(self) -> str:
-        """Whose it is."""
-        return self.charge.merchant

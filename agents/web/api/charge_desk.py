@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from agents.web.api.asked import Asked
     from agents.web.api.memory import Answer, Key
     from agents.web.api.sender import Delivery
+    from schemas.charge import Charge
 
 LEAD_S: Final = 0.06
 """At least so long before its deadline a fallback is begun, and half as long again as the slowest
@@ -70,7 +71,7 @@ class ChargeDesk:
     brokers
         Take charges and fallbacks.
     fallback_of
-        Gives the action of a merchant when no score comes in time.
+        Gives the action of a charge when no score comes in time.
     clock
         Gives the time of the loop, seconds.
     in_flight_max
@@ -89,7 +90,7 @@ class ChargeDesk:
     def __init__(
         self,
         brokers: Brokers,
-        fallback_of: Callable[[str], str],
+        fallback_of: Callable[[Charge], str],
         clock: Callable[[], float],
         in_flight_max: int,
         window_s: float,
@@ -245,7 +246,7 @@ class ChargeDesk:
             self._give(waiting)
             return
         waiting.is_recording = True
-        action, took_s = self._fallback_of(asked.merchant), self._clock() - asked.began
+        action, took_s = self._fallback_of(asked.charge), self._clock() - asked.began
         try:
             self._brokers.send_fallback(asked, action, took_s, lambda _: None)
         except QueueFullError:

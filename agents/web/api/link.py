@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from agents.web.api.asked import Asked
     from agents.web.api.charge_desk import ChargeDesk
     from agents.web.api.sender import Delivery
+    from schemas.charge import Charge
     from streams.kafka.config import Admin, Config
     from streams.kafka.topics import Topics
 
@@ -125,9 +126,9 @@ class KafkaLink:
         """Send a dispute or an outcome; see `Sender.send`."""
         self._sender.send(topic, card, value, [], told)
 
-    def fallback_of(self, merchant: str) -> str:
-        """Return the action of a merchant when no score comes in time."""
-        return self.merchants.terms_of(merchant).fallback
+    def fallback_of(self, charge: Charge) -> str:
+        """Return the action of a charge when no score comes in time."""
+        return self.merchants.terms_of(charge.merchant).fallback_of(charge.payment_method)
 
     async def close(self) -> None:
         """Let the brokers have what is under way, and disconnect."""

@@ -16,6 +16,7 @@ from agents.policy.terms import PRESETS, Terms, TermsTable
 from agents.settings.costs import Costs
 from agents.stages.decisions import UNDECIDED, ReviewBudget, Scored, choose
 from schemas.merchants import MerchantSettings, encode_merchant
+from schemas.method_table import METHODS, PaymentMethod
 from schemas.rejected import InvalidEvent
 from schemas.scored import ALLOW, BLOCK, CHALLENGE, REVIEW
 from streams.events.rows import hash_of
@@ -149,6 +150,31 @@ def test_a_merchants_settings_lie_over_those_for_all_and_these_over_the_installa
     book.take(b"*", None)
     assert book.terms_of("m1").costs.margin_share == 0.9
     assert book.terms_of("m9").costs.margin_share == 0.4
+
+
+@pytest.mark.parametrize(
+    ("fallback", "of_cards", "of_debits", "of_vouchers"),
+    [
+        ("allow", "allow", "allow", "allow"),
+        ("challenge", "challenge", "review", "block"),
+        ("review", "review", "review", "block"),
+        ("block", "block", "block", "block"),
+    ],
+)
+def test_the_fallback_is_one_that_the_method_has_or_the_next_stricter_one(
+    fallback: str, of_cards: str, of_debits: str, of_vouchers: str
+) -> None:
+    methods = (*METHODS, PaymentMethod(name="voucher", actions=("allow", "block")))
+    terms = Terms(fallback=fallback, methods=methods)
+    for method, action in (
+        (None, of_cards),
+        ("Visa", of_cards),
+        ("unheard_of", of_cards),
+        ("SEPA-Debit", of_debits),
+        ("ideal", of_debits),
+        ("voucher", of_vouchers),
+    ):
+        assert terms.fallback_of(method) == action
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,14 @@ from schemas import scored
 Decision = tuple[int, int]
 
 
-def by_the_table(rules: list[Rule], matches: tuple[bool, ...]) -> Decision:
-    """Decide one charge."""
+def by_the_table(
+    rules: list[Rule], matches: tuple[bool, ...], impossible: frozenset[str] = frozenset()
+) -> Decision:
+    """Decide one charge, with which some things cannot be done."""
     matching = [(n, rule.action) for n, rule in enumerate(rules) if matches[n]]
-    live = [(n, action) for n, action in matching if not rules[n].is_shadow]
+    live = [
+        (n, action) for n, action in matching if not rules[n].is_shadow and action not in impossible
+    ]
 
     def first(kind: str) -> int | None:
         return next((n for n, action in live if action == kind), None)
@@ -39,13 +43,29 @@ def by_the_table(rules: list[Rule], matches: tuple[bool, ...]) -> Decision:
     return (NO_ACTION, NO_RULE) if challenge is None else (scored.CHALLENGE, challenge)
 
 
-def decisions(rules: list[Rule]) -> list[tuple[Decision, Decision]]:
+def decisions(
+    rules: list[Rule], impossible: frozenset[str] = frozenset()
+) -> list[tuple[Decision, Decision]]:
     """Return what is decided of every subset of some rules, and what is to be."""
     subsets = list(product((False, True), repeat=len(rules)))
     matched = np.array(subsets, np.bool_).reshape(len(subsets), len(rules)).T
-    actions, deciding = decide(rules, matched)
+    mask = sum(1 << n for n, name in enumerate(scored.ACTIONS) if name not in impossible)
+    actions, deciding = decide(rules, matched, np.full(len(subsets), mask, np.uint8))
     found = zip(actions.tolist(), deciding.tolist(), strict=True)
-    return [(one, by_the_table(rules, each)) for one, each in zip(found, subsets, strict=True)]
+    return [
+        (one, by_the_table(rules, each, impossible))
+        for one, each in zip(found, subsets, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    "impossible", [{"challenge"}, {"review"}, {"challenge", "review"}], ids=", ".join
+)
+def test_what_cannot_be_done_is_as_if_no_rule_asked_for_it(impossible: set[str]) -> None:
+    for order in permutations(ACTIONS):
+        rules = [Rule(kind, Boolean(value=True)) for kind in order]  # type: ignore[arg-type]
+        found = decisions(rules, frozenset(impossible))
+        assert [pair for pair in found if pair[0] != pair[1]] == []
 
 
 @pytest.mark.parametrize("order", permutations(ACTIONS), ids="-".join)

@@ -11,7 +11,7 @@ from schemas.charge import Charge
 from tests.agents.stages.stages import DAY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from schemas.dispute import Dispute
     from tests.streams.features.brute_past import Event
@@ -26,6 +26,8 @@ class CountingOrder:
 
     Attributes
     ----------
+    own_retention_s
+        Of payment methods that have one of their own.
     counted
         Events in the order in which they count; a dispute names the merchant of its charge.
     given_up
@@ -37,6 +39,7 @@ class CountingOrder:
     wait_s: float
     dedup_window_s: float
     retention_s: float
+    own_retention_s: Mapping[str | None, float] = field(default_factory=dict)
     counted: list[Event] = field(default_factory=list)
     given_up: list[Dispute] = field(default_factory=list)
     claims: int = 0
@@ -84,9 +87,12 @@ class CountingOrder:
 
     def _charge_of(self, dispute: Dispute) -> Charge | None:
         charge = self._charges.get((dispute.card, dispute.charge))
+        if charge is None:
+            return None
         period_s = INDEX_DAYS * DAY
-        oldest = (self._clock - self.retention_s) // period_s
-        return None if charge is None or charge.created // period_s < oldest else charge
+        retention_s = self.own_retention_s.get(charge.payment_method, self.retention_s)
+        oldest = (self._clock - retention_s) // period_s
+        return None if charge.created // period_s < oldest else charge
 
     def _let_count(self, is_due: object) -> None:
         assert callable(is_due)

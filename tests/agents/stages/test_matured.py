@@ -251,7 +251,7 @@ def test_a_charge_that_an_earlier_version_kept_is_not_told_of() -> None:
     run.feed(charge("a", START))
     run.commit()
     labels = run._stages.merchant._labels
-    [(key, _)] = labels.kept.between(b"", b"\xff" * 20)
+    [(key, _)] = labels.kept.between(b"", b"\xff" * 20, START)
     before = labels.kept.charge(key)
     before["card"], before["stands_for"] = 0, 0.0
     labels.kept.put([key], before)

@@ -10,8 +10,10 @@ import pytest
 
 from agents.stages.reasons import _REMEMBERED, LEAST_LOG_ODDS, REASONS_MAX, Reasons
 from schemas.charge import Charge
+from schemas.method_table import METHODS
 from schemas.scored import Reason
 from schemas.signals import signals_of
+from streams.events.methods import MethodTable
 from streams.events.rows import charge_rows
 from streams.features.charge import CHARGE_FEATURES, charge_features
 from streams.features.entities import FEATURES as PRODUCT_FEATURES
@@ -117,7 +119,8 @@ def test_categories_are_told_in_words(charge: dict[str, Any], texts: list[str]) 
     fields: dict[str, Any] = {"id": "c", "created": 1.0, "amount": 1, "currency": "usd",
                               "card": "k", "merchant": "m"}  # fmt: skip
     own = np.zeros((1, len(CHARGE_FEATURES)), np.float32)
-    charge_features(charge_rows([Charge(**{**fields, **charge})]), own)
+    rows = charge_rows([Charge(**{**fields, **charge})])
+    charge_features(rows, own, MethodTable(METHODS).lacking(rows))
     places = [n for n, each in enumerate(CHARGE_FEATURES) if each.transform == "category"]
     vectors = np.repeat(own[:, places], len(places), axis=0)
     features = [CHARGE_FEATURES[place] for place in places]

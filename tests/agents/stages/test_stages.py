@@ -11,12 +11,21 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from schemas.charge import Charge
+from schemas.method_table import PaymentMethod
 from streams.events.rows import charge_rows
 from streams.features.entities import FEATURE_NAMES
 from streams.simulator import Simulation
-from streams.state.tables import CHARGES, DISPUTED, PENDING, SEEN
+from streams.state.tables import (
+    CHARGES,
+    DISPUTED,
+    METHOD_CHARGES,
+    METHOD_PENDING,
+    PENDING,
+    SEEN,
+)
 from tests.agents.stages.counting_order import INDEX_DAYS, CountingOrder
 from tests.agents.stages.stages import DAY, HOUR, Run, decode, message, part, simulated
 from tests.streams.events.random_events import RandomEvents, RandomOutcomes
@@ -29,9 +38,17 @@ if TYPE_CHECKING:
     from streams.events.batch import Batch
     from tests.streams.features.brute_past import AnyEvent, Event
 
-RETENTION_DAYS = 60.0
-RULES = {"label_horizon_days": 20.0, "dispute_retention_days": RETENTION_DAYS,
-         "negative_rate": 1.0, "orphan_wait_hours": 100.0}  # fmt: skip
+RETENTION_DAYS, HORIZON_DAYS, WAIT_HOURS = 60.0, 20.0, 100.0
+OF_DEBITS = PaymentMethod(name="sepa_debit", card_fields=(), label_horizon_days=35.0,
+                          dispute_retention_days=100.0)  # fmt: skip
+RULES: dict[str, object] = {
+    "label_horizon_days": HORIZON_DAYS, "dispute_retention_days": RETENTION_DAYS,
+    "negative_rate": 1.0, "orphan_wait_hours": WAIT_HOURS, "payment_methods": (OF_DEBITS,),
+}  # fmt: skip
+IN_HOURS: dict[str, object] = {
+    "label_horizon_days": 0.2,
+    "payment_methods": (replace(OF_DEBITS, label_horizon_days=0.3),),
+}
 SEEDS = range(3)
 
 
@@ -47,8 +64,16 @@ def kept_tables(run: Run) -> dict[bytes, bytes]:
         DISPUTED: run.stream_time // retention_s - 1,
         CHARGES: (run.stream_time - retention_s) // (INDEX_DAYS * DAY),
     }
+    assert OF_DEBITS.dispute_retention_days is not None
+    of_debits_s = OF_DEBITS.dispute_retention_days * DAY
+    first[METHOD_PENDING] = (run.stream_time - of_debits_s) // DAY
+    first[METHOD_CHARGES] = (run.stream_time - of_debits_s) // (INDEX_DAYS * DAY)
     start = {table: max(int(period), 0).to_bytes(4, "big") for table, period in first.items()}
-    return {k: v for k, v in run.state().items() if k[1:] >= start.get(k[:1], b"")}
+    return {
+        key: value
+        for key, value in run.state().items()
+        if key[1 + 4 * (key[:1] in (METHOD_PENDING, METHOD_CHARGES)) :] >= start.get(key[:1], b"")
+    }
 
 
 def assert_same(run: Run, other: Run) -> None:
@@ -80,9 +105,12 @@ def run_through_trouble(batch: Batch, seed: int, **settings: object) -> Run:
     return run
 
 
-def in_their_order(events: Sequence[Event], retention_days: float) -> CountingOrder:
+def in_their_order(
+    events: Sequence[Event], retention_days: float, of_debits: float
+) -> CountingOrder:
     """Return the order in which a stream counts."""
-    order = CountingOrder(RULES["orphan_wait_hours"] * HOUR, DAY, retention_days * DAY)
+    own: dict[str | None, float] = {"sepa_debit": of_debits * DAY}
+    order = CountingOrder(WAIT_HOURS * HOUR, DAY, retention_days * DAY, own)
     order.take(events)
     order.pause()
     return order
@@ -159,8 +187,9 @@ def with_outcomes(events: Sequence[Event], seed: int) -> list[AnyEvent]:
 def test_neither_cuts_nor_failures_make_a_difference(kind: str, seed: int, actions: str) -> None:
     """With outcomes, and with charges that are stopped, let through or taken for frauds."""
     batch = stream(kind, seed)
-    horizon = {} if kind == "months" else {"label_horizon_days": 0.2}
-    rules = RULES | horizon | {"actions": actions, "holdout_share": 0.3}
+    rules = (
+        RULES | ({} if kind == "months" else IN_HOURS) | {"actions": actions, "holdout_share": 0.3}
+    )
     at_once = Run(**rules)
     at_once.process(part(batch, 0, len(batch.cards)))
     at_once.pause()
@@ -184,8 +213,10 @@ class These:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_vectors_scored_equal_brute_force(seed: int) -> None:
     events = with_ascending_ids(RandomEvents(seed).take(400))
-    rules = RULES | {"dispute_retention_days": 180.0}  # beyond the days that features look back
-    counted = in_their_order(events, 180.0).counted
+    table = (PaymentMethod(name="sepa_debit", card_fields=(), dispute_retention_days=180.0),)
+    # Beyond the days that features look back.
+    rules = RULES | {"dispute_retention_days": 180.0, "payment_methods": table}
+    counted = in_their_order(events, 180.0, 180.0).counted
     run = run_through_trouble(decode([message(event) for event in events]), seed, **rules)
     scored = run.outputs.events()
     of_charges = [event for event in counted if isinstance(event, Charge)]
@@ -243,7 +274,6 @@ class Labels:
     def __init__(self) -> None:
         self.examples: list[Label] = []
         self.rejected: list[str] = []
-        self._horizon_s = RULES["label_horizon_days"] * DAY
         self._now = 0.0
         self._known: list[Known] = []
 
@@ -254,7 +284,7 @@ class Labels:
         self._now = max(self._now, event.created)
         self._let_time_pass()
         if not is_duplicate:
-            self._known.append(Known(event, max(event.created + self._horizon_s, self._now)))
+            self._known.append(Known(event, max(_silent_until(event), self._now)))
 
     def _let_time_pass(self) -> None:
         ripe = [k for k in self._known if k.ripe_at < self._now and not k.is_settled]
@@ -263,12 +293,11 @@ class Labels:
             self._learn(known, 0, known.ripe_at)
 
     def _take_dispute(self, dispute: Dispute) -> None:
-        first_day = (self._now - RETENTION_DAYS * DAY) // DAY
         candidates = [
             known
             for known in self._known
             if (known.charge.card, known.charge.id) == (dispute.card, dispute.charge)
-            and known.charge.created // DAY >= first_day
+            and known.charge.created // DAY >= (self._now - _kept_for_s(known.charge)) // DAY
         ]
         if candidates:
             self._dispute(max(candidates, key=lambda known: known.charge.created), dispute)
@@ -278,13 +307,22 @@ class Labels:
     def _dispute(self, known: Known, dispute: Dispute) -> None:
         if dispute.reason == "fraudulent" and not known.is_positive:
             known.is_positive = True
-            if self._now <= known.charge.created + self._horizon_s:
+            if self._now <= _silent_until(known.charge):
                 known.is_settled = True
             self._learn(known, 1, self._now)
 
     def _learn(self, known: Known, label: int, known_at: float) -> None:
         charge = charge_rows([known.charge])["charge"].tobytes()
         self.examples.append(Label(round(known_at, 3), label, charge, known.charge.created))
+
+
+def _silent_until(charge: Charge) -> float:
+    days = 35.0 if charge.payment_method == "sepa_debit" else HORIZON_DAYS
+    return charge.created + days * DAY
+
+
+def _kept_for_s(charge: Charge) -> float:
+    return (100.0 if charge.payment_method == "sepa_debit" else RETENTION_DAYS) * DAY
 
 
 def in_order(examples: Sequence[Label]) -> list[list[Label]]:
@@ -296,7 +334,7 @@ def in_order(examples: Sequence[Label]) -> list[list[Label]]:
 def test_examples_and_rejects_are_those_of_the_contract(seed: int) -> None:
     random_events = RandomEvents(seed, cards=5, merchants=6, pace=0.3).take(700)
     events = without_doubt(with_late_charges(random_events, seed))
-    order = in_their_order(events, RETENTION_DAYS)
+    order = in_their_order(events, RETENTION_DAYS, 100.0)
     oracle, expected = BruteForce(), Labels()
     for event in order.counted:
         expected.take(event, is_duplicate=oracle.at_card(event).is_duplicate)

@@ -215,23 +215,24 @@ def of_charge(charge: Charge) -> Values:
     """The features that a charge has by itself."""
     amount = bundled_rates().usd(charge.amount, charge.currency)
     angle = 2 * math.pi * (charge.created % DAY) / DAY
+    has_card = charge.payment_method not in {"sepa_debit", "wallet", "bank_redirect"}
     values: dict[str, float] = {
         "amount": amount,
         "hour_sin": math.sin(angle),
         "hour_cos": math.cos(angle),
         "weekend": day_of(charge.created) % 7 in {2, 3},  # day 0, 1 January 1970, was a Thursday
-        "funding_missing": charge.funding is None,
+        "funding_missing": has_card and charge.funding is None,
         "funding_debit": charge.funding == "debit",
         "funding_prepaid": charge.funding == "prepaid",
         "channel_missing": charge.channel is None,
         "channel_online": charge.channel == "online",
         "channel_recurring": charge.channel == "recurring",
-        "three_d_secure_missing": charge.three_d_secure is None,
+        "three_d_secure_missing": has_card and charge.three_d_secure is None,
         "three_d_secure_yes": charge.three_d_secure is True,
         "payment_method_missing": charge.payment_method is None,
         "payment_method_other": charge.payment_method not in {None, "card"},
         "merchant_country_missing": charge.merchant_country is None,
-        "card_country_missing": charge.card_country is None,
+        "card_country_missing": has_card and charge.card_country is None,
         "ip_country_missing": charge.ip_country is None,
         "merchant_country_is_not_card_country": _differ(
             charge.merchant_country, charge.card_country
@@ -252,7 +253,7 @@ def of_charge(charge: Charge) -> Values:
     for band in (20, 50, 100, 200, 500):
         values[f"amount_over_{band}"] = amount >= band
     for check, outcome in (("cvc_check", charge.cvc_check), ("postal_check", charge.postal_check)):
-        values[f"{check}_missing"] = outcome is None
+        values[f"{check}_missing"] = has_card and outcome is None
         values[f"{check}_fail"] = outcome == "fail"
         values[f"{check}_unchecked"] = outcome == "unchecked"
     return {name: float(value) for name, value in values.items()}

@@ -13,10 +13,12 @@ from agents.shared_entities.entity_stage import EntityStage
 from agents.shared_entities.in_memory import SharedInMemory
 from schemas.charge import Charge
 from schemas.dispute import Dispute
+from schemas.method_table import METHODS
 from schemas.outcome import Outcome
 from schemas.scored import ALLOW, BLOCK, CHALLENGE
 from streams.durations import DAY_S, HOUR_S
 from streams.events.batch import RowBatch
+from streams.events.methods import MethodTable
 from streams.events.rows import (
     BLOCK_KINDS,
     CHARGE,
@@ -124,7 +126,7 @@ class Kernels:
         of_merchant = self._at_merchants(events, rows, charged_at)
         of_shared = self._at_shared(events, rows, before)
         own = np.zeros((len(rows), len(CHARGE_FEATURES)), np.float32)
-        charge_features(rows, own)
+        charge_features(rows, own, MethodTable(METHODS).lacking(rows))
         return Result(np.hstack((own, of_card, of_merchant, of_shared)), rows["duplicate"] == 1)
 
     def _at_merchants(

@@ -36,7 +36,8 @@ def kept(rows: Rows, committed: int) -> LabelJoin:
     pending["vector"][:, 0] = np.arange(len(rows))
     for part in (slice(committed), slice(committed, None)):
         if len(rows[part]):
-            labels.keep(rows[part], pending[part], rows["created"][part] - RULES.horizon_s)
+            times, none = rows["created"][part], np.zeros(len(rows[part]), np.uint32)
+            labels.keep(rows[part], pending[part], times, none)
             if part.stop == committed:
                 state.commit(1)
     return labels
@@ -53,7 +54,7 @@ def test_they_are_undisputed_charges_of_about_the_same_time(
     rng = np.random.default_rng(100 + seed)
     frauds = set(rng.choice(len(rows), 100, replace=False).tolist())
     for place in frauds:
-        labels.fraud(keys[place], rows["created"][-1], BY_DISPUTE, START)
+        labels.fraud(keys[place], rows["created"][-1], BY_DISPUTE)
     came = rng.integers(len(rows) // 2, len(rows))
     place = {key: place for place, key in enumerate(keys)}
     for fraud in sorted(frauds):
@@ -111,6 +112,6 @@ def test_a_charge_labelled_fraud_after_the_horizon_is_none_either() -> None:
     first, last = keys[order[0]], keys[order[1]]
     late = START + DAY + RULES.horizon_s + 5.0
     assert len(labels.controls(last, late, lambda _: False)) == 1
-    labels.mature(0.0, START + 2 * DAY)
-    assert len(labels.fraud(first, late, BY_DISPUTE, START + 2 * DAY)) == 1
+    labels.mature(START + 2 * DAY + RULES.horizon_s)
+    assert len(labels.fraud(first, late, BY_DISPUTE)) == 1
     assert len(labels.controls(last, late, lambda _: False)) == 0

@@ -56,16 +56,15 @@ class Join:
         kept["created"] = rows["created"]
         kept["vector"][:, 0] = [number_of(charge) for charge in charges]
         clocks = np.maximum.accumulate(np.maximum(rows["created"], before))
-        self.labels.keep(rows, kept, clocks - HORIZON_S)
+        self.labels.keep(rows, kept, clocks, np.zeros(len(rows), np.uint32))
         self.fed.extend(map(Kept, charges, clocks.tolist()))
         examples = []
         for charge, disputed_at in disputes:
             key = kept_key(charge_rows([charge])[0])
-            until = max(before, disputed_at) - HORIZON_S
-            examples.append(self.labels.fraud(key, disputed_at, BY_DISPUTE, until))
+            examples.append(self.labels.fraud(key, disputed_at, BY_DISPUTE))
             [found] = [kept for kept in self.fed if kept.charge is charge]
             found.disputed_at.append(disputed_at)
-        matured = self.labels.mature(before - HORIZON_S, self.time - HORIZON_S)
+        matured = self.labels.mature(self.time)
         examples.append(matured.negatives)
         self.labels.kept.expire(before, self.time)
         self.learned.append(np.concatenate(examples))
@@ -218,7 +217,7 @@ def test_restored_join_goes_on(is_committed: bool) -> None:
     after.time = before.time if is_committed else 0.0
     if is_committed:
         key = kept_key(charge_rows(charges)[0])
-        assert len(after.labels.fraud(key, START + 2 * DAY, BY_DISPUTE, START)) == 0
+        assert len(after.labels.fraud(key, START + 2 * DAY, BY_DISPUTE)) == 0
     negatives = after.feed([charge_at(10, START + 11 * DAY)], [])
     assert sorted(negatives["vector"][:, 0]) == list(range(1, 10)) * is_committed
 
@@ -246,7 +245,7 @@ def test_find_goes_back_for_months_to_the_nearest() -> None:
     rows = charge_rows([charge_at(1, START), charge_at(1, START + 50 * DAY), charge_at(2, START)])
     kept = PENDING_LAYOUT.new(len(rows))
     kept["created"] = rows["created"]
-    join.labels.keep(rows, kept, rows["created"] - HORIZON_S)
+    join.labels.keep(rows, kept, rows["created"], np.zeros(len(rows), np.uint32))
     sought = rows["charge"][[1, 0, 2]]
     around = np.array([START + 170 * DAY, START + 40 * DAY, START + 170 * DAY])
     found = join.labels.kept.find(sought, around, 180 * DAY, 0.0)
