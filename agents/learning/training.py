@@ -12,6 +12,7 @@ import logging
 import multiprocessing
 import os
 import signal
+from collections import deque
 from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING, cast
@@ -60,10 +61,7 @@ class TrainingProcess:
 
     def take(self) -> Trained | None:
         """Return trees that have come since the last call, if any; never waits."""
-        trained = None
-        with suppress(EOFError):
-            while self._receiver.poll():
-                trained = self._receiver.recv()
+        trained = self._arrived.pop() if self._arrived else None
         if not self._process.is_alive() and self._clock() >= self._again_at:
             logger.warning(
                 "the training of boosted trees ended with exit code %s; it begins anew",
@@ -77,16 +75,27 @@ class TrainingProcess:
         """End the process, whatever it does."""
         self._process.kill()
         self._process.join()
-        self._receiver.close()
 
     def _start(self) -> None:
         spawning = multiprocessing.get_context("spawn")
-        self._receiver, sender = spawning.Pipe(duplex=False)
+        receiver, sender = spawning.Pipe(duplex=False)
         self._process = spawning.Process(target=_run, args=(sender, self._settings), daemon=True)
         self._process.start()
         sender.close()  # the other process alone holds it, so that its end is noticed
+        self._arrived: deque[Trained] = deque(maxlen=1)
+        Thread(target=_receive, args=(receiver, self._arrived), daemon=True).start()
         self._again_at = self._clock() + _AGAIN_AFTER_S
         logger.info("boosted trees are trained by process %d", self._process.pid)
+
+
+def _receive(receiver: Connection, arrived: deque[Trained]) -> None:
+    """Receive trees until their sender ends, which may be in the midst of it.
+
+    In a thread: who sends may be kept waiting for a core in between, and nobody waits for that.
+    """
+    with receiver, suppress(EOFError, OSError):
+        while True:
+            arrived.append(receiver.recv())
 
 
 def _run(sender: Connection, settings: Settings) -> None:
