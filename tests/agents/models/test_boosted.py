@@ -177,6 +177,16 @@ def test_when_trees_are_trained_and_what_they_are_depends_on_the_examples_alone(
     assert len(at_once) >= 4
 
 
+def test_examples_that_teach_nothing_are_not_kept() -> None:
+    examples = labelled(63, 3000, 3.0)
+    examples["weight"] = 0.0
+    trainer = Trainer(FEATURES)
+    trainer.take_all(examples, range(3000))
+    assert trainer.is_due
+    assert not trainer._kept
+    assert trainer.train() is None
+
+
 def test_an_example_that_was_labelled_late_trains_nothing() -> None:
     examples = labelled(61, 3000, 3.0)
     examples["labelled_at"] = examples["labelled_at"].max()
