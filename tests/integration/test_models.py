@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from tests.integration.kafka import Kafka
 
-OTHER = "linear"
+OTHER = "forest"
 DAY_S = 86_400.0
 START = 1.75e9
 PROBES = 24

@@ -24,7 +24,7 @@ from tests.agents.learning.feeds import Clock, Log, Producer, example_log, examp
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OTHER = "linear"
+OTHER = "forest"
 NAMES = [DEFAULT, OTHER]
 CHAMPION = Figures(100_000.0, 400.0, 0.9, 0.5, 0.0200, 0.003)
 BETTER = Figures(99_000.0, 390.0, 0.9, 0.5, 0.0196, 0.003)

@@ -23,7 +23,7 @@ from tests.agents.learning.feeds import Clock, Log, Producer, example_log, examp
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-OTHER = "linear"
+OTHER = "forest"
 NAMES = [DEFAULT, OTHER]
 SETTINGS = Settings(snapshot_every_examples=50, snapshot_every_s=1.0)
 COUNT = 300

@@ -14,7 +14,7 @@ from schemas.control import CHAMPION_KEY, Champion, Former, encode_control
 from schemas.snapshot import Snapshot, encode_snapshot
 from tests.agents.learning.feeds import examples, through_json
 
-OTHER = "linear"
+OTHER = "forest"
 
 
 def learned(kind: str, count: int) -> Snapshot:
