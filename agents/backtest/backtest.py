@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from agents.backtest.model_spans import Spans, interval_ends
-from agents.learning.learner import LearnerStage
-from agents.models.kinds import scorer
+from agents.learning.learner import LearnerStage, TrainingStage
+from agents.models.kinds import DEFAULT, KINDS, scorer
 from agents.stages.in_memory import TaskInMemory
 from agents.stages.tasks import bare_policy, features_of
 from streams.durations import DAY_S
@@ -83,6 +83,8 @@ class Backtest:
         Whether the actions are carried out, in place of the setting.
     rules
         That decide beside the model.
+    kind
+        Of the model. Boosted trees are there as soon as they are due: no event comes meanwhile.
 
     Attributes
     ----------
@@ -96,15 +98,15 @@ class Backtest:
         clock: Callable[[], float],
         actions: Actions = "advisory",
         rules: ActiveRules | None = None,
+        kind: str = DEFAULT,
     ) -> None:
         settings = replace(settings, actions=actions)
         self._features = features_of(settings)
         self.snapshot: Snapshot | None = None
         policy = bare_policy(settings)
         self._task = TaskInMemory(settings, clock, policy.under(rules) if rules else policy)
-        self._learner = LearnerStage(
-            None, settings.snapshot_every_examples, features=self._features
-        )
+        stage = TrainingStage if KINDS[kind].is_boosted else LearnerStage
+        self._learner = stage(None, settings.snapshot_every_examples, kind, self._features)
         self._snapshot_every = settings.snapshot_every_examples
         self._horizon_s = settings.label_horizon_days * DAY_S
         self._methods = MethodTable(settings.payment_methods)

@@ -22,6 +22,7 @@ import orjson
 from agents.acting.fates import draw_of, fate, outcome_payload
 from agents.backtest.backtest import MODEL_INTERVAL_S, Backtest, Step
 from agents.backtest.model_spans import interval_ends
+from agents.models.kinds import DEFAULT
 from schemas.scored import ALLOW
 from streams.events.batch import TimedBatch
 from streams.events.decoding import decode_outcomes
@@ -51,6 +52,8 @@ class ClosedLoop:
         Hashes of the charges that would be disputed as fraudulent.
     rules
         That decide beside the model.
+    kind
+        Of the model.
 
     Attributes
     ----------
@@ -64,8 +67,9 @@ class ClosedLoop:
         clock: Callable[[], float],
         frauds: Collection[bytes],
         rules: ActiveRules | None = None,
+        kind: str = DEFAULT,
     ) -> None:
-        self.backtest = Backtest(settings, clock, actions="enforced", rules=rules)
+        self.backtest = Backtest(settings, clock, actions="enforced", rules=rules, kind=kind)
         self._outcomes: list[bytes] = []
         self._disputes: list[bytes] = []
         self._costs = settings.costs

@@ -11,6 +11,7 @@ from agents.backtest.backtest import Backtest, Step
 from agents.backtest.card_pass import Read, read
 from agents.backtest.closed_loop import ClosedLoop
 from agents.backtest.read_ahead import running_ahead
+from agents.models.kinds import DEFAULT
 from streams.events.files import event_writer
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def run_open(
     rejections: Rejections,
     show: Show,
     rules: ActiveRules | None = None,
+    kind: str = DEFAULT,
 ) -> tuple[Run, Read]:
     """Score everything while nobody acts; return the run, and what was read last.
 
@@ -79,13 +81,15 @@ def run_open(
         Is told how far it is.
     rules
         That decide beside the model.
+    kind
+        Of the model.
 
     Raises
     ------
     FileError
         As `Replay.parts`.
     """
-    run = Run(Backtest(settings, time.time, rules=rules), gathering)
+    run = Run(Backtest(settings, time.time, rules=rules, kind=kind), gathering)
     for inputs in replay.survey():
         show("reading the times", inputs, None)
     writing = nullcontext() if out is None else event_writer(out)
@@ -113,12 +117,13 @@ def run_closed(
     gathering: Gathering,
     show: Show,
     rules: ActiveRules | None = None,
+    kind: str = DEFAULT,
 ) -> Run:
     """Score everything with the actions carried out; return the run.
 
     Parameters
     ----------
-    settings, out, gathering, show, rules
+    settings, out, gathering, show, rules, kind
         As for `run_open`.
     replay
         The events, surveyed.
@@ -131,7 +136,7 @@ def run_closed(
     FileError
         As `Replay.parts`.
     """
-    loop = ClosedLoop(settings, time.time, replay.frauds(), rules)
+    loop = ClosedLoop(settings, time.time, replay.frauds(), rules, kind)
     run = Run(loop.backtest, gathering)
     with ExitStack() as files:
         scores = files.enter_context(event_writer(out))

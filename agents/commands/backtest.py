@@ -20,6 +20,7 @@ from agents.evaluation.outcome_collector import Gathering
 from agents.evaluation.rejections import Rejections
 from agents.evaluation.report import report_page
 from agents.evaluation.summary import evaluate
+from agents.models.kinds import DEFAULT, KINDS, check_trainable
 from agents.process import collecting_rarely, peak_rss_mb
 from agents.settings.schema import Settings
 from agents.terminal.event_files import ALLOW
@@ -74,10 +75,18 @@ _FILE = click.Path(path_type=Path)
 @click.option(
     "--rules", type=_FILE, metavar="FILE", help="Rules that decide beside the model, for all"
 )
+@click.option(
+    "--model",
+    type=click.Choice(list(KINDS)),
+    default=DEFAULT,
+    show_default=True,
+    help="Kind of the model that learns and scores",
+)
 @with_settings()
 def command(
     settings: Settings,
     *,
+    model: str,
     charges: Path,
     labels: tuple[Path, ...],
     out: Path,
@@ -116,6 +125,7 @@ def command(
     Of each charge some 820 bytes stay in memory for as long as it may be disputed (the setting
     dispute_retention_days).
     """
+    check_trainable([model])
     period = period_of(start, end)
     sources = _sources(settings, charges, labels, mapping, closed_loop=closed_loop)
     settings = with_signals(settings, sources.mapping)
@@ -144,12 +154,14 @@ def command(
         )
         written = None if closed_loop else out
         gathering = Gathering(*period, settings.payment_methods)
-        run, last = run_open(settings, replay, written, gathering, rejections, show, deciding)
+        run, last = run_open(
+            settings, replay, written, gathering, rejections, show, deciding, model
+        )
         opened = evaluated = gathering.outcomes()
         if closed_loop:
             came_back = (report / "outcomes.jsonl", report / "disputes.jsonl") if report else None
             gathering = Gathering(*period, settings.payment_methods)
-            run = run_closed(settings, replay, out, came_back, gathering, show, deciding)
+            run = run_closed(settings, replay, out, came_back, gathering, show, deciding, model)
             evaluated = gathering.outcomes()
     seconds = time.monotonic() - began
     backtest = run.backtest

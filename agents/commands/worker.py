@@ -9,7 +9,7 @@ import click
 import faust
 from msgspec.structs import replace
 
-from agents.models.kinds import KINDS
+from agents.models.kinds import KINDS, check_trainable
 from agents.settings.schema import Settings
 from agents.settings.sources import SettingsError
 from agents.stages.tasks import layouts_of
@@ -84,6 +84,7 @@ def _check_challengers(settings: Settings) -> None:
     for kind in settings.challengers:
         if kind not in KINDS:
             raise SettingsError(f"challengers: expected some of {', '.join(KINDS)}, got {kind!r}")
+    check_trainable(settings.challengers)
 
 
 def _free_port(port: int) -> int:

@@ -7,6 +7,7 @@ a takeover is what it would have learned undisturbed.
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import cast
 
 from confluent_kafka import Message
@@ -14,6 +15,9 @@ from confluent_kafka import Message
 from agents.learning.auto_promotion import Succession
 from agents.learning.learner import LearnerStage
 from agents.learning.model_registry import ModelBook, as_loaded
+from agents.learning.training import TrainingProcess
+from agents.models.boosted.trainer import Trained
+from agents.models.boosted.training import LightGBMMissingError, can_train
 from agents.settings.schema import Settings
 from schemas.control import CHAMPION_KEY, encode_control
 from schemas.snapshot import Snapshot, encode_snapshot
@@ -70,6 +74,7 @@ class LearnerFeed:
         self._clients = clients
         self._producer = producer
         self._fetched: list[Message] = []
+        self._trained: Trained | None = None
         self._learner = self._stage(newest)
         self._partition_reader = PartitionReader(clients, topics.examples, 0)
         self._seek()
@@ -100,20 +105,27 @@ class LearnerFeed:
         for snapshot in due:
             self._send(snapshot)
 
-    def publish_late(self, book: ModelBook) -> bool:
-        """Send a snapshot of what was loaded, or of what was learned a while ago.
+    @property
+    def is_boosted(self) -> bool:
+        """Whether the model takes trees from a trainer."""
+        return self._learner.is_boosted
+
+    def publish_late(self, book: ModelBook, trained: Trained | None) -> bool:
+        """Send a snapshot with new trees, of what was loaded, or of what was learned a while ago.
 
         Parameters
         ----------
         book
             What is committed: a snapshot that was sent and undone is sent again.
+        trained
+            The newest trees that are known.
 
         Returns
         -------
         bool
             Whether one was sent, which needs a commit.
         """
-        if self._loads(book):
+        if self._loads(book) or self._adopts(trained):
             self._send(self._learner.snapshot())
             return True
         waited_s = self._clients.clock() - self._published_at
@@ -143,12 +155,29 @@ class LearnerFeed:
         logger.info("learner of %s: goes on from loaded model %s", self._name, loaded.id)
         return True
 
+    def _adopts(self, trained: Trained | None) -> bool:
+        """Go on with trees that are new, at the next example; return whether there were any.
+
+        Trees wait for a learner that is behind the examples that they have seen.
+        """
+        if (
+            not self.is_boosted
+            or trained is None
+            or trained is self._trained
+            or trained.offset > self._learner.offset
+        ):
+            return False
+        self._trained = trained
+        self._learner.adopt(trained)
+        logger.info("learner of %s: has trees of the examples below %d", self._name, trained.offset)
+        return True
+
     def _has_news(self, book: ModelBook) -> bool:
         """Tell whether there is more than what is committed."""
         committed = book.snapshot(self._name)
         if committed is None:
             return self._learner.offset > 0 or bool(self._learner.loaded)
-        return self._learner.offset > committed.offset or self._learner.loaded != committed.loaded
+        return self._learner.version != committed.version
 
     def _stage(self, snapshot: Snapshot | None) -> LearnerStage:
         every = self._settings.snapshot_every_examples
@@ -194,6 +223,8 @@ class Learners:
         self._producer = producer
         self._feeds: dict[str, LearnerFeed] = {}
         self._limits: dict[str, int] = {}
+        self._training: TrainingProcess | None = None
+        self._trained: Trained | None = None
         self._succession = Succession(settings.promote_after_frauds)
 
     @property
@@ -219,12 +250,14 @@ class Learners:
                     self._reader,
                     self._features,
                 )
+        self._train(is_wanted=any(feed.is_boosted for feed in self._feeds.values()))
 
     def stop(self) -> None:
         """Leave the learners to another worker."""
         for feed in self._feeds.values():
             feed.close()
         self._feeds.clear()
+        self._train(is_wanted=False)
 
     def fetch(self) -> FetchedExamples:
         """Return the examples that are here; the same again until they are learned."""
@@ -241,8 +274,26 @@ class Learners:
 
     def publish_late(self, book: ModelBook) -> bool:
         """Send the snapshots that are late, and a promotion that is due; return whether any was."""
-        sent = [feed.publish_late(book) for feed in self._feeds.values()]
+        if self._training is not None:
+            self._trained = self._training.take() or self._trained
+        sent = [feed.publish_late(book, self._trained) for feed in self._feeds.values()]
         return self._promote(book) or any(sent)
+
+    def _train(self, *, is_wanted: bool) -> None:
+        """Have trees trained while a model takes them, where LightGBM is installed."""
+        if not is_wanted:
+            if self._training is not None:
+                self._training.close()
+            self._training = self._trained = None
+        elif self._training is None and self._can_train:
+            self._training = TrainingProcess(self._settings, self._clients.clock)
+
+    @cached_property
+    def _can_train(self) -> bool:
+        """Whether trees can be trained here; the log says what is missing, once."""
+        if not can_train():
+            logger.warning("no new trees, while the learners are here: %s", LightGBMMissingError())
+        return can_train()
 
     def _promote(self, book: ModelBook) -> bool:
         """Promote a challenger if the rule says so; return whether it did."""

@@ -95,16 +95,20 @@ def as_loaded(loaded: Loaded, offset: int) -> Snapshot:
     snapshot = loaded.snapshot
     return replace(
         snapshot,
-        version=loaded_version(snapshot, loaded.id),
+        version=loaded_version(snapshot.version, snapshot.name, loaded.id),
         offset=offset,
         loaded=loaded.id,
         loaded_at=offset,
     )
 
 
-def loaded_version(snapshot: Snapshot, loaded: str) -> str:
-    """Return the version of a model that goes on from a loaded one: no other has it."""
-    return f"{snapshot.name}-{loaded}-{snapshot.examples:010d}"
+def loaded_version(version: str, name: str, loaded: str) -> str:
+    """Return the version of a model that goes on from a loaded one: no other has it.
+
+    >>> loaded_version("linear-0000001000", "linear", "5e1f0000")
+    'linear-5e1f0000-0000001000'
+    """
+    return f"{name}-{loaded}-{version.rpartition('-')[2]}"
 
 
 def _name(key: bytes) -> str | None:

@@ -75,7 +75,7 @@ FIRST_INTERCEPT = -math.log(40.0)
 _FLAG, _CATEGORY, _SHARES = "flag", "category", {"share", "1 / labels"}
 _WIDTH, _SHARE_WIDTH = 0.1, 0.02
 
-_AGES = {"card_age", "merchant_age"}
+AGES = {"card_age", "merchant_age"}
 """Time itself carries these from cell to cell. Each new one has learned nothing, so today's charges
 scored lower than the same ones a week later, when their labels calibrate the scores."""
 
@@ -88,7 +88,7 @@ def cell_widths(features: Sequence[Feature]) -> NDArray[np.float64]:
     """Return the width of each feature's fine cells after its transform; 0 for those without."""
     widths = [_SHARE_WIDTH if feature.unit in _SHARES else _WIDTH for feature in features]
     has_none = [
-        feature.unit in {_FLAG, _CATEGORY} or feature.name in _AGES | _OUTCOMES
+        feature.unit in {_FLAG, _CATEGORY} or feature.name in AGES | _OUTCOMES
         for feature in features
     ]
     return np.where(has_none, 0.0, widths)

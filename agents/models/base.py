@@ -48,13 +48,18 @@ class CalibratedLearner(ABC):
         self._read_by(Columns(features))
         self._experience = Experience()
 
+    @property
+    def version(self) -> str:
+        """What a snapshot of what is learned so far is called."""
+        return f"{self.name}-{self._experience.examples:010d}"
+
     def snapshot(self, offset: int) -> Snapshot:
         """Return the state after all examples below `offset`."""
         experience = self._experience
         return Snapshot(
             name=self.name,
             kind=self.kind,
-            version=f"{self.name}-{experience.examples:010d}",
+            version=self.version,
             offset=offset,
             examples=experience.examples,
             created=experience.created,

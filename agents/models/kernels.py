@@ -117,3 +117,39 @@ def sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
             power = math.exp(values[i])
             out[i] = power / (1.0 + power)
     return out
+
+
+@compiled
+def second_level_learn(
+    first: NDArray[np.float64],
+    other: NDArray[np.float64],
+    labels: NDArray[np.bool_],
+    weights: NDArray[np.float64],
+    rate: float,
+    second: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Learn a logistic regression on two log-odds by plain gradient descent, example by example.
+
+    Parameters
+    ----------
+    first, other
+        Log-odds of N examples, shape (N,).
+    labels, weights
+        As of `agents.models.protocols.Learner`, shape (N,).
+    rate
+        Of learning.
+    second
+        Its two weights and its intercept, which are changed, shape (3,).
+
+    Returns
+    -------
+    The log-odds that it gave each example before it was learned, shape (N,).
+    """
+    out = np.empty(len(first))
+    for i in range(len(first)):
+        out[i] = second[2] + second[0] * first[i] + second[1] * other[i]
+        missed = weights[i] * (1.0 / (1.0 + math.exp(-out[i])) - (1.0 if labels[i] else 0.0))
+        second[0] -= rate * missed * first[i]
+        second[1] -= rate * missed * other[i]
+        second[2] -= rate * missed
+    return out

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from agents.models.boosted.training import LightGBMMissingError, can_train
 from agents.models.prior import PriorScorer
 from agents.models.protocols import SnapshotMismatchError
 from agents.models.track_record import is_ready
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from agents.models.protocols import Learner, Scorer
     from schemas.snapshot import Snapshot
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
 class Kind:
     """The learner and the scorer of one kind of model, imported when they are asked for.
 
-    All but the default need river, which takes longer than all other imports of a worker.
+    Some need river, which takes longer than all other imports of a worker. Those that are boosted
+    take trees from a trainer (`agents.models.boosted`), beside what they learn.
     """
 
     module: str
     learner_name: str
     scorer_name: str
+    is_boosted: bool = False
 
     @property
     def learner(self) -> type[Learner]:
@@ -51,6 +54,10 @@ KINDS: Mapping[str, Kind] = {
     "linear": Kind("agents.models.linear", "LinearLearner", "LinearScorer"),
     "forest": Kind("agents.models.forest.model", "ForestLearner", "ForestScorer"),
     "stack": Kind("agents.models.stack", "StackLearner", "StackScorer"),
+    "boosted": Kind(
+        "agents.models.boosted.model", "BoostedLearner", "BoostedScorer", is_boosted=True
+    ),
+    "blend": Kind("agents.models.blend", "BlendLearner", "BlendScorer", is_boosted=True),
 }
 
 DEFAULT = "additive"
@@ -61,6 +68,19 @@ _MALFORMED = (
     zlib.error,
 )
 """What reading a state may raise that is not of its kind."""
+
+
+def check_trainable(kinds: Iterable[str]) -> None:
+    """Make sure that models of these kinds can learn here.
+
+    Raises
+    ------
+    LightGBMMissingError
+        When trees are to be trained, and LightGBM is not installed.
+    """
+    for kind in kinds:
+        if KINDS[kind].is_boosted and not can_train():
+            raise LightGBMMissingError
 
 
 def new_learner(features: Sequence[Feature], kind: str = DEFAULT) -> Learner:

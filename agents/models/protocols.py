@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from agents.models.boosted.trainer import Trained
     from schemas.snapshot import Snapshot
     from streams.features.spec import Feature
 
@@ -45,6 +46,10 @@ class Learner(Protocol):
     @property
     def name(self) -> str:
         """Name of the model, the key of its snapshots."""
+
+    @property
+    def version(self) -> str:
+        """What a snapshot of what is learned so far is called: unique among the model's."""
 
     def learn(
         self,
@@ -85,3 +90,10 @@ class Learner(Protocol):
         SnapshotMismatchError
             When the snapshot is of another kind.
         """
+
+
+class BoostedLearner(Learner, Protocol):
+    """A learner that takes trees from a trainer."""
+
+    def adopt(self, trained: Trained) -> None:
+        """Score with new trees from the next example on; they have seen none from there on."""

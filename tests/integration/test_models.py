@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from agents.commands import chargewatch
 from agents.learning.learner import LearnerStage
 from agents.learning.model_registry import ModelBook, as_loaded
-from agents.models.kinds import DEFAULT, KINDS
+from agents.models.kinds import DEFAULT
 from agents.terminal.model_files import read_model
 from schemas.scored import BLOCK
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from tests.integration.kafka import Kafka
 
-(OTHER, *_) = sorted(KINDS.keys() - {DEFAULT})
+OTHER = "forest"
 DAY_S = 86_400.0
 START = 1.75e9
 PROBES = 24

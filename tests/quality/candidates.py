@@ -10,7 +10,8 @@ from river.forest import AMFClassifier
 from river.tree import HoeffdingTreeClassifier
 
 from agents.backtest.backtest import MODEL_INTERVAL_S
-from agents.models import stack
+from agents.models import blend, stack
+from agents.models.boosted import model as boosted
 from agents.models.kinds import DEFAULT, KINDS
 from tests.quality.contestants import LightGBM, Prior, Registered, River
 from tests.quality.findings import Findings, Table
@@ -37,7 +38,8 @@ _COLUMNS = (
 )  # fmt: skip
 _ABOUT = (
     "Each scores a charge with what it has learned from labels that came before it, in stretches "
-    "of ten minutes; LightGBM is trained anew each week on all labels known by then.",
+    "of ten minutes; LightGBM is trained anew each week on all labels known by then, the trees of "
+    f"`{boosted.KIND}` and `{blend.KIND}` each day.",
     f"Forests, that in `{stack.KIND}` as well, learn from {FOREST_CONTROLS} of the 40 controls of "
     "a fraud. What has no calibration of its own is calibrated by the project's, as labels come.",
     "LightGBM learns either from matured charges, or from frauds and controls as the others do.",

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import lightgbm
 import numpy as np
 
+from agents.learning.learner import LearnerStage, TrainingStage
 from agents.models.columns import Columns
 from agents.models.kinds import KINDS, scorer
 from agents.models.prior import BASE_RATE, PriorScorer
 from agents.models.transforms import Transforms
 from streams.features.entities import FEATURES
 from streams.labels.join import CONTROLS
+from streams.layouts.layout import HEAD
+from streams.wire.examples import EXAMPLE, example_layout
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
     from streams.events.rows import Rows
     from streams.features.spec import Feature
+
+_NEVER = 1 << 62
 
 _LEAST = 1e-5
 """Probabilities nearer to 0 or 1 than this are limited: a vote of all trees is not certainty."""
@@ -65,20 +70,25 @@ class Registered:
         self._features = features
         names = [feature.name for feature in among]
         self._columns = [names.index(feature.name) for feature in features]
-        self._learner = KINDS[kind].learner(features)
+        stage = TrainingStage if KINDS[kind].is_boosted else LearnerStage
+        self._stage = stage(None, _NEVER, kind, features)
         self._scorer = scorer(None, features)
 
     def learn(self, examples: Rows) -> int:
         """See `tests.quality.prequential.Candidate`."""
-        self._learner.learn(
-            examples["vector"][:, self._columns],
-            examples["label"].astype(bool),
-            examples["weight"],
-            examples["charged_at"],
-            examples["stands_for"],
-        )
-        self._scorer = scorer(self._learner.snapshot(0), self._features)
+        first = self._stage.offset
+        self._stage.learn(self._seen(examples), range(first, first + len(examples)))
+        self._scorer = scorer(self._stage.snapshot(), self._features)
         return len(examples)
+
+    def _seen(self, examples: Rows) -> Rows:
+        """Return examples with the columns that it may use."""
+        seen = example_layout(self._features).new(len(examples))
+        for name in EXAMPLE.names or ():
+            if name not in {HEAD, "vector"}:
+                seen[name] = examples[name]
+        seen["vector"] = examples["vector"][:, self._columns]
+        return seen
 
     def log_odds(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """See `tests.quality.prequential.Candidate`."""

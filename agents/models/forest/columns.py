@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.models.forest.state import LEAF, TreeArrays
+from agents.models.forest.pruning import LEAF, places, without_gone
+from agents.models.forest.state import TreeArrays
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agents.models.columns import Columns
-
-_GONE = -2
-"""In place of a column that is gone."""
 
 
 def over_columns(tree: TreeArrays, columns: Columns) -> TreeArrays:
@@ -45,10 +43,7 @@ def over_columns(tree: TreeArrays, columns: Columns) -> TreeArrays:
     _check(tree, known)
     if columns.is_unchanged:
         return tree
-    place = np.full(known + 1, _GONE, np.int32)
-    place[columns.kept] = np.arange(len(columns.kept))
-    place[LEAF] = LEAF
-    return _begun_anew(_pruned(tree, place))
+    return _begun_anew(_pruned(tree, places(columns)))
 
 
 def _check(tree: TreeArrays, known: int) -> None:
@@ -63,25 +58,9 @@ def _check(tree: TreeArrays, known: int) -> None:
 def _pruned(tree: TreeArrays, place: NDArray[np.int32]) -> TreeArrays:
     """Return a tree without the branches that look at what is gone."""
     columns = place[tree.columns]
-    learned = _learned(tree)
-    numbers: list[int] = []
-    right: list[int] = []
-
-    def visit(number: int) -> None:
-        while columns[number] == _GONE:
-            left, other = number + 1, int(tree.right[number])
-            number = other if learned[left] < learned[other] else left
-        here = len(numbers)
-        numbers.append(number)
-        right.append(0)
-        if columns[number] != LEAF:
-            visit(number + 1)
-            right[here] = len(numbers)
-            visit(int(tree.right[number]))
-
-    visit(0)
+    numbers, right = without_gone(columns, tree.right, _learned(tree))
     kept = {name: array[numbers] for name, array in tree._asdict().items() if name != "seen"}
-    kept |= {"columns": columns[numbers], "right": np.array(right, np.int32)}
+    kept |= {"columns": columns[numbers], "right": right}
     return TreeArrays(**kept, seen=tree.seen)
 
 

@@ -1,4 +1,4 @@
-"""What a forest says of rows, tree by tree: compiled, as a batch meets thousands of nodes."""
+"""What trees say of rows, one after the other: compiled, as a batch meets thousands of nodes."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 
 @compiled
-def mean_shares(
+def leaf_sums(
     rows: NDArray[np.float64],
     roots: NDArray[np.int64],
     columns: NDArray[np.int32],
     thresholds: NDArray[np.float64],
     right: NDArray[np.int64],
-    shares: NDArray[np.float64],
+    values: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return the mean, over the trees, of the share of fraud in the leaf that a row comes to.
+    """Return the sum, over the trees, of the value of the leaf that a row comes to.
 
     Parameters
     ----------
@@ -29,8 +29,14 @@ def mean_shares(
         Shape (N, features).
     roots
         The number of each tree's first node, shape (T,).
-    columns, thresholds, right, shares
-        Of all nodes, see `agents.models.forest.state.TreeArrays`; a left child is the next node.
+    columns
+        That a branch looks at; negative in leaves, shape (nodes,).
+    thresholds
+        A row goes left if its value is at most this, shape (nodes,).
+    right
+        Number of a branch's right child, shape (nodes,); the left one is the next node.
+    values
+        Of all nodes, shape (nodes,).
     """
     out = np.zeros(len(rows))
     for i in range(len(rows)):
@@ -39,33 +45,37 @@ def mean_shares(
             while columns[node] >= 0:
                 is_left = rows[i, columns[node]] <= thresholds[node]
                 node = node + 1 if is_left else right[node]
-            out[i] += shares[node]
-        out[i] /= max(len(roots), 1)
+            out[i] += values[node]
     return out
 
 
 @compiled
-def share_contributions(
+def path_sums(
     rows: NDArray[np.float64],
     roots: NDArray[np.int64],
     columns: NDArray[np.int32],
     thresholds: NDArray[np.float64],
     right: NDArray[np.int64],
-    shares: NDArray[np.float64],
+    values: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return what each column adds to the share of fraud on the way from root to leaf.
+    """Return what each column adds to the value on the ways from the roots to the leaves.
+
+    Parameters
+    ----------
+    rows, roots, columns, thresholds, right, values
+        As of `leaf_sums`.
 
     Returns
     -------
-    Shape (N, features), means over the trees. A row adds up to its `mean_shares` less those of the
-    roots.
+    Shape (N, features), sums over the trees. A row adds up to its `leaf_sums` less the values of
+    the roots.
     """
     out = np.zeros(rows.shape)
     for i in range(len(rows)):
         for root in roots:
             node = root
             while columns[node] >= 0:
-                column, before = columns[node], shares[node]
+                column, before = columns[node], values[node]
                 node = node + 1 if rows[i, column] <= thresholds[node] else right[node]
-                out[i, column] += (shares[node] - before) / len(roots)
+                out[i, column] += values[node] - before
     return out

@@ -31,7 +31,7 @@ from river.forest import ARFClassifier
 from agents.models.base import CalibratedLearner, CalibratedScorer
 from agents.models.forest import state as tree_state
 from agents.models.forest.columns import over_columns
-from agents.models.forest.kernels import mean_shares, share_contributions
+from agents.models.forest.kernels import leaf_sums, path_sums
 from agents.models.forest.state import arrays_of, decoded, encoded
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class ForestPart:
         return part
 
     def _share(self, vector: dict[str, float]) -> float:
-        """Return what `mean_shares` does, and river in four times the time."""
+        """Return what `ForestVotes` does, and river in four times the time."""
         total, trees = 0.0, 0
         for tree in self._forest.data:
             if tree._root is not None:
@@ -260,15 +260,16 @@ class ForestVotes:
             np.concatenate([np.empty(0, np.int64), *right]),
             np.concatenate([np.empty(0), *shares]),
         )
+        self._trees = max(len(shares), 1)
         self._root_share = float(np.mean([share[0] for share in shares])) if shares else 0.0
 
     def log_odds(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the log-odds of transformed vectors, shape (N,)."""
-        return _log_odds(mean_shares(rows, *self._model))
+        return _log_odds(leaf_sums(rows, *self._model) / self._trees)
 
     def contributions(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the log-odds each feature adds against the roots' share, shape (N, features)."""
-        added: NDArray[np.float64] = share_contributions(rows, *self._model)
+        added: NDArray[np.float64] = path_sums(rows, *self._model) / self._trees
         total = added.sum(axis=1)
         moved = _log_odds(self._root_share + total) - _log_odds(np.array([self._root_share]))
         scale = np.divide(moved, total, out=np.zeros(len(rows)), where=np.abs(total) > LEAST)

@@ -16,15 +16,13 @@ from river.stats import Var
 from river.tree.nodes.branch import NumericBinaryBranch
 from river.tree.splitter import GaussianSplitter
 
+from agents.models.forest.pruning import LEAF
 from agents.models.packed import packed, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-
-LEAF = -1
-"""In place of the column that a branch looks at."""
 
 _CLASSES = (False, True)
 _NOTHING = (math.nan,) * 5  # what a leaf keeps: least, largest, weight, mean, squares

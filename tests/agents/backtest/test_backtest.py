@@ -15,6 +15,7 @@ import pytest
 from agents.backtest.backtest import MODEL_INTERVAL_S, Backtest
 from agents.backtest.replay import Replay
 from agents.evaluation.outcome_collector import Gathering
+from agents.models import blend
 from agents.models.kinds import DEFAULT
 from agents.models.prior import VERSION
 from agents.settings.schema import Settings
@@ -82,8 +83,10 @@ def settings(**given: Any) -> Settings:
     )
 
 
-def scored(lines: Lines, directory: Path, max_batch: int = 4000) -> list[bytes]:
-    backtest = Backtest(settings(max_batch=max_batch), lambda: 0.0)
+def scored(
+    lines: Lines, directory: Path, max_batch: int = 4000, kind: str = DEFAULT
+) -> list[bytes]:
+    backtest = Backtest(settings(max_batch=max_batch), lambda: 0.0, kind=kind)
     return [
         event
         for events in events_of(lines, directory)
@@ -163,6 +166,17 @@ def test_no_score_depends_on_a_later_dispute(
     result = scored(lines | {"disputes": early}, tmp_path)
     assert before(result, MIDDLE) == before(whole, MIDDLE)
     assert result != whole
+
+
+def test_trees_are_those_of_the_labels_before_them_in_any_batches(
+    lines: Lines, tmp_path: Path
+) -> None:
+    early = [line for line in lines["disputes"] if orjson.loads(line)["created"] < MIDDLE]
+    whole = scored(lines, tmp_path, kind=blend.KIND)
+    result = scored(lines | {"disputes": early}, tmp_path, 100, blend.KIND)
+    assert before(result, MIDDLE) == before(whole, MIDDLE)
+    trainings = {orjson.loads(event)["model"].rpartition(".")[2] for event in whole}
+    assert {"1", "2", "3"} <= trainings
 
 
 def test_no_score_depends_on_a_later_charge(

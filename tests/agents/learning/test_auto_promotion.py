@@ -13,7 +13,7 @@ from agents.learning.auto_promotion import Succession
 from agents.learning.learner import LearnerStage
 from agents.learning.learners import Learners
 from agents.learning.model_registry import ModelBook
-from agents.models.kinds import DEFAULT, KINDS
+from agents.models.kinds import DEFAULT
 from agents.models.prequential import Figures
 from agents.settings.schema import Settings
 from schemas.control import CHAMPION_KEY, Champion, Former, decode_champion, encode_control
@@ -24,7 +24,7 @@ from tests.agents.learning.feeds import Clock, Log, Producer, example_log, examp
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-(OTHER, *_) = sorted(KINDS.keys() - {DEFAULT})
+OTHER = "forest"
 NAMES = [DEFAULT, OTHER]
 CHAMPION = Figures(100_000.0, 400.0, 0.9, 0.5, 0.0200, 0.003)
 BETTER = Figures(99_000.0, 390.0, 0.9, 0.5, 0.0196, 0.003)

@@ -12,7 +12,7 @@ import pytest
 from agents.learning.learner import LearnerStage
 from agents.learning.learners import Learners
 from agents.learning.model_registry import ModelBook, as_loaded
-from agents.models.kinds import DEFAULT, KINDS
+from agents.models.kinds import DEFAULT
 from agents.settings.schema import Settings
 from schemas.control import Loaded, encode_control, loaded_key
 from schemas.snapshot import Snapshot, decode_snapshot, encode_snapshot
@@ -23,7 +23,7 @@ from tests.agents.learning.feeds import Clock, Log, Producer, example_log, examp
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-(OTHER, *_) = sorted(KINDS.keys() - {DEFAULT})
+OTHER = "forest"
 NAMES = [DEFAULT, OTHER]
 SETTINGS = Settings(snapshot_every_examples=50, snapshot_every_s=1.0)
 COUNT = 300

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def snapshot(name: str, examples: int, loaded: str = "") -> Snapshot:
-    version = f"{name}-{loaded}{examples}"
+    version = f"{name}-{loaded}{examples:010d}"
     return Snapshot(name, "kind", version, examples * 2, examples, 1.0, (), {}, loaded)
 
 

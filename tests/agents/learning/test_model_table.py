@@ -9,13 +9,13 @@ from agents.learning import promotion as championship
 from agents.learning.learner import LearnerStage
 from agents.learning.model_registry import ModelBook
 from agents.learning.model_table import entries, model_lines
-from agents.models.kinds import DEFAULT, KINDS
+from agents.models.kinds import DEFAULT
 from agents.models.track_record import figures_of
 from schemas.control import CHAMPION_KEY, Champion, Former, encode_control
 from schemas.snapshot import Snapshot, encode_snapshot
 from tests.agents.learning.feeds import examples, through_json
 
-(OTHER, *_) = sorted(KINDS.keys() - {DEFAULT})
+OTHER = "forest"
 COUNT = 3000
 
 

@@ -1,4 +1,4 @@
-"""The kinds of models in river, put together by river's own means, to compare with."""
+"""The kinds of models by the means of river and LightGBM themselves, to compare with."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from river.optim.base import Optimizer
 from river.preprocessing import StandardScaler
 from river.utils import VectorDict
 
-from agents.models import additive, linear, stack
+from agents.models import additive, blend, linear, stack
+from agents.models.boosted import model as boosted
 from agents.models.forest import model as forest
 from agents.models.linear import LEARNING_RATE
+from tests.agents.models.boosting import boosters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +96,7 @@ class RiverStack:
     """River's logistic regression on what the two others said before they learned an example."""
 
     def __init__(self) -> None:
-        self._parts = RiverAdditive(), RiverForest()
+        self._parts: tuple[Any, Any] = RiverAdditive(), RiverForest()
         self._second: Any = LogisticRegression(
             SGD(stack.LEARNING_RATE), intercept_lr=stack.LEARNING_RATE
         )
@@ -145,10 +147,31 @@ class SlopesAndCells(Optimizer):
         return self._cells.step(w, cells)
 
 
+class LightGBMs:
+    """LightGBM's own trees, which learn nothing."""
+
+    def learn_one(self, row: dict[str, float], label: bool, w: float) -> None:
+        pass
+
+    def predict_proba_one(self, row: dict[str, float]) -> dict[bool, float]:
+        return {True: 1.0 / (1.0 + math.exp(-boosters().log_odds(row)))}
+
+
+class RiverBlend(RiverStack):
+    """River's logistic regression on the additive model and LightGBM's own trees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts = RiverAdditive(), LightGBMs()
+        self._second._weights = VectorDict({0: 0.5, 1: 0.5})
+
+
 RIVER: dict[str, Callable[[], Any]] = {
     linear.KIND: river_linear,
     additive.KIND: RiverAdditive,
     forest.KIND: RiverForest,
     stack.KIND: RiverStack,
+    boosted.KIND: LightGBMs,
+    blend.KIND: RiverBlend,
 }
 """How each kind is made."""

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from agents.evaluation.metrics import average_precision
-from agents.models import additive, linear, stack
+from agents.models import additive, blend, linear, stack
+from agents.models.boosted import model as boosted
 from agents.models.columns import Columns
 from agents.models.forest import model as forest
 from agents.models.kinds import DEFAULT, KINDS, new_learner, restored_learner, scorer
@@ -16,6 +17,7 @@ from agents.models.prior import PriorScorer
 from agents.models.protocols import Scorer, SnapshotMismatchError
 from schemas.snapshot import decode_snapshot, encode_snapshot
 from streams.features.spec import Feature
+from tests.agents.models.boosting import fresh_learner
 from tests.agents.models.examples import (
     DAY,
     FEATURES,
@@ -26,8 +28,6 @@ from tests.agents.models.examples import (
 from tests.agents.models.river_models import RIVER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from agents.models.protocols import Learner
@@ -52,6 +52,8 @@ BYTES_MAX = {
     additive.KIND: 100_000,
     forest.KIND: 500_000,
     stack.KIND: 550_000,
+    boosted.KIND: 250_000,
+    blend.KIND: 350_000,
 }
 """Of a snapshot.
 
@@ -65,14 +67,8 @@ def kind(request: pytest.FixtureRequest) -> str:
     return cast("str", request.param)
 
 
-def fresh(kind: str, features: list[Feature] = FEATURES) -> Learner:
-    learner = cast("Callable[[list[Feature]], Learner]", KINDS[kind].learner)(features)
-    assert learner.kind == kind
-    return learner
-
-
 def learned(kind: str, examples: Examples) -> Learner:
-    learner = fresh(kind)
+    learner = fresh_learner(kind)
     examples.learn(learner)
     return learner
 
@@ -103,7 +99,7 @@ def test_it_equals_river(kind: str, seed: int, count: int) -> None:
 
 def test_the_same_examples_give_the_same_bytes_in_any_batches(kind: str) -> None:
     examples = random_examples(1, ROWS)
-    at_once, one_by_one = learned(kind, examples), fresh(kind)
+    at_once, one_by_one = learned(kind, examples), fresh_learner(kind)
     for row in range(ROWS):
         examples.of(slice(row, row + 1)).learn(one_by_one)
     snapshots = [encode_snapshot(learner.snapshot(7)) for learner in (at_once, one_by_one)]
@@ -133,7 +129,7 @@ def test_a_restored_learner_goes_on_bit_for_bit(kind: str, cut: int) -> None:
 
 def test_a_snapshot_survives_json_and_names_itself(kind: str) -> None:
     examples = random_examples(5, ROWS)
-    learner, versions = fresh(kind), set()
+    learner, versions = fresh_learner(kind), set()
     for start in range(0, ROWS, 400):
         examples.of(slice(start, start + 400)).learn(learner)
         snapshot = learner.snapshot(offset=3 * start)
@@ -164,7 +160,7 @@ def test_every_probability_is_one(kind: str, value: float) -> None:
 def test_learning_the_largest_values_leaves_it_finite(kind: str) -> None:
     examples = random_examples(7, ROWS)
     wild = np.random.default_rng(7).choice([LARGEST, -LARGEST, 0.0], examples.vectors.shape)
-    learner = fresh(kind)
+    learner = fresh_learner(kind)
     examples._replace(vectors=wild.astype(np.float32)).learn(learner)
     examples.learn(learner)
     assert np.isfinite(scorer_of(learner).predict(examples.vectors)).all()
@@ -195,7 +191,7 @@ def test_a_snapshot_of_another_kind_is_refused(kind: str) -> None:
 def test_the_prior_scores_until_the_model_has_seen_enough_of_both_classes(kind: str) -> None:
     examples = random_examples(10, ROWS)._replace(weights=np.ones(ROWS))
     prior = PriorScorer(FEATURES).predict(examples.vectors)
-    learner = fresh(kind)
+    learner = fresh_learner(kind)
     assert scorer(learner.snapshot(0), FEATURES).version == "prior"
     examples._replace(labels=np.ones(ROWS, bool)).learn(learner)
     model = scorer(learner.snapshot(0), FEATURES)
@@ -230,7 +226,7 @@ def told_by_shop_or_signal(seed: int, rows: int) -> Examples:
 
 
 def test_it_learns_what_a_category_and_a_number_of_unknown_scale_tell(kind: str) -> None:
-    learner = fresh(kind, SHOP_OR_SIGNAL)
+    learner = fresh_learner(kind, SHOP_OR_SIGNAL, told_by_shop_or_signal(4, 12_000))
     for seed in range(4):
         told_by_shop_or_signal(seed, 3000).learn(learner)
     new = told_by_shop_or_signal(100, 3000)
@@ -329,7 +325,9 @@ def fresh_probabilities(
     """Return what a model says of charges it has not learned, and their true probabilities."""
     charges, _ = gaussian_charges(seed, 200_000)
     fresh_charges, truth = gaussian_charges(100 + seed, 200_000)
-    learner = fresh(kind, GAUSSIAN)
-    as_learned(charges, seed, rate, stands_for).learn(learner)
+    examples = as_learned(charges, seed, rate, stands_for)
+    earlier, _ = gaussian_charges(200 + seed, 200_000)
+    learner = fresh_learner(kind, GAUSSIAN, as_learned(earlier, seed, rate, stands_for))
+    examples.learn(learner)
     model = KINDS[kind].scorer(learner.snapshot(0), GAUSSIAN)
     return model.predict(fresh_charges.vectors), truth

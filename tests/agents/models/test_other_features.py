@@ -15,6 +15,7 @@ from agents.models.kinds import KINDS, restored_learner, scorer
 from agents.models.protocols import SnapshotMismatchError
 from schemas.snapshot import decode_snapshot, encode_snapshot
 from streams.features.spec import Feature
+from tests.agents.models.boosting import adopt, fresh_learner, trained_on
 from tests.agents.models.examples import DAY, FEATURES, Examples, in_river_units, random_examples
 from tests.agents.models.river_models import RIVER
 
@@ -49,7 +50,7 @@ def through_json(snapshot: Snapshot) -> Snapshot:
 
 
 def learned(kind: str, examples: Examples) -> Snapshot:
-    learner = KINDS[kind].learner(FEATURES)
+    learner = fresh_learner(kind)
     examples.learn(learner)
     return through_json(learner.snapshot(0))
 
@@ -100,7 +101,7 @@ def test_the_order_makes_no_difference(kind: str) -> None:
     assert other.risks(scores).tobytes() == model.risks(scores).tobytes()
     expected = np.ascontiguousarray(model.contributions(examples.vectors)[:, ORDER])
     assert other.contributions(permuted.vectors).tobytes() == expected.tobytes()
-    undisturbed = KINDS[kind].learner(FEATURES)
+    undisturbed = fresh_learner(kind)
     examples.learn(undisturbed)
     learner = restored_learner(snapshot, PERMUTED)
     permuted.of(then).learn(learner)
@@ -232,6 +233,7 @@ def test_it_learns_what_the_new_feature_tells(kind: str, features: list[Feature]
     snapshot = learned(kind, random_examples(26, ROWS))
     fresh = of_features(features, told_by_the_new(126))
     learner = restored_learner(snapshot, features)
+    adopt(learner, trained_on(of_features(features, told_by_the_new(226, rows)), features))
     of_features(features, told_by_the_new(26, rows)).learn(learner)
     before, after = (
         scorer_of(each, features) for each in (snapshot, through_json(learner.snapshot(0)))
@@ -270,10 +272,12 @@ def malformed(state: dict[str, Any]) -> list[dict[str, Any]]:
         if key == "began":  # older versions have none
             continue
         found.append({name: each for name, each in state.items() if name != key})
-        if key in {"additive", "forest"}:
+        if key in {"additive", "forest", "boosted"}:
             found += [state | {key: each} for each in malformed(value)]
         elif key == "cells":
             found += [state | {key: value | {"places": each}} for each in ("AAAA", "////", 7)]
+        elif key == "trees" and isinstance(value, dict):
+            found += [state | {key: trees} for trees in malformed_trees(value)]
         elif key in {"trees", "background"}:
             trees = [place for place, tree in enumerate(value) if tree]
             for place in trees[:1]:
@@ -313,7 +317,7 @@ def test_nothing_is_restored_from_a_malformed_state(kind: str) -> None:
 
 def test_a_malformed_state_does_not_score(kind: str) -> None:
     examples = random_examples(29, ROWS)._replace(weights=np.ones(ROWS))
-    learner = KINDS[kind].learner(FEATURES)
+    learner = fresh_learner(kind)
     for _ in range(3):  # a model may learn from some of them
         examples.learn(learner)
     snapshot = through_json(learner.snapshot(0))

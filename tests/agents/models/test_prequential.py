@@ -13,9 +13,10 @@ from river import metrics
 
 from agents.models.calibration import FIRST_KNOT, KNOT_STEP, KNOTS
 from agents.models.forest import model as forest
-from agents.models.kinds import KINDS, new_learner
+from agents.models.kinds import KINDS
 from agents.models.prequential import BLOCK_EXAMPLES, MEMORY_EXAMPLES, Prequential
 from agents.models.track_record import WARM_UP_EXAMPLES, figures_of
+from tests.agents.models.boosting import fresh_learner
 from tests.agents.models.examples import FEATURES, random_examples
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def test_every_model_counts_what_it_gave_each_example_before_learning_it(
     """Learned in batches, against one example after another by the scorer of that moment."""
     monkeypatch.setattr(forest, "TREES", 2)
     rows = random_examples(6, 2600, fraud_rate=0.6)
-    batches, one_by_one = (new_learner(FEATURES, kind) for _ in range(2))
+    batches, one_by_one = (fresh_learner(kind) for _ in range(2))
     for start in range(0, 2600, 170):
         rows.of(slice(start, start + 170)).learn(batches)
 

@@ -7,6 +7,7 @@ import pytest
 
 from agents.models.kinds import KINDS
 from agents.models.prior import PriorScorer
+from tests.agents.models.boosting import fresh_learner
 from tests.agents.models.examples import DAY, PLAIN, Examples, random_examples
 
 
@@ -23,7 +24,7 @@ def charges(seed: int, rows: int, fraud_rate: float) -> Examples:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_risk_keeps_its_share_of_the_charges_from_version_to_version(kind: str) -> None:
-    learner = KINDS[kind].learner(PLAIN)
+    learner = fresh_learner(kind, PLAIN, charges(4, 5_000, 0.05))
     fresh = charges(1, 20_000, 0.05)
     history = charges(2, 40_000, 0.05)
     for start in range(0, 40_000, 10_000):
@@ -40,7 +41,7 @@ def test_each_risk_keeps_its_share_of_the_charges_from_version_to_version(kind: 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_higher_score_has_no_lower_risk(kind: str) -> None:
-    learner = KINDS[kind].learner(PLAIN)
+    learner = fresh_learner(kind, PLAIN, charges(4, 5_000, 0.05))
     charges(3, 5_000, 0.1).learn(learner)
     scores = np.sort(np.concatenate([[0.0, 1.0], np.geomspace(1e-9, 1.0, 1000)[:-1]]))
     for scorer in (KINDS[kind].scorer(learner.snapshot(0), PLAIN), PriorScorer(PLAIN)):

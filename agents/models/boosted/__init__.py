@@ -1,0 +1,1 @@
+"""Boosted trees: trained elsewhere every few hours, scored and calibrated here as any model."""
