@@ -3,17 +3,16 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from time import time
 from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
-import numpy.typing as npt
 from confluent_kafka import Message, TopicPartition
 
 from streams.engine.buffers import PartitionBuffer, turn
 from streams.engine.group_member import GroupMember
 from streams.engine.settings import EngineSettings
+from streams.engine.stage_messages import StageMessages, offsets_of
 from streams.engine.task import (
     BY_ENTITY,
     BY_MERCHANT,
@@ -22,18 +21,13 @@ from streams.engine.task import (
     OUTCOMES,
     Task,
 )
-from streams.events.batch import Batch, RowBatch, TimedBatch, Times
+from streams.events.batch import Batch, TimedBatch
 from streams.events.decoding import Finding, decode_charges, decode_disputes, decode_outcomes
 from streams.events.headers import carried
 from streams.events.origin import Origin
 from streams.events.rejected import Input, Rejected
-from streams.events.rows import CHARGE
 from streams.formats.payloads import Payloads
-from streams.layouts.layout import Layout, number_in
-from streams.layouts.reader import Reader
-from streams.wire.entity_events import ENTITY_EVENT_LAYOUT, PART_LAYOUT
-from streams.wire.frames import FRAME_LAYOUT, decode_frames
-from streams.wire.row_messages import decode_rows
+from streams.layouts.layout import Layout
 
 _NEARLY_AT_END = 200
 """Messages that wait in a partition in normal operation: what is in flight at any time."""
@@ -120,9 +114,7 @@ class Inputs:
         self._source_of = {topic: source for source, topic in self._topic_of.items()}
         self._settings = settings
         self._clock = clock
-        self._frame_reader = Reader(FRAME_LAYOUT, layouts)
-        self._event_reader = Reader(ENTITY_EVENT_LAYOUT, layouts)
-        self._part_reader = Reader(PART_LAYOUT, layouts)
+        self._between = StageMessages(layouts)
         self._payloads = payloads
         self._waiting_since: dict[_Stage, float] = {}
         self._charges_came: dict[int, tuple[int, float]] = {}
@@ -221,41 +213,16 @@ class Inputs:
 
     def _decode(self, task: Task, source: str, messages: Sequence[Message]) -> None:
         buffer = task.buffers[source]
-        if source == BY_MERCHANT:
-            for is_parts, some in groupby(messages, self._has_parts):
-                decode = self._decode_parts if is_parts else self._decode_frames
-                decode(buffer, list(some))
-        elif source == BY_ENTITY:
-            self._decode_entity_events(buffer, messages)
+        if source not in _DECODE:
+            self._between.add(source, buffer, messages)
         elif buffer.held:
             buffer.hold(messages)
         else:
             self._decode_inputs(task, source, messages)
 
-    def _has_parts(self, message: Message) -> bool:
-        """Tell whether a message has parts of vectors, and not frames."""
-        number = number_in(cast("bytes", message.value()))
-        return number is not None and self._part_reader.knows(number)
-
-    def _decode_frames(self, buffer: PartitionBuffer, messages: Sequence[Message]) -> None:
-        frames, counts = decode_frames(_values(messages), self._frame_reader)
-        # Disputes do not move the time on: theirs may be far from that of the charges around them.
-        events = frames.rows["event"]
-        created = np.where(events["kind"] == CHARGE, events["created"], -np.inf)
-        _add_messages(buffer, messages, frames, counts, created)
-
-    def _decode_entity_events(self, buffer: PartitionBuffer, messages: Sequence[Message]) -> None:
-        events, counts = decode_rows(_values(messages), ENTITY_EVENT_LAYOUT, self._event_reader)
-        created = np.where(events["kind"] == CHARGE, events["created"], -np.inf)
-        _add_messages(buffer, messages, RowBatch(events), counts, created)
-
-    def _decode_parts(self, buffer: PartitionBuffer, messages: Sequence[Message]) -> None:
-        parts, counts = decode_rows(_values(messages), PART_LAYOUT, self._part_reader)
-        _add_messages(buffer, messages, RowBatch(parts), counts, parts["created_s"])
-
     def _decode_inputs(self, task: Task, source: str, messages: Sequence[Message]) -> None:
         buffer, topic = task.buffers[source], self._topic_of[source]
-        offsets = _offsets(messages)
+        offsets = offsets_of(messages)
         headers = [carried(cast("Any", message.headers())) for message in messages]
         inputs = [
             Input(message.key(), message.value(), Origin(topic, task.number, offset, own))
@@ -331,31 +298,6 @@ class Inputs:
             if now - self._waiting_since.setdefault(stage, now) >= _PATIENCE_S:
                 return turn([buffer for buffer in buffers if len(buffer)], self._settings.max_batch)
         return until
-
-
-def _add_messages(
-    buffer: PartitionBuffer,
-    messages: Sequence[Message],
-    batch: Batch,
-    counts: npt.NDArray[np.int64],
-    created: Times,
-) -> None:
-    """Add messages with several events each to a buffer.
-
-    Those of a message are taken together, as a position is that of a message.
-    """
-    offsets = _offsets(messages)
-    newest = np.maximum.reduceat(created, np.cumsum(counts) - counts).astype(np.float64)
-    times, places = np.repeat(newest, counts), np.repeat(offsets, counts)
-    buffer.add(times, batch, places, [], int(offsets[-1]) + 1)
-
-
-def _values(messages: Sequence[Message]) -> list[bytes]:
-    return [cast("bytes", message.value()) for message in messages]
-
-
-def _offsets(messages: Sequence[Message]) -> npt.NDArray[np.int64]:
-    return np.array([message.offset() for message in messages], np.int64)
 
 
 def _inputs_of(tasks: Iterable[Task]) -> list[PartitionBuffer]:
