@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agents.commands import VERBS, chargewatch
+from agents.models.kinds import KINDS
 from streams.events.files import read_events
 
 QUICK = ("topics", "simulate", "publish", "watch")
@@ -189,6 +190,5 @@ def test_a_challenger_that_is_no_model() -> None:
     result = invoke("worker", "--bootstrap-servers", "localhost:1", env=env)
     assert result.exit_code == 2
     assert (
-        result.output
-        == "Error: challengers: expected some of additive, linear, forest, stack, got 'oracle'\n"
+        result.output == f"Error: challengers: expected some of {', '.join(KINDS)}, got 'oracle'\n"
     )
