@@ -17,6 +17,7 @@ from schemas.charge import Charge
 from tests.chaos.traffic import DAY_S
 from tests.streams.features.brute_merchant import BITS, linear_count
 from tests.streams.features.brute_past import AHEAD, Counted, counted
+from tests.streams.features.brute_shared import entities_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -109,7 +110,7 @@ def day_bounds(
                 30.0 * count[0] / in_month, 30.0 * count[1] / in_month,
             )  # fmt: skip
     events = {item.sent.number: item.sent.event for item in inputs}
-    for frame in sorted(frames, key=lambda frame: (frame.partition, frame.place)):
+    for frame in sorted(frames, key=lambda frame: (frame.partition, frame.turn)):
         charge = events[frame.number]
         if isinstance(charge, Charge) and frame.number not in expected.duplicates:
             held = at_merchant.at(
@@ -118,6 +119,36 @@ def day_bounds(
             bounds[frame.number] |= _velocity("merchant", *held)
             cards = [linear_count((o.charge.card for o in of), BITS["cards_24h"]) for of in held]
             bounds[frame.number]["merchant_cards_24h"] = cards[0], cards[1]
+    for number, of_shared in _of_shared(inputs, expected).items():
+        bounds[number] |= of_shared
+    return bounds
+
+
+def _of_shared(inputs: Sequence[Input], expected: Expected) -> dict[int, dict[str, Range]]:
+    """Return the bounds of windows of what charges share.
+
+    Which version has counted a charge there is told nowhere: so they hold at least the charge
+    itself, and at the most all that are of its day and around it.
+    """
+    charges = [
+        (item.sent.number, counted(item.sent.event, 0.0))
+        for item in inputs
+        if isinstance(item.sent.event, Charge) and item.sent.number not in expected.duplicates
+    ]
+    users: dict[tuple[str, str], list[Counted]] = defaultdict(list)
+    for _, this in charges:
+        for entity in entities_of(this.charge):
+            users[entity].append(this)
+    bounds: dict[int, dict[str, Range]] = {}
+    for number, this in charges:
+        bounds[number] = {}
+        for kind, value in entities_of(this.charge):
+            most = [
+                other
+                for other in users[kind, value]
+                if -_OLDEST_S <= other.created - this.created < max(_TILES_S)
+            ]
+            bounds[number] |= _velocity(kind, [this], most)
     return bounds
 
 
