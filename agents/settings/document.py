@@ -63,7 +63,9 @@ def _row(name: str, default: str, meaning: str) -> str:
 def _written(default: object) -> str:
     if isinstance(default, float):
         return f"{default:g}"
-    return str(default or "none") if isinstance(default, (str, tuple)) else str(default)
+    if isinstance(default, tuple):
+        return ",".join(default) or "none"
+    return str(default or "none") if isinstance(default, str) else str(default)
 
 
 def _cost_meanings() -> dict[str, str]:

@@ -143,7 +143,7 @@ def test_every_setting_is_documented_and_can_be_set(name: str) -> None:
     assert re.match(r"\S.{10,}", (info.extra_json_schema or {}).get("description", ""))
     default = getattr(Settings(), name)
     if default:
-        text = str(default)
+        text = ",".join(default) if isinstance(default, tuple) else str(default)
         assert getattr(load_settings({}, {variable(name): text}), name) == default
 
 
