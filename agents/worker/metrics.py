@@ -12,8 +12,8 @@ from prometheus_client.registry import Collector
 from agents.evaluation import matured_sums
 from agents.policy.active_rules import ActiveRule, ActiveRules
 from agents.rules.figures import BANDS_EUR, Figures
-from agents.stages.card import CardStage
 from agents.stages.merchant_output import MerchantOutput
+from agents.stages.tasks import TaskStages
 from schemas.edits import EVERYONE
 from schemas.scored import ACTIONS, BY_MODEL, BY_RULE
 from streams.engine.engine import Engine
@@ -102,6 +102,10 @@ DISPUTES_WAITING = Gauge(
     "chargewatch_disputes_waiting",
     "Disputes and outcomes that wait: for their charge to come, or for charges to reach their time",
     ["until"],
+)
+CHARGES_WAITING = Gauge(
+    "chargewatch_charges_waiting",
+    "Charges that wait for what they share with others, and what waits behind them",
 )
 TASKS = Gauge("chargewatch_tasks", "Tasks of this worker, by state", ["state"])
 RESTORED_RECORDS = Gauge("chargewatch_restored_records", "Records read by restores under way")
@@ -256,9 +260,10 @@ def show_tasks(engine: Engine, newest_scored: float, now: float) -> None:
     STATE_BYTES.set(sum(task.state.store.size_bytes for task in tasks))
 
 
-def show_waiting(stages: Sequence[CardStage]) -> None:
-    """Show how many disputes and outcomes wait in a worker's tasks, and for what."""
-    waiting = [stage.waiting for stage in stages]
+def show_waiting(stages: Sequence[TaskStages]) -> None:
+    """Show how many charges, disputes and outcomes wait in a worker's tasks, and for what."""
+    CHARGES_WAITING.set(sum(stage.waiting for stage in stages))
+    waiting = [stage.card.waiting for stage in stages]
     DISPUTES_WAITING.labels("charge").set(sum(each.for_charge for each in waiting))
     DISPUTES_WAITING.labels("time").set(sum(each.for_time for each in waiting))
 

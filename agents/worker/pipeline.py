@@ -283,7 +283,7 @@ class Pipeline:
             return
         self._shown_at = monotonic()
         metrics.show_tasks(self.engine, self._latencies.newest, time())
-        metrics.show_waiting([_stages(task).card for task in self.engine.tasks.values()])
+        metrics.show_waiting([_stages(task) for task in self.engine.tasks.values()])
         metrics.show_model(self.model.scorer.version, self.model.age_s)
         metrics.show_fraud_rates(self.policies.policy.figures)
         if self._matured:

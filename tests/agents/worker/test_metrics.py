@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -10,7 +12,13 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from agents.stages.merchant import NOTHING_TOLD
 from agents.stages.merchant_output import MerchantOutput
-from agents.worker.metrics import Latencies, count_findings, count_matured, count_output
+from agents.worker.metrics import (
+    Latencies,
+    count_findings,
+    count_matured,
+    count_output,
+    show_waiting,
+)
 from streams.labels.join import NONE_MATURED
 from streams.labels.pending import PENDING_LAYOUT
 from streams.wire.examples import EXAMPLE_LAYOUT
@@ -88,3 +96,14 @@ def test_matured_charges_are_counted_by_what_the_model_chose_to_do() -> None:
         {"charges": 40, "covered": 40, "expected": 32, "frauds": 30, "expected_of_seen": 40,
          "seen": 50, "seen_squares": 250, "labels": 10}, rel=1e-5,
     )  # fmt: skip
+
+
+def test_what_waits_is_shown_over_all_tasks() -> None:
+    disputes = SimpleNamespace(for_charge=1, for_time=2)
+    task = SimpleNamespace(waiting=3, card=SimpleNamespace(waiting=disputes))
+    show_waiting(cast("Any", [task, task]))
+    assert REGISTRY.get_sample_value("chargewatch_charges_waiting") == 6.0
+    for until, count in (("charge", 2.0), ("time", 4.0)):
+        labels = {"until": until}
+        assert REGISTRY.get_sample_value("chargewatch_disputes_waiting", labels) == count
+    show_waiting([])
