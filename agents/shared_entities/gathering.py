@@ -131,10 +131,12 @@ class Gathering:
         """Have frames wait, but for those of which all parts have come: return these."""
         held = frames.at(np.array(places, np.intp))
         tickets = tickets_of(held.rows["event"])
-        is_new = [
-            not count or ticket not in self._by_ticket  # else it was sent twice
-            for count, ticket in zip(held.rows["parts"].tolist(), tickets, strict=True)
-        ]
+        is_new, seen = list[bool](), set[bytes]()
+        for count, ticket in zip(held.rows["parts"].tolist(), tickets, strict=True):
+            is_again = count and (ticket in self._by_ticket or ticket in seen)
+            is_new.append(not is_again)  # else it was sent twice, at least once
+            if count:
+                seen.add(ticket)
         places = [place for place, is_one in zip(places, is_new, strict=True) if is_one]
         chunk = Chunk(self._next, held.at(np.flatnonzero(is_new)))
         self._next += 1

@@ -167,11 +167,13 @@ def test_a_part_of_a_kind_that_is_not_set_counts_and_is_left_out() -> None:
     assert np.count_nonzero(gathered.shared.keys) == 1
 
 
-def test_what_is_sent_twice_is_given_once_and_forgotten_in_the_end() -> None:
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_is_sent_twice_is_given_once_and_forgotten_in_the_end(*, at_once: bool) -> None:
     machine = Machine()
     event = Told(1, 1, ("device",))
-    machine.take([event])
-    machine.take([event])
+    sent: list[list[Input]] = [[event, event]] if at_once else [[event], [event]]
+    for inputs in sent:
+        machine.take(inputs)
     assert len(machine.gathering) == 1
     machine.take([(event, "device"), (event, "device")])
     assert machine.out == [1]
