@@ -34,17 +34,18 @@ kernels: setup
 build/broker.jsa: deploy/kafka/pom.xml | setup
 	@$(BIN)/python -m tests.integration.broker_classes
 
-# Three parts run side by side: what computes, and the rest, beside what waits most for processes and
-# brokers. The first is shown as it runs, the others tell at their end.
+# Three parts run side by side: what computes, and the rest, gives way to what waits most for processes
+# and brokers, some of it within a deadline. The first is shown as it runs, the others tell at their end.
 test-integration:
 	$(BIN)/pytest --durations=25 $(INTEGRATION)
 
+test-computing: FIRST = nice
 test-computing: TESTS = $(patsubst %,--deselect=%,$(INTEGRATION) $(FAULTS))
 test-faults: TESTS = $(FAULTS)
 
 test-computing test-faults:
 	@mkdir -p build
-	@$(BIN)/pytest --durations=25 $(TESTS) > build/$@.log 2>&1; \
+	@$(FIRST) $(BIN)/pytest --durations=25 $(TESTS) > build/$@.log 2>&1; \
 	  code=$$?; cat build/$@.log; exit $$code
 
 lint: setup ## Check style, types and layers only
