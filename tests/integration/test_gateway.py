@@ -70,7 +70,7 @@ def test_without_workers_charges_are_answered_by_fallback_and_scored_all_the_sam
     assert ask(replicas[0].port, put)[0].status == 200
     merchants = ["shop", "strict"]
     bodies = [charge(number, merchant=merchants[number % 2]) for number in range(40)]
-    requests = [charge_request(body, deadline_ms=250) for body in bodies]
+    requests = [charge_request(body, deadline_ms=1500) for body in bodies]
     first = HttpLoad(replicas[0].port).run(requests, 100)
     assert [reply.status for reply in first] == [200] * 40
     again = ask(replicas[1].port, *requests)
@@ -203,7 +203,7 @@ def test_the_python_client(gateway: Gateway) -> None:
 def test_what_is_under_way_is_answered_when_a_replica_stops(gateway: Gateway) -> None:
     replica = gateway.replica()
     replies: list[Reply] = []
-    requests = [charge_request(charge(number), deadline_ms=3000) for number in range(50)]
+    requests = [charge_request(charge(number), deadline_ms=PATIENT_MS) for number in range(50)]
     sending = Thread(target=lambda: replies.extend(HttpLoad(replica.port).run(requests, 0)))
     sending.start()
     _wait_for(lambda: replica.metric("chargewatch_api_in_flight") == 50)
