@@ -374,13 +374,15 @@ PLANTS = (
     Plant(a_commit_without_an_answer_is_undone, 50, (TWIN,)),
     Plant(a_lost_task_goes_on, 50, (ZOMBIE,)),
     Plant(the_clock_is_moved_by_disputes, 50, is_real=True),
-    Plant(an_abort_leaves_disputes_waiting_though_charges_have_paused, 300, is_real=True),
+    Plant(
+        an_abort_leaves_disputes_waiting_though_charges_have_paused, 300, is_real=True, first=295
+    ),
     Plant(
         a_member_that_was_forgotten_goes_on_with_its_tasks,
         100,
         (FORGOTTEN,),
         is_static=True,
-        first=2300,
+        first=4870,
     ),
     Plant(a_turn_commits_before_its_work_is_handed_on, 50),
     Plant(a_turn_commits_before_its_work_is_handed_on, 50, is_real=True),
