@@ -1,7 +1,7 @@
 """The blend: an additive model and boosted trees under a logistic regression, and a calibration.
 
 The additive model follows each label at once; the trees see what several features say together, and
-are up to a few hours old. A second level learns how much to trust each: a logistic regression on
+are up to a day old. A second level learns how much to trust each: a logistic regression on
 the log-odds that both gave an example before either knew its label, learned by plain gradient
 descent, one example after another.
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from agents.shared_entities.parts import bytes_of, entity_in
+from agents.shared_entities.parts import entity_in
+from streams.events.rows import row_bytes
 from streams.wire.entity_events import PART_LAYOUT, tickets_of
 from streams.wire.frames import decode_frames, encode_frames
 from streams.wire.row_messages import decode_rows
@@ -104,7 +105,7 @@ class Chunk:
                 self.left = int(self.waits.sum())
             elif _part_of(key) == _PARTS:
                 parts, _ = decode_rows([value], PART_LAYOUT, reader)
-                for ticket, part in zip(tickets_of(parts), bytes_of(parts), strict=True):
+                for ticket, part in zip(tickets_of(parts), row_bytes(parts), strict=True):
                     self.parts[place_of[ticket]][entity_in(part)] = part
 
     def delete(self, table: Table) -> None:

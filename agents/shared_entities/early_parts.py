@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from agents.shared_entities.parts import bytes_of, entity_in
+from agents.shared_entities.parts import entity_in
+from streams.events.rows import row_bytes
 from streams.wire.entity_events import PART, tickets_of
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class EarlyParts:
         self._stored: set[bytes] = set()
         for key, value in self._table.scan(EARLY, EARLY * 64):
             rows = self._reader.rows([value])
-            [ticket], [part] = tickets_of(rows), bytes_of(rows)
+            [ticket], [part] = tickets_of(rows), row_bytes(rows)
             self.add(ticket, part)
             self._stored.add(key)
 

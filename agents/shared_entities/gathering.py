@@ -21,8 +21,9 @@ import numpy as np
 from agents.shared_entities.chunks import NUMBER_BYTES, Chunk
 from agents.shared_entities.columns import Columns, SharedColumns
 from agents.shared_entities.early_parts import EARLY, EarlyParts
-from agents.shared_entities.parts import bytes_of, entity_in
+from agents.shared_entities.parts import entity_in
 from streams.events.batch import Batch, RowBatch
+from streams.events.rows import row_bytes
 from streams.wire.entity_events import PART, PART_LAYOUT, tickets_of
 from streams.wire.frames import FRAME, FRAME_LAYOUT
 
@@ -80,6 +81,9 @@ class Gathering:
 
         What comes out, in which order, does not depend on how they are cut into batches.
         """
+        if not self._queues and not any(map(_has_to_do_with_sharing, batches)):
+            frames = Batch.joined(batches)
+            return Gathered(frames, self._columns.none(len(frames)))
         done = list[_Done]()
         for has_parts, some in groupby(batches, lambda batch: isinstance(batch, RowBatch)):
             batch = Batch.joined(list(some))
@@ -112,8 +116,6 @@ class Gathering:
 
     def _add_frames(self, frames: Batch) -> _Done:
         """Have frames wait that must; return the others, with their parts."""
-        if not self._queues and not frames.rows["parts"].any():
-            return _Done(frames, [_NO_PARTS] * len(frames))
         cards, missing = frames.rows["event"]["card"].tolist(), frames.rows["parts"].tolist()
         passing, held = dict[int, list[bytes]](), list[int]()
         cards_held = set[int]()
@@ -163,7 +165,7 @@ class Gathering:
     def _add_parts(self, parts: Rows) -> list[_Done]:
         """Add parts to their frames, or keep them for these; return what is complete by that."""
         done = list[tuple[Chunk, int]]()
-        for ticket, part in zip(tickets_of(parts), bytes_of(parts), strict=True):
+        for ticket, part in zip(tickets_of(parts), row_bytes(parts), strict=True):
             found = self._by_ticket.get(ticket)
             if found is None:
                 self._early.add(ticket, part)
@@ -190,6 +192,11 @@ class Gathering:
         if queue is not None and not queue:
             del self._queues[card]
         return released
+
+
+def _has_to_do_with_sharing(batch: Batch) -> bool:
+    """Tell whether a batch has parts, or frames that wait for some."""
+    return isinstance(batch, RowBatch) or bool(batch.rows["parts"].any())
 
 
 def _taken(of_chunk: Sequence[tuple[Chunk, int]]) -> _Done:

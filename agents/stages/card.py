@@ -5,7 +5,7 @@ Here disputes are put in order with the charges, see `streams.labels.dispute_ord
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ from streams.events.rows import (
     FRAUD_DISPUTE,
     FRAUD_KINDS,
     Rows,
+    row_bytes,
 )
 from streams.features.deduplication import EVICTED
 from streams.features.entities import CARDS
@@ -226,7 +227,7 @@ class CardStage:
         asked = np.flatnonzero((events["kind"] == CHARGE) & overflowed)
         if len(asked):
             stored = self._charged.find(
-                _as_keys(events["charge"][asked]),
+                row_bytes(events["charge"][asked]),
                 (clocks[asked] - window_s - AHEAD_S).tolist(),
                 clocks[asked].tolist(),
             )
@@ -279,7 +280,7 @@ class CardStage:
             seen[name] = evicted[name]
         came = evicted["came"].tolist()
         for charge, time, value in zip(
-            _as_keys(evicted["charge"]), came, _as_keys(seen), strict=True
+            row_bytes(evicted["charge"]), came, row_bytes(seen), strict=True
         ):
             self._charged.put(charge, time, value)
 
@@ -332,10 +333,3 @@ def _clocks(start: float, events: Rows, moving: npt.NDArray[np.bool_]) -> npt.ND
     clocks = np.empty(len(events) + 1)
     clocks[0], clocks[1:] = start, np.where(moving, events["created"], start)
     return np.maximum.accumulate(clocks)
-
-
-def _as_keys(rows: npt.NDArray[Any]) -> list[bytes]:
-    """Return the bytes of each row."""
-    raw = rows.tobytes()
-    size = len(raw) // max(len(rows), 1)
-    return [raw[i * size : (i + 1) * size] for i in range(len(rows))]

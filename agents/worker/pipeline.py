@@ -147,18 +147,21 @@ class Pipeline:
         times = np.concatenate([output.times for output in counted])
         if len(times):
             frames = Batch.joined([output.frames for output in counted])
-            order = np.argsort(times, kind="stable")
-            self._send_on(frames.at(order), times[order])
+            self._send_on(frames, times)
         for output in counted:
             self._give_up(output.rejected)
 
     def _send_on(self, frames: Batch, times: Times) -> None:
-        """Send frames to the merchant stage, and their charges to the entities they share."""
+        """Send frames to the merchant stage, and their charges to the entities they share.
+
+        Either in the order of event time.
+        """
         partitions = self.engine.partitions_of(frames.merchants)
         scattered = self._scatter(frames, times)
         scattered.events["answer_to"] = partitions[scattered.places]
-        self.engine.send_frames(frames, partitions)
-        self.engine.send_entity_events(scattered.events)
+        self.engine.send_frames(frames, times, partitions)
+        in_order = np.argsort(scattered.events["now"], kind="stable")
+        self.engine.send_entity_events(scattered.events[in_order])
 
     def count_entities(self, events: TaskEvents) -> None:
         """Run the entity stage of each task; send the parts of vectors to their charges."""

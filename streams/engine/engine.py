@@ -6,7 +6,8 @@ A commit ends in a thread of its own while the next turns go on. Rebalances are 
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,7 @@ from streams.engine.task import BY_ENTITY, BY_MERCHANT, Task
 from streams.engine.unassigned_tasks import UnassignedTasks
 from streams.engine.worker_tasks import WorkerTasks
 from streams.errors import OperationalError
-from streams.events.batch import Batch
+from streams.events.batch import Batch, Times
 from streams.events.rows import Rows
 from streams.kafka.clients import Attempt, Clients
 from streams.kafka.partition_watch import PartitionWatch
@@ -178,44 +179,44 @@ class Engine:
         """Return i8[N], the partitions of N merchants."""
         return partitions_of(merchants, self._count_partitions())
 
-    def send_frames(self, frames: Batch, partitions: npt.NDArray[np.int64]) -> None:
+    def send_frames(self, frames: Batch, times: Times, partitions: npt.NDArray[np.int64]) -> None:
         """Send frames on to the merchant stage, and remember how far its partitions then reach.
 
         Parameters
         ----------
         frames
-            N of them, in the order in which they are to count.
+            N of them.
+        times
+            f8[N], by which they are sorted, Unix seconds.
         partitions
             i8[N], those of their merchants.
         """
-        sent = self._commits.sent[BY_MERCHANT]
-        for partition in np.unique(partitions).tolist():
-            of_one = frames.at(np.flatnonzero(partitions == partition))
-            messages = [(None, message) for message in encode_frames(of_one)]
-            self._producer.send(self._topics.by_merchant, messages, partition, sent)
+        for partition, places in _by_partition(partitions, np.argsort(times, kind="stable")):
+            messages = encode_frames(frames.at(places))
+            self._send_on(BY_MERCHANT, self._topics.by_merchant, messages, partition)
 
     def send_entity_events(self, events: Rows) -> None:
         """Send ENTITY_EVENT[N] to the entity stage, and remember how far its partitions reach."""
         if not len(events):
             return
         partitions = (events["key"] ^ events["entity"]) % self._count_partitions()
-        sent = self._commits.sent[BY_ENTITY]
-        for partition in np.unique(partitions).tolist():
-            messages = encode_rows(events[partitions == partition])
-            self._producer.send(
-                self._topics.by_entity, [(None, each) for each in messages], partition, sent
-            )
+        for partition, places in _by_partition(partitions, np.arange(len(events))):
+            messages = encode_rows(events[places])
+            self._send_on(BY_ENTITY, self._topics.by_entity, messages, partition)
 
     def send_parts(self, parts: Rows, partitions: npt.NDArray[np.int64]) -> None:
         """Send PART[N] to the merchant stage, each to the partition of its charge's merchant.
 
         Nothing waits for these: what comes next is taken in meanwhile.
         """
-        for partition in np.unique(partitions).tolist():
-            messages = encode_rows(parts[partitions == partition])
-            self._producer.send(
-                self._topics.by_merchant, [(None, each) for each in messages], partition
-            )
+        for partition, places in _by_partition(partitions, np.arange(len(parts))):
+            messages = [(None, message) for message in encode_rows(parts[places])]
+            self._producer.send(self._topics.by_merchant, messages, partition)
+
+    def _send_on(self, source: str, topic: str, messages: Sequence[bytes], partition: int) -> None:
+        """Send messages to a stage that is waited for."""
+        sent = self._commits.sent[source]
+        self._producer.send(topic, [(None, message) for message in messages], partition, sent)
 
     def _count_partitions(self) -> int:
         """Return how many partitions the topics of the stages have."""
@@ -300,6 +301,15 @@ class Engine:
         for number, positions in self._tasks.undone.items():
             self._member.seek(number, positions)
         self._tasks.forget_undone()
+
+
+def _by_partition(
+    partitions: npt.NDArray[np.integer[Any]], order: npt.NDArray[np.intp]
+) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
+    """Yield each of N partitions that there is, and its places in their order."""
+    in_order = partitions[order]
+    for partition in np.unique(in_order).tolist():
+        yield partition, order[in_order == partition]
 
 
 _LOST = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)

@@ -159,10 +159,20 @@ def currency_of(code: int) -> str:
     return "".join(_LETTERS[place] for place in places).lower()
 
 
+def row_bytes(rows: np.ndarray[Any, Any]) -> list[bytes]:
+    r"""Return the bytes of each row.
+
+    >>> row_bytes(np.array([[1, 2], [3, 4]], np.uint8))
+    [b'\x01\x02', b'\x03\x04']
+    """
+    raw = rows.tobytes()
+    size = len(raw) // max(len(rows), 1)
+    return [raw[i * size : (i + 1) * size] for i in range(len(rows))]
+
+
 def charge_hashes(events: Rows) -> list[bytes]:
     """Return the hash of the charge that each event is, or is about."""
-    raw = events["charge"].tobytes()
-    return [raw[i : i + 16] for i in range(0, len(raw), 16)]
+    return row_bytes(events["charge"])
 
 
 def charge_hash(card: str, charge: str) -> bytes:

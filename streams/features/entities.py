@@ -19,6 +19,7 @@ import numpy as np
 from xxhash import xxh3_64_intdigest
 
 from schemas.charge import SHARED_FIELDS
+from streams.events.rows import row_bytes
 from streams.features.card import CARD_FEATURES, update_cards
 from streams.features.card_record import CARD_LAYOUT
 from streams.features.charge import CHARGE_FEATURES
@@ -90,8 +91,7 @@ def _shared_keys(batch: Batch) -> list[bytes]:
     keys = np.empty(len(batch.rows), _SHARED_KEY)
     for name in ("entity", "key"):
         keys[name] = batch.rows[name]
-    raw, size = keys.tobytes(), _SHARED_KEY.itemsize
-    return [raw[start : start + size] for start in range(0, len(raw), size)]
+    return row_bytes(keys)
 
 
 SHARED = Entity("shared", b"\x0b", _shared_keys, SHARED_LAYOUT, SHARED_FEATURES, update_shared)

@@ -139,17 +139,17 @@ def join_labels(
             labelled.extend(_compared(labels, key, labels.impute(key, now), is_later))
         elif event["duplicate"]:
             continue  # what it says may have been contradicted since
-        elif kind in _FRAUD_BY:
+        else:
             judged += _judged(event, key, now)
             if kind == FRAUD_DISPUTE:
                 disputed_blocks += labels.was_blocked(key)
                 disputed.append(key)
                 disputed_at.append(now)
-            positive = labels.fraud(key, now, _FRAUD_BY[kind])
-            labelled.extend(_compared(labels, key, positive, is_later))
-        else:
-            judged += _judged(event, key, now)
-            labelled.extend(_settled(labels, kind, key, now))
+            if kind in _FRAUD_BY:
+                positive = labels.fraud(key, now, _FRAUD_BY[kind])
+                labelled.extend(_compared(labels, key, positive, is_later))
+            else:
+                labelled.extend(_settled(labels, kind, key, now))
     examples = np.concatenate(labelled)
     return Joined(examples, rejected, disputed_blocks, disputed, disputed_at, judged)
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.durations import DAY_S
+from streams.events.rows import row_bytes
 from streams.features.entities import FEATURES, shared_kinds
 from streams.layouts.layout import HEAD, NO_PLACE, Record
 from streams.wire.matured import RULES_KEPT
@@ -100,14 +101,12 @@ def kept_keys(charges: Rows) -> list[bytes]:
     keys = np.empty(len(charges), _KEY)
     keys["day"] = charges["created"] // DAY_S
     keys["charge"] = charges["charge"]
-    size, raw = _KEY.itemsize, keys.tobytes()
-    return [raw[i : i + size] for i in range(0, len(raw), size)]
+    return row_bytes(keys)
 
 
 def big_endian(hashes: npt.NDArray[np.uint64]) -> list[bytes]:
     """Return u8[N, 2] charge hashes as they stand in keys."""
-    raw = hashes.astype(">u8").tobytes()
-    return [raw[i : i + 16] for i in range(0, len(raw), 16)]
+    return row_bytes(hashes.astype(">u8"))
 
 
 def day_key(day: int) -> bytes:

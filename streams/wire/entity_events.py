@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from streams.events.rows import row_bytes
 from streams.features.shared import SHARED_FEATURES
 from streams.layouts.layout import HEAD, Record
 
@@ -64,5 +65,4 @@ def tickets_of(rows: np.ndarray[tuple[int], np.dtype[np.void]]) -> list[bytes]:
     tickets = np.empty(len(rows), TICKET)
     for name in ("charge", "offset"):
         tickets[name] = rows[name]
-    raw, size = tickets.tobytes(), TICKET.itemsize
-    return [raw[start : start + size] for start in range(0, len(raw), size)]
+    return row_bytes(tickets)

@@ -13,7 +13,7 @@ from streams.events.rows import CHARGE, DISPUTE_WON, FRAUD_DISPUTE, STOPPED
 from streams.features.entities import SHARED_WORDS, entity_code
 from streams.wire.entity_events import tickets_of
 from tests.streams.features.brute_past import counted, hour_of
-from tests.streams.features.brute_shared import SharedPast, of_shared
+from tests.streams.features.brute_shared import SHARED_NAMES, SharedPast, of_shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,15 +23,7 @@ if TYPE_CHECKING:
     from tests.streams.features.brute_past import Values
 
 _KINDS = {entity_code(kind): kind for kind in SHARED_WORDS}
-_NAMES = tuple(
-    f"{kind}_{name}"
-    for kind in SHARED_WORDS
-    for name in (
-        "count_1h", "count_24h", "count_7d", "sum_24h", "sum_7d", "cards_24h", "cards_7d",
-        "merchants_24h", "card_first", "charges_before", "age", "frauds_90d", "fraud_share",
-        "blocked_24h",
-    )
-)  # fmt: skip
+_NAMES = tuple(f"{kind}_{name}" for kind in SHARED_WORDS for name in SHARED_NAMES)
 
 
 class ScoringOrder:

@@ -157,8 +157,8 @@ class CountingPipeline:
             frames.append(replace(events.batch, rows=rows))
         times = np.concatenate([events.times for _, events in inputs])
         if len(times):
-            sent = Batch.joined(frames).at(np.argsort(times, kind="stable"))
-            self.engine.send_frames(sent, self.engine.partitions_of(sent.merchants))
+            sent = Batch.joined(frames)
+            self.engine.send_frames(sent, times, self.engine.partitions_of(sent.merchants))
 
     def count_entities(self, events: TaskEvents) -> None:
         """No charge shares anything here."""

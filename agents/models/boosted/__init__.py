@@ -1,1 +1,1 @@
-"""Boosted trees: trained elsewhere every few hours, scored and calibrated here as any model."""
+"""Boosted trees: trained elsewhere once a day, scored and calibrated here as any model."""

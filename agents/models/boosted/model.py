@@ -1,4 +1,4 @@
-"""The boosted model: trees trained anew every few hours, with a calibration on top.
+"""The boosted model: trees trained anew once a day, with a calibration on top.
 
 The learner of this kind learns no trees. It takes those that a trainer has made of earlier examples
 (`adopt`), scores each example with them before it knows its label, and learns the calibration and

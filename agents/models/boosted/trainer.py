@@ -1,4 +1,4 @@
-"""Examples to train on, and when: boosted trees are trained anew every few hours of event time.
+"""Examples to train on, and when: boosted trees are trained anew once a day of event time.
 
 The examples are taken in the order of their topic. When one was labelled in a later stretch of
 `EVERY_S` than all before it, trees are due: they learn from the newest `WINDOW_EXAMPLES` before it.

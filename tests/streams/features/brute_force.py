@@ -33,16 +33,16 @@ from tests.streams.features.brute_past import (
     is_said_again,
     meaning_of,
 )
-from tests.streams.features.brute_shared import SharedPast, entities_of, of_shared
+from tests.streams.features.brute_shared import (
+    SHARED_NAMES,
+    SharedPast,
+    entities_of,
+    of_shared,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Container
 
-SHARED_NAMES = (
-    "count_1h", "count_24h", "count_7d", "sum_24h", "sum_7d", "cards_24h", "cards_7d",
-    "merchants_24h", "card_first", "charges_before", "age", "frauds_90d", "fraud_share",
-    "blocked_24h",
-)  # fmt: skip
 RESOLD = {4829, 5732, 5734, 5815, 5816, 5817, 5818, 5944, 5947, 6051, 6211, 6540, 7801, 7995}
 
 

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 LATEST_CARDS, LATEST_MERCHANTS = 24, 12
 
+SHARED_NAMES = (
+    "count_1h", "count_24h", "count_7d", "sum_24h", "sum_7d", "cards_24h", "cards_7d",
+    "merchants_24h", "card_first", "charges_before", "age", "frauds_90d", "fraud_share",
+    "blocked_24h",
+)  # fmt: skip
+
 
 @dataclass
 class SharedPast(Past):
