@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from agents.shared_entities.parts import entity_in
 from streams.events.rows import row_bytes
-from streams.wire.entity_events import PART_LAYOUT, tickets_of
+from streams.wire.entity_events import PART_LAYOUT, entity_in, tickets_of
 from streams.wire.frames import decode_frames, encode_frames
 from streams.wire.row_messages import decode_rows
 

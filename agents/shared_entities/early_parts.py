@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from agents.shared_entities.parts import entity_in
 from streams.events.rows import row_bytes
-from streams.wire.entity_events import PART, tickets_of
+from streams.wire.entity_events import PART, entity_in, tickets_of
 
 if TYPE_CHECKING:
     from streams.layouts.reader import Reader

@@ -21,10 +21,9 @@ import numpy as np
 from agents.shared_entities.chunks import NUMBER_BYTES, Chunk
 from agents.shared_entities.columns import Columns, SharedColumns
 from agents.shared_entities.early_parts import EARLY, EarlyParts
-from agents.shared_entities.parts import entity_in
 from streams.events.batch import Batch, RowBatch
 from streams.events.rows import row_bytes
-from streams.wire.entity_events import PART, PART_LAYOUT, tickets_of
+from streams.wire.entity_events import PART, PART_LAYOUT, entity_in, tickets_of
 from streams.wire.frames import FRAME, FRAME_LAYOUT
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ class Gathering:
 
         What comes out, in which order, does not depend on how they are cut into batches.
         """
-        if not self._queues and not any(map(_has_to_do_with_sharing, batches)):
+        if not self._queues and not any(map(_concerns_parts, batches)):
             frames = Batch.joined(batches)
             return Gathered(frames, self._columns.none(len(frames)))
         done = list[_Done]()
@@ -194,7 +193,7 @@ class Gathering:
         return released
 
 
-def _has_to_do_with_sharing(batch: Batch) -> bool:
+def _concerns_parts(batch: Batch) -> bool:
     """Tell whether a batch has parts, or frames that wait for some."""
     return isinstance(batch, RowBatch) or bool(batch.rows["parts"].any())
 

@@ -19,6 +19,7 @@ from agents.policy.policy import Policy
 from agents.shared_entities.columns import Columns, SharedColumns
 from agents.stages.daily_fraud_value import CHARGED, DISPUTED, DailyFraudValue
 from agents.stages.deciding import Decisions
+from agents.stages.entity_news import entity_news
 from agents.stages.merchant_output import MerchantOutput
 from agents.stages.reasons import Reasons
 from agents.stages.scored_events import Verdicts, encode_scored, shadow_scores
@@ -29,7 +30,7 @@ from streams.durations import HOUR_S
 from streams.events.batch import Batch
 from streams.events.headers import taken_off
 from streams.events.methods import MethodTable
-from streams.events.rows import CHARGE, STOPPED, Rows
+from streams.events.rows import CHARGE, Rows
 from streams.features.charge import charge_features
 from streams.features.entities import CHARGE_FEATURES, ENTITIES, MERCHANTS
 from streams.features.merchant_fraud_history import count_stopped
@@ -38,17 +39,14 @@ from streams.labels.disputes import Joined, join_labels
 from streams.labels.join import LabelJoin, Matured
 from streams.labels.label_rules import LabelRules
 from streams.labels.lookup import Times, find_referred
-from streams.labels.pending import draws_of, hashes_in, pending_layout
+from streams.labels.pending import draws_of, pending_layout
 from streams.state.entity_records import EntityRecords
 from streams.state.record_cache import Slots
 from streams.state.tables import TaskState
-from streams.wire.entity_events import ENTITY_EVENT_LAYOUT
 from streams.wire.examples import BY_DISPUTE, BY_VERDICT
 from streams.wire.frames import features_of
 
 NO_SHADOW: Mapping[str, Scorer] = MappingProxyType({})
-
-NOTHING_TOLD: Rows = ENTITY_EVENT_LAYOUT.new(0)
 
 PROGRESS = b"progress"
 """Under it the table META has `Progress`."""
@@ -211,7 +209,15 @@ class MerchantStage:
             finished=finished,
             disputed_blocks=joined.disputed_blocks,
             told_value=None if before // HOUR_S == now // HOUR_S else self.fraud_value,
-            entity_events=self._tell_entities(rows, answers, times[charges], joined),
+            entity_events=entity_news(
+                self._columns,
+                rows,
+                answers,
+                times[charges],
+                joined.judged,
+                self._labels.kept,
+                is_advisory=self._rules.is_advisory,
+            ),
         )
 
     @property
@@ -358,31 +364,6 @@ class MerchantStage:
             vectors = self._labels.kept.charges(joined.disputed)["vector"]
             self._fraud_value.count(DISPUTED, np.array(joined.disputed_at), vectors)
         self._fraud_value.forget(self.stream_time)
-
-    def _tell_entities(self, charges: Rows, answers: Rows, times: Times, joined: Joined) -> Rows:
-        """Return what shared entities are told of charges that were blocked or judged."""
-        is_blocked = (answers["action"] == BLOCK) & (charges["duplicate"] == 0)
-        blocked = np.flatnonzero(is_blocked & (not self._rules.is_advisory))
-        if not len(blocked) and not joined.judged:
-            return NOTHING_TOLD
-        keys = [judged.key for judged in joined.judged]
-        kept = self._labels.kept.charges(keys)
-        return np.concatenate(
-            (
-                self._columns.events(
-                    answers["entity_keys"][blocked],
-                    charges["charge"][blocked],
-                    np.full(len(blocked), STOPPED),
-                    times[blocked],
-                ),
-                self._columns.events(
-                    kept["entity_keys"],
-                    hashes_in(keys),
-                    np.array([judged.kind for judged in joined.judged], np.uint8),
-                    np.array([judged.at for judged in joined.judged]),
-                ),
-            )
-        )
 
     def _mature(self, before: float, now: float) -> Matured:
         """Return the charges whose silence now says something; forget the oldest."""

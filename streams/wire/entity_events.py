@@ -66,3 +66,12 @@ def tickets_of(rows: np.ndarray[tuple[int], np.dtype[np.void]]) -> list[bytes]:
     for name in ("charge", "offset"):
         tickets[name] = rows[name]
     return row_bytes(tickets)
+
+
+def entity_in(part: bytes) -> int:
+    """Return the code of the kind of entity that a part, PART as its bytes, is by."""
+    return int.from_bytes(part[_ENTITY_AT : _ENTITY_AT + 4], "little")
+
+
+assert PART.fields is not None
+_ENTITY_AT = PART.fields["entity"][1]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from agents.stages.merchant import NOTHING_TOLD
+from agents.stages.entity_news import NOTHING_TOLD
 from agents.stages.merchant_output import MerchantOutput
 from agents.worker.metrics import (
     Latencies,
