@@ -34,6 +34,8 @@ class Chunk:
     ----------
     number
         Chunks are numbered as they come.
+    missing, cards, tickets
+        Of each frame, how many parts it waits for, its card, and what its parts have in common.
     parts
         Of each frame, what has come of it: PART as bytes, by the kind of entity.
     waits
@@ -46,6 +48,7 @@ class Chunk:
         self.number = number
         self.frames = frames
         self.missing: list[int] = frames.rows["parts"].tolist()
+        self.cards: list[int] = frames.rows["event"]["card"].tolist()
         self.tickets = tickets_of(frames.rows["event"])
         self.parts: list[dict[int, bytes]] = [{} for _ in self.missing]
         self.waits = np.ones(len(frames), np.bool_)

@@ -143,19 +143,17 @@ class Gathering:
         self._next += 1
         self._line_up(chunk)
         done = list[tuple[Chunk, int]]()
-        cards = chunk.frames.rows["event"]["card"].tolist()
         for place, ticket in enumerate(chunk.tickets):
-            if chunk.missing[place]:
-                for part in self._early.pop(ticket):
-                    chunk.add(place, entity_in(part), part)
-                done += self._released(cards[place])
+            for part in self._early.pop(ticket) if chunk.missing[place] else ():
+                chunk.add(place, entity_in(part), part)
+                if chunk.is_complete(place):
+                    done += self._released(chunk.cards[place])
         return {places[place]: list(chunk.parts[place].values()) for _, place in done}
 
     def _line_up(self, chunk: Chunk) -> None:
         """Put the frames of a chunk that wait behind those of their cards."""
-        cards = chunk.frames.rows["event"]["card"].tolist()
         for place in np.flatnonzero(chunk.waits).tolist():
-            self._queues.setdefault(cards[place], deque()).append((chunk, place))
+            self._queues.setdefault(chunk.cards[place], deque()).append((chunk, place))
             if chunk.missing[place]:
                 self._by_ticket[chunk.tickets[place]] = chunk, place
         if chunk.left:
@@ -164,21 +162,22 @@ class Gathering:
     def _add_parts(self, parts: Rows) -> list[_Done]:
         """Add parts to their frames, or keep them for these; return what is complete by that."""
         done = list[tuple[Chunk, int]]()
-        for ticket, part in zip(tickets_of(parts), row_bytes(parts), strict=True):
+        entities = parts["entity"].tolist()
+        for ticket, entity, part in zip(tickets_of(parts), entities, row_bytes(parts), strict=True):
             found = self._by_ticket.get(ticket)
             if found is None:
                 self._early.add(ticket, part)
                 continue
             chunk, place = found
-            chunk.add(place, entity_in(part), part)
+            chunk.add(place, entity, part)
             if chunk.is_complete(place):
-                done += self._released(int(chunk.frames.rows["event"]["card"][place]))
+                done += self._released(chunk.cards[place])
         by_chunk = groupby(done, lambda item: item[0].number)
         return [_taken(list(of_chunk)) for _, of_chunk in by_chunk]
 
     def _released(self, card: int) -> list[tuple[Chunk, int]]:
         """Let go of the first frames of a card, as far as they are complete; return them."""
-        queue, released = self._queues.get(card), list[tuple[Chunk, int]]()
+        queue, released = self._queues[card], list[tuple[Chunk, int]]()
         while queue and queue[0][0].is_complete(queue[0][1]):
             chunk, place = queue.popleft()
             chunk.let_go(place)
@@ -188,7 +187,7 @@ class Gathering:
                 chunk.delete(self._table)
                 del self._chunks[chunk.number]
             released.append((chunk, place))
-        if queue is not None and not queue:
+        if not queue:
             del self._queues[card]
         return released
 
