@@ -181,6 +181,7 @@ class Ledger:
         self._rows: dict[str, int] = {}
         self._patterns: dict[str, str] = {}
         self._fraud_examples: list[int] = []
+        self._newest_example = -1
         self._snapshot: Snapshot | None = None
 
     def publishing(self, events: Iterable[SimulatedEvent], sent_at: float) -> None:
@@ -236,6 +237,7 @@ class Ledger:
     def labelled(self, offsets: Sequence[int], frauds: Sequence[bool]) -> None:
         """Take down labelled examples, in the order of their offsets."""
         with self._lock:
+            self._newest_example = offsets[-1]
             self._fraud_examples += [
                 offset for offset, fraud in zip(offsets, frauds, strict=True) if fraud
             ]
@@ -252,6 +254,12 @@ class Ledger:
                 return Learned(PRIOR, 0, 0)
             frauds = bisect_left(self._fraud_examples, self._snapshot.offset)
             return Learned(self._snapshot.version, frauds, self._snapshot.examples - frauds)
+
+    def has_learned(self) -> bool:
+        """Tell whether the newest model has learned from every labelled example so far."""
+        with self._lock:
+            learned_to = self._snapshot.offset if self._snapshot else 0
+            return learned_to > self._newest_example
 
     def answered_once(self) -> int:
         """Return how many charges have exactly one answer."""

@@ -18,6 +18,7 @@ from agents.demo.figures import Figures, Report
 from agents.demo.ledger import Ledger
 from agents.demo.scenario import Play
 from agents.demo.screen import Screen
+from agents.demo.views import learned
 from agents.demo.worker import Worker
 from agents.models.kinds import DEFAULT
 from agents.terminal.publishing import by_topic, following_scored, paced
@@ -106,6 +107,9 @@ class Performance:
             When events cannot be published.
         """
         history_s = self._play_history()
+        with self._screen.step("Waiting for the model to learn from all of it") as done:
+            self._wait_until_learned()
+            done(f"the model has learned from {learned(self._ledger.newest_model())}")
         with self._screen.step("Restarting the worker, now with its actions carried out") as done:
             self._worker.restart_enforced()
             self._worker.wait_until_ready(self._sleep)
@@ -129,6 +133,15 @@ class Performance:
         history_s = monotonic() - began_at
         self._screen.history_done(self._figures.history(history_s), history_s)
         return history_s
+
+    def _wait_until_learned(self) -> None:
+        """Wait for a snapshot of the model that has learned from all that is labelled so far."""
+        ends_at = monotonic() + self._stalled_s
+        while not self._ledger.has_learned():
+            self._worker.check()
+            if monotonic() > ends_at:
+                raise self._worker.failure(f"the model did not learn for {self._stalled_s:.0f} s")
+            self._sleep(_FRAME_S)
 
     def _play_live(self, began_at: float) -> None:
         with self._screen.part(stays=True):

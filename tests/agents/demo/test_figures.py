@@ -202,3 +202,6 @@ def test_what_the_newest_model_has_learned_from() -> None:
     ledger.learned(Snapshot("m", "linear", "m-4", 5, 4, NOW, ("f",), {}))
     learned = ledger.newest_model()
     assert (learned.version, learned.frauds, learned.others) == ("m-4", 2, 2)
+    assert not ledger.has_learned(), "two more came since"
+    ledger.learned(Snapshot("m", "linear", "m-6", 8, 6, NOW, ("f",), {}))
+    assert ledger.has_learned()
