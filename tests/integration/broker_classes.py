@@ -14,8 +14,9 @@ from deploy import local_kafka
 
 ARCHIVE: Final = Path(__file__).parents[2] / "build" / "broker.jsa"
 
-QUICK: Final = "-XX:TieredStopAtLevel=1"
-"""A broker of the tests lives for a minute or so: too short for what a JVM would optimise in it."""
+QUICK: Final = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""A broker of the tests lives for a minute or so, and has little in its memory: too short for what
+a JVM would optimise in it, too little for threads that collect garbage beside it."""
 
 
 def java_options() -> str:

@@ -29,6 +29,7 @@ from streams.labels.dispute_order import DisputeOrder
 from streams.labels.join import LabelJoin
 from streams.labels.pending import FRAUD_LABEL, WENT_THROUGH
 from streams.state.tables import Table
+from tests.simulation.conftest import on_one_core
 from tests.simulation.consumer import SimulatedConsumer
 from tests.simulation.counting import CountingStages
 from tests.simulation.faults import (
@@ -401,7 +402,7 @@ PLANTS = (
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.patches.__name__)
 def test_a_planted_bug_is_found(plant: Plant) -> None:
     variant = Variant(faults=plant.faults, is_real=plant.is_real, is_static=plant.is_static)
-    with ExitStack() as planted:
+    with on_one_core(), ExitStack() as planted:
         for bug in plant.patches():
             planted.enter_context(bug)
         seeds = range(plant.first, plant.first + plant.within)

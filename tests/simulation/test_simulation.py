@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.simulation.conftest import quiet
+from tests.simulation.conftest import on_one_core, quiet
 from tests.simulation.faults import COMMIT_POINTS, CRASH, CUT_OFF, FENCE, PAUSE, Coverage, Fault
 from tests.simulation.simulation import ScheduleError, Simulation, Variant
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SEED = int(os.environ.get("SIMULATE_SEED", "0"))
 SCHEDULES = int(os.environ.get("SIMULATE_SCHEDULES", "160"))
-PART = 125
+PART = 250
 """Schedules that a process runs at a time, where there are more."""
 
 SHOWN = 5
@@ -66,14 +66,14 @@ def _run_on_all_cores(variant: Variant, parts: Sequence[range]) -> list[tuple[Co
 
 
 def _stay_on_a_core(cores: Queue[int]) -> None:
-    """Bind this process to a core: its threads take turns, which is quicker on one."""
+    """Bind this process to a core of its own."""
     os.sched_setaffinity(0, {cores.get()})
 
 
 def run_part(variant: Variant, seeds: range) -> tuple[Coverage, list[str]]:
     """Run schedules; return what they met, and what those say that failed."""
     coverage, failures = Coverage(), list[str]()
-    with quiet():
+    with quiet(), on_one_core():
         for seed in seeds:
             try:
                 Simulation(seed, variant, coverage).run()

@@ -75,14 +75,17 @@ def fresh_learner(
     """Return a learner that has learned nothing; one that is boosted has trees of examples."""
     learner = new_learner(features, kind)
     assert learner.kind == kind
-    adopt(learner, boosters().trained if examples is None else trained_on(examples, features))
+    if examples is not None:
+        adopt(learner, examples, features)
+    elif KINDS[kind].is_boosted:
+        cast("BoostedLearner", learner).adopt(boosters().trained)
     return learner
 
 
-def adopt(learner: Learner, trained: Trained) -> None:
-    """Give trees to a learner that is boosted."""
+def adopt(learner: Learner, examples: Examples, features: Sequence[Feature]) -> None:
+    """Give trees of examples to a learner that is boosted."""
     if KINDS[learner.kind].is_boosted:
-        cast("BoostedLearner", learner).adopt(trained)
+        cast("BoostedLearner", learner).adopt(trained_on(examples, features))
 
 
 def as_rows(examples: Examples, features: Sequence[Feature]) -> Rows:

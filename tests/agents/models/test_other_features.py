@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -15,7 +16,7 @@ from agents.models.kinds import KINDS, restored_learner, scorer
 from agents.models.protocols import SnapshotMismatchError
 from schemas.snapshot import decode_snapshot, encode_snapshot
 from streams.features.spec import Feature
-from tests.agents.models.boosting import adopt, fresh_learner, trained_on
+from tests.agents.models.boosting import adopt, fresh_learner
 from tests.agents.models.examples import DAY, FEATURES, Examples, in_river_units, random_examples
 from tests.agents.models.river_models import RIVER
 
@@ -53,6 +54,12 @@ def learned(kind: str, examples: Examples) -> Snapshot:
     learner = fresh_learner(kind)
     examples.learn(learner)
     return through_json(learner.snapshot(0))
+
+
+@cache
+def learned_from(kind: str, seed: int) -> Snapshot:
+    """Return what a kind has learned from random examples, once for all tests of these."""
+    return learned(kind, random_examples(seed, ROWS))
 
 
 def scorer_of(snapshot: Snapshot, features: list[Feature] = FEATURES) -> Any:
@@ -111,7 +118,7 @@ def test_the_order_makes_no_difference(kind: str) -> None:
 @pytest.mark.parametrize("features", [MORE, [NEW, *FEATURES], [*FEATURES, NEW]])
 def test_a_new_feature_adds_nothing_until_it_is_learned(kind: str, features: list[Feature]) -> None:
     examples = random_examples(21, ROWS)
-    snapshot = learned(kind, examples)
+    snapshot = learned_from(kind, 21)
     expected = scorer_of(snapshot).predict(examples.vectors)
     at_once = through_json(restored_learner(snapshot, features).snapshot(0))
     for values in ([NEW.default], [LARGEST, -LARGEST, 0.0, 1e-45]):
@@ -216,7 +223,7 @@ def test_a_feature_with_another_transform_is_gone_and_new(kind: str) -> None:
 def test_a_learner_of_other_features_is_restored_bit_for_bit(
     kind: str, features: list[Feature], cut: int
 ) -> None:
-    snapshot = learned(kind, random_examples(25, ROWS))
+    snapshot = learned_from(kind, 25)
     then = of_features(features, told_by_the_new(25))
     undisturbed = restored_learner(snapshot, features)
     then.learn(undisturbed)
@@ -230,10 +237,10 @@ def test_a_learner_of_other_features_is_restored_bit_for_bit(
 @pytest.mark.parametrize("features", [MORE, [NEW, *FEATURES[::-1]], [*FEWER, NEW]])
 def test_it_learns_what_the_new_feature_tells(kind: str, features: list[Feature]) -> None:
     rows = 6000
-    snapshot = learned(kind, random_examples(26, ROWS))
+    snapshot = learned_from(kind, 26)
     fresh = of_features(features, told_by_the_new(126))
     learner = restored_learner(snapshot, features)
-    adopt(learner, trained_on(of_features(features, told_by_the_new(226, rows)), features))
+    adopt(learner, of_features(features, told_by_the_new(226, rows)), features)
     of_features(features, told_by_the_new(26, rows)).learn(learner)
     before, after = (
         scorer_of(each, features) for each in (snapshot, through_json(learner.snapshot(0)))
