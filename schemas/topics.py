@@ -239,6 +239,22 @@ KEYS: Final = Topic(
     kept="latest",
     partitions="one",
 )
+USERS: Final = Topic(
+    name="chargewatch.users",
+    action="internal",
+    summary="Users of the console, with their roles.",
+    key="the user's name",
+    kept="latest",
+    partitions="one",
+)
+AUDIT: Final = Topic(
+    name="chargewatch.audit",
+    action="internal",
+    summary="What people did by the console, kept for ever.",
+    key="when it was done, and its id",
+    kept="latest",
+    partitions="one",
+)
 INSTALLATION: Final = Topic(
     name="chargewatch.installation",
     action="internal",
@@ -266,5 +282,7 @@ TOPICS: Final = (
     MATURED,
     CHANGES,
     KEYS,
+    USERS,
+    AUDIT,
     INSTALLATION,
 )

@@ -19,6 +19,8 @@ VERBS = {
     "merchants": "Set what a merchant's charges cost, and how they are decided.",
     "serve": "Serve the HTTP API: charges in, answers out.",
     "keys": "Give and take keys of the HTTP API.",
+    "console": "Serve the analysts' console.",
+    "users": "Say who may use the console.",
     "state": "Show the local state, or check that it can be gone on from.",
 }
 

@@ -312,6 +312,38 @@ class Settings(Struct, frozen=True, kw_only=True):
         int,
         Meta(ge=1024, description="size of a request's body; of an event never above 65536"),
     ] = 1024 * 1024
+    console_host: Annotated[
+        str,
+        Meta(
+            description="address that the console listens on; another than the loopback needs TLS, "
+            "here or at a proxy that `console_url` names"
+        ),
+    ] = "127.0.0.1"
+    console_port: Annotated[
+        int, Meta(ge=0, le=65_535, description="port of the console; 0 for a free one")
+    ] = 8081
+    console_tls_cert: Annotated[
+        str,
+        Meta(description="file of the console's certificate and its chain, PEM; none for no TLS"),
+    ] = ""
+    console_tls_key: Annotated[
+        str,
+        Meta(description="file of its private key, PEM; none if it is in `console_tls_cert`"),
+    ] = ""
+    console_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https://[^/\s]+)?$",
+            extra={"expected": "https:// and a host, such as https://fraud.example"},
+            description="where browsers find the console, if a proxy before it has TLS",
+        ),
+    ] = ""
+    console_idle_minutes: Annotated[
+        float,
+        Meta(
+            gt=0, le=720, description="after which a session of the console ends that does nothing"
+        ),
+    ] = 60.0
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="least that is logged")
     ] = "info"

@@ -108,6 +108,8 @@ class Topics:
     matured = _Named(table.MATURED)
     changes = _Named(table.CHANGES)
     keys = _Named(table.KEYS)
+    users = _Named(table.USERS)
+    audit = _Named(table.AUDIT)
     installation = _Named(table.INSTALLATION)
 
     def named(self, row: Topic) -> str:

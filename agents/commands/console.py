@@ -1,0 +1,45 @@
+"""`chargewatch console`: the analysts' console."""
+
+import asyncio
+import logging
+import os
+import signal
+
+import click
+
+from agents.settings.schema import Settings
+from agents.terminal.connection import connect
+from agents.terminal.options import with_settings
+from agents.web.api.access_log import setup_access_log
+from agents.web.console.server import checked_address, serve
+from agents.worker.logs import setup_logging
+from streams.kafka.topics import Topics
+
+
+@click.command("console", epilog="Example: chargewatch console --console-port 8081")
+@with_settings(
+    "bootstrap_servers",
+    "topic_prefix",
+    "console_host",
+    "console_port",
+    "console_tls_cert",
+    "console_tls_key",
+    "console_url",
+    "console_idle_minutes",
+    "log_level",
+)
+def command(settings: Settings) -> None:
+    """Serve the analysts' console until it is stopped.
+
+    People sign in with names and passwords that `chargewatch users` gives them. Without TLS it is
+    open to this machine alone.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # until there is something to drain
+    checked_address(settings)
+    topics = Topics(settings.topic_prefix)
+    admin, config = connect(settings, topics.users, topics.audit, topics.scored)
+    setup_logging(settings.log_level)
+    setup_access_log()
+    for library in ("uvicorn", "uvicorn.error"):
+        logging.getLogger(library).setLevel(logging.ERROR)
+    asyncio.run(serve(settings, topics, config, admin))

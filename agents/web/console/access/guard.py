@@ -1,0 +1,150 @@
+"""Admits requests: by their session, its role, and, where something is changed, its form."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, urlsplit
+
+from starlette.responses import Response
+
+from agents.web.api.problems import Problem
+from agents.web.console.visit import see
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from agents.web.console.access.sessions import Sessions
+    from agents.web.console.visit import Visit
+    from schemas.console_users import Role
+
+CSRF_FIELD: Final = "csrf"
+
+_POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
+
+class SignInNeededError(Exception):
+    """A request of nobody who has signed in."""
+
+
+class Guard:
+    """Admits requests.
+
+    Parameters
+    ----------
+    sessions
+        As they are now.
+    is_secure
+        Whether browsers reach the console by TLS, here or at a proxy before it.
+    """
+
+    def __init__(self, sessions: Sessions, *, is_secure: bool) -> None:
+        self.sessions = sessions
+        self._is_secure = is_secure
+        self._cookie = "__Host-chargewatch" if is_secure else "chargewatch"
+        self.headers = _headers(is_secure=is_secure)
+
+    def recognise(self, visit: Visit) -> None:
+        """Note whose a request is."""
+        visit.token = visit.request.cookies.get(self._cookie, "")
+        if visit.token and (found := self.sessions.find(visit.token)) is not None:
+            visit.session, visit.account = found
+
+    def admit(self, visit: Visit, role: Role | None) -> None:
+        """Refuse what may not be seen by whoever asks; `None` for what anybody may see.
+
+        Raises
+        ------
+        SignInNeededError
+            When nobody has signed in.
+        Problem
+            When the role is not enough.
+        """
+        if role is None:
+            return
+        if visit.account is None:
+            raise SignInNeededError
+        if not visit.may(role):
+            raise Problem(
+                HTTPStatus.FORBIDDEN,
+                f"this needs the role {role}, and {visit.user.name} is {visit.user.role}: an "
+                "administrator can change that",
+            )
+
+    def admit_form(self, visit: Visit) -> None:
+        """Refuse a form that another site has sent.
+
+        Raises
+        ------
+        Problem
+            When it has.
+        """
+        if not _is_same_origin(visit.request):
+            raise Problem(HTTPStatus.FORBIDDEN, "this form was sent from another site")
+        given = visit.field(CSRF_FIELD)
+        if visit.session is not None and not visit.session.is_csrf(given):
+            raise Problem(
+                HTTPStatus.FORBIDDEN,
+                "this form is of a session that has ended: nothing was changed; go back, reload "
+                "the page, and send it again",
+            )
+
+    def open(self, response: Response, token: str) -> Response:
+        """Give a browser the cookie of its session."""
+        response.set_cookie(
+            self._cookie, token, path="/", secure=self._is_secure, httponly=True, samesite="lax"
+        )
+        return response
+
+    def close(self, response: Response, visit: Visit) -> Response:
+        """End a session, and take its cookie from the browser."""
+        self.sessions.end(visit.token)
+        response.delete_cookie(
+            self._cookie, path="/", secure=self._is_secure, httponly=True, samesite="lax"
+        )
+        return response
+
+
+def to_sign_in(request: Request) -> Response:
+    """Return what sends a browser to sign in, and from there back to where it wanted to go."""
+    if "hx-request" in request.headers:  # a part of a page: all of it has to go there
+        return Response(status_code=HTTPStatus.UNAUTHORIZED, headers={"HX-Redirect": "/sign-in"})
+    if request.method in {"GET", "HEAD"}:
+        url = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return see("/sign-in" if url == "/" else f"/sign-in?next={quote(url)}")
+    return see("/sign-in")
+
+
+def _is_same_origin(request: Request) -> bool:
+    """Return whether a browser has sent a form from a page of the console; others send no origin.
+
+    `Origin` is compared with `Host`, without the scheme: a proxy may have taken TLS off.
+    """
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        return False
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
+
+
+def _headers(*, is_secure: bool) -> dict[str, str]:
+    headers = {
+        "Content-Security-Policy": _POLICY,
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    }
+    return headers | ({"Strict-Transport-Security": "max-age=31536000"} if is_secure else {})

@@ -1,0 +1,116 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from agents.policy.edits import Signature
+from agents.web.console.access.passwords import is_password
+from agents.web.console.access.user_topic import audited
+from agents.web.console.app import Page
+from agents.web.console.visit import own_path, see
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from starlette.responses import Response
+
+    from agents.web.console.access.guard import Guard
+    from agents.web.console.access.lockout import Lockout
+    from agents.web.console.access.users import UserBook
+    from agents.web.console.recorder import Recorder
+    from agents.web.console.rendering import Templates
+    from agents.web.console.visit import Visit
+    from schemas.audit import AuditAction
+    from streams.kafka.topics import Topics
+
+_AT_A_TIME: Final = 2
+"""Passwords that are looked at: each takes 64 MB."""
+
+_NAME_MAX: Final = 64
+
+
+class SigningIn:
+    """The pages that begin and end a session.
+
+    Parameters
+    ----------
+    templates, guard
+        Of the console.
+    users
+        As they are now.
+    lockout
+        Counts wrong passwords.
+    recorder, names
+        Write the audit log.
+    """
+
+    def __init__(
+        self,
+        templates: Templates,
+        guard: Guard,
+        users: UserBook,
+        lockout: Lockout,
+        recorder: Recorder,
+        names: Topics,
+    ) -> None:
+        self._templates = templates
+        self._guard = guard
+        self._users = users
+        self._lockout = lockout
+        self._recorder = recorder
+        self._names = names
+        self._looking = asyncio.Semaphore(_AT_A_TIME)
+
+    def pages(self) -> Iterable[Page]:
+        """Return the pages."""
+        yield Page("GET", "/sign-in", self.show, None)
+        yield Page("POST", "/sign-in", self.sign_in, None)
+        yield Page("POST", "/sign-out", self.sign_out, "viewer")
+
+    async def show(self, visit: Visit) -> Response:
+        """Show the form."""
+        if visit.account is not None:
+            return see(own_path(visit.query("next", "/")))
+        return self._form(visit, visit.query("next", "/"))
+
+    async def sign_in(self, visit: Visit) -> Response:
+        """Begin a session, if the password is right."""
+        name, then = visit.field("name").strip()[:_NAME_MAX], visit.field("next")
+        if wait_s := self._lockout.wait_s(name):
+            minutes = max(1, round(wait_s / 60))
+            return self._form(visit, then, f"too many wrong passwords; again in {minutes} min")
+        user = self._users.records.get(name)
+        async with self._looking:
+            hashed = user.password if user else None
+            is_right = await asyncio.to_thread(is_password, visit.field("password"), hashed)
+        if user is None or not is_right:
+            self._lockout.failed(name)
+            if user is not None:  # what is no user's name may be a password
+                await self._record("sign_in_refused", name)
+            return self._form(visit, then, "this name and this password do not belong together")
+        self._lockout.succeeded(name)
+        await self._record("sign_in", name)
+        return self._guard.open(see(own_path(then)), self._guard.sessions.begin(user))
+
+    async def sign_out(self, visit: Visit) -> Response:
+        """End a session."""
+        await self._record("sign_out", visit.user.name)
+        return self._guard.close(see("/sign-in"), visit)
+
+    def _form(self, visit: Visit, then: str, mistake: str = "") -> Response:
+        return self._templates.render(
+            visit,
+            "sign_in.html",
+            HTTPStatus.UNAUTHORIZED if mistake else HTTPStatus.OK,
+            then=own_path(then),
+            mistake=mistake,
+            has_users=bool(self._users.records),
+        )
+
+    async def _record(self, action: AuditAction, name: str) -> None:
+        signed = Signature(name, time.time())
+        await self._recorder.write([audited(action, signed, "", self._names)])

@@ -1,0 +1,145 @@
+"""Templates and static files: what is written into a page, and how."""
+
+from __future__ import annotations
+
+import mimetypes
+from datetime import UTC, datetime
+from functools import cached_property
+from hashlib import sha256
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+from starlette.responses import HTMLResponse, Response
+
+from agents.evaluation.formatting import percent
+from agents.web.console.access.guard import CSRF_FIELD
+from schemas.printable import printable
+
+if TYPE_CHECKING:
+    from agents.web.api.problems import Problem
+    from agents.web.console.visit import Visit
+    from schemas.currency import Rates
+
+_HERE: Final = Path(__file__).parent
+_SHORT: Final = 4
+"""Characters at either end of a token that a viewer sees."""
+
+
+class Templates:
+    """Writes pages.
+
+    Everything that a template writes is escaped, whoever it is from.
+
+    Parameters
+    ----------
+    rates
+        Tell the digits of currencies.
+    """
+
+    def __init__(self, rates: Rates) -> None:
+        self._rates = rates
+        self._environment = Environment(
+            loader=FileSystemLoader(_HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters |= {
+            "amount": self.amount,
+            "time": time_element,
+            "percent": percent,
+            "printable": printable,
+            "query": urlencode,
+            "segment": lambda text: quote(str(text), safe=""),
+        }
+        self._environment.globals["static"] = self._versioned
+
+    @cached_property
+    def files(self) -> dict[str, tuple[bytes, str, str]]:
+        """Static files by name: what is in them, their media type, and a version of each."""
+        return {
+            file.name: (
+                file.read_bytes(),
+                mimetypes.guess_type(file.name)[0] or "text/plain",
+                sha256(file.read_bytes()).hexdigest()[:12],
+            )
+            for file in sorted((_HERE / "static").iterdir())
+        }
+
+    def render(
+        self, visit: Visit, template: str, status: int = HTTPStatus.OK, **values: Any
+    ) -> Response:
+        """Return a page of a template."""
+        told = []
+        if visit.session is not None:
+            told, visit.session.told = visit.session.told, []
+        return HTMLResponse(self._write(visit, template, told=told, **values), status)
+
+    def part(self, visit: Visit, template: str, **values: Any) -> Response:
+        """Return a part of a page, which takes a place in one that is there."""
+        return HTMLResponse(self._write(visit, template, **values))
+
+    def problem(self, visit: Visit, problem: Problem) -> Response:
+        """Return the page of what cannot be done."""
+        response = self.render(visit, "problem.html", problem.status, problem=problem)
+        response.headers.update(problem.headers)
+        return response
+
+    def amount(self, minor_units: int, currency: str) -> str:
+        """Return an amount in its currency.
+
+        >>> from schemas.currency import bundled_rates
+        >>> templates = Templates(bundled_rates())
+        >>> templates.amount(123456, "usd"), templates.amount(1999, "jpy")
+        ('1,234.56 USD', '1,999 JPY')
+        """
+        code = printable(currency.upper())
+        if currency not in self._rates:
+            return f"{minor_units:,} minor units of {code}"
+        decimals = self._rates.decimals[currency]
+        return f"{minor_units / 10**decimals:,.{decimals}f} {code}"
+
+    def _write(self, visit: Visit, template: str, **values: Any) -> str:
+        csrf = visit.session.csrf if visit.session else ""
+        return self._environment.get_template(template).render(
+            visit=visit,
+            csrf=Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, csrf),
+            token=lambda text: shown_token(text, is_short=not visit.may("analyst")),
+            **values,
+        )
+
+    def _versioned(self, name: str) -> str:
+        return f"/static/{name}?v={self.files[name][2]}"
+
+
+def time_element(at: float | None) -> Markup:
+    """Return a time that the browser shows in its reader's zone; in UTC where it runs no script.
+
+    >>> print(time_element(1.75e9))
+    <time datetime="2025-06-15T15:06:40Z">2025-06-15 15:06 UTC</time>
+    """
+    if at is None:
+        return Markup("")
+    try:
+        then = datetime.fromtimestamp(at, UTC)
+    except (ValueError, OverflowError, OSError):  # no year of a calendar
+        return escape(f"{at:g} s")
+    return Markup('<time datetime="{:%Y-%m-%dT%H:%M:%SZ}">{:%Y-%m-%d %H:%M} UTC</time>').format(
+        then, then
+    )
+
+
+def shown_token(text: str, *, is_short: bool) -> str:
+    """Return a token as it is shown.
+
+    >>> shown_token("tok_4f2a9c81d0", is_short=True), shown_token("tok_1", is_short=True)
+    ('tok_…81d0', '…')
+    """
+    if not is_short:
+        return printable(text)
+    return printable(f"{text[:_SHORT]}…{text[-_SHORT:]}") if len(text) > 3 * _SHORT else "…"

@@ -1,0 +1,133 @@
+"""One console: its parts put together, served until it is stopped, and drained."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+
+from agents.settings.sources import SettingsError
+from agents.terminal.policy_topics import PolicyTopics
+from agents.web.console.access.guard import Guard
+from agents.web.console.access.lockout import Lockout
+from agents.web.console.access.sessions import Sessions
+from agents.web.console.app import create_app
+from agents.web.console.link import ConsoleLink
+from agents.web.console.pages.rules import RulePages
+from agents.web.console.pages.signing_in import SigningIn
+from agents.web.console.pages.static_files import StaticFiles
+from agents.web.console.rendering import Templates
+from agents.web.serving import Address, serve_until, server
+from agents.web.turns import Turns
+from streams.errors import OperationalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from agents.settings.schema import Settings
+    from agents.web.console.app import Pages
+    from streams.kafka.config import Admin, Config
+    from streams.kafka.topics import Topics
+
+logger = logging.getLogger(__name__)
+
+_DRAIN_S: Final = 15
+
+
+class ConsoleError(OperationalError):
+    """A console that cannot go on."""
+
+
+async def serve(settings: Settings, topics: Topics, config: Config, admin: Admin) -> None:
+    """Serve until a signal comes, then answer what is under way.
+
+    Parameters
+    ----------
+    settings, topics
+        Of the installation.
+    config, admin
+        Reach Kafka.
+
+    Raises
+    ------
+    AwayError
+        When the brokers do not answer at the start.
+    SettingsError
+        When the address or the certificate cannot be used.
+    ConsoleError
+        When it cannot go on; a supervisor starts it again.
+    """
+    address = checked_address(settings)
+    clock = asyncio.get_running_loop().time
+    link = ConsoleLink(topics, config, admin)
+    policy = Turns(PolicyTopics(settings))
+    try:
+        await link.start()
+        idle_s = settings.console_idle_minutes * 60.0
+        guard = Guard(Sessions(link.users, idle_s, clock), is_secure=_is_secure(settings))
+        templates = Templates(settings.input_rules.rates)
+        parts = pages_of(link, policy, guard, templates, clock)
+        app = create_app(parts, guard, templates, clock)
+        with address.listen() as listening:
+            logger.info("console at %s", settings.console_url or address.url(listening))
+            if not link.users.records:
+                logger.warning(
+                    "there are no users yet: `chargewatch users add NAME --role administrator`"
+                )
+            await serve_until(server(app, address, _DRAIN_S), listening, link.failed)
+        if link.failed.done():
+            raise ConsoleError(link.failed.result())
+    finally:
+        await link.close()
+        await policy.close()
+
+
+def pages_of(
+    link: ConsoleLink,
+    policy: Turns[PolicyTopics],
+    guard: Guard,
+    templates: Templates,
+    clock: Callable[[], float],
+) -> Iterable[Pages]:
+    """Return all pages."""
+    return [
+        StaticFiles(templates),
+        SigningIn(templates, guard, link.users, Lockout(clock), link.recorder, link.topics),
+        RulePages(templates, policy),
+    ]
+
+
+def checked_address(settings: Settings) -> Address:
+    """Return where the console listens.
+
+    Raises
+    ------
+    SettingsError
+        When its certificate cannot be used, or passwords would be readable on their way.
+    """
+    address = Address(
+        "console",
+        settings.console_host,
+        settings.console_port,
+        settings.console_tls_cert,
+        settings.console_tls_key,
+    )
+    address.check_certificate()
+    if not _is_secure(settings) and not _is_loopback(address.host):
+        raise SettingsError(
+            f"console_host: {address.host or 'all addresses'}, but passwords would be readable on "
+            "their way: set console_tls_cert, or console_url where a proxy has TLS"
+        )
+    return address
+
+
+def _is_secure(settings: Settings) -> bool:
+    return bool(settings.console_tls_cert or settings.console_url)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
