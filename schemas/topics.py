@@ -231,6 +231,13 @@ CHANGES: Final = Topic(
     kept="latest",
     partitions="one",
 )
+REVIEWS: Final = Topic(
+    name="chargewatch.reviews",
+    action="internal",
+    summary="Claims of charges by analysts, and their notes.",
+    key="the card",
+    kept="horizon",
+)
 KEYS: Final = Topic(
     name="chargewatch.keys",
     action="internal",
@@ -281,6 +288,7 @@ TOPICS: Final = (
     EXAMPLES,
     MATURED,
     CHANGES,
+    REVIEWS,
     KEYS,
     USERS,
     AUDIT,

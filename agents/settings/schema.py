@@ -344,6 +344,21 @@ class Settings(Struct, frozen=True, kw_only=True):
             gt=0, le=720, description="after which a session of the console ends that does nothing"
         ),
     ] = 60.0
+    read_model_url: Annotated[
+        str,
+        Meta(
+            extra={
+                "expected": "sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE",
+                "is_secret": True,
+            },
+            description="database of the console's read model, of SQLite or PostgreSQL; by default "
+            "`read_model.sqlite` in `state_dir`",
+        ),
+    ] = ""
+    read_model_retention_days: Annotated[
+        float,
+        Meta(gt=0, description="how long the read model has a charge, by the time of the newest"),
+    ] = 90.0
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="least that is logged")
     ] = "info"
@@ -361,7 +376,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     payment_methods: tuple[PaymentMethod, ...] = METHODS
 
     def __repr__(self) -> str:
-        shown = {**msgspec.structs.asdict(self), "card_hash_key": "...", "holdout_key": "..."}
+        secret = dict.fromkeys(("card_hash_key", "holdout_key", "read_model_url"), "...")
+        shown = msgspec.structs.asdict(self) | secret
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     @property
