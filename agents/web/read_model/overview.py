@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
+from agents.web.read_model.day_sums import ALL_MERCHANTS
 from agents.web.read_model.tables import IS_WAITING, charges, daily, rejected
-from schemas.edits import EVERYONE
 from streams.durations import DAY_S
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def overview(connection: Connection, since: float, until: float) -> Overview:
     in_span = rejected.c.created >= since - since % DAY_S, rejected.c.created <= until
     count = connection.scalar(select(func.count()).select_from(rejected).where(*in_span))
     return Overview(
-        day_sums(connection, EVERYONE, since, until), waiting, int(cents) / 100.0, oldest,
+        day_sums(connection, ALL_MERCHANTS, since, until), waiting, int(cents) / 100.0, oldest,
         count or 0,
     )  # fmt: skip
 
@@ -88,7 +88,7 @@ def overview(connection: Connection, since: float, until: float) -> Overview:
 def day_sums(
     connection: Connection, merchant: str, since: float, until: float
 ) -> tuple[DaySums, ...]:
-    """Return the sums of a merchant's days, or of all (`*`), from one time until another."""
+    """Return the sums of days of a merchant, or of `ALL_MERCHANTS`, from a time until another."""
     query = (
         select(daily)
         .where(daily.c.merchant == merchant)

@@ -188,5 +188,7 @@ daily: Final = Table(
         )
     ),
 )
-"""Sums over the charges of a day by what was done with them: of each merchant, and of all as `*`.
-They change with the charges, in the same transaction."""
+"""Sums over the charges of a day by what was done with them: of each merchant, and of all
+(`ALL_MERCHANTS`). They change with the charges, in the same transaction."""
+
+Index("daily_by_day", daily.c.day)
