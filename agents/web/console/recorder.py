@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from confluent_kafka import KafkaException
 
@@ -15,7 +15,7 @@ from schemas.topics import MODELS_BYTES_MAX
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from confluent_kafka import Producer
+    from confluent_kafka import KafkaError, Message, Producer
 
     from streams.kafka.clients import Clients
     from streams.kafka.editor import Written
@@ -25,11 +25,19 @@ _COMMITS: Final = 3
 _WAITING_MAX: Final = 200
 
 
+class Place(NamedTuple):
+    """Where a record is."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
 class Recorder(Protocol):
     """Writes records."""
 
-    async def write(self, records: Sequence[Written]) -> None:
-        """Write records, all or none of them, and return when the brokers have them.
+    async def write(self, records: Sequence[Written]) -> Sequence[Place]:
+        """Write records, all or none, and return where they are once the brokers have them.
 
         Raises
         ------
@@ -56,13 +64,14 @@ class KafkaRecorder:
         self._made: Producer | None = None
         self._waiting = 0
 
-    async def write(self, records: Sequence[Written]) -> None:
+    async def write(self, records: Sequence[Written]) -> Sequence[Place]:
         """See `Recorder.write`."""
         if self._waiting >= _WAITING_MAX:
             raise unavailable("too much is being written at this moment: nothing was done")
         self._waiting += 1
         try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._write, records)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._thread, self._write, records)
         finally:
             self._waiting -= 1
 
@@ -70,17 +79,25 @@ class KafkaRecorder:
         """Wait for what is being written, and disconnect."""
         await asyncio.to_thread(self._thread.shutdown)
 
-    def _write(self, records: Sequence[Written]) -> None:
+    def _write(self, records: Sequence[Written]) -> Sequence[Place]:
+        places: list[Place] = []
+
+        def note(error: KafkaError | None, message: Message) -> None:
+            if error is None:  # which else fails the commit
+                topic, partition = message.topic() or "", message.partition() or 0
+                places.append(Place(topic, partition, message.offset() or 0))
+
         try:
             producer = self._producer()
             producer.begin_transaction()
             for each in records:
-                producer.produce(each.topic, key=each.key, value=each.value)
+                producer.produce(each.topic, each.value, each.key, on_delivery=note)
             producer.flush(_TIMEOUT_S)
         except (KafkaException, BufferError) as error:
             self._made = None  # the next one aborts what this has begun
             raise unavailable(f"Kafka does not take it: nothing was done ({error})") from None
         self._commit(producer)
+        return places
 
     def _commit(self, producer: Producer) -> None:
         """Commit, and ask again while the brokers do not answer: it may count already."""

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
 
-from agents.evaluation.formatting import percent
+from agents.evaluation.formatting import dollars, percent
 from agents.web.console.access.guard import CSRF_FIELD
 from schemas.printable import printable
 
@@ -52,6 +52,7 @@ class Templates:
         self._environment.filters |= {
             "amount": self.amount,
             "time": time_element,
+            "dollars": dollars,
             "percent": percent,
             "printable": printable,
             "query": urlencode,

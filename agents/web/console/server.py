@@ -5,19 +5,32 @@ from __future__ import annotations
 import asyncio
 import logging
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agents.settings.sources import SettingsError
+from agents.terminal.model_topic import ModelTopic
 from agents.terminal.policy_topics import PolicyTopics
 from agents.web.console.access.guard import Guard
 from agents.web.console.access.lockout import Lockout
 from agents.web.console.access.sessions import Sessions
+from agents.web.console.access.user_topic import UserTopic
 from agents.web.console.app import create_app
 from agents.web.console.link import ConsoleLink
+from agents.web.console.pages.audit import AuditPages
+from agents.web.console.pages.charges import ChargePages
+from agents.web.console.pages.health import HealthPages
+from agents.web.console.pages.lists import ListPages
+from agents.web.console.pages.merchants import MerchantPages
+from agents.web.console.pages.models import ModelPages
+from agents.web.console.pages.rejected import RejectedPages
+from agents.web.console.pages.reviews import Reviews
 from agents.web.console.pages.rules import RulePages
 from agents.web.console.pages.signing_in import SigningIn
 from agents.web.console.pages.static_files import StaticFiles
+from agents.web.console.pages.users import UserPages
+from agents.web.console.reader import DatabaseReader
 from agents.web.console.rendering import Templates
+from agents.web.read_model.database import ReadModel, database_url
 from agents.web.serving import Address, serve_until, server
 from agents.web.turns import Turns
 from streams.errors import OperationalError
@@ -27,6 +40,7 @@ if TYPE_CHECKING:
 
     from agents.settings.schema import Settings
     from agents.web.console.app import Pages
+    from agents.web.console.reader import Reader
     from streams.kafka.config import Admin, Config
     from streams.kafka.topics import Topics
 
@@ -61,14 +75,15 @@ async def serve(settings: Settings, topics: Topics, config: Config, admin: Admin
     address = checked_address(settings)
     clock = asyncio.get_running_loop().time
     link = ConsoleLink(topics, config, admin)
-    policy = Turns(PolicyTopics(settings))
+    turns = Turns(PolicyTopics(settings)), Turns(ModelTopic(settings)), Turns(UserTopic(settings))
+    read_model = ReadModel(database_url(settings))
     try:
         await link.start()
         idle_s = settings.console_idle_minutes * 60.0
         guard = Guard(Sessions(link.users, idle_s, clock), is_secure=_is_secure(settings))
         templates = Templates(settings.input_rules.rates)
-        parts = pages_of(link, policy, guard, templates, clock)
-        app = create_app(parts, guard, templates, clock)
+        console = Console(settings, templates, guard, link, DatabaseReader(read_model))
+        app = create_app(console.pages(*turns, clock), guard, templates, clock)
         with address.listen() as listening:
             logger.info("console at %s", settings.console_url or address.url(listening))
             if not link.users.records:
@@ -80,22 +95,44 @@ async def serve(settings: Settings, topics: Topics, config: Config, admin: Admin
             raise ConsoleError(link.failed.result())
     finally:
         await link.close()
-        await policy.close()
+        for each in turns:
+            await each.close()
+        read_model.close()
 
 
-def pages_of(
-    link: ConsoleLink,
-    policy: Turns[PolicyTopics],
-    guard: Guard,
-    templates: Templates,
-    clock: Callable[[], float],
-) -> Iterable[Pages]:
-    """Return all pages."""
-    return [
-        StaticFiles(templates),
-        SigningIn(templates, guard, link.users, Lockout(clock), link.recorder, link.topics),
-        RulePages(templates, policy),
-    ]
+class Console(NamedTuple):
+    """What all pages are made of."""
+
+    settings: Settings
+    templates: Templates
+    guard: Guard
+    link: ConsoleLink
+    reader: Reader
+
+    def pages(
+        self,
+        policy: Turns[PolicyTopics],
+        models: Turns[ModelTopic],
+        users: Turns[UserTopic],
+        clock: Callable[[], float],
+    ) -> Iterable[Pages]:
+        """Return them."""
+        settings, templates, guard, link, reader = self
+        recorder, names = link.recorder, link.topics
+        return [
+            StaticFiles(templates),
+            SigningIn(templates, guard, link.users, Lockout(clock), recorder, names),
+            ChargePages(templates, reader),
+            Reviews(templates, reader, recorder, names, settings.costs.review_hours),
+            RulePages(templates, policy),
+            ListPages(templates, policy),
+            MerchantPages(templates, policy),
+            ModelPages(templates, models, recorder, names, link.log),
+            RejectedPages(templates, reader, recorder, names, settings),
+            AuditPages(templates, link.log),
+            HealthPages(templates, link, reader, settings.application_id),
+            UserPages(templates, link.users, users),
+        ]
 
 
 def checked_address(settings: Settings) -> Address:

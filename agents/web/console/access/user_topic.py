@@ -28,17 +28,23 @@ def audited(action: AuditAction, signed: Signature, subject: str, names: Topics)
 
 
 class UserTopic:
-    """The users of one installation."""
+    """The users of one installation.
+
+    Attributes
+    ----------
+    clients
+        Of the installation.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._names = Topics(settings.topic_prefix)
         _, config = connect(settings, self._names.users, self._names.audit)
-        self._clients = Clients(config)
+        self.clients = Clients(config)
 
     def read(self) -> UserBook:
         """Return the users as they are now."""
         book = UserBook()
-        reader = PartitionReader(self._clients, self._names.users, 0)
+        reader = PartitionReader(self.clients, self._names.users, 0)
         for messages in reader.read_to_end():
             for message in messages:
                 book.take(message.key() or b"", message.value())
@@ -63,9 +69,12 @@ class UserTopic:
             raise UserRefusedError(f"{name}: there is no such user; `chargewatch users list`")
         self._write(name, None, "user_removed", signed, name)
 
+    def close(self) -> None:
+        """Disconnect: nothing is open between two edits."""
+
     def _write(
         self, name: str, value: bytes | None, action: AuditAction, signed: Signature, subject: str
     ) -> None:
-        editor = Editor(self._clients, self._names.users)
+        editor = Editor(self.clients, self._names.users)
         record = Written(self._names.users, name.encode(), value)
         editor.write([audited(action, signed, subject, self._names), record])
