@@ -7,11 +7,13 @@ import signal
 
 import click
 
+from agents.commands.read_model import follower_of
 from agents.settings.schema import Settings
 from agents.terminal.connection import connect
 from agents.terminal.options import with_settings
 from agents.web.api.access_log import setup_access_log
 from agents.web.console.server import checked_address, serve
+from agents.web.read_model.building_progress import BuildingProgress
 from agents.worker.logs import setup_logging
 from streams.kafka.topics import Topics
 
@@ -20,6 +22,9 @@ from streams.kafka.topics import Topics
 @with_settings(
     "bootstrap_servers",
     "topic_prefix",
+    "state_dir",
+    "read_model_url",
+    "read_model_retention_days",
     "console_host",
     "console_port",
     "console_tls_cert",
@@ -32,7 +37,7 @@ def command(settings: Settings) -> None:
     """Serve the analysts' console until it is stopped.
 
     People sign in with names and passwords that `chargewatch users` gives them. Without TLS it is
-    open to this machine alone.
+    open to this machine alone. It keeps its read model by itself (`chargewatch read-model`).
     """
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # until there is something to drain
     checked_address(settings)
@@ -42,4 +47,6 @@ def command(settings: Settings) -> None:
     setup_access_log()
     for library in ("uvicorn", "uvicorn.error"):
         logging.getLogger(library).setLevel(logging.ERROR)
-    asyncio.run(serve(settings, topics, config, admin))
+    with BuildingProgress() as progress:
+        follower = follower_of(settings, progress.tell)
+        asyncio.run(serve(settings, topics, config, admin, follower))

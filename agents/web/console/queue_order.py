@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self, cast, get_args
 from urllib.parse import parse_qsl, urlencode
 
+from agents.web.read_model.cursors import cursor_of
 from agents.web.read_model.review_queue import QueueFilter, Sort
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from agents.web.read_model.lines import ChargeLine
 
 _SORTS: Final = get_args(Sort)
 _HOUR_S: Final = 3600.0
@@ -70,6 +73,16 @@ class QueueOrder:
         """
         told = {name: getattr(self, name) for name in self.__slots__}
         return urlencode({name: value for name, value in told.items() if value})
+
+    def cursor(self, line: ChargeLine) -> str:
+        """Return the cursor of what comes behind a charge in this order."""
+        first: dict[Sort, float | int] = {
+            "oldest": line.created,
+            "newest": line.created,
+            "risk": line.risk,
+            "amount": round(line.usd * 100.0),
+        }
+        return cursor_of(first[self.order], line.charge, line.card)
 
     def wanted(self, analyst: str, now: float) -> QueueFilter:
         """Return it as the read model has it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, Response
 
 from agents.evaluation.formatting import dollars, percent
 from agents.web.console.access.guard import CSRF_FIELD
+from agents.web.console.links import charge_path, history_path
 from schemas.printable import printable
 
 if TYPE_CHECKING:
@@ -107,10 +108,13 @@ class Templates:
 
     def _write(self, visit: Visit, template: str, **values: Any) -> str:
         csrf = visit.session.csrf if visit.session else ""
+        is_short = not visit.may("analyst")
         return self._environment.get_template(template).render(
             visit=visit,
             csrf=Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, csrf),
-            token=lambda text: shown_token(text, is_short=not visit.may("analyst")),
+            token=partial(shown_token, is_short=is_short),
+            path=partial(charge_path, is_short=is_short),
+            history=partial(history_path, is_short=is_short),
             **values,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from agents.settings.schema import Settings
     from agents.web.console.app import Pages
     from agents.web.console.reader import Reader
+    from agents.web.read_model.follower import Follower
     from streams.kafka.config import Admin, Config
     from streams.kafka.topics import Topics
 
@@ -53,7 +55,9 @@ class ConsoleError(OperationalError):
     """A console that cannot go on."""
 
 
-async def serve(settings: Settings, topics: Topics, config: Config, admin: Admin) -> None:
+async def serve(
+    settings: Settings, topics: Topics, config: Config, admin: Admin, follower: Follower
+) -> None:
     """Serve until a signal comes, then answer what is under way.
 
     Parameters
@@ -62,6 +66,8 @@ async def serve(settings: Settings, topics: Topics, config: Config, admin: Admin
         Of the installation.
     config, admin
         Reach Kafka.
+    follower
+        Keeps the read model.
 
     Raises
     ------
@@ -77,6 +83,8 @@ async def serve(settings: Settings, topics: Topics, config: Config, admin: Admin
     link = ConsoleLink(topics, config, admin)
     turns = Turns(PolicyTopics(settings)), Turns(ModelTopic(settings)), Turns(UserTopic(settings))
     read_model = ReadModel(database_url(settings))
+    following = asyncio.get_running_loop().run_in_executor(None, follower.run)
+    following.add_done_callback(partial(_end, link.failed))
     try:
         await link.start()
         idle_s = settings.console_idle_minutes * 60.0
@@ -94,10 +102,18 @@ async def serve(settings: Settings, topics: Topics, config: Config, admin: Admin
         if link.failed.done():
             raise ConsoleError(link.failed.result())
     finally:
+        follower.stop()
+        await asyncio.wait([following])
         await link.close()
         for each in turns:
             await each.close()
         read_model.close()
+
+
+def _end(failed: asyncio.Future[str], following: asyncio.Future[None]) -> None:
+    """Note that the read model is not kept any more, save where that was wanted."""
+    if (error := following.exception()) is not None and not failed.done():
+        failed.set_result(f"the read model cannot be kept: {error}")
 
 
 class Console(NamedTuple):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from agents.web.api.problems import Problem
 from agents.web.console.app import Page
-from agents.web.console.pages.reviews import charge_path
+from agents.web.console.links import charge_path
 from agents.web.console.plots import daily_bars, timeline
 from agents.web.console.queue_order import QueueOrder
 from agents.web.console.visit import see
@@ -129,27 +129,27 @@ class ChargePages:
             scored=view.scored,
             related=related,
             shared=SHARED,
-            previous=charge_path(own[place - 1]) if place > 0 else None,
-            following=charge_path(own[place + 1]) if place + 1 < len(own) else None,
+            previous=own[place - 1] if place > 0 else None,
+            following=own[place + 1] if place + 1 < len(own) else None,
             queue=order.query or "sort=oldest" if "queue" in visit.request.query_params else "",
             now=time.time(),
-            path=charge_path,
         )
 
     async def history(self, visit: Visit) -> Response:
         """Show the charges that share a card, merchant, device, IP address or e-mail."""
-        kind, value = visit.query("kind"), visit.query("value")
+        kind, of = visit.query("kind"), visit.query("of")
         if kind not in SHARED:
             raise Problem(HTTPStatus.NOT_FOUND, "there is no such page")
         after = visit.query("after") or None
 
-        def ask(connection: Connection) -> tuple[HistoryPage, Totals | None]:
+        def ask(connection: Connection) -> tuple[str, HistoryPage, Totals | None]:
             shared = cast("Shared", kind)
+            value = _value_of(connection, of, kind) if of else visit.query("value")
             page = history_page(connection, shared, value, after, PAGE)
-            return page, totals(connection, shared, value)
+            return value, page, totals(connection, shared, value)
 
         try:
-            page, sums = await self._reader.run(ask)
+            value, page, sums = await self._reader.run(ask)
         except CursorError:
             raise Problem(HTTPStatus.NOT_FOUND, "there is no such page") from None
         return self._templates.render(
@@ -159,10 +159,9 @@ class ChargePages:
             what=SHARED[kind],
             value=value,
             lines=page.lines,
-            next=page.next,
+            next=page.next if visit.may("analyst") else None,  # a cursor has a token in it
             totals=sums,
             picture_drawn=timeline(page.lines[::-1]) if page.lines else None,
-            path=charge_path,
         )
 
     async def search(self, visit: Visit) -> Response:
@@ -171,10 +170,16 @@ class ChargePages:
         found = await self._reader.run(lambda connection: search(connection, text))
         same = [line for line in found.charges if line.charge == text]
         if len(same) == 1:
-            return see(charge_path(same[0]))
-        return self._templates.render(
-            visit, "search.html", text=text, found=found, path=charge_path
-        )
+            return see(charge_path(same[0], is_short=not visit.may("analyst")))
+        return self._templates.render(visit, "search.html", text=text, found=found)
+
+
+def _value_of(connection: Connection, charge: str, kind: str) -> str:
+    """Return what a charge has of a kind, empty if it has none."""
+    view = charge_view(connection, charge)
+    if view is None:
+        return ""
+    return view.line.card if kind == "card" else str(view.fields.get(kind, ""))
 
 
 def _related(connection: Connection, view: ChargeView) -> list[Related]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlencode
 
 import orjson
 
 from agents.web.api.problems import Problem
 from agents.web.console.app import Page
 from agents.web.console.decisions import review_records, verdict_records
+from agents.web.console.links import charge_path
 from agents.web.console.queue_order import QueueOrder
 from agents.web.console.visit import see
 from agents.web.read_model.charge_view import charge_view
@@ -94,7 +95,7 @@ class Reviews:
             "reviews.html",
             order=order,
             lines=page.lines,
-            next=page.next,
+            next=page.next if visit.may("analyst") else None,  # a cursor has a token in it
             found=found,
             waiting=waiting,
             now=now,
@@ -104,8 +105,14 @@ class Reviews:
         )
 
     async def next(self, visit: Visit) -> Response:
-        """Claim the next charge, and go to it."""
-        return await self._next(visit, _order(visit))
+        """Claim the first charge and go to it, or the one behind the charge that is left."""
+        if not visit.field("charge"):
+            return await self._next(visit, _order(visit))
+        line = await self._line(visit)
+        if line.claimed_by == visit.user.name:
+            records = review_records(line, "release", visit.signature(), self._names)
+            await self._write(visit, records, self._names.reviews)
+        return await self._next(visit, _order(visit), line)
 
     async def marked(self, visit: Visit) -> Response:
         """Give many charges the same verdict, all or none."""
@@ -151,7 +158,7 @@ class Reviews:
         await self._write(visit, records, self._names.outcomes)
         visit.tell(f"{line.charge} found to be {verdict}.")
         if visit.field("queue"):
-            return await self._next(visit, _order(visit))
+            return await self._next(visit, _order(visit), line)
         return see(charge_path(line))
 
     async def claim(self, visit: Visit) -> Response:
@@ -177,19 +184,21 @@ class Reviews:
             await self._write(visit, records, self._names.reviews)
         return see(charge_path(line, visit.field("queue")))
 
-    async def _next(self, visit: Visit, order: QueueOrder) -> Response:
-        """Claim the first charge that nobody works at, and go to it."""
+    async def _next(
+        self, visit: Visit, order: QueueOrder, left: ChargeLine | None = None
+    ) -> Response:
+        """Claim the first charge that nobody works at, behind one that is left, and go to it."""
+        after = order.cursor(left) if left else None
         for _ in range(_TRIES):
-            now = time.time()
-            wanted = order.wanted(visit.user.name, now)
+            wanted = replace(order, free="1").wanted(visit.user.name, time.time())
 
             def ask(connection: Connection, wanted: QueueFilter = wanted) -> QueuePage:
-                return queue_page(connection, wanted, order.order, limit=PAGE)
+                return queue_page(connection, wanted, order.order, after, 1)
 
-            lines = (await self._reader.run(ask)).lines
-            line = next((each for each in lines if _holder(each, visit, now) is None), None)
+            line = next(iter((await self._reader.run(ask)).lines), None)
             if line is None:
-                visit.tell("Nothing else waits that nobody works at.")
+                behind = " behind it" if left else ""
+                visit.tell(f"Nothing else waits{behind} that nobody works at.")
                 return see(f"/reviews?{order.query}")
             records = review_records(line, "claim", visit.signature(), self._names)
             await self._write(visit, records, self._names.reviews)
@@ -222,12 +231,6 @@ class Reviews:
                 f"{holder} works at this charge: nothing was done. Take another, or wait until "
                 "the claim has run out",
             )
-
-
-def charge_path(line: ChargeLine, queue: str = "") -> str:
-    """Return where a charge is, for whoever works off a queue."""
-    told = {"id": line.charge, "card": line.card} | ({"queue": queue} if queue else {})
-    return f"/charge?{urlencode(told)}"
 
 
 def _holder(line: ChargeLine, visit: Visit, now: float) -> str | None:
