@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Engine, create_engine, event, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import NullPool
 
 from agents.settings.sources import SettingsError
 from agents.web.read_model import tables
@@ -84,15 +86,21 @@ def open_engine(url: URL, *, is_writer: bool = False) -> Engine:
         When the driver of PostgreSQL is not installed.
     """
     if _is_postgresql(url):
-        options: dict[str, Any] = {"options": f"-csearch_path={SCHEMA}"}
+        options = f"-csearch_path={SCHEMA}"
+        # That of a writer holds a lock as long as it is open.
+        pool: dict[str, Any] = {"poolclass": NullPool} if is_writer else {"pool_pre_ping": True}
+        if not is_writer:
+            options += " -cdefault_transaction_read_only=on"
         try:
-            return create_engine(url, pool_pre_ping=True, connect_args=options)
+            return create_engine(url, connect_args={"options": options}, **pool)
         except ModuleNotFoundError:
             raise SettingsError(
                 "read_model_url: PostgreSQL needs its driver: "
                 "`pip install 'chargewatch[postgresql]'`"
             ) from None
     mode = "rwc" if is_writer else "rw"
+    if is_writer and url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     in_uri = url.set(database=f"file:{url.database}", query={"mode": mode, "uri": "true"})
     engine = create_engine(in_uri)
     _set_up_sqlite(engine, is_writer=is_writer)

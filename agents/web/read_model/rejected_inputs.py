@@ -25,7 +25,7 @@ class RejectedInput:
     created
         When it was put there, Unix seconds.
     reason, error
-        Why: in a word, and in full.
+        Why: what inputs of one reason have in common, and in full.
     topic, source_partition, source_offset
         Where it came from.
     key, payload

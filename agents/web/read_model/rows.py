@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -27,8 +28,11 @@ USD_CENTS_MAX: Final = 10**12
 PAYLOAD_BYTES_KEPT: Final = 16 * 1024
 """Of a rejected input. All of it is on its topic."""
 
-OTHER_REASON: Final = "other"
-"""Of a rejected input that does not say its reason in a word."""
+REASON_CHARACTERS_MAX: Final = 120
+
+_OF_ONE_INPUT: Final = re.compile(
+    r", got (?!none\b).*|[;(].*|\d[\d.]{4,}|\d+(?= days old)", re.DOTALL
+)
 
 _OPTIONAL_FIELDS: Final = tuple(
     field.name for field in msgspec.structs.fields(Charge) if not field.required
@@ -153,7 +157,7 @@ def rejected_row(
         "partition": place[0],
         "place": place[1],
         "created": created,
-        "reason": told.get("reason", OTHER_REASON),
+        "reason": reason_in(told.get(ERROR, "")),
         "error": told.get(ERROR, ""),
         "topic": told.get(TOPIC, ""),
         "source_partition": _number(told.get(PARTITION, "")),
@@ -168,6 +172,21 @@ def storable_review(review: Review) -> Review:
     """Return an entry with texts that can be stored."""
     texts = {name: storable(getattr(review, name)) for name in _TEXTS_OF_REVIEW}
     return msgspec.structs.replace(review, **texts)
+
+
+def reason_in(error: str) -> str:
+    """Return what inputs of an error have in common: what was expected, not what was found.
+
+    Examples
+    --------
+    >>> reason_in("amount: expected an integer of at least 0, got -5")
+    'amount: expected an integer of at least 0'
+    >>> reason_in("created: expected a time up to 1795560617.5 (now and an allowance), got 9e9")
+    'created: expected a time up to'
+    >>> reason_in("card: expected a string, got none; add it as it is in the charge")
+    'card: expected a string, got none'
+    """
+    return " ".join(_OF_ONE_INPUT.sub("", error).split())[:REASON_CHARACTERS_MAX]
 
 
 def _text(value: bytes | None) -> str:
