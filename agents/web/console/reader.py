@@ -55,6 +55,10 @@ class DatabaseReader:
             await asyncio.sleep(_LOOK_EVERY_S)
         return False
 
+    def close(self) -> None:
+        """Disconnect."""
+        self._read_model.close()
+
 
 def _all_reached(connection: Connection, places: list[Place]) -> bool:
     return all(has_reached(connection, *place) for place in places)

@@ -9,8 +9,9 @@ from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
+import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
@@ -18,7 +19,7 @@ from starlette.responses import HTMLResponse, Response
 from agents.evaluation.formatting import dollars, percent
 from agents.web.console.access.guard import CSRF_FIELD
 from agents.web.console.links import charge_path, history_path
-from schemas.printable import printable
+from schemas.printable import printable_lines
 
 if TYPE_CHECKING:
     from agents.web.api.problems import Problem
@@ -33,7 +34,8 @@ _SHORT: Final = 4
 class Templates:
     """Writes pages.
 
-    Everything that a template writes is escaped, whoever it is from.
+    Everything that a template writes is escaped, whoever it is from, and what would act upon a
+    reader is shown. `raw` leaves it as it is, though escaped: what a form brings back.
 
     Parameters
     ----------
@@ -47,6 +49,7 @@ class Templates:
             loader=FileSystemLoader(_HERE / "templates"),
             autoescape=True,
             undefined=StrictUndefined,
+            finalize=_shown,
             trim_blocks=True,
             lstrip_blocks=True,
         )
@@ -55,9 +58,9 @@ class Templates:
             "time": time_element,
             "dollars": dollars,
             "percent": percent,
-            "printable": printable,
             "query": urlencode,
-            "segment": lambda text: quote(str(text), safe=""),
+            "tojson": as_json,
+            "raw": escape,
         }
         self._environment.globals["static"] = self._versioned
 
@@ -100,7 +103,7 @@ class Templates:
         >>> templates.amount(123456, "usd"), templates.amount(1999, "jpy")
         ('1,234.56 USD', '1,999 JPY')
         """
-        code = printable(currency.upper())
+        code = currency.upper()
         if currency not in self._rates:
             return f"{minor_units:,} minor units of {code}"
         decimals = self._rates.decimals[currency]
@@ -120,6 +123,22 @@ class Templates:
 
     def _versioned(self, name: str) -> str:
         return f"/static/{name}?v={self.files[name][2]}"
+
+
+def _shown(value: object) -> object:
+    """Return what a template writes, as it is shown; markup is our own."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return printable_lines(value)
+    return value
+
+
+def as_json(value: object) -> str:
+    """Return a value as JSON, to be escaped as any text: Jinja's own is not, within quotes.
+
+    >>> as_json(["ch_1", "card_1"])
+    '["ch_1","card_1"]'
+    """
+    return orjson.dumps(value).decode()
 
 
 def time_element(at: float | None) -> Markup:
@@ -146,5 +165,5 @@ def shown_token(text: str, *, is_short: bool) -> str:
     ('tok_…81d0', '…')
     """
     if not is_short:
-        return printable(text)
-    return printable(f"{text[:_SHORT]}…{text[-_SHORT:]}") if len(text) > 3 * _SHORT else "…"
+        return text
+    return f"{text[:_SHORT]}…{text[-_SHORT:]}" if len(text) > 3 * _SHORT else "…"

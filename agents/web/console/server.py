@@ -82,7 +82,7 @@ async def serve(
     clock = asyncio.get_running_loop().time
     link = ConsoleLink(topics, config, admin)
     turns = Turns(PolicyTopics(settings)), Turns(ModelTopic(settings)), Turns(UserTopic(settings))
-    read_model = ReadModel(database_url(settings))
+    reader = DatabaseReader(ReadModel(database_url(settings)))
     following = asyncio.get_running_loop().run_in_executor(None, follower.run)
     following.add_done_callback(partial(_end, link.failed))
     try:
@@ -90,7 +90,7 @@ async def serve(
         idle_s = settings.console_idle_minutes * 60.0
         guard = Guard(Sessions(link.users, idle_s, clock), is_secure=_is_secure(settings))
         templates = Templates(settings.input_rules.rates)
-        console = Console(settings, templates, guard, link, DatabaseReader(read_model))
+        console = Console(settings, templates, guard, link, reader)
         app = create_app(console.pages(*turns, clock), guard, templates, clock)
         with address.listen() as listening:
             logger.info("console at %s", settings.console_url or address.url(listening))
@@ -107,7 +107,7 @@ async def serve(
         await link.close()
         for each in turns:
             await each.close()
-        read_model.close()
+        reader.close()
 
 
 def _end(failed: asyncio.Future[str], following: asyncio.Future[None]) -> None:
