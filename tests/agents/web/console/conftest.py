@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-ROLES = {
+    from schemas.console_users import Role
+
+ROLES: dict[str, Role] = {
     "vic": "viewer",
     "bob": "analyst",
     "eve": "analyst",
@@ -25,6 +27,6 @@ ROLES = {
 def installation(tmp_path: Path) -> Iterator[Installation]:
     made = Installation(tmp_path)
     for name, role in ROLES.items():
-        made.add_user(name, role)  # type: ignore[arg-type]
+        made.add_user(name, role)
     yield made
     made.close()
