@@ -38,6 +38,8 @@ def complete(connection: Connection) -> None:
     """Make what only queries need, if it is not there yet."""
     for index in tables.LATE_INDEXES:
         index.create(connection, checkfirst=True)
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("ANALYZE")  # else the indexes are not used until it comes to it
 
 
 def make_anew(connection: Connection) -> None:

@@ -131,7 +131,7 @@ class Follower:
             else:
                 prepare(connection)
             check_topics(connection, ids)
-        self._is_anew = False
+        self._is_anew = self._is_complete = False
         with connection.begin():
             rows = connection.execute(select(positions)).mappings()
             return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
@@ -145,7 +145,9 @@ class Follower:
             write(connection, batch)
             delete_some(connection, self._retention_days)
             if fresh_as_of is not None:
-                complete(connection)
+                if not self._is_complete:
+                    complete(connection)
+                    self._is_complete = True
                 value = {"name": FRESH_AS_OF, "value": repr(fresh_as_of)}
                 insert_or_replace(connection, meta, [value])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -193,12 +193,16 @@ def _details_by(name: str) -> Index:
     return Index(f"details_by_{name}", *columns, sqlite_where=is_there, postgresql_where=is_there)
 
 
+def _waiting_by(*columns: Column[Any]) -> Index:
+    name = "_".join(("charges_waiting_by", *(column.name for column in columns)))
+    return Index(name, *columns, sqlite_where=IS_WAITING, postgresql_where=IS_WAITING)
+
+
 LATE_INDEXES: Final = (
     Index("charges_by_card", charges.c.card, charges.c.created),
     Index("charges_by_merchant", charges.c.merchant, charges.c.created),
-    Index(
-        "charges_waiting", charges.c.created, sqlite_where=IS_WAITING, postgresql_where=IS_WAITING
-    ),
+    _waiting_by(charges.c.created),
+    _waiting_by(charges.c.merchant, charges.c.created),
     *map(_details_by, ("device", "ip", "email")),
 )
 """Those that only queries need. They are made when a read model has been built: at once, in order,
