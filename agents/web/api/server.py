@@ -17,6 +17,7 @@ from agents.settings.sources import SettingsError
 from agents.web.api.access import Access
 from agents.web.api.app import create_app
 from agents.web.api.charge_desk import ChargeDesk
+from agents.web.api.charge_lookup import ChargeLookup
 from agents.web.api.events import DEADLINE_MS_MAX, EventCalls
 from agents.web.api.link import KafkaLink
 from agents.web.api.protocol import GuardedProtocol
@@ -26,6 +27,7 @@ from streams.errors import OperationalError
 if TYPE_CHECKING:
     from agents.settings.schema import Settings
     from agents.web.api.policy_calls import PolicyCalls
+    from agents.web.read_model.database import ReadModel
     from streams.kafka.config import Admin, Config
     from streams.kafka.topics import Topics
 
@@ -44,7 +46,12 @@ class GatewayError(OperationalError):
 
 
 async def serve(
-    settings: Settings, topics: Topics, config: Config, admin: Admin, policy: PolicyCalls
+    settings: Settings,
+    topics: Topics,
+    config: Config,
+    admin: Admin,
+    policy: PolicyCalls,
+    read_model: ReadModel,
 ) -> None:
     """Serve until a signal comes, then answer what is under way.
 
@@ -56,6 +63,8 @@ async def serve(
         Reach Kafka.
     policy
         Reads and writes what merchants decide.
+    read_model
+        Has the charges that are asked for.
 
     Raises
     ------
@@ -73,10 +82,11 @@ async def serve(
         window_s = settings.dedup_window_hours * HOUR_S
         desk = ChargeDesk(link, link.fallback_of, clock, settings.api_in_flight_max, window_s)
         await link.start(desk)
-        events = EventCalls(settings, link, desk, clock)
+        lookup = ChargeLookup(read_model)
+        events = EventCalls(settings, link, desk, lookup, clock)
         access = Access(link.keys, settings.api_rate_limit_per_s, clock)
         bytes_max = settings.api_body_bytes_max
-        app = create_app((events, policy), link, desk, access, bytes_max, clock)
+        app = create_app((events, lookup, policy), link, desk, access, bytes_max, clock)
         with listen(settings, has_keys=not link.keys.is_empty) as listening:
             _raise_open_files()
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -85,6 +95,7 @@ async def serve(
     finally:
         await link.close()
         await policy.close()
+        read_model.close()
 
 
 async def _serve(server: uvicorn.Server, listening: socket.socket, link: KafkaLink) -> None:
