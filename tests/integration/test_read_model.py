@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from contextlib import ExitStack
 from itertools import groupby
 from random import Random
 from typing import TYPE_CHECKING
 
+import orjson
 import pytest
 from confluent_kafka import Producer
 from sqlalchemy import select
 
 from agents.web.read_model import tables
 from agents.web.read_model.charge_view import charge_view
-from agents.web.read_model.database import ReadModel, ReadModelError, fresh_as_of, has_reached
+from agents.web.read_model.database import ReadModel, has_reached
 from agents.web.read_model.overview import overview
 from agents.web.read_model.rejected_inputs import count_by_reason
 from streams.kafka.config import Admin
@@ -25,12 +24,13 @@ from streams.kafka.topics import Topics, ensure_topics
 from tests.agents.web.read_model.databases import postgresql, postgresql_binaries, sqlite_url
 from tests.agents.web.read_model.made import PARTITIONS, Made, make
 from tests.agents.web.read_model.reference import charges_in
+from tests.integration.follower import WAIT_S, FollowerProcess, wait_until_fresh
+from tests.integration.gateway import Gateway, ask, charge, charge_request
+from tests.integration.http_load import request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from types import TracebackType
-    from typing import Self
 
     from sqlalchemy import Connection
     from sqlalchemy.engine import URL
@@ -38,49 +38,6 @@ if TYPE_CHECKING:
     from tests.integration.kafka import Kafka
 
 SEED = int(os.environ.get("READ_MODEL_SEED", "20261130"))
-WAIT_S = 60.0
-
-
-class FollowerProcess:
-    """`chargewatch read-model`, as an operator runs it."""
-
-    def __init__(self, kafka: Kafka, prefix: str, url: URL, log: Path, *arguments: str) -> None:
-        env = {
-            "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
-            "CHARGEWATCH_TOPIC_PREFIX": prefix,
-            "CHARGEWATCH_READ_MODEL_URL": url.render_as_string(hide_password=False),
-        }
-        self.log = log
-        with log.open("ab") as file:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "agents", "read-model", *arguments],
-                env=os.environ | env, stdout=file, stderr=file,
-            )  # fmt: skip
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.kill()
-        if error is not None:
-            error.add_note(f"The follower's log:\n{self.text()[-4000:]}")
-
-    def kill(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-
-    def stop(self) -> int:
-        self.process.terminate()
-        return self.process.wait(20)
-
-    def text(self) -> str:
-        return self.log.read_text(encoding="utf-8")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -115,21 +72,6 @@ def abort_some(kafka: Kafka, made: Made, prefix: str) -> None:
         )
     producer.flush()
     producer.abort_transaction()
-
-
-def wait_until_fresh(url: URL, since: float) -> None:
-    """Wait until all is in that was committed before a time."""
-    read_model, deadline = ReadModel(url), time.monotonic() + WAIT_S
-    at = None
-    while at is None or at < since:
-        assert time.monotonic() < deadline, "the read model is not brought up to date"
-        time.sleep(0.05)
-        try:
-            with read_model.reading() as connection:
-                at = fresh_as_of(connection)
-        except ReadModelError:
-            at = None
-    read_model.close()
 
 
 def assert_like_brute_force(url: URL, made: Made, prefix: str) -> None:
@@ -251,3 +193,32 @@ def test_the_read_model_of_another_installation_is_left_alone(
         assert other.process.wait(WAIT_S) == 1
         assert "holds the read model of another installation" in other.text()
         assert "Traceback" not in other.text()
+
+
+def test_a_charge_is_told_by_the_api_and_found_for_a_dispute_that_names_it_alone(
+    kafka: Kafka, prefix: str, tmp_path: Path
+) -> None:
+    url = sqlite_url(tmp_path)
+    with Gateway(kafka, prefix, tmp_path) as gateway:
+        gateway.worker()
+        replica = gateway.replica(CHARGEWATCH_READ_MODEL_URL=str(url))
+        (scored,) = ask(replica.port, charge_request(charge(1), deadline_ms=10_000))
+        assert scored.status == 200
+        (away,) = ask(replica.port, request("GET", "/v1/charges/ch_1"))
+        assert away.status == 503
+        alone = {"id": "d1", "charge": "ch_1", "created": time.time(), "reason": "fraudulent"}
+        (refused,) = ask(replica.port, request("POST", "/v1/disputes", orjson.dumps(alone)))
+        assert (refused.status, refused.json["field"]) == (422, "card")
+        with FollowerProcess(kafka, prefix, url, tmp_path / "log"):
+            wait_until_fresh(url, time.time())
+            (taken,) = ask(replica.port, request("POST", "/v1/disputes", orjson.dumps(alone)))
+            assert taken.status == 202
+            wait_until_fresh(url, time.time())
+            (found,) = ask(replica.port, request("GET", "/v1/charges/ch_1"))
+            assert found.status == 200
+            answer = {n: v for n, v in scored.json.items() if n not in {"source", "took_ms"}}
+            assert found.json["scored"] == answer
+            (dispute,) = found.json["disputes"]
+            assert dispute == {**alone, "card": "tok_1", "merchant": "shop"}
+            (unknown,) = ask(replica.port, request("GET", "/v1/charges/ch_2"))
+            assert unknown.status == 404
