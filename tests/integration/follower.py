@@ -64,9 +64,9 @@ class FollowerProcess:
         return self.log.read_text(encoding="utf-8")
 
 
-def wait_until_fresh(url: URL, since: float) -> None:
+def wait_until_fresh(url: URL, since: float, timeout_s: float = WAIT_S) -> None:
     """Wait until all is in that was committed before a time."""
-    read_model, deadline = ReadModel(url), time.monotonic() + WAIT_S
+    read_model, deadline = ReadModel(url), time.monotonic() + timeout_s
     at = None
     while at is None or at < since:
         assert time.monotonic() < deadline, "the read model is not brought up to date"
