@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from agents.web.api.access import Access
 from agents.web.api.app import create_app
 from agents.web.api.charge_desk import ChargeDesk
+from agents.web.api.charge_lookup import ChargeLookup
 from agents.web.api.events import DEADLINE_MS_MAX, EventCalls
 from agents.web.api.link import KafkaLink
 from agents.web.serving import LOOPBACK, Address, serve_until, server
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from agents.settings.schema import Settings
     from agents.web.api.policy_calls import PolicyCalls
+    from agents.web.read_model.database import ReadModel
     from streams.kafka.config import Admin, Config
     from streams.kafka.topics import Topics
 
@@ -33,7 +35,12 @@ class GatewayError(OperationalError):
 
 
 async def serve(
-    settings: Settings, topics: Topics, config: Config, admin: Admin, policy: PolicyCalls
+    settings: Settings,
+    topics: Topics,
+    config: Config,
+    admin: Admin,
+    policy: PolicyCalls,
+    read_model: ReadModel,
 ) -> None:
     """Serve until a signal comes, then answer what is under way.
 
@@ -45,6 +52,8 @@ async def serve(
         Reach Kafka.
     policy
         Reads and writes what merchants decide.
+    read_model
+        Has the charges that are asked for.
 
     Raises
     ------
@@ -62,10 +71,11 @@ async def serve(
         window_s = settings.dedup_window_hours * HOUR_S
         desk = ChargeDesk(link, link.fallback_of, clock, settings.api_in_flight_max, window_s)
         await link.start(desk)
-        events = EventCalls(settings, link, desk, clock)
+        lookup = ChargeLookup(read_model)
+        events = EventCalls(settings, link, desk, lookup, clock)
         access = Access(link.keys, settings.api_rate_limit_per_s, clock)
         bytes_max = settings.api_body_bytes_max
-        app = create_app((events, policy), link, desk, access, bytes_max, clock)
+        app = create_app((events, lookup, policy), link, desk, access, bytes_max, clock)
         address = _address(settings)
         with listen(settings, has_keys=not link.keys.is_empty) as listening:
             await serve_until(server(app, address, _DRAIN_S), listening, link.failed)
@@ -74,6 +84,7 @@ async def serve(
     finally:
         await link.close()
         await policy.close()
+        read_model.close()
 
 
 def check_certificate(settings: Settings) -> None:

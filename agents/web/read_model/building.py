@@ -34,6 +34,14 @@ def prepare(connection: Connection) -> bool:
     return True
 
 
+def complete(connection: Connection) -> None:
+    """Make what only queries need, if it is not there yet."""
+    for index in tables.LATE_INDEXES:
+        index.create(connection, checkfirst=True)
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("ANALYZE")  # else the indexes are not used until it comes to it
+
+
 def make_anew(connection: Connection) -> None:
     """Throw away whatever is there, and make empty tables."""
     if connection.dialect.name == "postgresql":
@@ -44,5 +52,7 @@ def make_anew(connection: Connection) -> None:
         found.reflect(connection)
         found.drop_all(connection)
     tables.metadata.create_all(connection)
+    for index in tables.LATE_INDEXES:
+        index.drop(connection)
     version = {"name": VERSION, "value": str(tables.SCHEMA_VERSION)}
     connection.execute(insert(tables.meta), version)

@@ -39,8 +39,9 @@ _BUSY_MS: Final = 10_000
 _PRAGMAS: Final = (
     f"busy_timeout = {_BUSY_MS}",
     "journal_mode = WAL",
+    "wal_autocheckpoint = 20000",
     "synchronous = NORMAL",  # what a power failure takes is read again
-    "cache_size = -65536",
+    "cache_size = -262144",
     "mmap_size = 1073741824",
     "temp_store = MEMORY",
 )

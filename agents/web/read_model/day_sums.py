@@ -34,7 +34,7 @@ class DaySumChanges:
             key = whose, day, standing.given
             sums = self._changes.get(key)
             if sums is None:
-                sums = self._changes[key] = [0] * len(counts)
+                sums = self._changes[key] = [0] * len(SUM_COLUMNS)
             for i, count in enumerate(counts):
                 sums[i] += sign * count
 
@@ -47,13 +47,16 @@ class DaySumChanges:
 
 
 def counted(usd_cents: int, score: float, standing: Standing) -> tuple[int, ...]:
-    """Return what one charge adds to each of the sums, in the order of `SUM_COLUMNS`."""
+    """Return what one charge adds to the sums, in the order of `SUM_COLUMNS`.
+
+    They are the first four where nothing is said of it, as of most: it adds nothing to the others.
+    """
+    always = 1, usd_cents, round(1e6 * score), round(usd_cents * score)
+    if not standing.is_disputed and not standing.verdict:
+        return always
     disputed, found = standing.is_disputed, standing.is_found
     return (
-        1,
-        usd_cents,
-        round(1e6 * score),
-        round(usd_cents * score),
+        *always,
         int(disputed),
         usd_cents if disputed else 0,
         int(found),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from agents.web.read_model.building import make_anew, prepare
+from agents.web.read_model.building import complete, make_anew, prepare
 from agents.web.read_model.database import FRESH_AS_OF, open_engine
 from agents.web.read_model.ends import Ends, Freshness
 from agents.web.read_model.identity import check_topics, topic_ids
@@ -131,7 +131,7 @@ class Follower:
             else:
                 prepare(connection)
             check_topics(connection, ids)
-        self._is_anew = False
+        self._is_anew = self._is_complete = False
         with connection.begin():
             rows = connection.execute(select(positions)).mappings()
             return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
@@ -145,6 +145,9 @@ class Follower:
             write(connection, batch)
             delete_some(connection, self._retention_days)
             if fresh_as_of is not None:
+                if not self._is_complete:
+                    complete(connection)
+                    self._is_complete = True
                 value = {"name": FRESH_AS_OF, "value": repr(fresh_as_of)}
                 insert_or_replace(connection, meta, [value])
 

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+Content = tuple[bytes | None, bytes | None]
+"""Key and payload of a message."""
+
 _WHOM: Final = "the schema registry"
 _ASKED_EVERY_S: Final = 0.2
 
@@ -146,27 +149,27 @@ class Incoming:
         self, source: str, parse: Callable[..., Any], messages: Sequence[Message]
     ) -> Iterable[tuple[int, Any]]:
         """Yield the valid events of messages with their offsets; workers reject the others."""
-        inputs = [_input_of(message) for message in messages]
-        for message, received in zip(messages, self._plain(source, inputs), strict=True):
-            if received is None:
+        for message, content in zip(messages, self._plain(source, messages), strict=True):
+            if content is None:
                 continue
             max_created = _written_at(message) + self._allowance_s
             try:
-                event = parse(received.value, received.key, max_created, self._rules)
+                event = parse(content[1], content[0], max_created, self._rules)
             except InvalidEvent:
                 continue
             yield cast("int", message.offset()), event
 
-    def _plain(self, source: str, inputs: Sequence[Input]) -> Sequence[Input | None]:
-        """Return inputs with payloads of JSON, waiting for the schemas that they need."""
+    def _plain(self, source: str, messages: Sequence[Message]) -> Sequence[Content | None]:
+        """Return keys and payloads of JSON, waiting for the schemas that they need."""
         if self._payloads is None:
-            return inputs
+            return [(message.key(), message.value()) for message in messages]
+        inputs = [_input_of(message) for message in messages]
         read = self._payloads.read(source, inputs)
         while len(read) < len(inputs):
             self._retry.rest(_ASKED_EVERY_S)
             if self._payloads.settle():
                 read += self._payloads.read(source, inputs[len(read) :])
-        return read
+        return [None if one is None else (one.key, one.value) for one in read]
 
 
 def _input_of(message: Message) -> Input:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-BATCH_MESSAGES: Final = 5_000
+BATCH_MESSAGES: Final = 20_000
 _POLL_S: Final = 0.2
 
 

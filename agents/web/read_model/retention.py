@@ -21,7 +21,7 @@ from streams.durations import DAY_S
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-ROWS_A_STEP: Final = 5_000
+ROWS_A_STEP: Final = 20_000
 """As many as a batch may bring, so that deleting keeps up."""
 
 _TIMED: Final = (charges, details, disputes, outcomes, claims, notes, rejected)

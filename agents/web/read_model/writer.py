@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from agents.web.read_model.batch import Key
 from agents.web.read_model.claims import Claim, claim_after
 from agents.web.read_model.day_sums import DaySumChanges
 from agents.web.read_model.standing import DisputeSeen, OutcomeSeen, Standing, standing_of
-from agents.web.read_model.statements import insert_new, insert_or_add, insert_or_replace
+from agents.web.read_model.statements import (
+    among,
+    insert_new,
+    insert_or_add,
+    insert_or_replace,
+    insert_rows,
+)
 from agents.web.read_model.tables import (
     charges,
     claims,
@@ -90,8 +96,7 @@ def _write_charges(connection: Connection, batch: Batch) -> None:
             sums.add(known, before, -1)
             sums.add(known, after)
             changed.append({"of_charge": key.charge, "of_card": key.card, **after._asdict()})
-    if new:
-        connection.execute(insert(charges), new)
+    insert_rows(connection, charges, new)
     if changed:
         connection.execute(_SET_STANDING, changed)
     insert_or_add(connection, daily, sums.rows())
@@ -145,7 +150,7 @@ def _write_reviews(connection: Connection, batch: Batch) -> None:
 def _of_charges(connection: Connection, columns: Sequence[Any], ids: Iterable[str]) -> Any:
     """Return the rows of a table of charges of these ids, of whichever cards."""
     table: Table = columns[0].table
-    query = select(*columns).where(table.c.charge.in_(ids))
+    query = select(*columns).where(among(connection, table.c.charge, ids))
     return connection.execute(query).mappings()
 
 

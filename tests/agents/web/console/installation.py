@@ -26,7 +26,7 @@ from agents.web.console.reader import DatabaseReader
 from agents.web.console.recorder import Place
 from agents.web.console.rendering import Templates
 from agents.web.console.server import Console
-from agents.web.read_model.building import make_anew
+from agents.web.read_model.building import complete, make_anew
 from agents.web.read_model.database import ReadModel, open_engine
 from agents.web.read_model.incoming import Incoming
 from agents.web.read_model.writer import write
@@ -154,6 +154,7 @@ class Installation:
         self._engine = open_engine(url, is_writer=True)
         with self._engine.begin() as connection:
             make_anew(connection)
+            complete(connection)
         self._incoming = Incoming(self.settings, NAMES, None, RetryPolicy())
         self.reader = DatabaseReader(ReadModel(url))
         clients = SimpleNamespace(stable_assignment=lambda _: {}, partitions=lambda _: 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from agents.settings.schema import Settings
-from agents.web.read_model.building import make_anew
+from agents.web.read_model.building import complete, make_anew
 from agents.web.read_model.database import ReadModel, open_engine
 from agents.web.read_model.incoming import Incoming
 from agents.web.read_model.retention import delete_some
@@ -46,6 +46,8 @@ def build(
         except CrashError:
             continue  # from the positions that are written: those before this batch
         left = left[count:]
+    with engine.begin() as connection:
+        complete(connection)
     is_left = True
     while is_left:
         with engine.begin() as connection:
