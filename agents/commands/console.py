@@ -22,6 +22,7 @@ from streams.kafka.topics import Topics
 @with_settings(
     "bootstrap_servers",
     "topic_prefix",
+    "application_id",
     "state_dir",
     "read_model_url",
     "read_model_retention_days",

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol
 
+from confluent_kafka import KafkaException
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
 
 from agents.web.api.access_log import access_log
-from agents.web.api.problems import Problem
+from agents.web.api.problems import Problem, unavailable
 from agents.web.console.access.guard import SignInNeededError, to_sign_in
 from agents.web.console.visit import Visit, read_form
 from streams.errors import OperationalError
@@ -119,6 +120,8 @@ def _served(
         except OperationalError as error:
             refused = Problem(HTTPStatus.CONFLICT, str(error))
             response = templates.problem(visit, refused)
+        except KafkaException as error:
+            response = templates.problem(visit, unavailable(f"Kafka: {error}"))
         except ClientDisconnect:
             response = Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody reads it
         except Exception:

@@ -88,7 +88,8 @@ async def serve(
     try:
         await link.start()
         idle_s = settings.console_idle_minutes * 60.0
-        guard = Guard(Sessions(link.users, idle_s, clock), is_secure=_is_secure(settings))
+        sessions = Sessions(link.users, idle_s, clock)
+        guard = Guard(sessions, lambda: link.is_away, is_secure=_is_secure(settings))
         templates = Templates(settings.input_rules.rates)
         console = Console(settings, templates, guard, link, reader)
         app = create_app(console.pages(*turns, clock), guard, templates, clock)
@@ -146,7 +147,9 @@ class Console(NamedTuple):
             ModelPages(templates, models, recorder, names, link.log),
             RejectedPages(templates, reader, recorder, names, settings),
             AuditPages(templates, link.log),
-            HealthPages(templates, link, reader, settings.application_id),
+            HealthPages(
+                templates, link, reader, f"{settings.topic_prefix}{settings.application_id}"
+            ),
             UserPages(templates, link.users, users),
         ]
 

@@ -8,10 +8,12 @@ from urllib.parse import quote, urlsplit
 
 from starlette.responses import Response
 
-from agents.web.api.problems import Problem
+from agents.web.api.problems import Problem, unavailable
 from agents.web.console.visit import see
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
 
     from agents.web.console.access.sessions import Sessions
@@ -45,12 +47,15 @@ class Guard:
     ----------
     sessions
         As they are now.
+    is_away
+        Tells whether the brokers do not answer.
     is_secure
         Whether browsers reach the console by TLS, here or at a proxy before it.
     """
 
-    def __init__(self, sessions: Sessions, *, is_secure: bool) -> None:
+    def __init__(self, sessions: Sessions, is_away: Callable[[], bool], *, is_secure: bool) -> None:
         self.sessions = sessions
+        self._is_away = is_away
         self._is_secure = is_secure
         self._cookie = "__Host-chargewatch" if is_secure else "chargewatch"
         self.headers = _headers(is_secure=is_secure)
@@ -83,12 +88,12 @@ class Guard:
             )
 
     def admit_form(self, visit: Visit) -> None:
-        """Refuse a form that another site has sent.
+        """Refuse a form that another site has sent, and any while nothing can be put on record.
 
         Raises
         ------
         Problem
-            When it has.
+            When it is such.
         """
         if not _is_same_origin(visit.request):
             raise Problem(HTTPStatus.FORBIDDEN, "this form was sent from another site")
@@ -98,6 +103,10 @@ class Guard:
                 HTTPStatus.FORBIDDEN,
                 "this form is of a session that has ended: nothing was changed; go back, reload "
                 "the page, and send it again",
+            )
+        if self._is_away():
+            raise unavailable(
+                "Kafka does not answer: nothing was done. Go back, and send it again when it does"
             )
 
     def open(self, response: Response, token: str) -> Response:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, TopicPartition
 from confluent_kafka.admin import OffsetSpec
+from starlette.responses import Response
 
+from agents.web.api.problems import unavailable
 from agents.web.console.app import Page
 from agents.web.read_model.database import ReadModelError, fresh_as_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from starlette.responses import Response
 
     from agents.web.console.link import ConsoleLink
     from agents.web.console.reader import Reader
@@ -52,6 +52,7 @@ class HealthPages:
     def pages(self) -> Iterable[Page]:
         """Return the pages."""
         yield Page("GET", "/health", self.show, "viewer")
+        yield Page("GET", "/readyz", self.readyz, None)
 
     async def show(self, visit: Visit) -> Response:
         """Show what runs, and how far it is behind."""
@@ -72,6 +73,12 @@ class HealthPages:
             visit, "health.html", is_away=self._link.is_away, members=members, lags=lags,
             fresh=fresh, mistake=mistake,
         )  # fmt: skip
+
+    async def readyz(self, _: Visit) -> Response:
+        """Tell whether anything can be done."""
+        if self._link.is_away:
+            raise unavailable("Kafka does not answer")
+        return Response("ready\n", media_type="text/plain")
 
     def _lags(self) -> list[Lag]:
         """Ask how far the workers are in their inputs, and where these end."""

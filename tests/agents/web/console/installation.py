@@ -142,6 +142,7 @@ class Installation:
 
     directory: Path
     is_secure: bool = False
+    is_away: bool = False
     now: float = 1000.0
     written: list[Sequence[Written]] = field(default_factory=list)
 
@@ -167,7 +168,7 @@ class Installation:
         )  # fmt: skip
         templates = Templates(self.settings.input_rules.rates)
         sessions = Sessions(self.users, 3600.0, self.clock)
-        self.guard = Guard(sessions, is_secure=self.is_secure)
+        self.guard = Guard(sessions, lambda: self.is_away, is_secure=self.is_secure)
         self._console = Console(self.settings, templates, self.guard, self.link, self.reader)
         self._templates = templates
 

@@ -14,7 +14,10 @@ from tests.agents.web.console.installation import PASSWORD, Installation
 if TYPE_CHECKING:
     from pathlib import Path
 
-OPEN = {("GET", "/sign-in"), ("POST", "/sign-in"), ("GET", "/static/{name}"), ("GET", "/healthz")}
+OPEN = {
+    ("GET", "/sign-in"), ("POST", "/sign-in"), ("GET", "/static/{name}"), ("GET", "/healthz"),
+    ("GET", "/readyz"),
+}  # fmt: skip
 """What anybody may have; a page that is added here is looked at by somebody."""
 
 LEAST = {

@@ -168,6 +168,26 @@ def test_many_are_decided_at_once_all_in_one_transaction(installation: Installat
     asyncio.run(play())
 
 
+def test_while_kafka_is_away_pages_are_shown_and_nothing_is_done(
+    installation: Installation,
+) -> None:
+    async def play() -> None:
+        wait_for_review(installation, "c1")
+        bob = await analyst(installation)
+        installation.is_away = True
+        assert "1 of 1 that wait" in (await bob.get("/reviews")).text
+        before = len(installation.written)
+        for path in ("/charge/verdict", "/charge/claim", "/charge/note", "/reviews/next"):
+            refused = await bob.post(path, **of("c1"), verdict="fraud", text="x")
+            assert refused.status == 503
+            assert "Kafka does not answer: nothing was done" in refused.text
+        assert len(installation.written) == before
+        installation.is_away = False
+        assert (await bob.post("/charge/verdict", **of("c1"), verdict="fraud")).status == 303
+
+    asyncio.run(play())
+
+
 def test_the_queue_is_filtered(installation: Installation) -> None:
     async def play() -> None:
         now = time.time()
