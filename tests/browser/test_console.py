@@ -39,6 +39,7 @@ PAGES = {
     "audit": "/audit",
     "health": "/health",
     "users": "/users",
+    "password": "/password",
     "problem": "/nothing",
     "sign-in": "/sign-in",
 }

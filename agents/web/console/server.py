@@ -23,6 +23,7 @@ from agents.web.console.pages.health import HealthPages
 from agents.web.console.pages.lists import ListPages
 from agents.web.console.pages.merchants import MerchantPages
 from agents.web.console.pages.models import ModelPages
+from agents.web.console.pages.password import PasswordPages
 from agents.web.console.pages.rejected import RejectedPages
 from agents.web.console.pages.reviews import Reviews
 from agents.web.console.pages.rules import RulePages
@@ -135,10 +136,11 @@ class Console(NamedTuple):
     ) -> Iterable[Pages]:
         """Return them."""
         settings, templates, guard, link, reader = self
-        recorder, names = link.recorder, link.topics
+        recorder, names, lockout = link.recorder, link.topics, Lockout(clock)
         return [
             StaticFiles(templates),
-            SigningIn(templates, guard, link.users, Lockout(clock), recorder, names),
+            SigningIn(templates, guard, link.users, lockout, recorder, names),
+            PasswordPages(templates, guard, lockout, users),
             ChargePages(templates, reader),
             Reviews(templates, reader, recorder, names, settings.costs.review_hours),
             RulePages(templates, policy),

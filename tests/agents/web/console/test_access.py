@@ -290,3 +290,23 @@ def test_users_are_let_in_and_removed_by_an_administrator(installation: Installa
         assert "ann" in installation.users.records
 
     asyncio.run(play())
+
+
+def test_a_password_is_changed_by_who_knows_it(installation: Installation) -> None:
+    async def play() -> None:
+        app = installation.app()
+        bob, elsewhere = Browser(app), Browser(app)
+        await bob.sign_in("bob")
+        await elsewhere.sign_in("bob")
+        new = "another horse battery"
+        assert (await bob.post("/password", current="wrong", password=new)).status == 422
+        assert (await bob.post("/password", current=PASSWORD, password="short")).status == 422
+        assert (await bob.get("/lists")).status == 200
+        assert (await bob.post("/password", current=PASSWORD, password=new)).status == 303
+        for browser in (bob, elsewhere):
+            assert (await browser.get("/lists")).status == 303
+        assert (await Browser(app).sign_in("bob")).status == 401
+        assert (await Browser(app).sign_in("bob", new)).status == 303
+        assert installation.users.records["bob"].role == "analyst"
+
+    asyncio.run(play())
