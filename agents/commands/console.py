@@ -48,6 +48,7 @@ def command(settings: Settings) -> None:
     setup_access_log()
     for library in ("uvicorn", "uvicorn.error"):
         logging.getLogger(library).setLevel(logging.ERROR)
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # an outage is told once, by the link
     with BuildingProgress() as progress:
         follower = follower_of(settings, progress.tell)
         asyncio.run(serve(settings, topics, config, admin, follower))

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
+from deploy.local_kafka import LocalKafka
 from schemas.audit import decode_audit_event
+from streams.kafka.config import client_config
 from tests.integration.gateway import Gateway, charge
+from tests.integration.kafka import Kafka
 from tests.integration.person import Person
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.integration.kafka import Kafka
     from tests.integration.worker import WorkerProcess
 
 PASSWORD = "correct horse battery"
@@ -157,3 +159,32 @@ def _decide_until_it_is_killed(console: WorkerProcess) -> set[str]:
         assert enough.wait(60)
         console.kill()
     return answered
+
+
+def test_while_the_broker_is_dead_nothing_is_done_and_then_all_goes_on(
+    prefix: str, tmp_path: Path
+) -> None:
+    with (
+        LocalKafka() as local,
+        Gateway(Kafka(client_config(local.bootstrap_servers, {})), prefix, tmp_path) as gateway,
+    ):
+        let_in(gateway, "mia")
+        console = gateway.console()
+        mia = Person(console.port, "mia", PASSWORD)
+        entry = {"list": "watched", "value": "tok_1"}
+        local.kill()
+        until(lambda: console.page("/readyz")[0] == 503, "it is noted that the broker is away")
+        began = time.monotonic()
+        refused = mia.post("/lists", **entry)
+        assert refused.status == 503
+        assert "Kafka does not answer: nothing was done" in refused.text
+        assert mia.get("/").status == 200
+        assert "The brokers do not answer" in mia.get("/health").text
+        assert time.monotonic() - began < 5.0
+        local.restart()
+        until(lambda: console.page("/readyz")[0] == 200, "it is noted that the broker is back")
+        until(lambda: "tok_1 is on @watched" in mia.post("/lists", **entry).text, "it goes on")
+        log = console.text()
+        assert log.count("Kafka does not answer") == log.count("Kafka answers again") == 1
+        assert "FAIL" not in log
+        assert "Traceback" not in log

@@ -121,7 +121,7 @@ def _served(
             refused = Problem(HTTPStatus.CONFLICT, str(error))
             response = templates.problem(visit, refused)
         except KafkaException as error:
-            response = templates.problem(visit, unavailable(f"Kafka: {error}"))
+            response = templates.problem(visit, unavailable(f"Kafka: {error.args[0].str()}"))
         except ClientDisconnect:
             response = Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody reads it
         except Exception:

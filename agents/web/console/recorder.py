@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import KafkaError, Message, Producer
 
+    from agents.web.api.problems import Problem
     from streams.kafka.clients import Clients
     from streams.kafka.editor import Written
 
@@ -95,7 +96,7 @@ class KafkaRecorder:
             producer.flush(_TIMEOUT_S)
         except (KafkaException, BufferError) as error:
             self._made = None  # the next one aborts what this has begun
-            raise unavailable(f"Kafka does not take it: nothing was done ({error})") from None
+            raise _not_done(error) from None
         self._commit(producer)
         return places
 
@@ -107,9 +108,7 @@ class KafkaRecorder:
             except KafkaException as error:
                 if not error.args[0].retriable():
                     self._made = None
-                    raise unavailable(
-                        f"Kafka does not take it: nothing was done ({error})"
-                    ) from None
+                    raise _not_done(error) from None
             else:
                 return
         self._made = None
@@ -127,3 +126,8 @@ class KafkaRecorder:
             )
             self._made.init_transactions(_TIMEOUT_S)
         return self._made
+
+
+def _not_done(error: KafkaException | BufferError) -> Problem:
+    told = error.args[0].str() if isinstance(error, KafkaException) else "too much waits for it"
+    return unavailable(f"Kafka does not take it, and nothing was done: {told}")
