@@ -21,7 +21,12 @@ class ConsoleUser(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
     name: Annotated[str, Meta(pattern=USER_NAME, description="by which they sign in")]
     role: Annotated[Role, Meta(description="what they may do")]
     password: Annotated[
-        str, Meta(pattern=r"^\$argon2id\$", max_length=256, description="its Argon2id hash")
+        str,
+        Meta(
+            pattern=r"^(\$argon2id\$.*)?$",
+            max_length=256,
+            description="its Argon2id hash; empty if they sign in by a provider alone",
+        ),
     ]
     by: Author
     at: WrittenAt

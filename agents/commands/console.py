@@ -32,6 +32,9 @@ from streams.kafka.topics import Topics
     "console_tls_key",
     "console_url",
     "console_idle_minutes",
+    "console_oidc_issuer",
+    "console_oidc_client_id",
+    "console_oidc_claim",
     "log_level",
 )
 def command(settings: Settings) -> None:

@@ -34,16 +34,19 @@ def command() -> None:
 @command.command(epilog="Example: chargewatch users add ann --role analyst")
 @click.argument("name")
 @click.option("--role", type=click.Choice(ROLES), required=True, help="What they may do")
+@click.option(
+    "--no-password", is_flag=True, help="They sign in by the provider alone (console_oidc_issuer)"
+)
 @_by
 @_with_settings
-def add(settings: Settings, *, name: str, role: str, by: str | None) -> None:
+def add(settings: Settings, *, name: str, role: str, no_password: bool, by: str | None) -> None:
     """Let somebody in, or give them another role and password.
 
     The password is asked for; where there is no terminal, it is the first line of stdin.
     """
     topic = UserTopic(settings)
     signed = signature(by, "")
-    user = new_user(name, cast("Role", role), _password(), signed)
+    user = new_user(name, cast("Role", role), None if no_password else _password(), signed)
     topic.put(user, signed)
     click.echo(printable(f"{user.name} may sign in, as {user.role}"))
 

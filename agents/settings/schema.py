@@ -344,6 +344,32 @@ class Settings(Struct, frozen=True, kw_only=True):
             gt=0, le=720, description="after which a session of the console ends that does nothing"
         ),
     ] = 60.0
+    console_oidc_issuer: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https://\S+|http://(127\.0\.0\.1|localhost)(:\d+)?(/\S*)?)?$",
+            extra={"expected": "https:// and where the provider is, as it calls itself"},
+            description="OpenID Connect provider by which users of the console may sign in too",
+        ),
+    ] = ""
+    console_oidc_client_id: Annotated[
+        str, Meta(description="what the provider calls the console")
+    ] = ""
+    console_oidc_client_secret: Annotated[
+        str,
+        Meta(
+            extra={"expected": "a secret text", "is_secret": True},
+            description="what the console shows the provider; none for a public client",
+        ),
+    ] = ""
+    console_oidc_claim: Annotated[
+        str,
+        Meta(
+            pattern="^[a-z_]{1,64}$",
+            extra={"expected": "a claim, such as email or preferred_username"},
+            description="claim of the provider that is the name of a user",
+        ),
+    ] = "email"
     read_model_url: Annotated[
         str,
         Meta(
@@ -376,7 +402,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     payment_methods: tuple[PaymentMethod, ...] = METHODS
 
     def __repr__(self) -> str:
-        secret = dict.fromkeys(("card_hash_key", "holdout_key", "read_model_url"), "...")
+        secrets = "card_hash_key", "holdout_key", "console_oidc_client_secret", "read_model_url"
+        secret = dict.fromkeys(secrets, "...")
         shown = msgspec.structs.asdict(self) | secret
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 

@@ -13,6 +13,7 @@ from agents.terminal.model_topic import ModelTopic
 from agents.terminal.policy_topics import PolicyTopics
 from agents.web.console.access.guard import Guard
 from agents.web.console.access.lockout import Lockout
+from agents.web.console.access.provider import Provider
 from agents.web.console.access.sessions import Sessions
 from agents.web.console.access.user_topic import UserTopic
 from agents.web.console.app import create_app
@@ -24,6 +25,7 @@ from agents.web.console.pages.lists import ListPages
 from agents.web.console.pages.merchants import MerchantPages
 from agents.web.console.pages.models import ModelPages
 from agents.web.console.pages.password import PasswordPages
+from agents.web.console.pages.provider import ByProvider
 from agents.web.console.pages.rejected import RejectedPages
 from agents.web.console.pages.reviews import Reviews
 from agents.web.console.pages.rules import RulePages
@@ -137,9 +139,18 @@ class Console(NamedTuple):
         """Return them."""
         settings, templates, guard, link, reader = self
         recorder, names, lockout = link.recorder, link.topics, Lockout(clock)
+        url, issuer = settings.console_url, settings.console_oidc_issuer
+        by_provider = (
+            [ByProvider(Provider(settings), guard, link.users, recorder, names, url, clock)]
+            if issuer
+            else []
+        )
         return [
+            *by_provider,
             StaticFiles(templates),
-            SigningIn(templates, guard, link.users, lockout, recorder, names),
+            SigningIn(
+                templates, guard, link.users, lockout, recorder, names, has_provider=bool(issuer)
+            ),
             PasswordPages(templates, guard, lockout, users),
             ChargePages(templates, reader),
             Reviews(templates, reader, recorder, names, settings.costs.review_hours),
@@ -162,7 +173,8 @@ def checked_address(settings: Settings) -> Address:
     Raises
     ------
     SettingsError
-        When its certificate cannot be used, or passwords would be readable on their way.
+        When its certificate cannot be used, passwords would be readable on their way, or its
+        provider is named by half.
     """
     address = Address(
         "console",
@@ -172,6 +184,8 @@ def checked_address(settings: Settings) -> Address:
         settings.console_tls_key,
     )
     address.check_certificate()
+    if bool(settings.console_oidc_issuer) != bool(settings.console_oidc_client_id):
+        raise SettingsError("console_oidc_issuer, console_oidc_client_id: both or none")
     if not _is_secure(settings) and not _is_loopback(address.host):
         raise SettingsError(
             f"console_host: {address.host or 'all addresses'}, but passwords would be readable on "

@@ -57,12 +57,12 @@ class Guard:
         self.sessions = sessions
         self._is_away = is_away
         self._is_secure = is_secure
-        self._cookie = "__Host-chargewatch" if is_secure else "chargewatch"
+        self._prefix = "__Host-chargewatch" if is_secure else "chargewatch"
         self.headers = _headers(is_secure=is_secure)
 
     def recognise(self, visit: Visit) -> None:
         """Note whose a request is."""
-        visit.token = visit.request.cookies.get(self._cookie, "")
+        visit.token = visit.request.cookies.get(self._prefix, "")
         if visit.token and (found := self.sessions.find(visit.token)) is not None:
             visit.session, visit.account = found
 
@@ -111,16 +111,27 @@ class Guard:
 
     def open(self, response: Response, token: str) -> Response:
         """Give a browser the cookie of its session."""
-        response.set_cookie(
-            self._cookie, token, path="/", secure=self._is_secure, httponly=True, samesite="lax"
-        )
-        return response
+        return self._set(response, self._prefix, token)
+
+    def keep(self, response: Response, name: str, value: str) -> Response:
+        """Have a browser keep something else, by which it is known again."""
+        return self._set(response, f"{self._prefix}-{name}", value)
+
+    def kept(self, visit: Visit, name: str) -> str:
+        """Return what a browser has kept, empty if it has nothing of the name."""
+        return visit.request.cookies.get(f"{self._prefix}-{name}", "")
 
     def close(self, response: Response, visit: Visit) -> Response:
         """End a session, and take its cookie from the browser."""
         self.sessions.end(visit.token)
         response.delete_cookie(
-            self._cookie, path="/", secure=self._is_secure, httponly=True, samesite="lax"
+            self._prefix, path="/", secure=self._is_secure, httponly=True, samesite="lax"
+        )
+        return response
+
+    def _set(self, response: Response, name: str, value: str) -> Response:
+        response.set_cookie(
+            name, value, path="/", secure=self._is_secure, httponly=True, samesite="lax"
         )
         return response
 

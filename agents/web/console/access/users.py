@@ -27,8 +27,8 @@ def may(role: Role, least: Role) -> bool:
     return ROLES.index(role) >= ROLES.index(least)
 
 
-def new_user(name: str, role: Role, password: str, signed: Signature) -> ConsoleUser:
-    """Return the record of a user.
+def new_user(name: str, role: Role, password: str | None, signed: Signature) -> ConsoleUser:
+    """Return the record of a user; without a password they sign in by a provider alone.
 
     Raises
     ------
@@ -40,7 +40,8 @@ def new_user(name: str, role: Role, password: str, signed: Signature) -> Console
             "name: expected at most 64 ASCII letters, digits, dots, hyphens, underscores or @, a "
             "letter or digit first"
         )
-    return ConsoleUser(name, role, hash_password(password), signed.by, signed.at)
+    hashed = "" if password is None else hash_password(password)
+    return ConsoleUser(name, role, hashed, signed.by, signed.at)
 
 
 class UserBook:

@@ -46,6 +46,8 @@ class SigningIn:
         Counts wrong passwords.
     recorder, names
         Write the audit log.
+    has_provider
+        Whether people may sign in by a provider, too.
     """
 
     def __init__(
@@ -56,7 +58,10 @@ class SigningIn:
         lockout: Lockout,
         recorder: Recorder,
         names: Topics,
+        *,
+        has_provider: bool,
     ) -> None:
+        self._has_provider = has_provider
         self._templates = templates
         self._guard = guard
         self._users = users
@@ -108,6 +113,7 @@ class SigningIn:
             HTTPStatus.UNAUTHORIZED if mistake else HTTPStatus.OK,
             then=own_path(then),
             mistake=mistake,
+            has_provider=self._has_provider,
             has_users=bool(self._users.records),
         )
 

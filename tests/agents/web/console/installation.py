@@ -143,11 +143,16 @@ class Installation:
     directory: Path
     is_secure: bool = False
     is_away: bool = False
+    issuer: str = ""
     now: float = 1000.0
     written: list[Sequence[Written]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.settings = Settings()
+        self.settings = Settings(
+            console_oidc_issuer=self.issuer,
+            console_oidc_client_id="console" if self.issuer else "",
+            console_oidc_client_secret="between them" if self.issuer else "",
+        )
         self.users, self.log, self.models = UserBook(), Log(), ModelBook()
         self.policy = PolicyInMemory(self.log)
         self._offsets: dict[str, int] = {}
