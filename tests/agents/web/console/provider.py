@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 from joserfc import jwt
-from joserfc.jwk import RSAKey
+from joserfc.jwk import OctKey, RSAKey
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -29,6 +29,7 @@ class Provider:
     def __init__(self) -> None:
         self.own = RSAKey.generate_key(2048, {"kid": "one"})
         self.key: Any = self.own
+        self.published: list[Any] = [self.own]
         self.algorithm = "RS256"
         self.claims: dict[str, Any] = {}
         self.document: dict[str, Any] = {}
@@ -83,7 +84,7 @@ class Provider:
                 **self.document,
             }
         elif request.path == "/keys":
-            told = {"keys": [self.own.as_dict(private=False)]}
+            told = {"keys": [_published(key) for key in self.published]}
         elif request.path == "/token":
             body = request.rfile.read(int(request.headers["content-length"]))
             status, told = self._token(request, body)
@@ -118,3 +119,8 @@ class Provider:
         header = {"alg": self.algorithm, "kid": "one"}
         token = jwt.encode(header, claims, self.key, algorithms=[self.algorithm])
         return 200, {"id_token": token, "token_type": "Bearer"}
+
+
+def _published(key: Any) -> dict[str, Any]:
+    told: dict[str, Any] = key.as_dict(private=isinstance(key, OctKey))
+    return told

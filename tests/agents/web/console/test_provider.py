@@ -115,8 +115,9 @@ def test_a_token_that_others_have_signed_lets_nobody_in(
     async def play() -> None:
         if kind == "another key":
             provider.key = RSAKey.generate_key(2048, {"kid": "one"})
-        else:  # the provider's public key, which everybody knows, as a secret
-            provider.key = OctKey.import_key(provider.own.as_der(private=False))
+        else:  # even one that the provider publishes: whoever reads it could sign
+            provider.key = OctKey.import_key("of thirty-two characters, or more")
+            provider.published.append(provider.key)
             provider.algorithm = "HS256"
         browser = Browser(organised.app())
         address = await sent(browser)
