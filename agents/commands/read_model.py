@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import click
 
+from agents.process import collecting_rarely
 from agents.settings.schema import Settings
 from agents.terminal.connection import connect
 from agents.terminal.options import with_settings
@@ -42,7 +43,8 @@ def command(settings: Settings, *, rebuild: bool) -> None:
         setup_logging(settings.log_level)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: follower.stop())
-        follower.run(is_anew=rebuild)
+        with collecting_rarely():
+            follower.run(is_anew=rebuild)
 
 
 def follower_of(settings: Settings, on_progress: Callable[[int, int], None]) -> Follower:

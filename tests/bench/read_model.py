@@ -35,7 +35,7 @@ from agents.web.read_model.search import search
 from deploy.local_kafka import LocalKafka
 from streams.kafka.config import Admin, client_config
 from streams.kafka.topics import Topics, ensure_topics
-from tests.agents.web.read_model.databases import postgresql, postgresql_binaries, sqlite_url
+from tests.agents.web.read_model.databases import PostgreSQL, postgresql_binaries, sqlite_url
 from tests.bench.machine import machine
 from tests.bench.percentiles import quantile
 from tests.integration.follower import FollowerProcess, wait_until_fresh
@@ -72,7 +72,7 @@ def main(charges: int, database: str) -> None:
         if database == "postgresql":
             binaries = postgresql_binaries()
             assert binaries, "PostgreSQL is not installed"
-            url = stack.enter_context(postgresql(binaries))
+            url = stack.enter_context(PostgreSQL(binaries)).url
         ensure_topics(Admin(kafka.config), Topics(), PARTITIONS)
         say(f"publishing {charges:,} charges")
         events = publish(kafka.config, charges)

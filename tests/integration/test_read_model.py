@@ -21,7 +21,7 @@ from agents.web.read_model.overview import overview
 from agents.web.read_model.rejected_inputs import count_by_reason
 from streams.kafka.config import Admin
 from streams.kafka.topics import Topics, ensure_topics
-from tests.agents.web.read_model.databases import postgresql, postgresql_binaries, sqlite_url
+from tests.agents.web.read_model.databases import PostgreSQL, postgresql_binaries, sqlite_url
 from tests.agents.web.read_model.made import PARTITIONS, Made, make
 from tests.agents.web.read_model.reference import charges_in
 from tests.integration.follower import WAIT_S, FollowerProcess, wait_until_fresh
@@ -40,16 +40,21 @@ if TYPE_CHECKING:
 SEED = int(os.environ.get("READ_MODEL_SEED", "20261130"))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
-    if request.param == "sqlite":
-        yield sqlite_url(tmp_path)
-        return
+@pytest.fixture
+def server() -> Iterator[PostgreSQL]:
     binaries = postgresql_binaries()
     if binaries is None:
         pytest.skip("no PostgreSQL: `apt-get install postgresql` has its programs")
-    with postgresql(binaries) as made:
+    with PostgreSQL(binaries) as made:
         yield made
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> URL:
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path)
+    server: PostgreSQL = request.getfixturevalue("server")
+    return server.url
 
 
 def publish(kafka: Kafka, made: Made, share: slice) -> None:
@@ -144,6 +149,27 @@ def test_kill_and_go_on_and_be_what_brute_force_says(
             wait_until_fresh(url, time.time())
             assert second.stop() == 0
     assert_like_brute_force(url, made, prefix)
+
+
+def test_a_database_that_goes_away_is_waited_for(
+    kafka: Kafka, prefix: str, server: PostgreSQL, tmp_path: Path
+) -> None:
+    ensure_topics(Admin(kafka.config), Topics(prefix), PARTITIONS)
+    made = make(Random(SEED + 2), 300, prefix)
+    with FollowerProcess(kafka, prefix, server.url, tmp_path / "log") as follower:
+        for number in range(3):
+            publish(kafka, made, slice(number * 70, None if number == 2 else (number + 1) * 70))
+            wait_until_fresh(server.url, time.time())
+            said = follower.text().count("cannot be written")
+            server.stop()
+            deadline = time.monotonic() + WAIT_S
+            while follower.text().count("cannot be written") == said:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            server.start()
+        wait_until_fresh(server.url, time.time())
+        assert "Traceback" not in follower.text()
+    assert_like_brute_force(server.url, made, prefix)
 
 
 def test_built_again_when_it_is_told_to_and_when_the_topics_are_others(

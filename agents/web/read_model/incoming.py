@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
@@ -119,7 +120,7 @@ class Incoming:
                 self._retry.rest(_ASKED_EVERY_S)
 
     def _take_charges(self, messages: Sequence[Message], batch: Batch) -> None:
-        for _, (charge, _) in self._events("charges", parse_charge, messages):
+        for _, (charge, _) in self._events("charges", _parse_known, messages):
             batch.details.append(details_row(charge))
 
     def _take_disputes(self, messages: Sequence[Message], batch: Batch) -> None:
@@ -170,6 +171,10 @@ class Incoming:
             if self._payloads.settle():
                 read += self._payloads.read(source, inputs[len(read) :])
         return [None if one is None else (one.key, one.value) for one in read]
+
+
+_parse_known: Final = partial(parse_charge, is_carried=False)
+"""What is unknown in a charge is in its scored event."""
 
 
 def _input_of(message: Message) -> Input:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BATCH_MESSAGES: Final = 20_000
+_QUEUED_KB: Final = 8 * 1024
+"""Of each partition, of which there are six times as many as tasks: 64 MB, as by default, would be
+some 1.5 GB together."""
+
 _POLL_S: Final = 0.2
 
 
@@ -51,6 +55,7 @@ class Reading:
                 "enable.auto.offset.store": False,
                 "isolation.level": "read_committed",
                 "enable.partition.eof": True,
+                "queued.max.messages.kbytes": _QUEUED_KB,
                 "auto.offset.reset": "earliest",  # of what retention has taken meanwhile
                 "log_level": 0,
             }

@@ -116,7 +116,7 @@ class Provider:
             "email_verified": True, **self.claims,
         }  # fmt: skip
         claims = {name: value for name, value in claims.items() if value is not None}
-        header = {"alg": self.algorithm, "kid": "one"}
+        header = {"alg": self.algorithm, "kid": self.key.kid}
         token = jwt.encode(header, claims, self.key, algorithms=[self.algorithm])
         return 200, {"id_token": token, "token_type": "Bearer"}
 

@@ -116,7 +116,7 @@ def test_a_token_that_others_have_signed_lets_nobody_in(
         if kind == "another key":
             provider.key = RSAKey.generate_key(2048, {"kid": "one"})
         else:  # even one that the provider publishes: whoever reads it could sign
-            provider.key = OctKey.import_key("of thirty-two characters, or more")
+            provider.key = OctKey.import_key("of thirty-two characters, or more", {"kid": "two"})
             provider.published.append(provider.key)
             provider.algorithm = "HS256"
         browser = Browser(organised.app())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.agents.web.read_model.databases import postgresql, postgresql_binaries, sqlite_url
+from tests.agents.web.read_model.databases import PostgreSQL, postgresql_binaries, sqlite_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,8 +19,8 @@ def postgresql_url() -> Iterator[URL]:
     binaries = postgresql_binaries()
     if binaries is None:
         pytest.skip("no PostgreSQL: `apt-get install postgresql` has its programs")
-    with postgresql(binaries) as url:
-        yield url
+    with PostgreSQL(binaries) as server:
+        yield server.url
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

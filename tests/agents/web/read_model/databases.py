@@ -8,14 +8,14 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import make_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from types import TracebackType
+    from typing import Self
 
     from sqlalchemy.engine import URL
 
@@ -31,37 +31,47 @@ def postgresql_binaries() -> Path | None:
     return found[-1].parent if found else Path(on_path).parent if on_path else None
 
 
-@contextmanager
-def postgresql(binaries: Path) -> Iterator[URL]:
-    """Run a server that is reached by a socket alone."""
-    directory = Path(tempfile.mkdtemp(prefix="cw-pg-", dir="/tmp"))
-    user = _user()
-    data = directory / "data"
-    if user:
-        shutil.chown(directory, user["user"])
-    arguments = [
-        str(binaries / "initdb"),
-        "-D",
-        str(data),
-        "-U",
-        "postgres",
-        "-E",
-        "UTF8",
-        "--no-sync",
-    ]
-    subprocess.run(arguments, check=True, capture_output=True, cwd="/", **user)
-    settings = ("listen_addresses=", f"unix_socket_directories={directory}", "fsync=off")
-    options = [each for setting in settings for each in ("-c", setting)]
-    server = [str(binaries / "postgres"), "-D", str(data), *options]
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(server, stdout=log, stderr=log, cwd="/", **user)
-    try:
-        _wait(binaries, directory, process, user)
-        yield make_url(f"postgresql+psycopg://postgres@/postgres?host={directory}")
-    finally:
-        process.send_signal(signal.SIGINT)  # it waits for no client then
-        process.wait(30)
-        shutil.rmtree(directory)
+class PostgreSQL:
+    """A server that is reached by a socket alone; gone at the end of the `with` block."""
+
+    def __init__(self, binaries: Path) -> None:
+        self._binaries = binaries
+        self._user = _user()
+        self._directory = Path(tempfile.mkdtemp(prefix="cw-pg-", dir="/tmp"))
+        self._data = str(self._directory / "data")
+        self.url = make_url(f"postgresql+psycopg://postgres@/postgres?host={self._directory}")
+        if self._user:
+            shutil.chown(self._directory, self._user["user"])
+
+    def __enter__(self) -> Self:
+        options = ("-U", "postgres", "-E", "UTF8", "--no-sync")
+        arguments = [str(self._binaries / "initdb"), "-D", self._data, *options]
+        subprocess.run(arguments, check=True, capture_output=True, cwd="/", **self._user)
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self._directory)
+
+    def start(self) -> None:
+        settings = ("listen_addresses=", f"unix_socket_directories={self._directory}", "fsync=off")
+        options = [each for setting in settings for each in ("-c", setting)]
+        server = [str(self._binaries / "postgres"), "-D", self._data, *options]
+        with (self._directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(server, stdout=log, stderr=log, cwd="/", **self._user)
+        ready = [str(self._binaries / "pg_isready"), "-q", "-h", str(self._directory), "-t", "1"]
+        while subprocess.run(ready, check=False, cwd="/", **self._user).returncode:
+            assert self._process.poll() is None, (self._directory / "log").read_text()
+
+    def stop(self) -> None:
+        self._process.send_signal(signal.SIGINT)  # it waits for no client then
+        self._process.wait(30)
 
 
 def _user() -> dict[str, Any]:
@@ -70,11 +80,3 @@ def _user() -> dict[str, Any]:
         return {}
     names = {each.pw_name for each in pwd.getpwall()}
     return {"user": "postgres" if "postgres" in names else "nobody", "extra_groups": []}
-
-
-def _wait(
-    binaries: Path, directory: Path, process: subprocess.Popen[bytes], user: dict[str, Any]
-) -> None:
-    ready = [str(binaries / "pg_isready"), "-q", "-h", str(directory), "-t", "1"]
-    while subprocess.run(ready, check=False, cwd="/", **user).returncode:
-        assert process.poll() is None, (directory / "log").read_text()

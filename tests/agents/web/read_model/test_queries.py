@@ -16,7 +16,7 @@ from agents.web.read_model.charge_view import charge_view
 from agents.web.read_model.cursors import CursorError
 from agents.web.read_model.day_sums import ALL_MERCHANTS
 from agents.web.read_model.histories import history_page, neighbours, totals
-from agents.web.read_model.overview import day_sums, overview
+from agents.web.read_model.overview import day_sums, lately, overview
 from agents.web.read_model.rejected_inputs import count_by_reason, rejected_input, rejected_page
 from agents.web.read_model.review_queue import QueueFilter, count_queue, queue_page
 from agents.web.read_model.search import search
@@ -156,6 +156,12 @@ def test_overview(case: Case) -> None:
     assert sum(day.charges for day in one.days) == sum(
         int(c.scored["created"] // DAY_S) == days[2] for c in case.charges.values()
     )
+
+
+def test_what_came_lately(case: Case) -> None:
+    for since in (BEGAN, BEGAN + 10.5 * DAY_S, BEGAN + 99 * DAY_S):
+        of = (c.given for c in case.charges.values() if c.scored["created"] >= since)
+        assert lately(case.connection, since) == Counter(of)
 
 
 ORDER: dict[str, Callable[[Charge], Any]] = {
