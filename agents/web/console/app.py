@@ -16,8 +16,8 @@ from starlette.routing import Route, Router
 
 from agents.web.api.access_log import access_log
 from agents.web.api.problems import Problem, unavailable
-from agents.web.console.access.guard import SignInNeededError, to_sign_in
-from agents.web.console.visit import Visit, read_form
+from agents.web.console.access.guard import SignInNeededError, is_own_form, to_sign_in
+from agents.web.console.visit import Again, Visit, read_form
 from streams.errors import OperationalError
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _served(
         try:
             response = await _answer(page, guard, visit)
         except SignInNeededError:
-            response = to_sign_in(request)
+            response = await _sign_in(visit, templates)
         except Problem as problem:
             response = templates.problem(visit, problem)
         except OperationalError as error:
@@ -139,6 +139,17 @@ def _served(
 _FAILED: Final = Problem(
     HTTPStatus.INTERNAL_SERVER_ERROR, "a mistake of the console, which its log tells more of"
 )
+
+
+async def _sign_in(visit: Visit, templates: Templates) -> Response:
+    """Have somebody sign in; a form that was sent when the session had ended is kept with them."""
+    if not is_own_form(visit.request):
+        return to_sign_in(visit.request)
+    try:
+        form = await read_form(visit.request)
+    except Problem as problem:
+        return templates.problem(visit, problem)
+    return templates.sign_in(visit, again=Again.of(visit.request.url.path, form))
 
 
 async def _answer(page: Page, guard: Guard, visit: Visit) -> Response:

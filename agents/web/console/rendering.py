@@ -17,16 +17,18 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
 
 from agents.evaluation.formatting import dollars, percent
-from agents.web.console.access.guard import CSRF_FIELD
 from agents.web.console.links import charge_path, history_path
+from agents.web.console.visit import CSRF_FIELD, Again
 from schemas.printable import printable_lines
 
 if TYPE_CHECKING:
     from agents.web.api.problems import Problem
+    from agents.web.console.access.users import UserBook
     from agents.web.console.visit import Visit
     from schemas.currency import Rates
 
 _HERE: Final = Path(__file__).parent
+_NOTHING: Final = Again()
 _SHORT: Final = 4
 """Characters at either end of a token that a viewer sees."""
 
@@ -41,10 +43,16 @@ class Templates:
     ----------
     rates
         Tell the digits of currencies.
+    users
+        As they are now.
+    has_provider
+        Whether people may sign in by a provider, too.
     """
 
-    def __init__(self, rates: Rates) -> None:
+    def __init__(self, rates: Rates, users: UserBook, *, has_provider: bool) -> None:
         self._rates = rates
+        self._users = users
+        self._has_provider = has_provider
         self._environment = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
             autoescape=True,
@@ -89,6 +97,22 @@ class Templates:
         """Return a part of a page, which takes a place in one that is there."""
         return HTMLResponse(self._write(visit, template, **values))
 
+    def sign_in(
+        self, visit: Visit, then: str = "/", mistake: str = "", again: Again = _NOTHING
+    ) -> Response:
+        """Return the page on which somebody signs in, to go on to a page, or with a form."""
+        is_asked = bool(mistake or again.path)
+        return self.render(
+            visit,
+            "sign_in.html",
+            HTTPStatus.UNAUTHORIZED if is_asked else HTTPStatus.OK,
+            then=then,
+            mistake=mistake,
+            again=again,
+            has_provider=self._has_provider and not again.path,
+            has_users=bool(self._users.records),
+        )
+
     def problem(self, visit: Visit, problem: Problem) -> Response:
         """Return the page of what cannot be done."""
         response = self.render(visit, "problem.html", problem.status, problem=problem)
@@ -99,7 +123,8 @@ class Templates:
         """Return an amount in its currency.
 
         >>> from schemas.currency import bundled_rates
-        >>> templates = Templates(bundled_rates())
+        >>> from agents.web.console.access.users import UserBook
+        >>> templates = Templates(bundled_rates(), UserBook(), has_provider=False)
         >>> templates.amount(123456, "usd"), templates.amount(1999, "jpy")
         ('1,234.56 USD', '1,999 JPY')
         """

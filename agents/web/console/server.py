@@ -93,7 +93,8 @@ async def serve(
         idle_s = settings.console_idle_minutes * 60.0
         sessions = Sessions(link.users, idle_s, clock)
         guard = Guard(sessions, lambda: link.is_away, is_secure=_is_secure(settings))
-        templates = Templates(settings.input_rules.rates)
+        has_provider = bool(settings.console_oidc_issuer)
+        templates = Templates(settings.input_rules.rates, link.users, has_provider=has_provider)
         console = Console(settings, templates, guard, link, reader)
         app = create_app(console.pages(*turns, clock), guard, templates, clock)
         with address.listen() as listening:
@@ -148,9 +149,7 @@ class Console(NamedTuple):
         return [
             *by_provider,
             StaticFiles(templates),
-            SigningIn(
-                templates, guard, link.users, lockout, recorder, names, has_provider=bool(issuer)
-            ),
+            SigningIn(templates, guard, link.users, lockout, recorder, names),
             PasswordPages(templates, guard, lockout, users),
             ChargePages(templates, reader),
             Reviews(templates, reader, recorder, names, settings.costs.review_hours),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.responses import RedirectResponse
 
@@ -17,13 +17,15 @@ from agents.web.console.access.users import may
 from schemas.card_numbers import mask
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from starlette.requests import Request
     from starlette.responses import Response
 
     from agents.web.console.access.sessions import Session
     from schemas.console_users import ConsoleUser, Role
+
+CSRF_FIELD: Final = "csrf"
 
 FORM_BYTES_MAX: Final = 2 * 1024 * 1024
 """A text of rules is half a million characters, of which many take three bytes in a form."""
@@ -102,6 +104,23 @@ class Visit:
         """Have the next page say something first."""
         if self.session is not None:
             self.session.told.append(message)
+
+
+class Again(NamedTuple):
+    """A form that was sent when its session had ended: to where, and its fields, as a query."""
+
+    path: str = ""
+    fields: str = ""
+
+    @classmethod
+    def of(cls, path: str, form: Mapping[str, Sequence[str]]) -> Self:
+        """Keep a form, without what was of its session."""
+        return cls(path, urlencode({k: v for k, v in form.items() if k != CSRF_FIELD}, doseq=True))
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Its fields."""
+        return parse_qsl(self.fields, keep_blank_values=True, max_num_fields=_FIELDS_MAX)
 
 
 def see(path: str) -> Response:

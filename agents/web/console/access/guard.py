@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 from starlette.responses import Response
 
 from agents.web.api.problems import Problem, unavailable
-from agents.web.console.visit import see
+from agents.web.console.visit import CSRF_FIELD, see
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from agents.web.console.access.sessions import Sessions
     from agents.web.console.visit import Visit
     from schemas.console_users import Role
-
-CSRF_FIELD: Final = "csrf"
 
 _POLICY: Final = "; ".join(
     (
@@ -144,6 +142,12 @@ def to_sign_in(request: Request) -> Response:
         url = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return see("/sign-in" if url == "/" else f"/sign-in?next={quote(url)}")
     return see("/sign-in")
+
+
+def is_own_form(request: Request) -> bool:
+    """Return whether a request is a form that a browser has sent from a page of the console."""
+    is_form = request.method == "POST" and "hx-request" not in request.headers
+    return is_form and "origin" in request.headers and _is_same_origin(request)
 
 
 def _is_same_origin(request: Request) -> bool:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from agents.policy.edits import Signature
 from agents.web.console.access.passwords import is_password
 from agents.web.console.access.user_topic import audited
 from agents.web.console.app import Page
-from agents.web.console.visit import own_path, see
+from agents.web.console.visit import Again, own_path, see
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,8 +45,6 @@ class SigningIn:
         Counts wrong passwords.
     recorder, names
         Write the audit log.
-    has_provider
-        Whether people may sign in by a provider, too.
     """
 
     def __init__(
@@ -58,10 +55,7 @@ class SigningIn:
         lockout: Lockout,
         recorder: Recorder,
         names: Topics,
-        *,
-        has_provider: bool,
     ) -> None:
-        self._has_provider = has_provider
         self._templates = templates
         self._guard = guard
         self._users = users
@@ -80,14 +74,15 @@ class SigningIn:
         """Show the form."""
         if visit.account is not None:
             return see(own_path(visit.query("next", "/")))
-        return self._form(visit, visit.query("next", "/"))
+        return self._templates.sign_in(visit, own_path(visit.query("next", "/")))
 
     async def sign_in(self, visit: Visit) -> Response:
         """Begin a session, if the password is right."""
-        name, then = visit.field("name").strip()[:_NAME_MAX], visit.field("next")
+        name = visit.field("name").strip()[:_NAME_MAX]
+        then, again = own_path(visit.field("next")), _again(visit)
         if wait_s := self._lockout.wait_s(name):
-            minutes = max(1, round(wait_s / 60))
-            return self._form(visit, then, f"too many wrong passwords; again in {minutes} min")
+            told = f"too many wrong passwords; again in {max(1, round(wait_s / 60))} min"
+            return self._templates.sign_in(visit, then, told, again)
         user = self._users.records.get(name)
         async with self._looking:
             hashed = user.password if user else None
@@ -96,27 +91,27 @@ class SigningIn:
             self._lockout.failed(name)
             if user is not None:  # what is no user's name may be a password
                 await self._record("sign_in_refused", name)
-            return self._form(visit, then, "this name and this password do not belong together")
+            told = "this name and this password do not belong together"
+            return self._templates.sign_in(visit, then, told, again)
         self._lockout.succeeded(name)
         await self._record("sign_in", name)
-        return self._guard.open(see(own_path(then)), self._guard.sessions.begin(user))
+        token = self._guard.sessions.begin(user)
+        if not again.path:
+            return self._guard.open(see(then), token)
+        visit.session, visit.account = self._guard.sessions.find(token) or (None, None)
+        return self._guard.open(self._templates.render(visit, "again.html", again=again), token)
 
     async def sign_out(self, visit: Visit) -> Response:
         """End a session."""
         await self._record("sign_out", visit.user.name)
         return self._guard.close(see("/sign-in"), visit)
 
-    def _form(self, visit: Visit, then: str, mistake: str = "") -> Response:
-        return self._templates.render(
-            visit,
-            "sign_in.html",
-            HTTPStatus.UNAUTHORIZED if mistake else HTTPStatus.OK,
-            then=own_path(then),
-            mistake=mistake,
-            has_provider=self._has_provider,
-            has_users=bool(self._users.records),
-        )
-
     async def _record(self, action: AuditAction, name: str) -> None:
         signed = Signature(name, time.time())
         await self._recorder.write([audited(action, signed, "", self._names)])
+
+
+def _again(visit: Visit) -> Again:
+    """Return the form that was sent when the session had ended, none if there was none."""
+    path = visit.field("again")
+    return Again(own_path(path), visit.field("fields")) if path else Again()

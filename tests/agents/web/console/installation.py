@@ -171,7 +171,9 @@ class Installation:
                 clients=clients, admin=None,
             ),
         )  # fmt: skip
-        templates = Templates(self.settings.input_rules.rates)
+        templates = Templates(
+            self.settings.input_rules.rates, self.users, has_provider=bool(self.issuer)
+        )
         sessions = Sessions(self.users, 3600.0, self.clock)
         self.guard = Guard(sessions, lambda: self.is_away, is_secure=self.is_secure)
         self._console = Console(self.settings, templates, self.guard, self.link, self.reader)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import html
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -308,5 +310,47 @@ def test_a_password_is_changed_by_who_knows_it(installation: Installation) -> No
         assert (await Browser(app).sign_in("bob")).status == 401
         assert (await Browser(app).sign_in("bob", new)).status == 303
         assert installation.users.records["bob"].role == "analyst"
+
+    asyncio.run(play())
+
+
+def test_what_was_written_is_kept_when_the_session_has_ended(installation: Installation) -> None:
+    async def play() -> None:
+        app = installation.app()
+        mia = Browser(app)
+        await mia.sign_in("mia")
+        installation.now += 3601.0
+        text = "# kept: <b>\r\nblock if :risk: > 98"
+        sent = {"merchant": "*", "text": text, "made_from": "0", "note": ""}
+        page = await mia.post("/rules", **sent)
+        assert page.status == 401
+        assert "Your session has ended" in page.text
+        [(path, fields)] = re.findall(
+            r'name="again" value="([^"]+)".*name="fields" value="([^"]+)"', page.text
+        )
+        kept = {"again": html.unescape(path), "fields": html.unescape(fields)}
+        wrong = await mia.post("/sign-in", name="mia", password="wrong", next="/", **kept)
+        assert fields in wrong.text
+        page = await mia.post("/sign-in", name="mia", password=PASSWORD, next="/", **kept)
+        assert page.status == 200
+        assert installation.policy.rules().records == {}  # until it is sent again
+        assert html.unescape(text).replace("<b>", "&lt;b&gt;") in page.text.replace(
+            "&gt; 98", "> 98"
+        )
+        again = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page.text))
+        again = {name: html.unescape(value) for name, value in again.items()}
+        assert (await mia.post(html.unescape(path), **again)).status == 303
+        assert installation.policy.rules().records["*"].text == text.replace("\r\n", "\n")
+
+    asyncio.run(play())
+
+
+def test_what_another_site_has_sent_is_not_kept(installation: Installation) -> None:
+    async def play() -> None:
+        app, form = installation.app(), "application/x-www-form-urlencoded"
+        for origin in ({"origin": "https://evil.example"}, {}):
+            headers = {"content-type": form, **origin}
+            got = await ask(app, "POST", "/rules", b"merchant=*&text=allow", headers)
+            assert (got.status, got.text) == (303, "")
 
     asyncio.run(play())
