@@ -34,6 +34,7 @@ from streams.labels.timers import time_in
 from streams.labels.waiting import decode_waiting
 from streams.layouts.layout import Layout, LayoutError, number_in
 from streams.layouts.reader import Conversion, Reader
+from streams.layouts.sparse import fits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -134,8 +135,8 @@ class Checks:
             except LayoutError as error:
                 self._note(kind, str(error), [key for key, _ in items])
                 continue
-            whole = [item for item in items if len(item[1]) == size]
-            self._note(kind, _SIZE, [key for key, value in items if len(value) != size])
+            whole = [item for item in items if fits(item[1], size)]
+            self._note(kind, _SIZE, [key for key, value in items if not fits(value, size)])
             is_finite = _are_finite(reader.rows([value for _, value in whole]))
             torn = [key for (key, _), finite in zip(whole, is_finite, strict=True) if not finite]
             self._note(kind, _VALUE, torn)

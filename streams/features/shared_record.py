@@ -82,5 +82,6 @@ SHARED_LAYOUT = Record(
         "day_frauds": Ring((Tiles("days", DAY_S, DAYS),), "fraud_clock_s"),
         "hours_blocked": Ring((Tiles("hours", HOUR_S, BLOCK_HOURS),), "stop_clock_s"),
     },
+    is_sparse=True,
 )
 """What another version reads it by."""

@@ -9,6 +9,8 @@ its changelog; and all of them, those of the messages on internal topics too, in
 
     | number, 0xFFFFFFFF | fields ... |          meta, layout/1f0c44aa -> {"name": "card", ...}
 
+A record may be written without its zeros (`streams.layouts.sparse`).
+
 What the first release wrote has no head. Its layouts are in `first_release.json`; as a float the
 mark is no number, and as a day it is negative, so none of its values can begin with it.
 """
@@ -23,6 +25,7 @@ import msgspec
 import numpy as np
 
 from streams.errors import OperationalError
+from streams.layouts.sparse import HEAD_BYTES, sparse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +34,6 @@ if TYPE_CHECKING:
 Rows = np.ndarray[Any, np.dtype[np.void]]
 
 _FORM: Final = 1
-_HEAD_BYTES = 8
 _MARK = b"\xff\xff\xff\xff"
 HEAD = "layout"
 """The first field of every record that has a layout: `Record.head`."""
@@ -150,6 +152,8 @@ class Record:
         The rings of tiles, by field.
     places_in
         The vector whose columns the numbers of a field are places of, by field.
+    is_sparse
+        Whether it is written without its zeros.
 
     Attributes
     ----------
@@ -170,8 +174,11 @@ class Record:
         columns: Mapping[str, Sequence[Column] | Sequence[str]] | None = None,
         rings: Mapping[str, Ring] | None = None,
         places_in: Mapping[str, str] | None = None,
+        *,
+        is_sparse: bool = False,
     ) -> None:
         self.dtype = dtype
+        self._is_sparse = is_sparse
         columns = columns or {}
         parts: dict[str, dict[str, Any]] = {
             "columns": {field: tuple(map(_name_of, of)) for field, of in columns.items()},
@@ -190,6 +197,13 @@ class Record:
         """Return empty records, changeable."""
         return np.frombuffer(bytearray(self.empty * count), self.dtype)
 
+    def written(self, rows: Rows) -> list[bytes]:
+        """Return N records as they are written."""
+        if self._is_sparse:
+            return sparse(rows)
+        size, raw = self.dtype.itemsize, rows.tobytes()
+        return [raw[start : start + size] for start in range(0, len(raw), size)]
+
 
 def head_of(number: int) -> bytes:
     """Return the head of what is written in the layout of a number."""
@@ -202,7 +216,7 @@ def number_in(value: bytes) -> int | None:
     >>> number_in(head_of(7) + b"..."), number_in(b"of the first release")
     (7, None)
     """
-    if value[4:_HEAD_BYTES] != _MARK:
+    if value[4:HEAD_BYTES] != _MARK:
         return None
     return int.from_bytes(value[:4], "little")
 

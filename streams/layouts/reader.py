@@ -37,6 +37,7 @@ from streams.layouts.layout import (
     Tiles,
     number_in,
 )
+from streams.layouts.sparse import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -94,7 +95,11 @@ class Reader:
         rows = np.empty(len(values), self.record.dtype)
         for number in set(numbers):
             places = [place for place, of_value in enumerate(numbers) if of_value == number]
-            rows[places] = self.conversion(number)([values[place] for place in places])
+            of_number = [values[place] for place in places]
+            if number == self.record.layout.number:
+                rows[places] = _read(of_number, self.record.dtype, self.record.layout.name)
+            else:
+                rows[places] = self.conversion(number)(of_number)
         return rows
 
     def knows(self, number: int) -> bool:
@@ -189,9 +194,7 @@ class Conversion:
         LayoutError
             When one of them is of another size.
         """
-        if any(len(value) != self._source.itemsize for value in values):
-            raise LayoutError(f"a {self._name} record", "its size is that of no known layout")
-        return np.frombuffer(b"".join(values), self._source)
+        return _read(values, self._source, self._name)
 
     def _step(self, name: str, old: Field, new: Field, source: Layout) -> _Step:
         """Return what brings one field over."""
@@ -212,6 +215,14 @@ class Conversion:
 
     def _refuse(self, field: str, reason: str) -> None:
         raise LayoutError(f"a {self._name} record", f"{field}: {reason}")
+
+
+def _read(values: Sequence[bytes], dtype: np.dtype[np.void], name: str) -> Rows:
+    """Return records as they are written, with or without their zeros."""
+    try:
+        return np.frombuffer(whole(values, dtype.itemsize), dtype)
+    except ValueError:
+        raise LayoutError(f"a {name} record", "its size is that of no known layout") from None
 
 
 def _flat(layout: Layout) -> np.dtype[np.void]:

@@ -94,9 +94,10 @@ class RecordCache:
             self._grow(len(keys) - len(self._free))
         slots = self._free[-len(keys) :]
         del self._free[-len(keys) :]
-        empty = self._reader.record.empty
-        stored = [empty if value is None else value for value in self._table.get_many(list(keys))]
-        self.records[slots] = self._reader.rows(stored)
+        stored = self._table.get_many(list(keys))
+        self.records[slots] = self._reader.record.new(1)
+        found = [slot for slot, value in zip(slots, stored, strict=True) if value is not None]
+        self.records[found] = self._reader.rows([value for value in stored if value is not None])
         self._used_at[slots] = self._clock
         for key, slot in zip(keys, slots, strict=True):
             self._slot_of[key] = slot
@@ -127,9 +128,8 @@ class RecordCache:
         self._free += range(first, first + more)
 
     def _put(self, slots: Slots) -> None:
-        size = self.records.itemsize
-        raw = self.records[slots].tobytes()
-        for i, slot in enumerate(slots.tolist()):
+        values = self._reader.record.written(self.records[slots])
+        for slot, value in zip(slots.tolist(), values, strict=True):
             key = self._key_of[slot]
             assert key is not None
-            self._table.put(key, raw[i * size : (i + 1) * size])
+            self._table.put(key, value)

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -38,6 +39,7 @@ from streams.kafka.topics import Topics, ensure_topics
 from tests.agents.web.read_model.databases import PostgreSQL, postgresql_binaries, sqlite_url
 from tests.bench.machine import machine
 from tests.bench.percentiles import quantile
+from tests.bench.process import CPU_TICKS_PER_S
 from tests.integration.follower import FollowerProcess, wait_until_fresh
 from tests.integration.kafka import Kafka
 
@@ -77,8 +79,8 @@ def main(charges: int, database: str) -> None:
         say(f"publishing {charges:,} charges")
         events = publish(kafka.config, charges)
         say("building")
-        seconds, cpu_s = build(kafka, url, directory)
-        show(database, events, seconds, cpu_s, url)
+        built = build(kafka, url, directory)
+        show(database, events, built, url)
 
 
 def publish(config: Config, charges: int) -> int:
@@ -144,25 +146,38 @@ def _scored(random: Random, charge: dict[str, Any], action: str) -> dict[str, An
     }  # fmt: skip
 
 
-def build(kafka: Kafka, url: URL, directory: Path) -> tuple[float, float]:
-    """Return how long the read model takes from the start of its process, and its CPU, seconds."""
+@dataclass(frozen=True)
+class Built:
+    """What building took, from the start of the process, whose memory `peak_mb` is."""
+
+    seconds: float
+    cpu_s: float
+    peak_mb: float
+
+
+def build(kafka: Kafka, url: URL, directory: Path) -> Built:
+    """Have a process build the read model."""
     began, wall = time.monotonic(), time.time()
     with FollowerProcess(kafka, "", url, directory / "log") as follower:
         wait_until_fresh(url, wall, BUILD_TIMEOUT_S)
         seconds = time.monotonic() - began
-        stat = Path(f"/proc/{follower.process.pid}/stat").read_text(encoding="ascii")
+        process = Path(f"/proc/{follower.process.pid}")
+        stat = (process / "stat").read_text(encoding="ascii")
         user, system = stat.rpartition(")")[2].split()[11:13]
+        _, _, peak = (process / "status").read_text(encoding="ascii").partition("VmHWM:")
         follower.stop()
-    return seconds, (int(user) + int(system)) / 100.0
+    cpu_s = (int(user) + int(system)) / CPU_TICKS_PER_S
+    return Built(seconds, cpu_s, int(peak.split()[0]) / 2**10)
 
 
-def show(database: str, events: int, seconds: float, cpu_s: float, url: URL) -> None:
+def show(database: str, events: int, built: Built, url: URL) -> None:
     """Ask, and print everything."""
     console = Console(width=100)
     console.print(machine())
     console.print(
-        f"{database}: {events:,} events in {seconds:.1f} s, {events / seconds:,.0f} a second; "
-        f"{cpu_s:.1f} s of CPU, {1e6 * cpu_s / events:.1f} microseconds an event"
+        f"{database}: {events:,} events in {built.seconds:.1f} s, "
+        f"{events / built.seconds:,.0f} a second; {1e6 * built.cpu_s / events:.1f} microseconds of "
+        f"CPU an event; at most {built.peak_mb:,.0f} MB of memory"
     )
     if url.get_backend_name() == "sqlite":
         console.print(f"{Path(url.database or '').stat().st_size / 2**20:,.0f} MB")

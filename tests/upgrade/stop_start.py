@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from deploy.local_kafka import LocalKafka
 from schemas.charge import Charge
+from streams.labels.pending import PENDING_LAYOUT
 from streams.layouts.layout import number_in
 from streams.wire.examples import EXAMPLE_LAYOUT, decode_examples
 from streams.wire.frames import FRAME_LAYOUT
@@ -130,7 +131,11 @@ def _verify(scene: Scene, flying: list[Read]) -> Findings:
         scene.logs, scene.topics, scene.publishing.sent, kept_layouts(scene.logs, scene.topics)
     )
     findings = verifier.findings
-    note(findings, _FLYING, sum(number_in(read.value or b"") is None for read in flying))
+    note(
+        findings,
+        _FLYING,
+        sum(number_in(read.value or b"") != FRAME_LAYOUT.layout.number for read in flying),
+    )
     for end in scene.fleet.ended:
         findings.check("worker ended only when it was stopped", False, end)
     for stop in scene.fleet.stops:
@@ -140,10 +145,15 @@ def _verify(scene: Scene, flying: list[Read]) -> Findings:
         return findings
     published = list(scene.logs.committed(scene.topics.models))
     kept = kept_charges(scene.logs, scene.topics, outcome.inputs, outcome.expected)
-    of_before = {number for number, layout in scored_in(kept).items() if layout is None}
+    ours = PENDING_LAYOUT.layout.number
+    of_before = {number for number, layout in scored_in(kept).items() if layout != ours}
     check_models_learned_on(findings, published, outcome, kept.keys() - of_before)
     _check_carried_over(findings, outcome, kept.keys(), of_before)
-    newest_before = [read for read in outcome.examples if number_in(read.value or b"") is None][-1]
+    newest_before = [
+        read
+        for read in outcome.examples
+        if number_in(read.value or b"") != EXAMPLE_LAYOUT.layout.number
+    ][-1]
     for name, snapshots in by_name(published).items():
         is_before = [s.offset <= newest_before.offset + 1 for s in snapshots]
         note(findings, f"snapshot of {name} before the upgrade", sum(is_before))

@@ -41,10 +41,10 @@ _PRAGMAS: Final = (
     "journal_mode = WAL",
     "wal_autocheckpoint = 20000",
     "synchronous = NORMAL",  # what a power failure takes is read again
-    "cache_size = -262144",
-    "mmap_size = 1073741824",
     "temp_store = MEMORY",
 )
+_OF_A_WRITER: Final = ("cache_size = -262144",)  # in KB: what most rows are added to stays in it
+_OF_A_READER: Final = ("cache_size = -16384", "mmap_size = 1073741824", "query_only = ON")
 
 
 class ReadModelError(OperationalError):
@@ -113,10 +113,8 @@ def _set_up_sqlite(engine: Engine, *, is_writer: bool) -> None:
 
     def connect(connection: Any, _: object) -> None:
         connection.isolation_level = None
-        for pragma in _PRAGMAS:
+        for pragma in _PRAGMAS + (_OF_A_WRITER if is_writer else _OF_A_READER):
             connection.execute(f"PRAGMA {pragma}")
-        if not is_writer:
-            connection.execute("PRAGMA query_only = ON")
 
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")

@@ -24,6 +24,8 @@ _QUEUED_KB: Final = 8 * 1024
 some 1.5 GB together."""
 
 _POLL_S: Final = 0.2
+_LINGER_S: Final = 0.05
+"""How long more messages are waited for: what somebody has just written is seen so much later."""
 
 
 class Reading:
@@ -67,7 +69,11 @@ class Reading:
     def read(self) -> list[Message]:
         """Return what has come, after a moment if nothing has."""
         messages = []
-        for message in self._consumer.consume(BATCH_MESSAGES, timeout=_POLL_S):
+        first = self._consumer.poll(_POLL_S)
+        if first is None:
+            return []
+        rest = self._consumer.consume(BATCH_MESSAGES - 1, timeout=_LINGER_S)
+        for message in (first, *rest):
             error = message.error()
             place = cast("str", message.topic()), cast("int", message.partition())
             if error is None:
