@@ -80,20 +80,11 @@ class SigningIn:
         """Begin a session, if the password is right."""
         name = visit.field("name").strip()[:_NAME_MAX]
         then, again = own_path(visit.field("next")), _again(visit)
-        if wait_s := self._lockout.wait_s(name):
-            told = f"too many wrong passwords; again in {max(1, round(wait_s / 60))} min"
-            return self._templates.sign_in(visit, then, told, again)
-        user = self._users.records.get(name)
         async with self._looking:
-            hashed = user.password if user else None
-            is_right = await asyncio.to_thread(is_password, visit.field("password"), hashed)
-        if user is None or not is_right:
-            self._lockout.failed(name)
-            if user is not None:  # what is no user's name may be a password
-                await self._record("sign_in_refused", name)
-            told = "this name and this password do not belong together"
+            told = await self._refusal(name, visit.field("password"))
+        if told:
             return self._templates.sign_in(visit, then, told, again)
-        self._lockout.succeeded(name)
+        user = self._users.records[name]
         await self._record("sign_in", name)
         token = self._guard.sessions.begin(user)
         if not again.path:
@@ -105,6 +96,21 @@ class SigningIn:
         """End a session."""
         await self._record("sign_out", visit.user.name)
         return self._guard.close(see("/sign-in"), visit)
+
+    async def _refusal(self, name: str, password: str) -> str:
+        """Return why somebody is not let in, nothing if they are."""
+        if wait_s := self._lockout.wait_s(name):
+            return f"too many wrong passwords; again in {max(1, round(wait_s / 60))} min"
+        user = self._users.records.get(name)
+        is_right = await asyncio.to_thread(is_password, password, user.password if user else None)
+        is_there = user is not None and self._users.records.get(name) is user
+        if is_there and is_right:
+            self._lockout.succeeded(name)
+            return ""
+        self._lockout.failed(name)
+        if user is not None:  # what is no user's name may be a password
+            await self._record("sign_in_refused", name)
+        return "this name and this password do not belong together"
 
     async def _record(self, action: AuditAction, name: str) -> None:
         signed = Signature(name, time.time())

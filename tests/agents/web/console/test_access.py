@@ -208,6 +208,16 @@ def test_wrong_passwords_and_made_up_names_are_told_alike_and_wait(
     asyncio.run(play())
 
 
+def test_guesses_that_come_at_once_wait_as_well(installation: Installation) -> None:
+    async def play() -> None:
+        app = installation.app()
+        tries = [Browser(app).sign_in("ann", f"guess {number}") for number in range(30)]
+        assert {got.status for got in await asyncio.gather(*tries)} == {401}
+        assert len(installation.log.acts) <= 6  # five, and one that was looked at beside the fifth
+
+    asyncio.run(play())
+
+
 def test_sessions_end(installation: Installation) -> None:
     async def play() -> None:
         app = installation.app()
