@@ -8,11 +8,12 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url 
 
 INTEGRATION := tests/integration
 FAULTS := tests/upgrade tests/chaos/test_chaos.py tests/chaos/test_planted.py
+BROWSER := tests/browser
 
 # Many hundred processes start in the tests, and each would compile all sources anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-computing test-integration test-faults kernels lint chaos upgrade schedules soak bench fuzz quality lock
+.PHONY: help setup demo test test-computing test-integration test-faults kernels browser lint chaos upgrade schedules soak bench fuzz quality lock
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,13 +41,16 @@ test-integration:
 	$(BIN)/pytest --durations=25 $(INTEGRATION)
 
 test-computing: FIRST = nice
-test-computing: TESTS = $(patsubst %,--deselect=%,$(INTEGRATION) $(FAULTS))
+test-computing: TESTS = $(patsubst %,--deselect=%,$(INTEGRATION) $(FAULTS) $(BROWSER))
 test-faults: TESTS = $(FAULTS)
 
 test-computing test-faults:
 	@mkdir -p build
 	@$(FIRST) $(BIN)/pytest --durations=25 $(TESTS) > build/$@.log 2>&1; \
 	  code=$$?; cat build/$@.log; exit $$code
+
+browser: setup ## Look at the console in the system's Chromium; screenshots are in build/browser
+	$(BIN)/pytest -q $(BROWSER)
 
 lint: setup ## Check style, types and layers only
 	$(BIN)/ruff check
@@ -77,7 +81,7 @@ quality: setup ## Compare candidate models, features left out, and recovery afte
 	$(BIN)/python -m tests.quality
 
 lock: ## Pin the dependencies again after a change in pyproject.toml; needs uv
-	$(UV) pip compile pyproject.toml $(LOCK) --extra boosted --extra registry -o requirements.txt
+	$(UV) pip compile pyproject.toml $(LOCK) --extra boosted --extra postgresql --extra registry -o requirements.txt
 	$(UV) pip compile pyproject.toml $(LOCK) --extra dev -c requirements.txt -o requirements-dev.txt
 
 # From scratch whenever a pin changes, so that nothing unpinned stays behind.

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
+from schemas.edits import decoded
 from schemas.fields import Offset, Timestamp
 
 
@@ -41,4 +42,16 @@ def encode_drift(drift: Drift) -> bytes:
     return _ENCODER.encode(drift)
 
 
+def decode_drift(value: bytes) -> Drift:
+    """Return the event of a payload.
+
+    Raises
+    ------
+    InvalidEvent
+        With reason `json` or `type` when the payload is none.
+    """
+    return decoded(_DECODER, value, "drift event")
+
+
 _ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final = msgspec.json.Decoder(Drift)

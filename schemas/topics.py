@@ -231,11 +231,34 @@ CHANGES: Final = Topic(
     kept="latest",
     partitions="one",
 )
+REVIEWS: Final = Topic(
+    name="chargewatch.reviews",
+    action="internal",
+    summary="Claims of charges by analysts, and their notes.",
+    key="the card",
+    kept="horizon",
+)
 KEYS: Final = Topic(
     name="chargewatch.keys",
     action="internal",
     summary="Keys of the HTTP API, as hashes.",
     key="the key's id",
+    kept="latest",
+    partitions="one",
+)
+USERS: Final = Topic(
+    name="chargewatch.users",
+    action="internal",
+    summary="Users of the console, with their roles.",
+    key="the user's name",
+    kept="latest",
+    partitions="one",
+)
+AUDIT: Final = Topic(
+    name="chargewatch.audit",
+    action="internal",
+    summary="What people did by the console, kept for ever.",
+    key="when it was done, and its id",
     kept="latest",
     partitions="one",
 )
@@ -265,6 +288,9 @@ TOPICS: Final = (
     EXAMPLES,
     MATURED,
     CHANGES,
+    REVIEWS,
     KEYS,
+    USERS,
+    AUDIT,
     INSTALLATION,
 )

@@ -61,6 +61,7 @@ class _Known(Generic[Event]):
         expected = expectations(event_type, ignores_optional=ignores_optional)
         self.fields = {field.name: field for field in expected}
         self.names = frozenset(self.fields)
+        self.known_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(event_type)
         # The same event, but with unknown fields refused: those have to be carried along.
         plain = msgspec.defstruct(
             event_type.__name__,
@@ -84,6 +85,8 @@ def parse_charge(
     key: bytes | None,
     max_created: float,
     rules: InputRules = DEFAULT_RULES,
+    *,
+    is_carried: bool = True,
 ) -> tuple[Charge, Aside]:
     r"""Return the charge of a message, and what there is beside it.
 
@@ -95,6 +98,9 @@ def parse_charge(
         The latest event time that is not called the future, Unix seconds.
     rules
         Of the installation.
+    is_carried
+        Whether what is beside it is wanted: where it is not, most charges that have unknown fields
+        are read as soon as those that have none.
 
     Returns
     -------
@@ -117,7 +123,8 @@ def parse_charge(
     Traceback (most recent call last):
     schemas.rejected.InvalidEvent: amount: expected an integer of at least 0, got -5
     """
-    charge, aside = _parse(value, key, max_created, _CHARGE, rules, rules.signals)
+    decoder = _CHARGE.decoder if is_carried else _CHARGE.known_decoder
+    charge, aside = _parse(value, key, max_created, _CHARGE, rules, rules.signals, decoder)
     if (
         charge.currency in rules.rates
         and charge.merchant_country in _COUNTRIES_OR_NONE
@@ -161,8 +168,9 @@ def _parse(
     known: _Known[Event],
     rules: InputRules,
     signals: Sequence[Signal] = (),
+    decoder: msgspec.json.Decoder[Event] | None = None,
 ) -> tuple[Event, Aside]:
-    event, aside, is_card_number = _decode_plain(value, known), NOTHING, False
+    event, aside, is_card_number = _decode_plain(value, decoder or known.decoder), NOTHING, False
     if event is None:
         try:
             event, aside, is_card_number = _decode_any(value, known, rules, signals)
@@ -213,15 +221,15 @@ def _with_codes(charge: Charge, aside: Aside, rules: InputRules) -> tuple[Charge
     return msgspec.structs.replace(charge, **changes), aside
 
 
-def _decode_plain(value: bytes | None, known: _Known[Event]) -> Event | None:
+def _decode_plain(value: bytes | None, decoder: msgspec.json.Decoder[Event]) -> Event | None:
     """Decode in one pass what most payloads are; `None` for what has to be looked at closely.
 
-    Plain is an object of known fields and right types, without escapes or card numbers.
+    Plain is an object of fields that the decoder takes, without escapes or card numbers.
     """
     if value is None or len(value) > PAYLOAD_BYTES_MAX or b"\\" in value:
         return None
     try:
-        event = known.decoder.decode(value)
+        event = decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return None if has_plain_card_number(value) else event

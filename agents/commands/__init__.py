@@ -18,7 +18,10 @@ VERBS = {
     "lists": "Keep the lists that rules ask for.",
     "merchants": "Set what a merchant's charges cost, and how they are decided.",
     "serve": "Serve the HTTP API: charges in, answers out.",
+    "read-model": "Keep the console's read model up to date, or build it again.",
     "keys": "Give and take keys of the HTTP API.",
+    "console": "Serve the analysts' console.",
+    "users": "Say who may use the console.",
     "state": "Show the local state, or check that it can be gone on from.",
 }
 
@@ -34,13 +37,17 @@ class LazyGroup(click.Group):
         """Import a verb."""
         if cmd_name not in VERBS:
             return None
-        command: click.Command = import_module(f"agents.commands.{cmd_name}").command
+        command: click.Command = import_module(_module_of(cmd_name)).command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the verbs into the help."""
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
+
+
+def _module_of(verb: str) -> str:
+    return f"agents.commands.{verb.replace('-', '_')}"
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

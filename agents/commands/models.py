@@ -15,14 +15,11 @@ from agents.settings.schema import Settings
 from agents.terminal.connection import connect
 from agents.terminal.matured_charges import read_matured
 from agents.terminal.model_files import read_model, write_model
+from agents.terminal.model_topic import ModelTopic
 from agents.terminal.options import with_settings
-from schemas.control import CHAMPION_KEY, Champion, Loaded, encode_control, loaded_key
+from schemas.control import CHAMPION_KEY, Champion, loaded_key
 from schemas.printable import printable
-from schemas.topics import MODELS_BYTES_MAX
 from streams.kafka.clients import Clients
-from streams.kafka.config import Config
-from streams.kafka.partition_reader import PartitionReader
-from streams.kafka.publisher import Publisher
 from streams.kafka.topics import Topics
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -55,7 +52,7 @@ def show(settings: Settings) -> None:
     Every example is scored before it is learned. Metrics look back over some 20,000 examples that
     count: 50 frauds before they say much.
     """
-    for line in model_lines(_Topic(settings).book):
+    for line in model_lines(ModelTopic(settings).book()):
         click.echo(printable(line))
 
 
@@ -97,7 +94,7 @@ def unfreeze(settings: Settings) -> None:
 @_with_settings
 def save(settings: Settings, file: Path) -> None:
     """Write the model that scores now to a file."""
-    snapshot = _Topic(settings).book.scoring()
+    snapshot = ModelTopic(settings).book().scoring()
     if snapshot is None:
         raise DecisionError("the prior scores: there is no model to save yet")
     write_model(file, snapshot)
@@ -113,11 +110,12 @@ def load(settings: Settings, file: Path) -> None:
     The file is of `chargewatch backtest --save-model` or `chargewatch models save`. The learner
     goes on with the next example; workers score with it at once.
     """
-    topic = _Topic(settings)
+    topic = ModelTopic(settings)
     loaded = championship.load(read_model(file))
     topic.write(loaded_key(loaded.snapshot.name), loaded)
     click.echo(f"{loaded.snapshot.name}: goes on from {as_loaded(loaded, 0).version}")
-    if topic.book.champion.name == loaded.snapshot.name and topic.book.champion.frozen is not None:
+    champion = topic.book().champion
+    if champion.name == loaded.snapshot.name and champion.frozen is not None:
         click.echo("The champion is frozen: `chargewatch models unfreeze` lets this one score.")
 
 
@@ -146,37 +144,12 @@ def estimates(settings: Settings, days: int) -> None:
         click.echo(line)
 
 
-class _Topic:
-    """The topic `models` as it is now."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._name = Topics(settings.topic_prefix).models
-        _, self._config = connect(settings, self._name)
-        self.book = _read(self._config, self._name)
-
-    def write(self, key: bytes, record: Champion | Loaded) -> None:
-        """Write a control record, and wait until Kafka has it."""
-        publisher = Publisher(self._config | {"message.max.bytes": MODELS_BYTES_MAX})
-        publisher.publish(self._name, [(key, encode_control(record))])
-        publisher.flush()
-
-
-def _read(config: Config, topic: str) -> ModelBook:
-    book = ModelBook()
-    reader = PartitionReader(Clients(config), topic, 0)
-    for messages in reader.read_to_end():
-        book.take((message.key(), message.value()) for message in messages)
-    reader.close()
-    return book
-
-
 def _decide(settings: Settings, decide: Callable[[ModelBook], Champion]) -> None:
     """Make a decision on what is there, publish it, and tell what scores now."""
-    topic = _Topic(settings)
-    champion = decide(topic.book)
+    topic = ModelTopic(settings)
+    champion = decide(topic.book())
     topic.write(CHAMPION_KEY, champion)
-    topic.book.take([(CHAMPION_KEY, encode_control(champion))])
-    click.echo(_told(topic.book))
+    click.echo(_told(topic.book()))
 
 
 def _told(book: ModelBook) -> str:

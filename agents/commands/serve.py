@@ -15,6 +15,7 @@ from agents.terminal.rates import warn_of_old_rates
 from agents.web.api.access_log import setup_access_log
 from agents.web.api.policy_calls import PolicyCalls
 from agents.web.api.server import check_certificate, serve
+from agents.web.read_model.database import ReadModel, database_url
 from agents.worker.logs import setup_logging
 from streams.kafka.topics import Topics
 
@@ -31,6 +32,8 @@ from streams.kafka.topics import Topics
     "api_in_flight_max",
     "api_rate_limit_per_s",
     "api_body_bytes_max",
+    "state_dir",
+    "read_model_url",
     "log_level",
 )
 def command(settings: Settings) -> None:
@@ -46,10 +49,10 @@ def command(settings: Settings) -> None:
     topics = Topics(settings.topic_prefix)
     needed = [topics.charges, topics.disputes, topics.outcomes, topics.scored, topics.keys]
     admin, config = connect(settings, *needed)
-    policy = PolicyCalls(settings)
+    policy, read_model = PolicyCalls(settings), ReadModel(database_url(settings))
     setup_logging(settings.log_level)
     setup_access_log()
     for library in ("uvicorn", "uvicorn.error"):
         logging.getLogger(library).setLevel(logging.ERROR)
     with collecting_rarely():  # else a collection now and then would be seen as latency
-        asyncio.run(serve(settings, topics, config, admin, policy))
+        asyncio.run(serve(settings, topics, config, admin, policy, read_model))

@@ -1,4 +1,4 @@
-"""How good rules are, by what became of the charges they match, in lines for the terminal.
+"""How good rules are, by what became of the charges they match, in words.
 
 A rule in shadow stops nothing, so what it matches is seen as far as nobody else stops it. What is
 stopped is seen in the holdout alone, and by inverse propensity that stands for the rest
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from agents.policy.active_rules import ActiveRule
     from streams.events.rows import Rows
 
-_HEADS = (
-    *("matched", "labels", "frauds seen"),
+RULE_HEADS = (
+    *("rule", "matched", "labels", "frauds seen"),
     *("precision by inverse propensity", "doubly robust", "by scores"),
 )
 
@@ -57,10 +57,11 @@ def rule_lines(charges: Rows, rules: Sequence[ActiveRule]) -> Iterator[str]:
     rules
         Those to tell of.
     """
-    yield from aligned([("rule", *_HEADS), *(_line(charges, rule) for rule in rules)])
+    yield from aligned([RULE_HEADS, *(rule_row(charges, rule) for rule in rules)])
 
 
-def _line(charges: Rows, rule: ActiveRule) -> tuple[str, ...]:
+def rule_row(charges: Rows, rule: ActiveRule) -> tuple[str, ...]:
+    """Return what became of the charges that a rule matched, in words, as `RULE_HEADS` has it."""
     matched = charges[(charges["rules"] == rule.hash).any(axis=1)]
     name = f"{rule.rule.label}, shadow" if rule.rule.is_shadow else rule.rule.label
     if not len(matched):

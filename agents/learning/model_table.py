@@ -10,7 +10,7 @@ from agents.models.track_record import figures_of
 from schemas.snapshot import Snapshot
 from streams.durations import DAY_S
 
-_HEADS = (
+MODEL_HEADS = (
     *("model", "role", "kind", "version", "examples", "up to", "days behind"),
     *("charges", "frauds", "AUC", "AP", "log loss", "Brier"),
 )
@@ -38,9 +38,7 @@ def entries(book: ModelBook) -> list[Entry]:
 
 def model_lines(book: ModelBook) -> Iterator[str]:
     """Yield a table of the models, and what a rollback would bring back."""
-    found = entries(book)
-    newest = max((entry.snapshot.created for entry in found if entry.snapshot), default=0.0)
-    rows = [_HEADS, *(_row(entry, newest) for entry in found)]
+    rows = [MODEL_HEADS, *model_rows(book)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = [
@@ -48,16 +46,30 @@ def model_lines(book: ModelBook) -> Iterator[str]:
             for place, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         yield "  ".join(cells).rstrip()
+    if (before := former(book)) is not None:
+        yield f"Before it scored {before} (`chargewatch models rollback`)."
+
+
+def model_rows(book: ModelBook) -> list[tuple[str, ...]]:
+    """Return a row of each model, in words, as `MODEL_HEADS` has it."""
+    found = entries(book)
+    newest = max((entry.snapshot.created for entry in found if entry.snapshot), default=0.0)
+    return [_row(entry, newest) for entry in found]
+
+
+def former(book: ModelBook) -> str | None:
+    """Return what a rollback brings back, `None` where nothing has scored before."""
     previous = book.champion.previous
-    if previous is not None:
-        version = "the prior" if previous.snapshot is None else previous.snapshot.version
-        yield f"Before it scored {previous.name}, at {version} (`chargewatch models rollback`)."
+    if previous is None:
+        return None
+    version = "the prior" if previous.snapshot is None else previous.snapshot.version
+    return f"{previous.name}, at {version}"
 
 
 def _row(entry: Entry, newest: float) -> tuple[str, ...]:
     snapshot = entry.snapshot
     if snapshot is None:
-        return (entry.name, entry.role, "", "prior", *[""] * (len(_HEADS) - _LEFT))
+        return (entry.name, entry.role, "", "prior", *[""] * (len(MODEL_HEADS) - _LEFT))
     return (
         entry.name,
         entry.role,

@@ -312,6 +312,79 @@ class Settings(Struct, frozen=True, kw_only=True):
         int,
         Meta(ge=1024, description="size of a request's body; of an event never above 65536"),
     ] = 1024 * 1024
+    console_host: Annotated[
+        str,
+        Meta(
+            description="address that the console listens on; another than the loopback needs TLS, "
+            "here or at a proxy that `console_url` names"
+        ),
+    ] = "127.0.0.1"
+    console_port: Annotated[
+        int, Meta(ge=0, le=65_535, description="port of the console; 0 for a free one")
+    ] = 8081
+    console_tls_cert: Annotated[
+        str,
+        Meta(description="file of the console's certificate and its chain, PEM; none for no TLS"),
+    ] = ""
+    console_tls_key: Annotated[
+        str,
+        Meta(description="file of its private key, PEM; none if it is in `console_tls_cert`"),
+    ] = ""
+    console_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https://[^/\s]+)?$",
+            extra={"expected": "https:// and a host, such as https://fraud.example"},
+            description="where browsers find the console, if a proxy before it has TLS",
+        ),
+    ] = ""
+    console_idle_minutes: Annotated[
+        float,
+        Meta(
+            gt=0, le=720, description="after which a session of the console ends that does nothing"
+        ),
+    ] = 60.0
+    console_oidc_issuer: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https://\S+|http://(127\.0\.0\.1|localhost)(:\d+)?(/\S*)?)?$",
+            extra={"expected": "https:// and where the provider is, as it calls itself"},
+            description="OpenID Connect provider by which users of the console may sign in too",
+        ),
+    ] = ""
+    console_oidc_client_id: Annotated[
+        str, Meta(description="what the provider calls the console")
+    ] = ""
+    console_oidc_client_secret: Annotated[
+        str,
+        Meta(
+            extra={"expected": "a secret text", "is_secret": True},
+            description="what the console shows the provider; none for a public client",
+        ),
+    ] = ""
+    console_oidc_claim: Annotated[
+        str,
+        Meta(
+            pattern="^[a-z_]{1,64}$",
+            extra={"expected": "a claim, such as email or preferred_username"},
+            description="claim of the provider that is the name of a user",
+        ),
+    ] = "email"
+    read_model_url: Annotated[
+        str,
+        Meta(
+            extra={
+                "expected": "sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE",
+                "is_secret": True,
+            },
+            description="database of the console's read model, of SQLite or PostgreSQL; by default "
+            "`read_model.sqlite` in `state_dir`",
+        ),
+    ] = ""
+    read_model_retention_days: Annotated[
+        float,
+        Meta(gt=0, description="how long the read model has a charge, by the time of the newest"),
+    ] = 90.0
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="least that is logged")
     ] = "info"
@@ -329,7 +402,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     payment_methods: tuple[PaymentMethod, ...] = METHODS
 
     def __repr__(self) -> str:
-        shown = {**msgspec.structs.asdict(self), "card_hash_key": "...", "holdout_key": "..."}
+        secrets = "card_hash_key", "holdout_key", "console_oidc_client_secret", "read_model_url"
+        secret = dict.fromkeys(secrets, "...")
+        shown = msgspec.structs.asdict(self) | secret
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     @property

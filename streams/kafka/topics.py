@@ -107,7 +107,10 @@ class Topics:
     examples = _Named(table.EXAMPLES)
     matured = _Named(table.MATURED)
     changes = _Named(table.CHANGES)
+    reviews = _Named(table.REVIEWS)
     keys = _Named(table.KEYS)
+    users = _Named(table.USERS)
+    audit = _Named(table.AUDIT)
     installation = _Named(table.INSTALLATION)
 
     def named(self, row: Topic) -> str:

@@ -65,6 +65,9 @@ class Gateway:
     def replica(self, **env: str) -> WorkerProcess:
         return self._start("serve", env)
 
+    def console(self, **env: str) -> WorkerProcess:
+        return self._start("console", env)
+
     def _start(self, verb: str, env: dict[str, str]) -> WorkerProcess:
         directory = self.directory / f"{verb}-{len(self.processes)}"
         made = WorkerProcess(directory, self.env | env, verb=verb)
@@ -88,6 +91,14 @@ class Gateway:
     def scored(self) -> dict[str, list[dict[str, Any]]]:
         """Return all scored events by charge."""
         return self._by_charge(self.topics.scored)
+
+    def scored_of(self, charge: str) -> list[dict[str, Any]]:
+        """Wait until a charge is scored, and return its scored events."""
+        deadline = time.monotonic() + 60.0
+        while charge not in (found := self.scored()):
+            assert time.monotonic() < deadline, charge
+            time.sleep(0.05)
+        return found[charge]
 
     def outcomes(self) -> dict[str, list[dict[str, Any]]]:
         """Return all outcomes by charge."""

@@ -18,6 +18,8 @@ import orjson
 import pytest
 
 from schemas.merchants import decode_merchant
+from tests.agents.web.read_model.databases import sqlite_url
+from tests.integration.follower import FollowerProcess, wait_until_fresh
 from tests.integration.gateway import Gateway, ask, charge, charge_request
 from tests.integration.http_load import HttpLoad, request
 from tests.integration.worker import WorkerProcess
@@ -206,26 +208,32 @@ def test_its_description_is_true(gateway: Gateway) -> None:
     """Schemathesis asks what the document allows and what it does not: no 500, nothing unknown."""
     gateway.worker()
     _, token = gateway.add_key()
-    replica = gateway.replica(CHARGEWATCH_API_RATE_LIMIT_PER_S="0")
+    url = sqlite_url(gateway.directory)
+    replica = gateway.replica(
+        CHARGEWATCH_API_RATE_LIMIT_PER_S="0", CHARGEWATCH_READ_MODEL_URL=str(url)
+    )
     document = orjson.loads(replica.page("/openapi.json")[1])
     # Schemathesis 4.32 takes the `prefixItems` of a tuple for an error: these two are alike.
     pair = document["components"]["schemas"]["ListEntry"]["properties"]["earlier"]["items"]
     pair["items"], _ = pair.pop("prefixItems")
     file = gateway.directory / "openapi.json"
     file.write_bytes(orjson.dumps(document))
-    found = subprocess.run(
-        [
-            Path(sys.executable).with_name("schemathesis"), "run", file,
-            "--url", f"http://{HOST}:{replica.port}",
-            "--header", f"Authorization: Bearer {token}",
-            "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,"
-            "response_headers_conformance,response_schema_conformance,unsupported_method",
-            "--phases", "examples,coverage,fuzzing",
-            "--max-examples", "5", "--seed", "1", "--no-color", "--request-timeout", "40",
-        ],
-        capture_output=True, text=True, check=False, cwd=gateway.directory,
-    )  # fmt: skip
+    log = gateway.directory / "follower"
+    with FollowerProcess(gateway.kafka, gateway.topics.prefix, url, log):
+        wait_until_fresh(url, time.time())
+        found = subprocess.run(
+            [
+                Path(sys.executable).with_name("schemathesis"), "run", file,
+                "--url", f"http://{HOST}:{replica.port}",
+                "--header", f"Authorization: Bearer {token}",
+                "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,"
+                "response_headers_conformance,response_schema_conformance,unsupported_method",
+                "--phases", "examples,coverage,fuzzing",
+                "--max-examples", "5", "--seed", "1", "--no-color", "--request-timeout", "40",
+            ],
+            capture_output=True, text=True, check=False, cwd=gateway.directory,
+        )  # fmt: skip
     assert found.returncode == 0, found.stdout[-6000:]
-    assert "13 passed" in found.stdout, found.stdout[-6000:]
+    assert "14 passed" in found.stdout, found.stdout[-6000:]
     assert "Traceback" not in replica.text()
     assert token.rpartition("_")[2] not in replica.text()

@@ -1,4 +1,4 @@
-"""A worker, or a replica of the API, as an operator runs it: a process, used by several tests."""
+"""A worker, a replica of the API, or a console, as an operator runs it: a process."""
 
 import os
 import signal
@@ -33,7 +33,11 @@ def compile_kernels(source: Path | None = None) -> None:
     subprocess.run([sys.executable, "-c", script], cwd=source, check=True)
 
 
-_PORTS = {"worker": "CHARGEWATCH_WEB_PORT", "serve": "CHARGEWATCH_API_PORT"}
+_PORTS = {
+    "worker": "CHARGEWATCH_WEB_PORT",
+    "serve": "CHARGEWATCH_API_PORT",
+    "console": "CHARGEWATCH_CONSOLE_PORT",
+}
 
 
 class WorkerProcess:
@@ -50,7 +54,7 @@ class WorkerProcess:
     source
         The checkout that is run, if it is not this one.
     verb
-        `serve` for a replica of the API.
+        `serve` for a replica of the API, `console` for a console.
     """
 
     def __init__(

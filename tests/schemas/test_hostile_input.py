@@ -311,3 +311,19 @@ def test_any_tokens_in_an_event(insertions: list[tuple[int, bytes]]) -> None:
     for position, token in insertions:
         value = value[:position] + token + value[position:]
     check(Input(b"tok_1", value, ORIGIN))
+
+
+@pytest.mark.parametrize("seed", range(ROUNDS))
+def test_a_charge_is_the_same_without_what_is_beside_it(seed: int) -> None:
+    rng = Random(seed)
+    count = 0
+    for _ in range(INPUTS_A_ROUND):
+        received = hostile(rng)
+        try:
+            charge, _ = parse_charge(received.value, received.key, MAX_CREATED)
+        except InvalidEvent:
+            continue
+        count += 1
+        alone, _ = parse_charge(received.value, received.key, MAX_CREATED, is_carried=False)
+        assert msgspec.structs.asdict(alone) == msgspec.structs.asdict(charge), (seed, received)
+    assert count > 50

@@ -4,7 +4,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from schemas.dispute import Dispute
 from schemas.fields import Amount, Currency, Identifier, Timestamp
+from schemas.outcome import Outcome
 from schemas.scored import Action, Scored
 
 TookMs = Annotated[
@@ -34,6 +36,14 @@ class FallbackAnswer(Struct, frozen=True, kw_only=True):
     action: Annotated[Action, Meta(description="the merchant's fallback")]
     source: Annotated[Literal["fallback"], Meta(description="where the action comes from")]
     took_ms: TookMs
+
+
+class ChargeAnswer(Struct, frozen=True):
+    """What is known of a charge."""
+
+    scored: Annotated[Scored, Meta(description="its scored event")]
+    outcomes: Annotated[tuple[Outcome, ...], Meta(description="what became of it, oldest first")]
+    disputes: Annotated[tuple[Dispute, ...], Meta(description="its disputes, oldest first")]
 
 
 class AcceptedAnswer(Struct, frozen=True):

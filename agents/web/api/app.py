@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 from http import HTTPStatus
@@ -12,7 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
 
-from agents.web.api.answer_types import AcceptedAnswer, FallbackAnswer, ScoredAnswer
+from agents.web.api.answer_types import (
+    AcceptedAnswer,
+    ChargeAnswer,
+    FallbackAnswer,
+    ScoredAnswer,
+)
+from agents.web.api.charge_lookup import LOOKED_UP, ChargeLookup
 from agents.web.api.edit_types import EntryEdit, MerchantEdit, RulesEdit
 from agents.web.api.endpoints import Endpoint, served
 from agents.web.api.events import DEADLINE_HEADER, DEADLINE_MS_MAX, EventCalls
@@ -60,6 +67,7 @@ _PRECONDITIONS: Final = (
         "schema": {"type": "string", "const": "*"},
     },
 )
+_WITH_SLASHES: Final = re.compile(r"\{(id|merchant|value)\}")
 _ETAG: Final = {"ETag": "the version, for `If-Match`"}
 
 
@@ -68,7 +76,12 @@ def event_endpoints(calls: EventCalls, bytes_max: int) -> list[Endpoint]:
     events = partial(
         Endpoint, method="POST", bytes_max=min(bytes_max, PAYLOAD_BYTES_MAX), problems=(503,)
     )
-    labels = partial(events, scope="labels", answers={202: (AcceptedAnswer,)})
+    labels = partial(
+        events,
+        scope="labels",
+        answers={202: (AcceptedAnswer,)},
+        looked_up=LOOKED_UP,
+    )
     return [
         events(
             path="/v1/charges",
@@ -92,6 +105,19 @@ def event_endpoints(calls: EventCalls, bytes_max: int) -> list[Endpoint]:
             takes=Outcome,
         ),
     ]
+
+
+def charge_endpoint(lookup: ChargeLookup) -> Endpoint:
+    """Return the call that tells of a charge."""
+    return Endpoint(
+        method="GET",
+        path="/v1/charges/{id}",
+        summary="Read a charge's scored event, outcomes and disputes",
+        handler=lookup.charge,
+        scope="read",
+        answers={200: (ChargeAnswer,)},
+        problems=(404, 503),
+    )
 
 
 def policy_endpoints(calls: PolicyCalls, bytes_max: int) -> list[Endpoint]:
@@ -149,7 +175,7 @@ def page_endpoints(pages: Pages) -> list[Endpoint]:
 
 
 def create_app(
-    calls: tuple[EventCalls, PolicyCalls],
+    calls: tuple[EventCalls, ChargeLookup, PolicyCalls],
     link: KafkaLink,
     desk: ChargeDesk,
     access: Access,
@@ -161,7 +187,7 @@ def create_app(
     Parameters
     ----------
     calls
-        That take events, and that read and write what merchants decide.
+        That take events, that tell of charges, and that read and write what merchants decide.
     link, desk
         Of the replica.
     access
@@ -174,7 +200,8 @@ def create_app(
     pages = Pages(link, desk)
     endpoints = [
         *event_endpoints(calls[0], bytes_max),
-        *policy_endpoints(calls[1], bytes_max),
+        charge_endpoint(calls[1]),
+        *policy_endpoints(calls[2], bytes_max),
         *page_endpoints(pages),
     ]
     pages.document = encoded(endpoints)
@@ -207,8 +234,8 @@ class _Path:
 
 
 def _route(path: str) -> str:
-    """Return a path as Starlette has it: a merchant, and a value of a list, may have slashes."""
-    return path.replace("{merchant}", "{merchant:path}").replace("{value}", "{value:path}")
+    """Return a path as Starlette has it: ids, and values of lists, may have slashes."""
+    return _WITH_SLASHES.sub(r"{\1:path}", path)
 
 
 async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:

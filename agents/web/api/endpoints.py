@@ -52,6 +52,8 @@ class Endpoint:
         What its key needs; `None` where none is needed.
     takes
         Type of its body; `None` where it has none.
+    looked_up
+        Fields of its body that may be missing though its type needs them: they are looked up.
     bytes_max
         Of its body.
     answers
@@ -72,6 +74,7 @@ class Endpoint:
     handler: Handler
     scope: Scope | None = None
     takes: type[msgspec.Struct] | None = None
+    looked_up: tuple[str, ...] = ()
     bytes_max: int = 0
     answers: Mapping[int, tuple[type[msgspec.Struct], ...]] = field(default_factory=dict)
     problems: tuple[int, ...] = ()

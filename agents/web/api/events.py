@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from agents.settings.schema import Settings
     from agents.web.api.calls import Call
     from agents.web.api.charge_desk import ChargeDesk
+    from agents.web.api.charge_lookup import ChargeLookup
     from agents.web.api.link import KafkaLink
     from agents.web.api.memory import Answer
     from agents.web.api.problems import Accepted
@@ -59,17 +60,25 @@ class EventCalls:
         The way to Kafka.
     desk
         Answers charges.
+    lookup
+        Finds the charges that disputes and outcomes name alone.
     clock
         Of the event loop, seconds.
     """
 
     def __init__(
-        self, settings: Settings, link: KafkaLink, desk: ChargeDesk, clock: Callable[[], float]
+        self,
+        settings: Settings,
+        link: KafkaLink,
+        desk: ChargeDesk,
+        lookup: ChargeLookup,
+        clock: Callable[[], float],
     ) -> None:
         self._settings = settings
         self._rules = settings.input_rules
         self._link = link
         self._desk = desk
+        self._lookup = lookup
         self._clock = clock
         self._replica = uuid.uuid4().hex
         self._numbers = count()
@@ -125,12 +134,13 @@ class EventCalls:
 
     async def _take(self, call: Call, parse: Any, topic: str) -> Response:
         """Put an event on its topic, and answer once the brokers have it."""
-        event, card = self._read(parse, call.body)
+        body = await self._lookup.completed(call.body)
+        event, card = self._read(parse, body)
         if self._link.is_away:
             raise unavailable("Kafka does not answer", "no")
         delivered: asyncio.Future[Delivery] = asyncio.get_running_loop().create_future()
         try:
-            self._link.send(topic, card, call.body, partial(_settle, delivered))
+            self._link.send(topic, card, body, partial(_settle, delivered))
         except QueueFullError:
             raise unavailable("too many events wait for Kafka", "no") from None
         await asyncio.wait([delivered], timeout=_LABEL_TIMEOUT_S)

@@ -24,6 +24,7 @@ _PATH: Final[dict[str, Document]] = {
         "description": "the merchant account, or `*` for all of them",
         "schema": {**_NAME, "maxLength": 128},
     },
+    "id": {"description": "the charge's id", "schema": {**_NAME, "maxLength": 128}},
     "list": {
         "description": "the list's name, as rules have it behind `@`",
         "schema": {**_NAME, "maxLength": NAME_CHARACTERS_MAX, "pattern": f"^{NAME}$"},
@@ -50,7 +51,7 @@ def openapi(endpoints: Sequence[Endpoint]) -> Document:
     _, schemas = components(dict.fromkeys(types), _REFERENCE)
     paths: dict[str, Document] = {}
     for endpoint in endpoints:
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, schemas)
     return {
         "openapi": OPENAPI_VERSION,
         "info": {
@@ -78,7 +79,7 @@ def encoded(endpoints: Sequence[Endpoint]) -> bytes:
     return msgspec.json.encode(openapi(endpoints))
 
 
-def _operation(endpoint: Endpoint) -> Document:
+def _operation(endpoint: Endpoint, schemas: Document) -> Document:
     named = [part[1:-1] for part in endpoint.path.split("/") if part.startswith("{")]
     parameters = [{"name": name, "in": "path", "required": True, **_PATH[name]} for name in named]
     operation: Document = {
@@ -95,9 +96,18 @@ def _operation(endpoint: Endpoint) -> Document:
     if endpoint.takes is not None:
         operation["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": _reference(endpoint.takes)}},
+            "content": {"application/json": {"schema": _taken(endpoint, schemas)}},
         }
     return operation
+
+
+def _taken(endpoint: Endpoint, schemas: Document) -> Document:
+    assert endpoint.takes is not None
+    if not endpoint.looked_up:
+        return _reference(endpoint.takes)
+    schema = schemas[endpoint.takes.__name__]
+    required = [name for name in schema["required"] if name not in endpoint.looked_up]
+    return {**schema, "required": required}
 
 
 def _problems(endpoint: Endpoint) -> Iterable[int]:

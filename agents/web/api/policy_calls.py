@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 from confluent_kafka import KafkaException
@@ -20,6 +18,7 @@ from agents.web.api.edit_types import SETTINGS, EntryEdit, MerchantEdit, RulesEd
 from agents.web.api.endpoints import json_response
 from agents.web.api.preconditions import Precondition, entity_tag
 from agents.web.api.problems import MistakeDetails, Problem, unavailable
+from agents.web.turns import Turns
 from schemas.card_numbers import mask
 from schemas.fields import Identifier
 from schemas.lists import encode_list_entry
@@ -41,9 +40,6 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 
-_TIMEOUT_S: Final = 30.0
-_WAITING_MAX: Final = 20
-
 
 class _Edit(NamedTuple):
     """What a request to write says, and by whom."""
@@ -54,21 +50,15 @@ class _Edit(NamedTuple):
 
 
 class PolicyCalls:
-    """The calls that read and write what merchants decide.
-
-    They take one turn after the other, in a thread of their own: an edit reads what is there and
-    writes, and of two replicas that edit at once the brokers fence one off.
-    """
+    """The calls that read and write what merchants decide."""
 
     def __init__(self, settings: Settings) -> None:
-        self._topics = PolicyTopics(settings)
-        self._thread = ThreadPoolExecutor(1, "policy")
-        self._waiting = 0
+        self._turns = Turns(PolicyTopics(settings))
 
     async def get_rules(self, call: Call) -> Response:
         """Return the rules of a merchant, or those for all."""
         merchant = _merchant(call)
-        record = await self._run(lambda: self._topics.rules().records.get(merchant))
+        record = await self._run(lambda topics: topics.rules().records.get(merchant))
         return _told(record, f"rules of {merchant}")
 
     async def put_rules(self, call: Call) -> Response:
@@ -79,12 +69,12 @@ class PolicyCalls:
             edit.precondition.check(_version(book.records.get(merchant)))
             return put_rules(book.records, merchant, edit.written.text, edit.signed)
 
-        return _told(await self._run(lambda: self._topics.edit_rules(put)), "")
+        return _told(await self._run(lambda topics: topics.edit_rules(put)), "")
 
     async def get_merchant(self, call: Call) -> Response:
         """Return the settings of a merchant, or those for all."""
         merchant = _merchant(call)
-        record = await self._run(lambda: self._topics.merchants().records.get(merchant))
+        record = await self._run(lambda topics: topics.merchants().records.get(merchant))
         return _told(record, f"settings of {merchant}")
 
     async def put_merchant(self, call: Call) -> Response:
@@ -99,12 +89,12 @@ class PolicyCalls:
             changed |= gone | edit.written.costs
             return book.checked(set_merchant(book.records, merchant, changed, edit.signed))
 
-        return _told(await self._run(lambda: self._topics.edit_merchants(put)), "")
+        return _told(await self._run(lambda topics: topics.edit_merchants(put)), "")
 
     async def get_entry(self, call: Call) -> Response:
         """Return an entry of a list."""
         key = call.path("list"), call.path("value")
-        entry = await self._run(lambda: self._topics.lists().entries.get(key))
+        entry = await self._run(lambda topics: topics.lists().entries.get(key))
         return _told(entry, f"{key[1]} on @{key[0]}")
 
     async def put_entry(self, call: Call) -> Response:
@@ -118,38 +108,23 @@ class PolicyCalls:
             encode_list_entry(made)
             return [made]
 
-        [made] = await self._run(lambda: self._topics.edit_lists(put))
+        [made] = await self._run(lambda topics: topics.edit_lists(put))
         return _told(made, "")
 
     async def close(self) -> None:
         """Disconnect; what waits for brokers is given up."""
-        self._topics.clients.retry.stopping.set()
-        await asyncio.to_thread(self._thread.shutdown)
-        self._topics.close()
+        await self._turns.close()
 
-    async def _run(self, work: Callable[[], Found]) -> Found:
+    async def _run(self, work: Callable[[PolicyTopics], Found]) -> Found:
         """Do something in the thread, and return what it returns, its errors as problems."""
-        if self._waiting >= _WAITING_MAX:
-            raise unavailable("too many edits at a time")
-        self._waiting += 1
-        done = asyncio.get_running_loop().run_in_executor(self._thread, work)
-        done.add_done_callback(self._end)
-        finished, _ = await asyncio.wait([done], timeout=_TIMEOUT_S)
-        if not finished:
-            raise unavailable("Kafka does not answer; an edit may still be made")
         try:
-            return done.result()
+            return await self._turns.run(work)
         except RuleErrors as error:
             raise _rules_refused(error) from None
         except (InvalidEvent, SettingsRefusedError, msgspec.ValidationError) as error:
             raise _refused(str(error)) from None
         except (KafkaException, OperationalError) as error:
             raise unavailable(str(error)) from None
-
-    def _end(self, done: asyncio.Future[Any]) -> None:
-        self._waiting -= 1
-        if not done.cancelled():
-            done.exception()  # is known: who waited for it may have gone
 
 
 def _edit(call: Call, type_: type[msgspec.Struct]) -> _Edit:

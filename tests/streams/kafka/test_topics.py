@@ -24,7 +24,10 @@ def test_names_are_those_of_the_contract() -> None:
         "eu-1.chargewatch.examples",
         "eu-1.chargewatch.matured",
         "eu-1.chargewatch.changes",
+        "eu-1.chargewatch.reviews",
         "eu-1.chargewatch.keys",
+        "eu-1.chargewatch.users",
+        "eu-1.chargewatch.audit",
         "eu-1.chargewatch.installation",
     ]
     assert Topics().charges == "charges"

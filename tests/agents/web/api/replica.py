@@ -12,10 +12,14 @@ import orjson
 from agents.settings.schema import Settings
 from agents.web.api.access import Access
 from agents.web.api.app import create_app
+from agents.web.api.charge_lookup import ChargeLookup
 from agents.web.api.endpoints import json_response
 from agents.web.api.events import EventCalls
 from agents.web.api.keys import KeyRing, new_key
 from agents.web.api.sender import Delivered
+from agents.web.read_model.charge_view import ChargeView
+from agents.web.read_model.database import ReadModelError
+from agents.web.read_model.lines import ChargeLine
 from schemas.api_keys import ApiKey, encode_api_key
 from streams.kafka.topics import Topics
 from tests.agents.web.api.world import World
@@ -42,6 +46,18 @@ OUTCOME = {
     "outcome": "authorized",
 }  # fmt: skip
 
+SCORED = {
+    "charge": "c1", "card": "tok_1", "merchant": "shop", "amount": 1999, "currency": "usd",
+    "created": 1.75e9, "score": 0.01, "risk": 7, "action": "allow", "reasons": [],
+    "model": "prior", "scored_at": 1.75e9, "decided_by": "model", "order": "of the shop's own",
+}  # fmt: skip
+LINE = ChargeLine(
+    charge="c1", card="tok_1", merchant="shop", created=1.75e9, amount=1999, currency="usd",
+    usd=19.99, score=0.01, risk=7, action="allow", decided_by="model", given="allow", verdict="",
+    is_disputed=True, claimed_by=None, claimed_until=None,
+)  # fmt: skip
+VIEW = ChargeView(LINE, SCORED, {}, (OUTCOME | {"by": "ann"},), (DISPUTE,), ())
+
 
 @dataclass(frozen=True)
 class Answered:
@@ -63,6 +79,19 @@ class _Policy:
 
         answer.__name__ = name
         return answer
+
+
+class KnownCharges(ChargeLookup):
+    """Stands for a read model that has one charge, c1; or for one that is behind, or not there."""
+
+    def __init__(self) -> None:
+        self.is_there = self.is_up_to_date = True
+
+    async def find(self, charge: str) -> tuple[ChargeView | None, bool]:
+        if not self.is_there:
+            raise ReadModelError("there is no read model to ask")
+        found = VIEW if charge == CHARGE["id"] else None
+        return found, self.is_up_to_date
 
 
 class _Link:
@@ -90,11 +119,12 @@ class App:
         self.replica = self.world.replica()
         self.replica.world = self.world
         clock = asyncio.get_running_loop().time
-        events = EventCalls(settings, self.link, self.replica.desk, clock)
+        self.lookup = KnownCharges()
+        events = EventCalls(settings, self.link, self.replica.desk, self.lookup, clock)
         access = Access(self.link.keys, settings.api_rate_limit_per_s, clock)
         policy = cast("Any", _Policy())
         self.app = create_app(
-            (events, policy),
+            (events, self.lookup, policy),
             self.link,
             self.replica.desk,
             access,

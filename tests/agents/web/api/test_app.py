@@ -24,6 +24,7 @@ CALLS: dict[tuple[str, str], tuple[Scope, dict[str, Any] | None]] = {
     ("POST", "/v1/charges"): ("charges", CHARGE),
     ("POST", "/v1/disputes"): ("labels", DISPUTE),
     ("POST", "/v1/outcomes"): ("labels", OUTCOME),
+    ("GET", "/v1/charges/c1"): ("read", None),
     ("GET", "/v1/rules/*"): ("read", None),
     ("PUT", "/v1/rules/*"): ("rules", {"text": ""}),
     ("GET", "/v1/lists/blocked/tok_1"): ("read", None),
@@ -151,7 +152,7 @@ def test_the_document_names_every_call_with_its_scope() -> None:
         }
         filled = {
             (method, path.replace("*", "{merchant}").replace("shop", "{merchant}")
-                         .replace("blocked/tok_1", "{list}/{value}")): scope
+                         .replace("blocked/tok_1", "{list}/{value}").replace("c1", "{id}")): scope
             for (method, path), (scope, _) in CALLS.items()
         }  # fmt: skip
         assert found == {**filled, **{("GET", path): None for path in OPEN}}
@@ -262,7 +263,7 @@ def test_other_media_types_paths_and_methods() -> None:
             "POST", "/v1/charges", charge(), headers=[("content-type", "text/plain")]
         )
         assert (form.status, form.json["field"]) == (415, "Content-Type")
-        for path in ("/", "/v1", "/v1/charges/", "/v1/charges/c1", "/docs", "/v1/lists/a"):
+        for path in ("/", "/v1", "/v1/charges/", "/v1/charges/c2", "/docs", "/v1/lists/a"):
             got = await app.ask("GET", path)
             assert (got.status, got.json["status"]) == (404, 404)
         wrong = await app.ask("DELETE", "/v1/rules/*")

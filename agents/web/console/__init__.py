@@ -1,0 +1,1 @@
+"""The analysts' console: pages over the topics, for people who sign in."""

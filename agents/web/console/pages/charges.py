@@ -1,0 +1,229 @@
+"""Charges: what happened, one of them with everything, those of a card or merchant, the search."""
+
+from __future__ import annotations
+
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+from agents.web.api.problems import Problem
+from agents.web.console.app import Page
+from agents.web.console.links import charge_path
+from agents.web.console.plots import daily_bars, timeline
+from agents.web.console.queue_order import QueueOrder
+from agents.web.console.visit import see
+from agents.web.read_model.charge_view import charge_view
+from agents.web.read_model.cursors import CursorError
+from agents.web.read_model.histories import Shared, history_page, neighbours, totals
+from agents.web.read_model.overview import overview
+from agents.web.read_model.search import search
+from streams.durations import DAY_S
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy import Connection
+    from starlette.responses import Response
+
+    from agents.web.console.plots import Timeline
+    from agents.web.console.reader import Reader
+    from agents.web.console.rendering import Templates
+    from agents.web.console.visit import Visit
+    from agents.web.read_model.charge_view import ChargeView
+    from agents.web.read_model.histories import HistoryPage, Totals
+    from agents.web.read_model.lines import ChargeLine
+    from agents.web.read_model.overview import DaySums, Overview
+
+SHARED: Final[dict[str, str]] = {
+    "card": "Card", "merchant": "Merchant", "device": "Device", "ip": "IP address",
+    "email": "E-mail",
+}  # fmt: skip
+SPANS: Final = (1, 7, 30, 90)
+"""Days that the overview may show."""
+
+PAGE: Final = 50
+_NEAR: Final = 15
+
+
+class Related(NamedTuple):
+    """Charges that share something with one, nearest to it in time."""
+
+    kind: str
+    value: str
+    lines: Sequence[ChargeLine]
+    picture: Timeline
+
+
+class Money(NamedTuple):
+    """Sums over some days; fraud is expected by scores where it was blocked."""
+
+    charges: int
+    usd: float
+    by_given: dict[str, int]
+    stopped: float
+    stopped_usd: float
+    missed: int
+    missed_usd: float
+    cleared: int
+
+
+class ChargePages:
+    """The pages of charges."""
+
+    def __init__(self, templates: Templates, reader: Reader) -> None:
+        self._templates = templates
+        self._reader = reader
+
+    def pages(self) -> Iterable[Page]:
+        """Return the pages."""
+        yield Page("GET", "/", self.overview, "viewer")
+        yield Page("GET", "/charge", self.charge, "viewer")
+        yield Page("GET", "/history", self.history, "viewer")
+        yield Page("GET", "/search", self.search, "viewer")
+
+    async def overview(self, visit: Visit) -> Response:
+        """Show what happened lately, and what waits."""
+        given = visit.query("days")
+        days = int(given) if given in {str(span) for span in SPANS} else SPANS[1]
+        now = time.time()
+        found: Overview = await self._reader.run(
+            lambda connection: overview(connection, now - (days - 1) * DAY_S, now + DAY_S)
+        )
+        today = [each for each in found.days if each.day.toordinal() == _today(now)]
+        return self._templates.render(
+            visit,
+            "overview.html",
+            found=found,
+            days=days,
+            spans=SPANS,
+            today=_money(today),
+            span=_money(found.days),
+            by_day=_by_day(found.days),
+            picture=daily_bars(found.days) if found.days else None,
+        )
+
+    async def charge(self, visit: Visit) -> Response:
+        """Show one charge with everything that is known of it."""
+        charge, card = visit.query("id"), visit.query("card") or None
+
+        def ask(connection: Connection) -> tuple[ChargeView, list[Related]] | None:
+            view = charge_view(connection, charge, card)
+            return None if view is None else (view, _related(connection, view))
+
+        found = await self._reader.run(ask)
+        if found is None:
+            raise Problem(
+                HTTPStatus.NOT_FOUND,
+                "there is no charge of this id, or it is older than what the console keeps",
+            )
+        view, related = found
+        here = view.line.charge, view.line.card
+        own = [line for line in related[0].lines if line.card == view.line.card]
+        place = next((i for i, line in enumerate(own) if (line.charge, line.card) == here), 0)
+        order = QueueOrder.read(visit.query("queue"))
+        return self._templates.render(
+            visit,
+            "charge.html",
+            view=view,
+            line=view.line,
+            scored=view.scored,
+            related=related,
+            shared=SHARED,
+            previous=own[place - 1] if place > 0 else None,
+            following=own[place + 1] if place + 1 < len(own) else None,
+            queue=order.query or "sort=oldest" if "queue" in visit.request.query_params else "",
+            now=time.time(),
+        )
+
+    async def history(self, visit: Visit) -> Response:
+        """Show the charges that share a card, merchant, device, IP address or e-mail."""
+        kind, of = visit.query("kind"), visit.query("of")
+        if kind not in SHARED:
+            raise Problem(HTTPStatus.NOT_FOUND, "there is no such page")
+        after = visit.query("after") or None
+
+        def ask(connection: Connection) -> tuple[str, HistoryPage, Totals | None]:
+            shared = cast("Shared", kind)
+            value = _value_of(connection, of, kind) if of else visit.query("value")
+            page = history_page(connection, shared, value, after, PAGE)
+            return value, page, totals(connection, shared, value)
+
+        try:
+            value, page, sums = await self._reader.run(ask)
+        except CursorError:
+            raise Problem(HTTPStatus.NOT_FOUND, "there is no such page") from None
+        return self._templates.render(
+            visit,
+            "history.html",
+            kind=kind,
+            what=SHARED[kind],
+            value=value,
+            lines=page.lines,
+            next=page.next if visit.may("analyst") else None,  # a cursor has a token in it
+            totals=sums,
+            picture_drawn=timeline(page.lines[::-1]) if page.lines else None,
+        )
+
+    async def search(self, visit: Visit) -> Response:
+        """Go to the charge of an id, or show what begins as the text does."""
+        text = visit.query("id").strip()[:128]
+        found = await self._reader.run(lambda connection: search(connection, text))
+        same = [line for line in found.charges if line.charge == text]
+        if len(same) == 1:
+            return see(charge_path(same[0], is_short=not visit.may("analyst")))
+        return self._templates.render(visit, "search.html", text=text, found=found)
+
+
+def _value_of(connection: Connection, charge: str, kind: str) -> str:
+    """Return what a charge has of a kind, empty if it has none."""
+    view = charge_view(connection, charge)
+    if view is None:
+        return ""
+    return view.line.card if kind == "card" else str(view.fields.get(kind, ""))
+
+
+def _related(connection: Connection, view: ChargeView) -> list[Related]:
+    """Return the charges that share something with one, its own card first."""
+    line = view.line
+    values = {"card": line.card, "merchant": line.merchant} | {
+        kind: str(view.fields[kind]) for kind in ("device", "ip", "email") if view.fields.get(kind)
+    }
+    found = []
+    for kind, value in values.items():
+        lines = neighbours(connection, cast("Shared", kind), value, line.created, _NEAR)
+        if lines:
+            picture = timeline(lines, (line.charge, line.card))
+            found.append(Related(kind, value, lines, picture))
+    return found
+
+
+def _today(now: float) -> int:
+    return int(now // DAY_S) + _EPOCH
+
+
+_EPOCH: Final = 719163
+"""The ordinal of 1970-01-01."""
+
+
+def _money(days: Iterable[DaySums]) -> Money:
+    listed = list(days)
+    blocked = [each for each in listed if each.given == "block"]
+    by_given: dict[str, int] = {}
+    for each in listed:
+        by_given[each.given] = by_given.get(each.given, 0) + each.charges
+    return Money(
+        sum(each.charges for each in listed),
+        sum(each.usd for each in listed),
+        by_given,
+        sum(each.expected_frauds for each in blocked) + sum(each.found for each in listed),
+        sum(each.expected_usd for each in blocked) + sum(each.found_usd for each in listed),
+        sum(each.disputed for each in listed),
+        sum(each.disputed_usd for each in listed),
+        sum(each.cleared for each in listed),
+    )
+
+
+def _by_day(days: Sequence[DaySums]) -> list[tuple[Any, Money]]:
+    """Return the sums of each day, the newest first."""
+    dates = sorted({each.day for each in days}, reverse=True)
+    return [(day, _money(each for each in days if each.day == day)) for day in dates]

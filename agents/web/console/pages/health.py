@@ -1,0 +1,105 @@
+"""Whether all is well: brokers, workers, how far they are behind, and the read model."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, NamedTuple
+
+from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, TopicPartition
+from confluent_kafka.admin import OffsetSpec
+from starlette.responses import Response
+
+from agents.web.api.problems import unavailable
+from agents.web.console.app import Page
+from agents.web.read_model.database import ReadModelError, fresh_as_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from agents.web.console.link import ConsoleLink
+    from agents.web.console.reader import Reader
+    from agents.web.console.rendering import Templates
+    from agents.web.console.visit import Visit
+
+_ANSWER_S = 5.0
+
+
+class Lag(NamedTuple):
+    """How many messages of a topic the workers have not yet taken."""
+
+    topic: str
+    partitions: int
+    behind: int
+
+
+class HealthPages:
+    """The page of health.
+
+    Parameters
+    ----------
+    templates, link, reader
+        Of the console.
+    group
+        Consumer group of the workers.
+    """
+
+    def __init__(self, templates: Templates, link: ConsoleLink, reader: Reader, group: str) -> None:
+        self._templates = templates
+        self._link = link
+        self._reader = reader
+        self._group = group
+
+    def pages(self) -> Iterable[Page]:
+        """Return the pages."""
+        yield Page("GET", "/health", self.show, "viewer")
+        yield Page("GET", "/readyz", self.readyz, None)
+
+    async def show(self, visit: Visit) -> Response:
+        """Show what runs, and how far it is behind."""
+        members: list[tuple[str, list[int]]] | None = None
+        lags: list[Lag] = []
+        if not self._link.is_away:
+            found, lags = await asyncio.gather(
+                asyncio.to_thread(self._link.clients.stable_assignment, self._group),
+                asyncio.to_thread(self._lags),
+            )
+            members = sorted((member, sorted(tasks)) for member, tasks in found.items())
+        try:
+            fresh = await self._reader.run(fresh_as_of)
+            mistake = ""
+        except ReadModelError as error:
+            fresh, mistake = None, str(error)
+        return self._templates.render(
+            visit, "health.html", is_away=self._link.is_away, members=members, lags=lags,
+            fresh=fresh, mistake=mistake,
+        )  # fmt: skip
+
+    async def readyz(self, _: Visit) -> Response:
+        """Tell whether anything can be done."""
+        if self._link.is_away:
+            raise unavailable("Kafka does not answer")
+        return Response("ready\n", media_type="text/plain")
+
+    def _lags(self) -> list[Lag]:
+        """Ask how far the workers are in their inputs, and where these end."""
+        names, admin = self._link.topics, self._link.admin
+        inputs = (names.charges, names.disputes, names.outcomes, names.by_merchant)
+        numbers = {topic: self._link.clients.partitions(topic) for topic in inputs}
+        places = [TopicPartition(topic, p) for topic in inputs for p in range(numbers[topic])]
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        ends = admin.list_offsets(
+            dict.fromkeys(places, latest),
+            isolation_level=IsolationLevel.READ_COMMITTED,
+            request_timeout=_ANSWER_S,
+        )
+        of_group = ConsumerGroupTopicPartitions(self._group, places)
+        [asked] = admin.list_consumer_group_offsets([of_group], request_timeout=_ANSWER_S).values()
+        done = {(p.topic, p.partition): max(0, p.offset) for p in asked.result().topic_partitions}
+        behind = {
+            (p.topic, p.partition): end.result().offset - done.get((p.topic, p.partition), 0)
+            for p, end in ends.items()
+        }
+        return [
+            Lag(topic, count, sum(max(0, behind[topic, p]) for p in range(count)))
+            for topic, count in numbers.items()
+        ]

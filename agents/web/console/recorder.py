@@ -1,0 +1,133 @@
+"""What people do, written to its topics together with its line in the audit log."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from confluent_kafka import KafkaException
+
+from agents.web.api.problems import unavailable
+from schemas.topics import MODELS_BYTES_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from confluent_kafka import KafkaError, Message, Producer
+
+    from agents.web.api.problems import Problem
+    from streams.kafka.clients import Clients
+    from streams.kafka.editor import Written
+
+_TIMEOUT_S: Final = 10.0
+_COMMITS: Final = 3
+_WAITING_MAX: Final = 200
+
+
+class Place(NamedTuple):
+    """Where a record is."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Recorder(Protocol):
+    """Writes records."""
+
+    async def write(self, records: Sequence[Written]) -> Sequence[Place]:
+        """Write records, all or none, and return where they are once the brokers have them.
+
+        Raises
+        ------
+        Problem
+            When they do not, or do not say so.
+        """
+
+
+class KafkaRecorder:
+    """A recorder whose records are one transaction each, in a thread of their own.
+
+    Parameters
+    ----------
+    clients
+        Make the producer.
+    name
+        How its transactional id begins; no two consoles have the same.
+    """
+
+    def __init__(self, clients: Clients, name: str) -> None:
+        self._clients = clients
+        self._id = f"{name}.{uuid.uuid4().hex[:12]}"
+        self._thread = ThreadPoolExecutor(1, "recorder")
+        self._made: Producer | None = None
+        self._waiting = 0
+
+    async def write(self, records: Sequence[Written]) -> Sequence[Place]:
+        """See `Recorder.write`."""
+        if self._waiting >= _WAITING_MAX:
+            raise unavailable("too much is being written at this moment: nothing was done")
+        self._waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._thread, self._write, records)
+        finally:
+            self._waiting -= 1
+
+    async def close(self) -> None:
+        """Wait for what is being written, and disconnect."""
+        await asyncio.to_thread(self._thread.shutdown)
+
+    def _write(self, records: Sequence[Written]) -> Sequence[Place]:
+        places: list[Place] = []
+
+        def note(error: KafkaError | None, message: Message) -> None:
+            if error is None:  # which else fails the commit
+                topic, partition = message.topic() or "", message.partition() or 0
+                places.append(Place(topic, partition, message.offset() or 0))
+
+        try:
+            producer = self._producer()
+            producer.begin_transaction()
+            for each in records:
+                producer.produce(each.topic, each.value, each.key, on_delivery=note)
+            producer.flush(_TIMEOUT_S)
+        except (KafkaException, BufferError) as error:
+            self._made = None  # the next one aborts what this has begun
+            raise _not_done(error) from None
+        self._commit(producer)
+        return places
+
+    def _commit(self, producer: Producer) -> None:
+        """Commit, and ask again while the brokers do not answer: it may count already."""
+        for _ in range(_COMMITS):
+            try:
+                producer.commit_transaction(_TIMEOUT_S)
+            except KafkaException as error:
+                if not error.args[0].retriable():
+                    self._made = None
+                    raise _not_done(error) from None
+            else:
+                return
+        self._made = None
+        raise unavailable("Kafka does not say whether it was done: look at what is there now")
+
+    def _producer(self) -> Producer:
+        if self._made is None:
+            self._made = self._clients.producer(
+                {
+                    "transactional.id": self._id,
+                    "partitioner": "murmur2_random",
+                    "message.max.bytes": MODELS_BYTES_MAX,
+                    "log_level": 0,
+                }
+            )
+            self._made.init_transactions(_TIMEOUT_S)
+        return self._made
+
+
+def _not_done(error: KafkaException | BufferError) -> Problem:
+    told = error.args[0].str() if isinstance(error, KafkaException) else "too much waits for it"
+    return unavailable(f"Kafka does not take it, and nothing was done: {told}")

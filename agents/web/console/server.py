@@ -1,0 +1,204 @@
+"""One console: its parts put together, served until it is stopped, and drained."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from agents.settings.sources import SettingsError
+from agents.terminal.model_topic import ModelTopic
+from agents.terminal.policy_topics import PolicyTopics
+from agents.web.console.access.guard import Guard
+from agents.web.console.access.lockout import Lockout
+from agents.web.console.access.provider import Provider
+from agents.web.console.access.sessions import Sessions
+from agents.web.console.access.user_topic import UserTopic
+from agents.web.console.app import create_app
+from agents.web.console.link import ConsoleLink
+from agents.web.console.pages.audit import AuditPages
+from agents.web.console.pages.charges import ChargePages
+from agents.web.console.pages.health import HealthPages
+from agents.web.console.pages.lists import ListPages
+from agents.web.console.pages.merchants import MerchantPages
+from agents.web.console.pages.models import ModelPages
+from agents.web.console.pages.password import PasswordPages
+from agents.web.console.pages.provider import ByProvider
+from agents.web.console.pages.rejected import RejectedPages
+from agents.web.console.pages.reviews import Reviews
+from agents.web.console.pages.rules import RulePages
+from agents.web.console.pages.signing_in import SigningIn
+from agents.web.console.pages.static_files import StaticFiles
+from agents.web.console.pages.users import UserPages
+from agents.web.console.reader import DatabaseReader
+from agents.web.console.rendering import Templates
+from agents.web.read_model.database import ReadModel, database_url
+from agents.web.serving import Address, serve_until, server
+from agents.web.turns import Turns
+from streams.errors import OperationalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from agents.settings.schema import Settings
+    from agents.web.console.app import Pages
+    from agents.web.console.reader import Reader
+    from agents.web.read_model.follower import Follower
+    from streams.kafka.config import Admin, Config
+    from streams.kafka.topics import Topics
+
+logger = logging.getLogger(__name__)
+
+_DRAIN_S: Final = 15
+
+
+class ConsoleError(OperationalError):
+    """A console that cannot go on."""
+
+
+async def serve(
+    settings: Settings, topics: Topics, config: Config, admin: Admin, follower: Follower
+) -> None:
+    """Serve until a signal comes, then answer what is under way.
+
+    Parameters
+    ----------
+    settings, topics
+        Of the installation.
+    config, admin
+        Reach Kafka.
+    follower
+        Keeps the read model.
+
+    Raises
+    ------
+    AwayError
+        When the brokers do not answer at the start.
+    SettingsError
+        When the address or the certificate cannot be used.
+    ConsoleError
+        When it cannot go on; a supervisor starts it again.
+    """
+    address = checked_address(settings)
+    clock = asyncio.get_running_loop().time
+    link = ConsoleLink(topics, config, admin)
+    turns = Turns(PolicyTopics(settings)), Turns(ModelTopic(settings)), Turns(UserTopic(settings))
+    reader = DatabaseReader(ReadModel(database_url(settings)))
+    following = asyncio.get_running_loop().run_in_executor(None, follower.run)
+    following.add_done_callback(partial(_end, link.failed))
+    try:
+        await link.start()
+        idle_s = settings.console_idle_minutes * 60.0
+        sessions = Sessions(link.users, idle_s, clock)
+        guard = Guard(sessions, lambda: link.is_away, is_secure=_is_secure(settings))
+        has_provider = bool(settings.console_oidc_issuer)
+        templates = Templates(settings.input_rules.rates, link.users, has_provider=has_provider)
+        console = Console(settings, templates, guard, link, reader)
+        app = create_app(console.pages(*turns, clock), guard, templates, clock)
+        with address.listen() as listening:
+            logger.info("console at %s", settings.console_url or address.url(listening))
+            if not link.users.records:
+                logger.warning(
+                    "there are no users yet: `chargewatch users add NAME --role administrator`"
+                )
+            await serve_until(server(app, address, _DRAIN_S), listening, link.failed)
+        if link.failed.done():
+            raise ConsoleError(link.failed.result())
+    finally:
+        follower.stop()
+        await asyncio.wait([following])
+        await link.close()
+        for each in turns:
+            await each.close()
+        reader.close()
+
+
+def _end(failed: asyncio.Future[str], following: asyncio.Future[None]) -> None:
+    """Note that the read model is not kept any more, save where that was wanted."""
+    if (error := following.exception()) is not None and not failed.done():
+        failed.set_result(f"the read model cannot be kept: {error}")
+
+
+class Console(NamedTuple):
+    """What all pages are made of."""
+
+    settings: Settings
+    templates: Templates
+    guard: Guard
+    link: ConsoleLink
+    reader: Reader
+
+    def pages(
+        self,
+        policy: Turns[PolicyTopics],
+        models: Turns[ModelTopic],
+        users: Turns[UserTopic],
+        clock: Callable[[], float],
+    ) -> Iterable[Pages]:
+        """Return them."""
+        settings, templates, guard, link, reader = self
+        recorder, names, lockout = link.recorder, link.topics, Lockout(clock)
+        url, issuer = settings.console_url, settings.console_oidc_issuer
+        by_provider = (
+            [ByProvider(Provider(settings), guard, link.users, recorder, names, url, clock)]
+            if issuer
+            else []
+        )
+        return [
+            *by_provider,
+            StaticFiles(templates),
+            SigningIn(templates, guard, link.users, lockout, recorder, names),
+            PasswordPages(templates, guard, lockout, users),
+            ChargePages(templates, reader),
+            Reviews(templates, reader, recorder, names, settings.costs.review_hours),
+            RulePages(templates, policy),
+            ListPages(templates, policy),
+            MerchantPages(templates, policy),
+            ModelPages(templates, models, recorder, names, link.log),
+            RejectedPages(templates, reader, recorder, names, settings),
+            AuditPages(templates, link.log),
+            HealthPages(
+                templates, link, reader, f"{settings.topic_prefix}{settings.application_id}"
+            ),
+            UserPages(templates, link.users, users),
+        ]
+
+
+def checked_address(settings: Settings) -> Address:
+    """Return where the console listens.
+
+    Raises
+    ------
+    SettingsError
+        When its certificate cannot be used, passwords would be readable on their way, or its
+        provider is named by half.
+    """
+    address = Address(
+        "console",
+        settings.console_host,
+        settings.console_port,
+        settings.console_tls_cert,
+        settings.console_tls_key,
+    )
+    address.check_certificate()
+    if bool(settings.console_oidc_issuer) != bool(settings.console_oidc_client_id):
+        raise SettingsError("console_oidc_issuer, console_oidc_client_id: both or none")
+    if not _is_secure(settings) and not _is_loopback(address.host):
+        raise SettingsError(
+            f"console_host: {address.host or 'all addresses'}, but passwords would be readable on "
+            "their way: set console_tls_cert, or console_url where a proxy has TLS"
+        )
+    return address
+
+
+def _is_secure(settings: Settings) -> bool:
+    return bool(settings.console_tls_cert or settings.console_url)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,190 @@
+"""The console on a real Kafka: what people decide is on the topics, whoever dies."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from deploy.local_kafka import LocalKafka
+from schemas.audit import decode_audit_event
+from streams.kafka.config import client_config
+from tests.integration.gateway import Gateway, charge
+from tests.integration.kafka import Kafka
+from tests.integration.person import Person
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.integration.worker import WorkerProcess
+
+PASSWORD = "correct horse battery"
+USERS = {"ann": "administrator", "bob": "analyst", "eve": "analyst", "mia": "manager"}
+
+
+@pytest.fixture
+def gateway(kafka: Kafka, prefix: str, tmp_path: Path) -> Iterator[Gateway]:
+    with Gateway(kafka, prefix, tmp_path) as made:
+        yield made
+
+
+def chargewatch(gateway: Gateway, *arguments: str, given: str = "") -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "agents", *arguments],
+        env=os.environ | gateway.env, input=given, text=True, capture_output=True, check=False,
+    )  # fmt: skip
+    return done.stdout + done.stderr
+
+
+def let_in(gateway: Gateway, *names: str) -> None:
+    for name in names:
+        told = chargewatch(
+            gateway, "users", "add", name, "--role", USERS[name], given=f"{PASSWORD}\n"
+        )
+        assert told == f"{name} may sign in, as {USERS[name]}\n"
+
+
+def until(is_so: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not is_so():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+def send(gateway: Gateway, charges: list[dict[str, Any]]) -> None:
+    gateway.kafka.produce(
+        gateway.topics.charges, [(each["card"].encode(), orjson.dumps(each)) for each in charges]
+    )
+
+
+def verdict(number: int | str, **more: str) -> dict[str, str]:
+    told = {"charge": f"ch_{number}", "card": f"tok_{number}", "before": "", "queue": ""}
+    return {**told, "verdict": "fraud", **more}
+
+
+def test_a_rule_of_the_console_sends_charges_to_its_queue_and_verdicts_come_back(
+    gateway: Gateway,
+) -> None:
+    let_in(gateway, "bob", "eve", "mia")
+    gateway.worker()
+    one, other = gateway.console(), gateway.console()
+    mia, bob = Person(one.port, "mia", PASSWORD), Person(one.port, "bob", PASSWORD)
+    eve = Person(other.port, "eve", PASSWORD)
+    put = mia.post("/rules", merchant="*", text="# all: all\nreview if :amount: > 5",
+                   made_from="0", note="all")  # fmt: skip
+    assert "Version 1 is in force" in put.text
+
+    def reviewed(number: str) -> bool:
+        send(gateway, [charge(number)])
+        [event] = gateway.scored_of(f"ch_{number}")
+        return bool(event["action"] == "review" and event["decided_by"] == "rule:all")
+
+    until(lambda: reviewed(f"try-{time.time_ns()}"), "the rule is in force")
+    send(gateway, [charge(number) for number in range(20)])
+    for person in (bob, eve):
+        until(lambda who=person: "ch_19" in who.get("/reviews?sort=newest").text, "they wait")  # type: ignore[misc]
+    assert "/charge?" in bob.post("/charge/claim", **verdict(1)).url
+    refused = eve.post("/charge/verdict", **verdict(1))
+    assert refused.status == 409
+    assert "bob works at this charge" in refused.text
+    assert "ch_1 found to be fraud" in bob.post("/charge/verdict", **verdict(1)).text
+    until(lambda: "found fraud" in eve.get("/charge?id=ch_1").text, "the other console knows")
+    late = eve.post("/charge/verdict", **verdict(1, verdict="genuine"))
+    assert late.status == 409
+    assert bob.post("/charge/note", **verdict(1), text="called them").status == 200
+    until(lambda: "called them" in eve.get("/charge?id=ch_1").text, "the other console has it")
+    assert [each["outcome"] for each in gateway.outcomes()["ch_1"]] == ["review_fraud"]
+    assert [each["by"] for each in gateway.outcomes()["ch_1"]] == ["bob"]
+    assert bob.post("/rules", merchant="*", text="", made_from="1").status == 403
+    audit = mia.get("/audit").text
+    assert all(each in audit for each in ("rules changed", "verdict", "claim", "note", "sign in"))
+    assert "rdkafka" in mia.get("/health").text  # the worker, by its client
+    assert chargewatch(gateway, "users", "remove", "bob") == "bob may sign in no longer\n"
+    until(lambda: "/sign-in" in bob.get("/reviews").url, "his session has ended")
+    assert one.stop() == 0
+    assert "Traceback" not in gateway.logs()
+    assert PASSWORD not in gateway.logs()
+
+
+def test_nothing_that_was_answered_is_lost_when_the_console_is_killed(gateway: Gateway) -> None:
+    let_in(gateway, "bob", "mia")
+    gateway.worker()
+    console = gateway.console()
+    mia = Person(console.port, "mia", PASSWORD)
+    mia.post("/rules", merchant="*", text="review if :amount: > 5", made_from="0", note="")
+    send(gateway, [charge(number) for number in range(60)])
+    gateway.wait_until_scored(60)
+    until(lambda: "ch_59" in mia.get("/search?id=ch_59").text, "the read model has them")
+    answered = _decide_until_it_is_killed(console)
+    again = gateway.console(CHARGEWATCH_STATE_DIR=str(console.state_dir))
+    outcomes = gateway.outcomes()
+    assert len(answered) >= 5
+    assert answered <= outcomes.keys()
+    acts = [
+        decode_audit_event(message.value() or b"")
+        for message in gateway.kafka.read_all(gateway.topics.audit)
+    ]
+    assert {each.subject for each in acts if each.action == "verdict"} == outcomes.keys()
+    bob = Person(again.port, "bob", PASSWORD)
+    for name in answered:
+        until(lambda which=name: "found fraud" in bob.get(f"/charge?id={which}").text, name)  # type: ignore[misc]
+
+
+def _decide_until_it_is_killed(console: WorkerProcess) -> set[str]:
+    """Return the charges whose verdict was answered, of some that were on their way."""
+    bob = Person(console.port, "bob", PASSWORD)
+    answered, enough = set[str](), Event()
+
+    def decide(number: int) -> None:
+        try:
+            seen = bob.post("/charge/verdict", **verdict(number))
+        except OSError:  # it is dead
+            return
+        if seen.status == 200:
+            answered.add(f"ch_{number}")
+            if len(answered) >= 5:
+                enough.set()
+
+    with ThreadPoolExecutor(6) as pool:
+        for number in range(60):
+            pool.submit(decide, number)
+        assert enough.wait(60)
+        console.kill()
+    return answered
+
+
+def test_while_the_broker_is_dead_nothing_is_done_and_then_all_goes_on(
+    prefix: str, tmp_path: Path
+) -> None:
+    with (
+        LocalKafka() as local,
+        Gateway(Kafka(client_config(local.bootstrap_servers, {})), prefix, tmp_path) as gateway,
+    ):
+        let_in(gateway, "mia")
+        console = gateway.console()
+        mia = Person(console.port, "mia", PASSWORD)
+        entry = {"list": "watched", "value": "tok_1"}
+        local.kill()
+        until(lambda: console.page("/readyz")[0] == 503, "it is noted that the broker is away")
+        began = time.monotonic()
+        refused = mia.post("/lists", **entry)
+        assert refused.status == 503
+        assert "Kafka does not answer: nothing was done" in refused.text
+        assert mia.get("/").status == 200
+        assert "The brokers do not answer" in mia.get("/health").text
+        assert time.monotonic() - began < 5.0
+        local.restart()
+        until(lambda: console.page("/readyz")[0] == 200, "it is noted that the broker is back")
+        until(lambda: "tok_1 is on @watched" in mia.post("/lists", **entry).text, "it goes on")
+        log = console.text()
+        assert log.count("Kafka does not answer") == log.count("Kafka answers again") == 1
+        assert "FAIL" not in log
+        assert "Traceback" not in log
