@@ -25,7 +25,11 @@ some 1.5 GB together."""
 
 _POLL_S: Final = 0.2
 _LINGER_S: Final = 0.05
-"""How long more messages are waited for: what somebody has just written is seen so much later."""
+_BULK_LINGER_S: Final = 0.2
+"""How long more messages are waited for. What somebody has just written is seen so much later;
+where a thousand come at a time, larger batches are worth more."""
+
+_BULK_MESSAGES: Final = 1_000
 
 
 class Reading:
@@ -50,6 +54,7 @@ class Reading:
         self, clients: Clients, places: Sequence[Place], begun: Mapping[Place, int]
     ) -> None:
         self.reached = dict(begun)
+        self._is_bulk = True
         self._consumer: Consumer = clients.consumer(
             {
                 "group.id": "chargewatch.read-model",  # required, and never joined
@@ -72,7 +77,9 @@ class Reading:
         first = self._consumer.poll(_POLL_S)
         if first is None:
             return []
-        rest = self._consumer.consume(BATCH_MESSAGES - 1, timeout=_LINGER_S)
+        linger_s = _BULK_LINGER_S if self._is_bulk else _LINGER_S
+        rest = self._consumer.consume(BATCH_MESSAGES - 1, timeout=linger_s)
+        self._is_bulk = len(rest) > _BULK_MESSAGES
         for message in (first, *rest):
             error = message.error()
             place = cast("str", message.topic()), cast("int", message.partition())
