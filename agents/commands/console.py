@@ -13,7 +13,7 @@ from agents.terminal.connection import connect
 from agents.terminal.options import with_settings
 from agents.web.api.access_log import setup_access_log
 from agents.web.console.server import checked_address, serve
-from agents.web.read_model.building_progress import BuildingProgress
+from agents.web.read_model.keeping.building_progress import BuildingProgress
 from agents.worker.logs import setup_logging
 from streams.kafka.topics import Topics
 

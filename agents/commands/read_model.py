@@ -10,10 +10,10 @@ from agents.process import collecting_rarely
 from agents.settings.schema import Settings
 from agents.terminal.connection import connect
 from agents.terminal.options import with_settings
-from agents.web.read_model.building_progress import BuildingProgress
 from agents.web.read_model.database import database_url
-from agents.web.read_model.follower import Follower
-from agents.web.read_model.incoming import Incoming
+from agents.web.read_model.keeping.building_progress import BuildingProgress
+from agents.web.read_model.keeping.follower import Follower
+from agents.web.read_model.keeping.incoming import Incoming
 from agents.worker.logs import setup_logging
 from agents.worker.payloads import payloads_of, with_mapped_signals
 from streams.kafka.clients import Clients

@@ -26,13 +26,13 @@ from rich.table import Table
 from sqlalchemy import func, select
 
 from agents.web.read_model import tables
-from agents.web.read_model.charge_view import charge_view
 from agents.web.read_model.database import ReadModel
-from agents.web.read_model.histories import history_page, neighbours, totals
-from agents.web.read_model.overview import day_sums, overview
-from agents.web.read_model.rejected_inputs import count_by_reason, rejected_page
-from agents.web.read_model.review_queue import QueueFilter, count_queue, queue_page
-from agents.web.read_model.search import search
+from agents.web.read_model.queries.charge_view import charge_view
+from agents.web.read_model.queries.histories import history_page, neighbours, totals
+from agents.web.read_model.queries.overview import day_sums, overview
+from agents.web.read_model.queries.rejected_inputs import count_by_reason, rejected_page
+from agents.web.read_model.queries.review_queue import QueueFilter, count_queue, queue_page
+from agents.web.read_model.queries.search import search
 from deploy.local_kafka import LocalKafka
 from streams.kafka.config import Admin, client_config
 from streams.kafka.topics import Topics, ensure_topics

@@ -15,10 +15,10 @@ from confluent_kafka import Producer
 from sqlalchemy import select
 
 from agents.web.read_model import tables
-from agents.web.read_model.charge_view import charge_view
 from agents.web.read_model.database import ReadModel, has_reached
-from agents.web.read_model.overview import overview
-from agents.web.read_model.rejected_inputs import count_by_reason
+from agents.web.read_model.queries.charge_view import charge_view
+from agents.web.read_model.queries.overview import overview
+from agents.web.read_model.queries.rejected_inputs import count_by_reason
 from streams.kafka.config import Admin
 from streams.kafka.topics import Topics, ensure_topics
 from tests.agents.web.read_model.databases import PostgreSQL, postgresql_binaries, sqlite_url

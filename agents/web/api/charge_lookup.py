@@ -11,15 +11,15 @@ import orjson
 
 from agents.web.api.endpoints import json_response
 from agents.web.api.problems import Problem, unavailable
-from agents.web.read_model.charge_view import charge_view
 from agents.web.read_model.database import ReadModelError, is_fresh
+from agents.web.read_model.queries.charge_view import charge_view
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
     from agents.web.api.calls import Call
-    from agents.web.read_model.charge_view import ChargeView
     from agents.web.read_model.database import ReadModel
+    from agents.web.read_model.queries.charge_view import ChargeView
 
 LOOKED_UP: Final = ("card", "merchant")
 """Fields that a dispute or an outcome may lack."""

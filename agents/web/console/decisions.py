@@ -13,7 +13,7 @@ from streams.kafka.editor import Written
 
 if TYPE_CHECKING:
     from agents.policy.edits import Signature
-    from agents.web.read_model.lines import ChargeLine
+    from agents.web.read_model.queries.lines import ChargeLine
     from schemas.reviews import Kind
     from streams.kafka.topics import Topics
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 if TYPE_CHECKING:
-    from agents.web.read_model.lines import ChargeLine
+    from agents.web.read_model.queries.lines import ChargeLine
 
 
 def charge_path(line: ChargeLine, queue: str = "", *, is_short: bool = False) -> str:

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
-    from agents.web.read_model.lines import ChargeLine
-    from agents.web.read_model.overview import DaySums
+    from agents.web.read_model.queries.lines import ChargeLine
+    from agents.web.read_model.queries.overview import DaySums
 
 WIDTH: Final = 720
 HEIGHT: Final = 130

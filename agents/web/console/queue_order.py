@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self, cast, get_args
 from urllib.parse import parse_qsl, urlencode
 
-from agents.web.read_model.cursors import cursor_of
-from agents.web.read_model.review_queue import QueueFilter, Sort
+from agents.web.read_model.queries.cursors import cursor_of
+from agents.web.read_model.queries.review_queue import QueueFilter, Sort
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agents.web.read_model.lines import ChargeLine
+    from agents.web.read_model.queries.lines import ChargeLine
 
 _SORTS: Final = get_args(Sort)
 _HOUR_S: Final = 3600.0

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from agents.settings.schema import Settings
     from agents.web.console.app import Pages
     from agents.web.console.reader import Reader
-    from agents.web.read_model.follower import Follower
+    from agents.web.read_model.keeping.follower import Follower
     from streams.kafka.config import Admin, Config
     from streams.kafka.topics import Topics
 

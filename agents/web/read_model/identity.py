@@ -10,7 +10,7 @@ from confluent_kafka import TopicCollection
 
 from agents.web.read_model.building import make_anew
 from agents.web.read_model.database import ReadModelError, meta_value
-from agents.web.read_model.statements import insert_or_replace
+from agents.web.read_model.keeping.statements import insert_or_replace
 from agents.web.read_model.tables import meta
 
 if TYPE_CHECKING:

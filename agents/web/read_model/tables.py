@@ -160,6 +160,9 @@ is when they were put there. Of a long payload only the beginning is kept."""
 Index("rejected_by_reason", rejected.c.reason, rejected.c.created)
 Index("rejected_by_time", rejected.c.created)
 
+ALL_MERCHANTS: Final = ""
+"""In place of a merchant, in sums: no merchant has an empty name."""
+
 daily: Final = Table(
     "daily",
     metadata,

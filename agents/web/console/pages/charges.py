@@ -12,11 +12,11 @@ from agents.web.console.links import charge_path
 from agents.web.console.plots import daily_bars, timeline
 from agents.web.console.queue_order import QueueOrder
 from agents.web.console.visit import see
-from agents.web.read_model.charge_view import charge_view
-from agents.web.read_model.cursors import CursorError
-from agents.web.read_model.histories import Shared, history_page, neighbours, totals
-from agents.web.read_model.overview import overview
-from agents.web.read_model.search import search
+from agents.web.read_model.queries.charge_view import charge_view
+from agents.web.read_model.queries.cursors import CursorError
+from agents.web.read_model.queries.histories import Shared, history_page, neighbours, totals
+from agents.web.read_model.queries.overview import overview
+from agents.web.read_model.queries.search import search
 from streams.durations import DAY_S
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from agents.web.console.reader import Reader
     from agents.web.console.rendering import Templates
     from agents.web.console.visit import Visit
-    from agents.web.read_model.charge_view import ChargeView
-    from agents.web.read_model.histories import HistoryPage, Totals
-    from agents.web.read_model.lines import ChargeLine
-    from agents.web.read_model.overview import DaySums, Overview
+    from agents.web.read_model.queries.charge_view import ChargeView
+    from agents.web.read_model.queries.histories import HistoryPage, Totals
+    from agents.web.read_model.queries.lines import ChargeLine
+    from agents.web.read_model.queries.overview import DaySums, Overview
 
 SHARED: Final[dict[str, str]] = {
     "card": "Card", "merchant": "Merchant", "device": "Device", "ip": "IP address",

@@ -10,8 +10,12 @@ from agents.web.api.problems import Problem
 from agents.web.console.access.user_topic import audited
 from agents.web.console.app import Page
 from agents.web.console.visit import see
-from agents.web.read_model.cursors import CursorError
-from agents.web.read_model.rejected_inputs import count_by_reason, rejected_input, rejected_page
+from agents.web.read_model.queries.cursors import CursorError
+from agents.web.read_model.queries.rejected_inputs import (
+    count_by_reason,
+    rejected_input,
+    rejected_page,
+)
 from schemas.printable import printable
 from schemas.rejected import InvalidEvent
 from schemas.validation import parse_charge, parse_dispute, parse_outcome
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
     from agents.web.console.recorder import Recorder
     from agents.web.console.rendering import Templates
     from agents.web.console.visit import Visit
-    from agents.web.read_model.rejected_inputs import RejectedInput
+    from agents.web.read_model.queries.rejected_inputs import RejectedInput
     from streams.kafka.topics import Topics
 
 PAGE: Final = 50

@@ -15,9 +15,9 @@ from agents.web.console.decisions import review_records, verdict_records
 from agents.web.console.links import charge_path
 from agents.web.console.queue_order import QueueOrder
 from agents.web.console.visit import see
-from agents.web.read_model.charge_view import charge_view
-from agents.web.read_model.cursors import CursorError
-from agents.web.read_model.review_queue import QueueFilter, count_queue, queue_page
+from agents.web.read_model.queries.charge_view import charge_view
+from agents.web.read_model.queries.cursors import CursorError
+from agents.web.read_model.queries.review_queue import QueueFilter, count_queue, queue_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from agents.web.console.recorder import Recorder
     from agents.web.console.rendering import Templates
     from agents.web.console.visit import Visit
-    from agents.web.read_model.lines import ChargeLine
-    from agents.web.read_model.review_queue import QueuePage
+    from agents.web.read_model.queries.lines import ChargeLine
+    from agents.web.read_model.queries.review_queue import QueuePage
     from streams.kafka.editor import Written
     from streams.kafka.topics import Topics
 

@@ -17,9 +17,9 @@ from agents.web.api.endpoints import json_response
 from agents.web.api.events import EventCalls
 from agents.web.api.keys import KeyRing, new_key
 from agents.web.api.sender import Delivered
-from agents.web.read_model.charge_view import ChargeView
 from agents.web.read_model.database import ReadModelError
-from agents.web.read_model.lines import ChargeLine
+from agents.web.read_model.queries.charge_view import ChargeView
+from agents.web.read_model.queries.lines import ChargeLine
 from schemas.api_keys import ApiKey, encode_api_key
 from streams.kafka.topics import Topics
 from tests.agents.web.api.world import World

@@ -28,8 +28,8 @@ from agents.web.console.rendering import Templates
 from agents.web.console.server import Console
 from agents.web.read_model.building import complete, make_anew
 from agents.web.read_model.database import ReadModel, open_engine
-from agents.web.read_model.incoming import Incoming
-from agents.web.read_model.writer import write
+from agents.web.read_model.keeping.incoming import Incoming
+from agents.web.read_model.keeping.writer import write
 from schemas.audit import decode_audit_event
 from schemas.changes import Change
 from schemas.console_users import ConsoleUser, Role, encode_user

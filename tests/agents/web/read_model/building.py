@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 from agents.settings.schema import Settings
 from agents.web.read_model.building import complete, make_anew
 from agents.web.read_model.database import ReadModel, open_engine
-from agents.web.read_model.incoming import Incoming
-from agents.web.read_model.retention import delete_some
-from agents.web.read_model.writer import write
+from agents.web.read_model.keeping.incoming import Incoming
+from agents.web.read_model.keeping.retention import delete_some
+from agents.web.read_model.keeping.writer import write
 from streams.kafka.retry import RetryPolicy
 from streams.kafka.topics import Topics
 

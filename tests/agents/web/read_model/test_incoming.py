@@ -15,7 +15,7 @@ from agents.settings.schema import Settings
 from agents.settings.sources import SettingsError
 from agents.terminal.scored_values import ScoredError
 from agents.web.read_model.database import database_url
-from agents.web.read_model.incoming import Incoming
+from agents.web.read_model.keeping.incoming import Incoming
 from streams.kafka.retry import RetryPolicy, StoppedError
 from streams.kafka.topics import Topics
 from tests.agents.web.read_model.made import make

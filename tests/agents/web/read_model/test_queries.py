@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from agents.web.read_model.charge_view import charge_view
-from agents.web.read_model.cursors import CursorError
-from agents.web.read_model.day_sums import ALL_MERCHANTS
-from agents.web.read_model.histories import history_page, neighbours, totals
-from agents.web.read_model.overview import day_sums, lately, overview
-from agents.web.read_model.rejected_inputs import count_by_reason, rejected_input, rejected_page
-from agents.web.read_model.review_queue import QueueFilter, count_queue, queue_page
-from agents.web.read_model.search import search
+from agents.web.read_model.queries.charge_view import charge_view
+from agents.web.read_model.queries.cursors import CursorError
+from agents.web.read_model.queries.histories import history_page, neighbours, totals
+from agents.web.read_model.queries.overview import day_sums, lately, overview
+from agents.web.read_model.queries.rejected_inputs import (
+    count_by_reason,
+    rejected_input,
+    rejected_page,
+)
+from agents.web.read_model.queries.review_queue import QueueFilter, count_queue, queue_page
+from agents.web.read_model.queries.search import search
+from agents.web.read_model.tables import ALL_MERCHANTS
 from tests.agents.web.read_model.building import build
 from tests.agents.web.read_model.made import BEGAN, DAYS, IDS, Made, make
 from tests.agents.web.read_model.reference import Charge, Key, charges_in
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.engine import URL
 
-    from agents.web.read_model.lines import ChargeLine
+    from agents.web.read_model.queries.lines import ChargeLine
 
 SEED = int(os.environ.get("READ_MODEL_SEED", "20261130"))
 DAY_S = 86_400.0

@@ -13,14 +13,14 @@ from sqlalchemy import func, select, update
 from agents.settings.schema import Settings
 from agents.web.read_model import tables
 from agents.web.read_model.building import prepare
-from agents.web.read_model.charge_view import charge_view
 from agents.web.read_model.database import VERSION, ReadModel, ReadModelError, open_engine
-from agents.web.read_model.incoming import Incoming
-from agents.web.read_model.leading import leading
-from agents.web.read_model.overview import overview
-from agents.web.read_model.retention import ROWS_A_STEP, delete_some
-from agents.web.read_model.search import search
-from agents.web.read_model.writer import write
+from agents.web.read_model.keeping.incoming import Incoming
+from agents.web.read_model.keeping.leading import leading
+from agents.web.read_model.keeping.retention import ROWS_A_STEP, delete_some
+from agents.web.read_model.keeping.writer import write
+from agents.web.read_model.queries.charge_view import charge_view
+from agents.web.read_model.queries.overview import overview
+from agents.web.read_model.queries.search import search
 from streams.kafka.retry import RetryPolicy
 from streams.kafka.topics import Topics
 from tests.agents.web.read_model.building import build
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlalchemy.engine import URL
 
-    from agents.web.read_model.batch import Batch
+    from agents.web.read_model.keeping.batch import Batch
 
 DAY_S = 86_400.0
 SCORED: dict[str, Any] = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-from agents.web.read_model.cursors import behind, cursor_of, place_in
+from agents.web.read_model.queries.cursors import behind, cursor_of, place_in
 from agents.web.read_model.tables import rejected
 
 if TYPE_CHECKING:

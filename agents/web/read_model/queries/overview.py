@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-from agents.web.read_model.day_sums import ALL_MERCHANTS
-from agents.web.read_model.tables import IS_WAITING, charges, daily, rejected
+from agents.web.read_model.tables import ALL_MERCHANTS, IS_WAITING, charges, daily, rejected
 from streams.durations import DAY_S
 
 if TYPE_CHECKING:

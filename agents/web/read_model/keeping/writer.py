@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, delete, select, update
 
-from agents.web.read_model.batch import Key
-from agents.web.read_model.claims import Claim, claim_after
-from agents.web.read_model.day_sums import DaySumChanges
-from agents.web.read_model.standing import DisputeSeen, OutcomeSeen, Standing, standing_of
-from agents.web.read_model.statements import (
+from agents.web.read_model.keeping.batch import Key
+from agents.web.read_model.keeping.claims import Claim, claim_after
+from agents.web.read_model.keeping.day_sums import DaySumChanges
+from agents.web.read_model.keeping.statements import (
     among,
     insert_new,
     insert_or_add,
     insert_or_replace,
     insert_rows,
 )
+from agents.web.read_model.standing import DisputeSeen, OutcomeSeen, Standing, standing_of
 from agents.web.read_model.tables import (
     charges,
     claims,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Table
 
-    from agents.web.read_model.batch import Batch, Place, Row
+    from agents.web.read_model.keeping.batch import Batch, Place, Row
 
 _CHARGE: Final = charges.c
 _KNOWN: Final = (

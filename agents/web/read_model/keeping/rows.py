@@ -15,7 +15,7 @@ from schemas.rejected import ERROR, OFFSET, PARTITION, TOPIC
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agents.web.read_model.batch import Row
+    from agents.web.read_model.keeping.batch import Row
     from schemas.aside import Aside
     from schemas.currency import Rates
     from schemas.dispute import Dispute

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sqlalchemy import func, select
 
-from agents.web.read_model.cursors import behind, cursor_of, place_in
-from agents.web.read_model.lines import ChargeLine, line_of, select_lines
+from agents.web.read_model.queries.cursors import behind, cursor_of, place_in
+from agents.web.read_model.queries.lines import ChargeLine, line_of, select_lines
 from agents.web.read_model.storing import storable
 from agents.web.read_model.tables import charges, details
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-from agents.web.read_model.lines import ChargeLine, line_of, select_lines
+from agents.web.read_model.queries.lines import ChargeLine, line_of, select_lines
 from agents.web.read_model.storing import storable
 from agents.web.read_model.tables import charges
 

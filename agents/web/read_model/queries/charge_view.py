@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from sqlalchemy import select
 
-from agents.web.read_model.lines import ChargeLine, line_of, select_lines
+from agents.web.read_model.queries.lines import ChargeLine, line_of, select_lines
 from agents.web.read_model.storing import storable
 from agents.web.read_model.tables import charges, details, disputes, notes, outcomes
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from agents.web.read_model.tables import daily
+from agents.web.read_model.tables import ALL_MERCHANTS, daily
 from streams.durations import DAY_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agents.web.read_model.batch import Row
+    from agents.web.read_model.keeping.batch import Row
     from agents.web.read_model.standing import Standing
-
-ALL_MERCHANTS: Final = ""
-"""In place of a merchant: no merchant has an empty name."""
 
 KEY_COLUMNS: Final = tuple(column.name for column in daily.primary_key)
 SUM_COLUMNS: Final = tuple(column.name for column in daily.c if column.name not in KEY_COLUMNS)

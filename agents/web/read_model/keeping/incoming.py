@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 
 from agents.terminal.scored_values import ScoredError, ScoredValues
-from agents.web.read_model.batch import Batch
-from agents.web.read_model.rows import (
+from agents.web.read_model.keeping.batch import Batch
+from agents.web.read_model.keeping.rows import (
     charge_row,
     details_row,
     dispute_row,

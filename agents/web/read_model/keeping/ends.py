@@ -12,7 +12,7 @@ from confluent_kafka.admin import OffsetSpec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from agents.web.read_model.batch import Place
+    from agents.web.read_model.keeping.batch import Place
     from streams.kafka.config import Admin
 
 _ANSWER_S: Final = 2.0

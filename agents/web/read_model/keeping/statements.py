@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Table
 
-    from agents.web.read_model.batch import Row
+    from agents.web.read_model.keeping.batch import Row
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:

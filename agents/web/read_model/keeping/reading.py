@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Consumer, Message
 
-    from agents.web.read_model.batch import Place
-    from agents.web.read_model.ends import Ends
+    from agents.web.read_model.keeping.batch import Place
+    from agents.web.read_model.keeping.ends import Ends
     from streams.kafka.clients import Clients
 
 logger = logging.getLogger(__name__)

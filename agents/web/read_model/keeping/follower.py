@@ -10,14 +10,14 @@ from sqlalchemy.exc import DBAPIError
 
 from agents.web.read_model.building import complete, make_anew, prepare
 from agents.web.read_model.database import FRESH_AS_OF, open_engine
-from agents.web.read_model.ends import Ends, Freshness
 from agents.web.read_model.identity import check_topics, topic_ids
-from agents.web.read_model.leading import leading
-from agents.web.read_model.reading import Progress, Reading
-from agents.web.read_model.retention import delete_some
-from agents.web.read_model.statements import insert_or_replace
+from agents.web.read_model.keeping.ends import Ends, Freshness
+from agents.web.read_model.keeping.leading import leading
+from agents.web.read_model.keeping.reading import Progress, Reading
+from agents.web.read_model.keeping.retention import delete_some
+from agents.web.read_model.keeping.statements import insert_or_replace
+from agents.web.read_model.keeping.writer import write
 from agents.web.read_model.tables import meta, positions
-from agents.web.read_model.writer import write
 from streams.kafka.retry import StoppedError
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.engine import URL
 
-    from agents.web.read_model.batch import Place
-    from agents.web.read_model.incoming import Incoming
+    from agents.web.read_model.keeping.batch import Place
+    from agents.web.read_model.keeping.incoming import Incoming
     from streams.kafka.clients import Clients
     from streams.kafka.config import Admin
 
