@@ -17,7 +17,7 @@ from agents.terminal.matured_charges import read_matured
 from agents.terminal.model_files import read_model, write_model
 from agents.terminal.model_topic import ModelTopic
 from agents.terminal.options import with_settings
-from schemas.control import CHAMPION_KEY, Champion, loaded_key
+from schemas.control import CHAMPION_KEY, Champion, encode_control, loaded_key
 from schemas.printable import printable
 from streams.kafka.clients import Clients
 from streams.kafka.topics import Topics
@@ -111,10 +111,10 @@ def load(settings: Settings, file: Path) -> None:
     goes on with the next example; workers score with it at once.
     """
     topic = ModelTopic(settings)
-    loaded = championship.load(read_model(file))
+    book, loaded = topic.book(), championship.load(read_model(file))
     topic.write(loaded_key(loaded.snapshot.name), loaded)
     click.echo(f"{loaded.snapshot.name}: goes on from {as_loaded(loaded, 0).version}")
-    champion = topic.book().champion
+    champion = book.champion
     if champion.name == loaded.snapshot.name and champion.frozen is not None:
         click.echo("The champion is frozen: `chargewatch models unfreeze` lets this one score.")
 
@@ -147,9 +147,11 @@ def estimates(settings: Settings, days: int) -> None:
 def _decide(settings: Settings, decide: Callable[[ModelBook], Champion]) -> None:
     """Make a decision on what is there, publish it, and tell what scores now."""
     topic = ModelTopic(settings)
-    champion = decide(topic.book())
+    book = topic.book()
+    champion = decide(book)
     topic.write(CHAMPION_KEY, champion)
-    click.echo(_told(topic.book()))
+    book.take([(CHAMPION_KEY, encode_control(champion))])  # reading it waits for open transactions
+    click.echo(_told(book))
 
 
 def _told(book: ModelBook) -> str:
