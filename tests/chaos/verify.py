@@ -255,8 +255,12 @@ class Verifier:
             logs[read.partition].append(read.value or b"")
         rows = [decode_rows(v, ENTITY_EVENT_LAYOUT, self._event_reader)[0] for v in logs.values()]
         features, told = expect_shared(rows, charges)
-        # Another version may know of no entities.
-        ours = {f.number for f in frames if f.layout == FRAME_LAYOUT.layout.number}
+        # A version from before there were entities tells them nothing.
+        knowing = {
+            frame.number
+            for frame in frames
+            if "parts" in self._frame_reader.layout(frame.layout).fields
+        }
         for answer in scored:
             charge = self._sent[answer["number"]].event
             assert isinstance(charge, Charge)
@@ -264,10 +268,9 @@ class Verifier:
             if answer.get("duplicate"):
                 continue
             is_told = answer["action"] == "block" and not self._is_advisory
-            wanted = entities if is_told else 0
+            wanted = entities if is_told and answer["number"] in knowing else 0
             found = told[STOPPED, self._hash(charge)]
-            is_right = found == wanted or (answer["number"] not in ours and not found)
-            self.findings.check("entities know what was blocked", is_right, answer)
+            self.findings.check("entities know what was blocked", found == wanted, answer)
         return features
 
     def _hash(self, charge: Charge) -> bytes:
