@@ -7,13 +7,13 @@ import signal
 
 import click
 
-from agents.commands.read_model import follower_of
 from agents.settings.schema import Settings
 from agents.terminal.connection import connect
 from agents.terminal.options import with_settings
-from agents.web.api.access_log import setup_access_log
+from agents.web.access_log import setup_access_log
 from agents.web.console.server import checked_address, serve
 from agents.web.read_model.keeping.building_progress import BuildingProgress
+from agents.web.read_model.keeping.from_settings import follower_of
 from agents.worker.logs import setup_logging
 from streams.kafka.topics import Topics
 
@@ -49,8 +49,6 @@ def command(settings: Settings) -> None:
     admin, config = connect(settings, topics.users, topics.audit, topics.scored)
     setup_logging(settings.log_level)
     setup_access_log()
-    for library in ("uvicorn", "uvicorn.error"):
-        logging.getLogger(library).setLevel(logging.ERROR)
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # an outage is told once, by the link
     with BuildingProgress() as progress:
         follower = follower_of(settings, progress.tell)

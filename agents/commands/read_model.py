@@ -1,25 +1,15 @@
 """`chargewatch read-model`: keeps the read model of the console, or builds it again."""
 
-import logging
 import signal
-from collections.abc import Callable
 
 import click
 
 from agents.process import collecting_rarely
 from agents.settings.schema import Settings
-from agents.terminal.connection import connect
 from agents.terminal.options import with_settings
-from agents.web.read_model.database import database_url
 from agents.web.read_model.keeping.building_progress import BuildingProgress
-from agents.web.read_model.keeping.follower import Follower
-from agents.web.read_model.keeping.incoming import Incoming
+from agents.web.read_model.keeping.from_settings import follower_of
 from agents.worker.logs import setup_logging
-from agents.worker.payloads import payloads_of, with_mapped_signals
-from streams.kafka.clients import Clients
-from streams.kafka.topics import Topics
-
-logger = logging.getLogger(__name__)
 
 
 @click.command("read-model", epilog="Example: chargewatch read-model --rebuild")
@@ -45,21 +35,3 @@ def command(settings: Settings, *, rebuild: bool) -> None:
             signal.signal(number, lambda *_: follower.stop())
         with collecting_rarely():
             follower.run(is_anew=rebuild)
-
-
-def follower_of(settings: Settings, on_progress: Callable[[int, int], None]) -> Follower:
-    """Return what keeps the read model of an installation.
-
-    Raises
-    ------
-    SettingsError, OperationalError
-        When a setting is wrong, no broker answers, or a topic is missing.
-    """
-    settings = with_mapped_signals(settings)
-    topics = Topics(settings.topic_prefix)
-    url = database_url(settings)
-    admin, config = connect(settings, topics.scored, topics.reviews)
-    clients = Clients(config)
-    incoming = Incoming(settings, topics, payloads_of(settings, clients), clients.retry)
-    days = settings.read_model_retention_days
-    return Follower(url, incoming, clients, admin, days, on_progress)

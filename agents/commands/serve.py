@@ -1,7 +1,6 @@
 """`chargewatch serve`: one replica of the HTTP API."""
 
 import asyncio
-import logging
 import os
 import signal
 
@@ -12,7 +11,7 @@ from agents.settings.schema import Settings
 from agents.terminal.connection import connect
 from agents.terminal.options import with_settings
 from agents.terminal.rates import warn_of_old_rates
-from agents.web.api.access_log import setup_access_log
+from agents.web.access_log import setup_access_log
 from agents.web.api.policy_calls import PolicyCalls
 from agents.web.api.server import check_certificate, serve
 from agents.web.read_model.database import ReadModel, database_url
@@ -52,7 +51,5 @@ def command(settings: Settings) -> None:
     policy, read_model = PolicyCalls(settings), ReadModel(database_url(settings))
     setup_logging(settings.log_level)
     setup_access_log()
-    for library in ("uvicorn", "uvicorn.error"):
-        logging.getLogger(library).setLevel(logging.ERROR)
     with collecting_rarely():  # else a collection now and then would be seen as latency
         asyncio.run(serve(settings, topics, config, admin, policy, read_model))

@@ -25,9 +25,10 @@ _by = click.option("--by", help="Who, for the record  [default: the user of this
 def command() -> None:
     """Say who may use the console (`chargewatch console`).
 
-    A viewer sees everything, with tokens of cards shortened. An analyst also claims and decides
-    reviews. A manager also writes rules, lists and settings of merchants, and says which model
-    scores. An administrator also says who may do what. A change counts within a second.
+    A viewer sees charges, rules, models and what was rejected, with tokens shortened. An analyst
+    also claims and decides reviews. A manager also writes rules, lists and settings of merchants,
+    says which model scores, and reads the audit log. An administrator also says who may do what. A
+    change counts within a second.
     """
 
 

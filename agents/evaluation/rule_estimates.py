@@ -30,20 +30,28 @@ RULE_HEADS = (
 
 
 class MatchedCharges:
-    """Collects of matured charges those that any rule matched."""
+    """Collects of matured charges those of the latest days that any rule matched.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    days
+        How many: those before are forgotten.
+    """
+
+    def __init__(self, days: int) -> None:
+        self._days = days
         self._rows: list[Rows] = [np.empty(0, MATURED_CHARGE)]
 
     def add(self, charges: Rows) -> None:
         """Take MATURED_CHARGE[N]."""
         self._rows.append(charges[charges["rules"].any(axis=1)])
 
-    def latest(self, days: int) -> Rows:
-        """Return those of the latest days that it has."""
+    def latest(self) -> Rows:
+        """Return those that it has, by the newest of them."""
         rows = np.concatenate(self._rows)
         end = rows["created"].max(initial=0.0) // DAY_S + 1
-        latest: Rows = rows[rows["created"] >= (end - days) * DAY_S]
+        latest: Rows = rows[rows["created"] >= (end - self._days) * DAY_S]
+        self._rows = [latest]
         return latest
 
 

@@ -1,7 +1,8 @@
-"""Matured charges, as commands read them from their topic."""
+"""Matured charges, as commands and the console read them from their topic."""
 
 from collections.abc import Iterator
 
+from agents.evaluation.rule_estimates import MatchedCharges
 from streams.events.rows import Rows
 from streams.kafka.clients import Clients
 from streams.kafka.installation import KeptLayouts
@@ -11,10 +12,63 @@ from streams.layouts.reader import Reader
 from streams.wire.matured import MATURED_LAYOUT, decode_matured
 
 
+class MaturedReader:
+    """Reads the topic to its end, and later only what has come since.
+
+    Parameters
+    ----------
+    clients, topics
+        Of the installation.
+    """
+
+    def __init__(self, clients: Clients, topics: Topics) -> None:
+        self._layouts = Reader(MATURED_LAYOUT, KeptLayouts(clients, topics.installation))
+        self._reader = PartitionReader(clients, topics.matured, 0)
+
+    def new(self) -> Iterator[Rows]:
+        """Yield what has come since it was last read, MATURED_CHARGE[N]."""
+        for messages in self._reader.read_to_end():
+            yield decode_matured([message.value() or b"" for message in messages], self._layouts)
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._reader.close()
+
+
 def read_matured(clients: Clients, topics: Topics) -> Iterator[Rows]:
     """Yield all that there are now, MATURED_CHARGE[N]."""
-    layouts = Reader(MATURED_LAYOUT, KeptLayouts(clients, topics.installation))
-    reader = PartitionReader(clients, topics.matured, 0)
-    for messages in reader.read_to_end():
-        yield decode_matured([message.value() or b"" for message in messages], layouts)
+    reader = MaturedReader(clients, topics)
+    yield from reader.new()
     reader.close()
+
+
+class MatchedTopic:
+    """The matured charges of the latest days that rules matched: of one thread at a time.
+
+    Parameters
+    ----------
+    clients, topics
+        Of the installation.
+    days
+        How many.
+    """
+
+    def __init__(self, clients: Clients, topics: Topics, days: int) -> None:
+        self.clients = clients
+        self._topics = topics
+        self._matched = MatchedCharges(days)
+        self._reader: MaturedReader | None = None
+
+    def latest(self) -> Rows:
+        """Return them as they are now, MATURED_CHARGE[N]."""
+        if self._reader is None:
+            self._reader = MaturedReader(self.clients, self._topics)
+        for charges in self._reader.new():
+            self._matched.add(charges)
+        return self._matched.latest()
+
+    def close(self) -> None:
+        """Disconnect."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None

@@ -15,7 +15,6 @@ from agents.policy.edits import Signature, change_of, version_before
 from agents.policy.list_edits import ListsBook
 from agents.stages.tasks import terms_of
 from agents.terminal.connection import connect
-from agents.terminal.matured_charges import read_matured
 from schemas.card_numbers import mask
 from schemas.changes import Change, change_key, encode_change
 from schemas.lists import ListEntry, decode_list_change, encode_list_entry, list_key
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
     from agents.settings.schema import Settings
     from schemas.changes import Kind
-    from streams.events.rows import Rows
 
 
 def signature(by: str | None, note: str) -> Signature:
@@ -97,10 +95,6 @@ class PolicyTopics:
         """Return the changes of a kind, of one key where it is given, the oldest first."""
         changes = read_changes(self.clients, self.names.changes)
         return [each for each in changes if each.kind == kind and key in {None, each.key}]
-
-    def matured(self) -> Iterator[Rows]:
-        """Yield what is known of charges whose label horizon has passed, MATURED_CHARGE[N]."""
-        return read_matured(self.clients, self.names)
 
     def edit_rules(self, edit: Callable[[RulesBook], MerchantRules]) -> MerchantRules:
         """Make an edit of what is there, and return the record that was written."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import uvicorn
 
 from agents.settings.sources import SettingsError
-from agents.web.api.protocol import GuardedProtocol
+from agents.web.protocol import GuardedProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

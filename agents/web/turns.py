@@ -6,7 +6,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
-from agents.web.api.problems import unavailable
+from agents.web.problems import unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
-from agents.web.api.problems import Problem
+from agents.web.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -25,7 +25,7 @@ from agents.web.api.endpoints import Endpoint, served
 from agents.web.api.events import DEADLINE_HEADER, DEADLINE_MS_MAX, EventCalls
 from agents.web.api.openapi import encoded
 from agents.web.api.pages import Pages
-from agents.web.api.problems import Problem
+from agents.web.problems import Problem
 from schemas.charge import Charge
 from schemas.dispute import Dispute
 from schemas.lists import ListEntry

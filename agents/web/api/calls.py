@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from agents.web.api.problems import Problem
+from agents.web.problems import Problem
 
 if TYPE_CHECKING:
     from starlette.requests import Request

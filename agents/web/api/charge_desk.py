@@ -6,7 +6,7 @@ Of each charge one answer is given, at whichever replica it is asked for:
 - A fallback is given once it is on record: an `answered` outcome on `outcomes`, behind the charge.
   Of several on record the first one counts, for every replica.
 - Before a fallback is put on record, and before a charge that came to another replica first is
-  answered, everything is read that was committed by then (`agents.web.api.barrier`).
+  answered, everything is read that was committed by then (`agents.web.barrier`).
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import KafkaError
 
-from agents.web.api.barrier import AwayError
 from agents.web.api.brokers import Brokers, UnavailableError
 from agents.web.api.lag import Lag
 from agents.web.api.memory import AnswerMemory, Scored
 from agents.web.api.sender import Delivered, QueueFullError
+from agents.web.barrier import AwayError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

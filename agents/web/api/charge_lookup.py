@@ -10,7 +10,7 @@ import msgspec
 import orjson
 
 from agents.web.api.endpoints import json_response
-from agents.web.api.problems import Problem, unavailable
+from agents.web.problems import Problem, unavailable
 from agents.web.read_model.database import ReadModelError, is_fresh
 from agents.web.read_model.queries.charge_view import charge_view
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from agents.web.api.answer_types import AcceptedAnswer, FallbackAnswer, ScoredAnswer
-from agents.web.api.problems import ProblemDetails
+from agents.web.problems import ProblemDetails
 
 if TYPE_CHECKING:
     import ssl

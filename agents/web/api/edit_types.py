@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from agents.web.api.problems import Problem
+from agents.web.problems import Problem
 from schemas.edits import Note
 from schemas.fields import Timestamp
 from schemas.merchants import MerchantSettings

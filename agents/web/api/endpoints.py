@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from agents.web.access_log import access_log
 from agents.web.api import metrics
-from agents.web.api.access_log import access_log
 from agents.web.api.calls import Call, read_body, told_bytes
-from agents.web.api.problems import Problem
+from agents.web.problems import Problem
 
 if TYPE_CHECKING:
     import msgspec

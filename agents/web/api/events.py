@@ -20,8 +20,8 @@ from agents.web.api.asked import Asked
 from agents.web.api.brokers import UnavailableError
 from agents.web.api.endpoints import json_response
 from agents.web.api.memory import Scored
-from agents.web.api.problems import Problem, invalid, unavailable
 from agents.web.api.sender import Delivered, Delivery, QueueFullError
+from agents.web.problems import Problem, invalid, unavailable
 from schemas.rejected import InvalidEvent
 from schemas.validation import parse_charge, parse_dispute, parse_outcome
 from streams.events.decoding import card_in
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from agents.web.api.charge_lookup import ChargeLookup
     from agents.web.api.link import KafkaLink
     from agents.web.api.memory import Answer
-    from agents.web.api.problems import Accepted
+    from agents.web.problems import Accepted
     from schemas.charge import Charge
     from schemas.dispute import Dispute
     from schemas.outcome import Outcome

@@ -5,23 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from confluent_kafka import OFFSET_BEGINNING, IsolationLevel, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, IsolationLevel, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from agents.policy.book import MerchantsBook
 from agents.stages.tasks import terms_of
-from agents.web.api.barrier import AwayError, Barrier
 from agents.web.api.fallback_outcomes import Headers, fallback_in, fallback_outcome
-from agents.web.api.follower import Followed, Follower
 from agents.web.api.keys import KeyRing
 from agents.web.api.scored_events import REQUEST_HEADER, ScoredEvents
 from agents.web.api.sender import Sender
+from agents.web.follower import Followed
+from agents.web.following import Following
 from schemas.rejected import InvalidEvent
-from streams.kafka.clients import Clients
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,12 +40,10 @@ SCORED_LOOK_BACK_S: Final = 60.0
 FALLBACKS_LOOK_BACK_S: Final = 900.0
 """How far back a replica reads at its start, to give charges the answers that others gave."""
 
-_HEARTBEAT_S: Final = 1.0
 _ANSWER_S: Final = 10.0
-_RECONNECT: Final[Config] = {"reconnect.backoff.max.ms": 1000}
 
 
-class KafkaLink:
+class KafkaLink(Following):
     """The way of the API to Kafka and back; made on a running event loop.
 
     Parameters
@@ -65,24 +61,16 @@ class KafkaLink:
         Keys of the API, as they are now.
     merchants
         Settings of merchants, as they are now.
-    is_away
-        Whether the brokers do not answer.
-    failed
-        Is done when something has ended that is needed.
     """
 
     def __init__(self, settings: Settings, topics: Topics, config: Config, admin: Admin) -> None:
+        super().__init__(config, admin)
         self.topics = topics
         self.keys = KeyRing()
         self.merchants = MerchantsBook(terms_of(settings))
-        self.is_away = False
-        self.failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._rules = settings.input_rules
-        self._admin = admin
-        self._clients = Clients(config | _RECONNECT)
         self._scored_events = ScoredEvents(settings)
-        self._sender = Sender(self._clients, asyncio.get_running_loop(), self._on_error)
-        self._watching: asyncio.Task[None] | None = None
+        self._sender = Sender(self.clients, asyncio.get_running_loop(), self.on_error)
 
     async def start(self, desk: ChargeDesk) -> None:
         """Begin to follow the topics, and wait until what they hold by now was taken.
@@ -92,23 +80,7 @@ class KafkaLink:
         AwayError
             When the brokers do not answer.
         """
-        followed = await asyncio.to_thread(self._to_follow, desk)
-        loop = asyncio.get_running_loop()
-        self._follower = Follower(self._clients, loop, self._on_error, followed)
-        places = [(each.topic, number) for each in followed for number in each.begin]
-        self._barrier = Barrier(self._admin, self._follower, places, self._on_answer)
-        await self._barrier.passed(_ANSWER_S)
-        self._watching = asyncio.create_task(self._watch())
-
-    async def catch_up(self) -> None:
-        """Wait until all that is committed by now has been taken.
-
-        Raises
-        ------
-        AwayError
-            When the brokers do not answer.
-        """
-        await self._barrier.passed()
+        await self.follow(await asyncio.to_thread(self._to_follow, desk))
 
     def send_charge(self, asked: Asked, told: Callable[[Delivery], None]) -> None:
         """Send a charge; see `Sender.send`."""
@@ -132,33 +104,8 @@ class KafkaLink:
 
     async def close(self) -> None:
         """Let the brokers have what is under way, and disconnect."""
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.to_thread(self._follower.close)
+        await self.unfollow()
         await asyncio.to_thread(self._sender.close)
-
-    async def _watch(self) -> None:
-        """Ask now and then, so that it is known when the brokers do not answer, and do again."""
-        while True:
-            await asyncio.sleep(_HEARTBEAT_S)
-            with suppress(AwayError):  # which is noted
-                await self._barrier.passed()
-            if not self._follower.is_running:
-                self._fail("the topics cannot be followed any more; what happened is above")
-
-    def _on_answer(self, has_come: bool) -> None:
-        if self.is_away == has_come:
-            logger.warning("Kafka answers again" if has_come else "Kafka does not answer")
-        self.is_away = not has_come
-
-    def _on_error(self, error: KafkaError) -> None:
-        """Hear of an error that a client goes on from by itself; `_watch` tells what it meant."""
-        if error.fatal():
-            self._fail(f"the producer has failed: {error.str()}")
-
-    def _fail(self, why: str) -> None:
-        if not self.failed.done():
-            self.failed.set_result(why)
 
     def _to_follow(self, desk: ChargeDesk) -> list[Followed]:
         names, now = self.topics, time.time()
@@ -173,7 +120,7 @@ class KafkaLink:
 
     def _since(self, topic: str, time_s: float) -> Mapping[int, int]:
         """Return the first offset of each partition that was written at a time or later."""
-        numbers = self._admin.list_topics(topic, timeout=_ANSWER_S).topics[topic].partitions
+        numbers = self.admin.list_topics(topic, timeout=_ANSWER_S).topics[topic].partitions
         ends = self._offsets(topic, numbers, OffsetSpec.latest())  # type: ignore[no-untyped-call]
         begins = self._offsets(topic, numbers, OffsetSpec.for_timestamp(int(time_s * 1000)))
         return {number: begins[number] if begins[number] >= 0 else ends[number] for number in ends}
@@ -183,12 +130,12 @@ class KafkaLink:
         asked = {TopicPartition(topic, number): spec for number in numbers}
 
         def ask() -> dict[int, int]:
-            answers = self._admin.list_offsets(
+            answers = self.admin.list_offsets(
                 asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_ANSWER_S
             )
             return {place.partition: answer.result().offset for place, answer in answers.items()}
 
-        return self._clients.retry.ask(ask)
+        return self.clients.retry.ask(ask)
 
     def _read_scored(self, desk: ChargeDesk, message: Message) -> Callable[[], None] | None:
         found = self._scored_events.read(message)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from agents.web.api.endpoints import ADMISSION, Endpoint
-from agents.web.api.problems import MEDIA_TYPE, ProblemDetails
+from agents.web.problems import MEDIA_TYPE, ProblemDetails
 from schemas.generate import EVENTS_VERSION, Document, components
 from schemas.lists import NAME, NAME_CHARACTERS_MAX
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from agents.web.api import metrics
 from agents.web.api.endpoints import json_response
-from agents.web.api.problems import unavailable
+from agents.web.problems import unavailable
 
 if TYPE_CHECKING:
     from agents.web.api.calls import Call

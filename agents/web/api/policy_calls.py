@@ -17,7 +17,7 @@ from agents.terminal.policy_topics import PolicyTopics
 from agents.web.api.edit_types import SETTINGS, EntryEdit, MerchantEdit, RulesEdit, edit_of
 from agents.web.api.endpoints import json_response
 from agents.web.api.preconditions import Precondition, entity_tag
-from agents.web.api.problems import MistakeDetails, Problem, unavailable
+from agents.web.problems import MistakeDetails, Problem, unavailable
 from agents.web.turns import Turns
 from schemas.card_numbers import mask
 from schemas.fields import Identifier

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Self
 
-from agents.web.api.problems import Problem
+from agents.web.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,7 @@ class Precondition:
     >>> Precondition.of({"if-match": '"6", "7"'}).check(7)
     >>> Precondition.of({"if-match": '"6"'}).check(7)
     Traceback (most recent call last):
-    agents.web.api.problems.Problem: version 7 is there, and this was made from another: nothing \
+    agents.web.problems.Problem: version 7 is there, and this was made from another: nothing \
 was changed; look at what is there now, and make the change there
     """
 

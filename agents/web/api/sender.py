@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from confluent_kafka import KafkaError
 
+from agents.web.follower import on_loop
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
@@ -37,17 +39,6 @@ Delivery = Delivered | KafkaError
 
 class QueueFullError(Exception):
     """More events wait for the brokers than there is room for: this one is not sent."""
-
-
-def on_loop(
-    loop: asyncio.AbstractEventLoop, hear: Callable[[KafkaError], None]
-) -> Callable[[KafkaError], None]:
-    """Return what hands errors of a client to somebody who hears of them on a loop."""
-
-    def hand_over(error: KafkaError) -> None:
-        loop.call_soon_threadsafe(hear, error)
-
-    return hand_over
 
 
 class Sender:

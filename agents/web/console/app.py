@@ -14,10 +14,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
 
-from agents.web.api.access_log import access_log
-from agents.web.api.problems import Problem, unavailable
+from agents.web.access_log import access_log
 from agents.web.console.access.guard import SignInNeededError, is_own_form, to_sign_in
 from agents.web.console.visit import Again, Visit, read_form
+from agents.web.problems import Problem, unavailable
 from streams.errors import OperationalError
 
 if TYPE_CHECKING:

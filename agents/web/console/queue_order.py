@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from agents.web.read_model.queries.cursors import cursor_of
 from agents.web.read_model.queries.review_queue import QueueFilter, Sort
+from streams.durations import HOUR_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from agents.web.read_model.queries.lines import ChargeLine
 
 _SORTS: Final = get_args(Sort)
-_HOUR_S: Final = 3600.0
 _QUERY_MAX: Final = 1000
 _FIELDS_MAX: Final = 1000
 
@@ -90,7 +90,7 @@ class QueueOrder:
             merchant=self.merchant or None,
             risk_min=int(float(self.risk_min)) if self.risk_min else None,
             usd_min=float(self.usd_min) if self.usd_min else None,
-            created_max=now - float(self.older_h) * _HOUR_S if self.older_h else None,
+            created_max=now - float(self.older_h) * HOUR_S if self.older_h else None,
             free_for=analyst if self.free else None,
             now=now,
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from confluent_kafka import KafkaException
 
-from agents.web.api.problems import unavailable
+from agents.web.problems import unavailable
 from schemas.topics import MODELS_BYTES_MAX
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import KafkaError, Message, Producer
 
-    from agents.web.api.problems import Problem
+    from agents.web.problems import Problem
     from streams.kafka.clients import Clients
     from streams.kafka.editor import Written
 

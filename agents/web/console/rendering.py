@@ -22,9 +22,9 @@ from agents.web.console.visit import CSRF_FIELD, Again
 from schemas.printable import printable_lines
 
 if TYPE_CHECKING:
-    from agents.web.api.problems import Problem
     from agents.web.console.access.users import UserBook
     from agents.web.console.visit import Visit
+    from agents.web.problems import Problem
     from schemas.currency import Rates
 
 _HERE: Final = Path(__file__).parent

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agents.settings.sources import SettingsError
+from agents.terminal.matured_charges import MatchedTopic
 from agents.terminal.model_topic import ModelTopic
 from agents.terminal.policy_topics import PolicyTopics
 from agents.web.console.access.guard import Guard
@@ -28,7 +29,7 @@ from agents.web.console.pages.password import PasswordPages
 from agents.web.console.pages.provider import ByProvider
 from agents.web.console.pages.rejected import RejectedPages
 from agents.web.console.pages.reviews import Reviews
-from agents.web.console.pages.rules import RulePages
+from agents.web.console.pages.rules import DAYS, RulePages
 from agents.web.console.pages.signing_in import SigningIn
 from agents.web.console.pages.static_files import StaticFiles
 from agents.web.console.pages.users import UserPages
@@ -38,6 +39,7 @@ from agents.web.read_model.database import ReadModel, database_url
 from agents.web.serving import Address, serve_until, server
 from agents.web.turns import Turns
 from streams.errors import OperationalError
+from streams.kafka.clients import Clients
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -84,7 +86,12 @@ async def serve(
     address = checked_address(settings)
     clock = asyncio.get_running_loop().time
     link = ConsoleLink(topics, config, admin)
-    turns = Turns(PolicyTopics(settings)), Turns(ModelTopic(settings)), Turns(UserTopic(settings))
+    turns = (
+        Turns(PolicyTopics(settings)),
+        Turns(MatchedTopic(Clients(config), topics, DAYS)),
+        Turns(ModelTopic(settings)),
+        Turns(UserTopic(settings)),
+    )
     reader = DatabaseReader(ReadModel(database_url(settings)))
     following = asyncio.get_running_loop().run_in_executor(None, follower.run)
     following.add_done_callback(partial(_end, link.failed))
@@ -133,6 +140,7 @@ class Console(NamedTuple):
     def pages(
         self,
         policy: Turns[PolicyTopics],
+        matched: Turns[MatchedTopic],
         models: Turns[ModelTopic],
         users: Turns[UserTopic],
         clock: Callable[[], float],
@@ -153,7 +161,7 @@ class Console(NamedTuple):
             PasswordPages(templates, guard, lockout, users),
             ChargePages(templates, reader),
             Reviews(templates, reader, recorder, names, settings.costs.review_hours),
-            RulePages(templates, policy),
+            RulePages(templates, policy, matched),
             ListPages(templates, policy),
             MerchantPages(templates, policy),
             ModelPages(templates, models, recorder, names, link.log),

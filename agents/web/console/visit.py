@@ -12,8 +12,8 @@ from starlette.responses import RedirectResponse
 
 from agents.policy.edits import Signature
 from agents.web.api.calls import read_body
-from agents.web.api.problems import Problem
 from agents.web.console.access.users import may
+from agents.web.problems import Problem
 from schemas.card_numbers import mask
 
 if TYPE_CHECKING:

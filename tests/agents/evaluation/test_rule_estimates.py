@@ -39,10 +39,10 @@ def test_precision_by_inverse_propensity(seed: int) -> None:
         row["score"] = random.random()
         matching = [rule.hash for rule in (one, two) if random.random() < 0.5]
         row["rules"][: len(matching)] = matching
-    matched = MatchedCharges()
+    matched = MatchedCharges(30)
     matched.add(rows[:150])
     matched.add(rows[150:])
-    lines = list(rule_lines(matched.latest(30), [one, two]))
+    lines = list(rule_lines(matched.latest(), [one, two]))
     for line, rule in zip(lines[1:], (one, two), strict=True):
         of_rule = [row for row in rows if rule.hash in row["rules"]]
         frauds = sum(1.0 / float(row["propensity"]) for row in of_rule if row["seen"] == FRAUD)
@@ -58,9 +58,12 @@ def test_only_the_latest_days_are_told_of() -> None:
     rows = np.zeros(3, MATURED_CHARGE)
     rows["rules"][:, 0] = rule.hash
     rows["created"] = START, START + 20 * DAY, START + 40 * DAY
-    matched = MatchedCharges()
-    matched.add(rows)
-    assert [len(matched.latest(days)) for days in (1, 25, 100)] == [1, 2, 3]
+    for days, expected in ((1, 1), (25, 2), (100, 3)):
+        matched = MatchedCharges(days)
+        for number in range(3):  # as they come
+            matched.add(rows[number : number + 1])
+            matched.latest()
+        assert len(matched.latest()) == expected
 
 
 def test_a_rule_in_shadow_is_told_by_what_became_of_its_charges() -> None:
@@ -74,9 +77,9 @@ def test_a_rule_in_shadow_is_told_by_what_became_of_its_charges() -> None:
         run.feed(charge(f"c{number}", START + number, card=f"card_{number}", amount=amount))
     run.feed(*(dispute(f"c{n}", START + DAY, card=f"card_{n}") for n in range(10)))
     run.feed(charge("late", START + 30 * DAY, card="other"))
-    matched = MatchedCharges()
+    matched = MatchedCharges(60)
     matched.add(run.outputs.matured_charges())
     [large] = list(run.policy.rules.by_hash.values())
-    [_, line] = rule_lines(matched.latest(60), [large])
+    [_, line] = rule_lines(matched.latest(), [large])
     assert line.split()[:5] == ["large,", "shadow", "20", "20", "10"]
     assert "50.0%" in line

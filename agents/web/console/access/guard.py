@@ -8,8 +8,8 @@ from urllib.parse import quote, urlsplit
 
 from starlette.responses import Response
 
-from agents.web.api.problems import Problem, unavailable
 from agents.web.console.visit import CSRF_FIELD, see
+from agents.web.problems import Problem, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

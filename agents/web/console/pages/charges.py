@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from agents.web.api.problems import Problem
 from agents.web.console.app import Page
 from agents.web.console.links import charge_path
 from agents.web.console.plots import daily_bars, timeline
 from agents.web.console.queue_order import QueueOrder
 from agents.web.console.visit import see
+from agents.web.problems import Problem
 from agents.web.read_model.queries.charge_view import charge_view
 from agents.web.read_model.queries.cursors import CursorError
 from agents.web.read_model.queries.histories import Shared, history_page, neighbours, totals
@@ -89,14 +90,14 @@ class ChargePages:
         found: Overview = await self._reader.run(
             lambda connection: overview(connection, now - (days - 1) * DAY_S, now + DAY_S)
         )
-        today = [each for each in found.days if each.day.toordinal() == _today(now)]
+        today = datetime.fromtimestamp(now, UTC).date()
         return self._templates.render(
             visit,
             "overview.html",
             found=found,
             days=days,
             spans=SPANS,
-            today=_money(today),
+            today=_money(each for each in found.days if each.day == today),
             span=_money(found.days),
             by_day=_by_day(found.days),
             picture=daily_bars(found.days) if found.days else None,
@@ -118,7 +119,7 @@ class ChargePages:
             )
         view, related = found
         here = view.line.charge, view.line.card
-        own = [line for line in related[0].lines if line.card == view.line.card]
+        own = related[0].lines  # its card's
         place = next((i for i, line in enumerate(own) if (line.charge, line.card) == here), 0)
         order = QueueOrder.read(visit.query("queue"))
         return self._templates.render(
@@ -195,14 +196,6 @@ def _related(connection: Connection, view: ChargeView) -> list[Related]:
             picture = timeline(lines, (line.charge, line.card))
             found.append(Related(kind, value, lines, picture))
     return found
-
-
-def _today(now: float) -> int:
-    return int(now // DAY_S) + _EPOCH
-
-
-_EPOCH: Final = 719163
-"""The ordinal of 1970-01-01."""
 
 
 def _money(days: Iterable[DaySums]) -> Money:

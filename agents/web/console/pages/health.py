@@ -9,8 +9,8 @@ from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, TopicP
 from confluent_kafka.admin import OffsetSpec
 from starlette.responses import Response
 
-from agents.web.api.problems import unavailable
 from agents.web.console.app import Page
+from agents.web.problems import unavailable
 from agents.web.read_model.database import ReadModelError, fresh_as_of
 
 if TYPE_CHECKING:
@@ -83,7 +83,9 @@ class HealthPages:
     def _lags(self) -> list[Lag]:
         """Ask how far the workers are in their inputs, and where these end."""
         names, admin = self._link.topics, self._link.admin
-        inputs = (names.charges, names.disputes, names.outcomes, names.by_merchant)
+        inputs = (
+            names.charges, names.disputes, names.outcomes, names.by_entity, names.by_merchant,
+        )  # fmt: skip
         numbers = {topic: self._link.clients.partitions(topic) for topic in inputs}
         places = [TopicPartition(topic, p) for topic in inputs for p in range(numbers[topic])]
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]

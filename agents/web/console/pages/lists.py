@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 
 from agents.policy.edits import StaleEditError
 from agents.policy.list_edits import put_entry
-from agents.web.api.problems import Problem
 from agents.web.console.app import Page
 from agents.web.console.visit import see
+from agents.web.problems import Problem
 from schemas.lists import ListEntry, encode_list_entry, periods_of
 from schemas.rejected import InvalidEvent
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 from agents.learning import promotion
 from agents.learning.model_table import MODEL_HEADS, entries, former, model_rows
 from agents.learning.promotion import DecisionError
-from agents.web.api.problems import Problem
 from agents.web.console.access.user_topic import audited
 from agents.web.console.app import Page
 from agents.web.console.visit import see
+from agents.web.problems import Problem
 from schemas.control import CHAMPION_KEY, encode_control
 from streams.kafka.editor import Written
 

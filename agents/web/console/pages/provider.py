@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from starlette.responses import RedirectResponse
 
 from agents.policy.edits import Signature
-from agents.web.api.problems import Problem
 from agents.web.console.access.provider import ProviderError, new_asked
 from agents.web.console.access.user_topic import audited
 from agents.web.console.app import Page
 from agents.web.console.visit import own_path, see
+from agents.web.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -6,10 +6,10 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from agents.web.api.problems import Problem
 from agents.web.console.access.user_topic import audited
 from agents.web.console.app import Page
 from agents.web.console.visit import see
+from agents.web.problems import Problem
 from agents.web.read_model.queries.cursors import CursorError
 from agents.web.read_model.queries.rejected_inputs import (
     count_by_reason,

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from agents.web.api.problems import Problem
 from agents.web.console.app import Page
 from agents.web.console.decisions import review_records, verdict_records
 from agents.web.console.links import charge_path
 from agents.web.console.queue_order import QueueOrder
 from agents.web.console.visit import see
+from agents.web.problems import Problem
 from agents.web.read_model.queries.charge_view import charge_view
 from agents.web.read_model.queries.cursors import CursorError
 from agents.web.read_model.queries.review_queue import QueueFilter, count_queue, queue_page
+from streams.durations import HOUR_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from agents.web.console.visit import Visit
     from agents.web.read_model.queries.lines import ChargeLine
     from agents.web.read_model.queries.review_queue import QueuePage
+    from schemas.reviews import Kind
     from streams.kafka.editor import Written
     from streams.kafka.topics import Topics
 
@@ -99,7 +101,7 @@ class Reviews:
             found=found,
             waiting=waiting,
             now=now,
-            due_at=now - self._due_h * 3600.0,
+            due_at=now - self._due_h * HOUR_S,
             due_h=self._due_h,
             is_first=after is None,
         )
@@ -134,11 +136,7 @@ class Reviews:
             each for line in free for each in verdict_records(line, verdict, signed, self._names)
         ]
         if records:
-            await self._reader.reached(
-                place
-                for place in await self._recorder.write(records)
-                if place.topic == self._names.outcomes
-            )
+            await self._write(visit, records, self._names.outcomes)
         left = len(keys) - len(free)
         others = f" {left} were left: others work at them, or have decided them." if left else ""
         visit.tell(f"{len(free)} found to be {verdict}.{others}")
@@ -164,12 +162,10 @@ class Reviews:
     async def claim(self, visit: Visit) -> Response:
         """Claim a charge, or release it."""
         line = await self._line(visit)
-        kind = "release" if visit.field("kind") == "release" else "claim"
+        kind: Kind = "release" if visit.field("kind") == "release" else "claim"
         if kind == "claim":
             self._check_free(line, visit)
-        records = review_records(
-            line, "claim" if kind == "claim" else "release", visit.signature(), self._names
-        )
+        records = review_records(line, kind, visit.signature(), self._names)
         await self._write(visit, records, self._names.reviews)
         if kind == "claim":
             self._check_free(await self._line(visit), visit)

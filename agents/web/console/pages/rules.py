@@ -10,15 +10,15 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from agents.evaluation.rule_estimates import RULE_HEADS, MatchedCharges, rule_row
+from agents.evaluation.rule_estimates import RULE_HEADS, rule_row
 from agents.policy.active_rules import ActiveRule
 from agents.policy.edits import StaleEditError, put_rules
 from agents.rules.list_names import without_entries
 from agents.rules.mistakes import Mistake, RuleErrors
 from agents.rules.rule_set import parse
-from agents.web.api.problems import Problem
 from agents.web.console.app import Page
 from agents.web.console.visit import see
+from agents.web.problems import Problem
 from schemas.edits import EVERYONE
 from schemas.fields import Identifier
 from schemas.rules import MerchantRules
@@ -31,11 +31,13 @@ if TYPE_CHECKING:
     from agents.policy.book import RulesBook
     from agents.policy.edits import Signature
     from agents.rules.rule import Rule
+    from agents.terminal.matured_charges import MatchedTopic
     from agents.terminal.policy_topics import PolicyTopics
     from agents.web.console.rendering import Templates
     from agents.web.console.visit import Visit
     from agents.web.turns import Turns
     from schemas.changes import Change
+    from streams.events.rows import Rows
 
 DAYS: Final = 30
 """Of charges that tell how good rules are, the latest whose label horizon has passed."""
@@ -64,11 +66,25 @@ class Checked:
 
 
 class RulePages:
-    """The pages of rules."""
+    """The pages of rules.
 
-    def __init__(self, templates: Templates, policy: Turns[PolicyTopics]) -> None:
+    Parameters
+    ----------
+    templates
+        Of the console.
+    policy
+        Has the rules.
+    matched
+        Has charges that rules matched, of `DAYS`. The first time they take long to be read, so no
+        edit waits for them.
+    """
+
+    def __init__(
+        self, templates: Templates, policy: Turns[PolicyTopics], matched: Turns[MatchedTopic]
+    ) -> None:
         self._templates = templates
         self._policy = policy
+        self._matched = matched
 
     def pages(self) -> Iterable[Page]:
         """Return the pages."""
@@ -151,7 +167,7 @@ class RulePages:
         record = await self._policy.run(lambda topics: topics.rules().records.get(merchant))
         rows: Sequence[Sequence[str]] = []
         if record is not None:
-            rows = await self._policy.run(lambda topics: _figures(topics, record))
+            rows = await self._matched.run(lambda topic: _figures(topic.latest(), record))
         return self._templates.part(
             visit, "rules_figures.html", heads=RULE_HEADS, rows=rows, days=DAYS
         )
@@ -225,11 +241,7 @@ def _check(topics: PolicyTopics, merchant: str, text: str) -> Checked:
     return Checked(rules.rules, (), warnings, changes)
 
 
-def _figures(topics: PolicyTopics, record: MerchantRules) -> list[tuple[str, ...]]:
-    matched = MatchedCharges()
-    for charges in topics.matured():
-        matched.add(charges)
-    rows = matched.latest(DAYS)
+def _figures(rows: Rows, record: MerchantRules) -> list[tuple[str, ...]]:
     rules = [ActiveRule.of(rule, record.merchant) for rule in parse(record.text).rules]
     return [rule_row(rows, rule) for rule in rules] if len(rows) else []
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from agents.web.api.problems import Problem
 from agents.web.console.app import Page
+from agents.web.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

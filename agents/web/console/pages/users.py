@@ -6,11 +6,11 @@ import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
-from agents.web.api.problems import Problem
 from agents.web.console.access.passwords import PasswordRefusedError
 from agents.web.console.access.users import UserRefusedError, new_user
 from agents.web.console.app import Page
 from agents.web.console.visit import see
+from agents.web.problems import Problem
 from schemas.console_users import ROLES, Role
 
 if TYPE_CHECKING:

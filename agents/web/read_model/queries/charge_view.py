@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from sqlalchemy import select
 
-from agents.web.read_model.queries.lines import ChargeLine, line_of, select_lines
+from agents.web.read_model.queries.lines import ChargeLine, is_of_charge, line_of, select_lines
 from agents.web.read_model.storing import storable
 from agents.web.read_model.tables import charges, details, disputes, notes, outcomes
 
@@ -67,8 +67,9 @@ def charge_view(connection: Connection, charge: str, card: str | None = None) ->
         share it.
     """
     query = select_lines().add_columns(charges.c.event, details.c.fields)
-    here = (details.c.charge == charges.c.charge) & (details.c.card == charges.c.card)
-    query = query.outerjoin(details, here).where(charges.c.charge == storable(charge))
+    query = query.outerjoin(details, is_of_charge(details)).where(
+        charges.c.charge == storable(charge)
+    )
     if card is not None:
         query = query.where(charges.c.card == storable(card))
     row = connection.execute(query.order_by(charges.c.created.desc())).mappings().first()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sqlalchemy import func, select
 
-from agents.web.read_model.queries.cursors import behind, cursor_of, place_in
-from agents.web.read_model.queries.lines import ChargeLine, line_of, select_lines
+from agents.web.read_model.queries.cursors import OrderedBy, rows_of_page
+from agents.web.read_model.queries.lines import ChargeLine, is_of_charge, line_of, select_lines
 from agents.web.read_model.storing import storable
 from agents.web.read_model.tables import charges, details
 
@@ -69,18 +69,13 @@ def history_page(
         When `after` is nothing that a page ended with.
     """
     query, time = _sharing(select_lines(), kind, value)
-    order = (time, charges.c.charge, charges.c.card)
-    descending = (True, True, True)
-    if after is not None:
-        place = place_in(after, float, str, str)
-        query = query.where(time <= place[0], behind(order, place, descending))
-    query = query.order_by(*(column.desc() for column in order)).limit(limit + 1)
-    rows = connection.execute(query).mappings().all()
-    lines = tuple(map(line_of, rows[:limit]))
-    if len(rows) <= limit:
-        return HistoryPage(lines, None)
-    last = lines[-1]
-    return HistoryPage(lines, cursor_of(last.created, last.charge, last.card))
+    order = (
+        OrderedBy(time, float, is_descending=True),
+        OrderedBy(charges.c.charge, str, is_descending=True),
+        OrderedBy(charges.c.card, str, is_descending=True),
+    )
+    rows, next_page = rows_of_page(connection, query, order, after, limit)
+    return HistoryPage(tuple(map(line_of, rows)), next_page)
 
 
 def neighbours(
@@ -145,5 +140,6 @@ def _sharing(query: Select[Any], kind: Shared, value: str) -> tuple[Select[Any],
     """
     if kind in {"card", "merchant"}:
         return query.where(charges.c[kind] == storable(value)), charges.c.created
-    here = (details.c.charge == charges.c.charge) & (details.c.card == charges.c.card)
-    return query.join(details, here).where(details.c[kind] == storable(value)), details.c.created
+    return query.join(details, is_of_charge(details)).where(
+        details.c[kind] == storable(value)
+    ), details.c.created

@@ -10,7 +10,7 @@ from sqlalchemy import and_, select
 from agents.web.read_model.tables import charges, claims
 
 if TYPE_CHECKING:
-    from sqlalchemy import RowMapping, Select
+    from sqlalchemy import RowMapping, Select, Table
 
     from agents.web.read_model.standing import Verdict
 
@@ -62,10 +62,18 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 
+def is_of_charge(table: Table) -> Any:
+    """Return the condition that a row of a table is of the charge that it is joined to."""
+    return and_(table.c.charge == _CHARGE.charge, table.c.card == _CHARGE.card)
+
+
+CLAIMED: Final = charges.outerjoin(claims, is_of_charge(claims))
+"""Charges, with who works at them."""
+
+
 def select_lines() -> Select[Any]:
     """Return the query of all lines, to be narrowed."""
-    of_charge = and_(claims.c.charge == _CHARGE.charge, claims.c.card == _CHARGE.card)
-    return select(*COLUMNS).select_from(charges.outerjoin(claims, of_charge))
+    return select(*COLUMNS).select_from(CLAIMED)
 
 
 def line_of(row: RowMapping) -> ChargeLine:

@@ -84,13 +84,6 @@ def overview(connection: Connection, since: float, until: float) -> Overview:
     )  # fmt: skip
 
 
-def lately(connection: Connection, since: float) -> dict[str, int]:
-    """Return how many charges made since a time, Unix seconds, were given which action."""
-    charge = charges.c
-    counts = select(charge.given, func.count()).where(charge.created >= since)
-    return {row[0]: row[1] for row in connection.execute(counts.group_by(charge.given))}
-
-
 def day_sums(
     connection: Connection, merchant: str, since: float, until: float
 ) -> tuple[DaySums, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-from agents.web.read_model.queries.cursors import behind, cursor_of, place_in
+from agents.web.read_model.queries.cursors import OrderedBy, rows_of_page
 from agents.web.read_model.tables import rejected
 
 if TYPE_CHECKING:
@@ -85,19 +85,16 @@ def rejected_page(
     CursorError
         When `after` is nothing that a page ended with.
     """
-    order = rejected.c.created, rejected.c.partition, rejected.c.place
+    order = (
+        OrderedBy(rejected.c.created, float, is_descending=True),
+        OrderedBy(rejected.c.partition, int, is_descending=True),
+        OrderedBy(rejected.c.place, int, is_descending=True),
+    )
     query = select(rejected)
     if reason is not None:
         query = query.where(rejected.c.reason == reason)
-    if after is not None:
-        query = query.where(behind(order, place_in(after, float, int, int), (True, True, True)))
-    query = query.order_by(*(column.desc() for column in order)).limit(limit + 1)
-    rows = connection.execute(query).mappings().all()
-    inputs = tuple(map(_input_of, rows[:limit]))
-    if len(rows) <= limit:
-        return RejectedPage(inputs, None)
-    last = inputs[-1]
-    return RejectedPage(inputs, cursor_of(last.created, last.partition, last.place))
+    rows, next_page = rows_of_page(connection, query, order, after, limit)
+    return RejectedPage(tuple(map(_input_of, rows)), next_page)
 
 
 def rejected_input(connection: Connection, partition: int, place: int) -> RejectedInput | None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sqlalchemy import func, select
 
-from agents.web.read_model.queries.cursors import behind, cursor_of, place_in
-from agents.web.read_model.queries.lines import ChargeLine, line_of, select_lines
+from agents.web.read_model.queries.cursors import OrderedBy, rows_of_page
+from agents.web.read_model.queries.lines import CLAIMED, ChargeLine, line_of, select_lines
 from agents.web.read_model.tables import IS_WAITING, charges, claims
 
 if TYPE_CHECKING:
@@ -25,22 +25,19 @@ class QueueFilter:
     ----------
     merchant
         Of this merchant.
-    risk_min, risk_max
-        Of at least, at most this risk.
-    usd_min, usd_max
-        Of at least, at most this amount in US dollars.
-    created_min, created_max
-        Made at this time or later, or earlier, Unix seconds.
+    risk_min
+        Of at least this risk.
+    usd_min
+        Of at least this amount in US dollars.
+    created_max
+        Made at this time or earlier, Unix seconds.
     free_for, now
         Only those that nobody but this analyst has a claim on, at this time.
     """
 
     merchant: str | None = None
     risk_min: int | None = None
-    risk_max: int | None = None
     usd_min: float | None = None
-    usd_max: float | None = None
-    created_min: float | None = None
     created_max: float | None = None
     free_for: str | None = None
     now: float = 0.0
@@ -54,11 +51,11 @@ class QueuePage:
     next: str | None
 
 
-_KIND: Final[dict[Sort, tuple[Any, type, bool]]] = {
-    "oldest": (charges.c.created, float, False),
-    "newest": (charges.c.created, float, True),
-    "risk": (charges.c.risk, int, True),
-    "amount": (charges.c.usd_cents, int, True),
+_FIRST: Final[dict[Sort, OrderedBy]] = {
+    "oldest": OrderedBy(charges.c.created, float),
+    "newest": OrderedBy(charges.c.created, float, is_descending=True),
+    "risk": OrderedBy(charges.c.risk, int, is_descending=True),
+    "amount": OrderedBy(charges.c.usd_cents, int, is_descending=True),
 }
 
 
@@ -89,55 +86,31 @@ def queue_page(
     CursorError
         When `after` is nothing that a page of this order ended with.
     """
-    column, kind, is_down = _KIND[sort]
-    order = (column, charges.c.charge, charges.c.card)
+    order = _FIRST[sort], OrderedBy(charges.c.charge, str), OrderedBy(charges.c.card, str)
     query = select_lines().where(*_conditions(wanted))
-    if after is not None:
-        place = place_in(after, kind, str, str)
-        query = query.where(behind(order, place, (is_down, False, False)))
-    query = query.order_by(column.desc() if is_down else column, *order[1:]).limit(limit + 1)
-    rows = connection.execute(query).mappings().all()
-    lines = tuple(map(line_of, rows[:limit]))
-    if len(rows) <= limit:
-        return QueuePage(lines, None)
-    last = rows[limit - 1]
-    return QueuePage(lines, cursor_of(last[column.name], last["charge"], last["card"]))
+    rows, next_page = rows_of_page(connection, query, order, after, limit)
+    return QueuePage(tuple(map(line_of, rows)), next_page)
 
 
 def count_queue(connection: Connection, wanted: QueueFilter) -> int:
     """Return how many charges of the queue are wanted."""
-    source = charges
-    if wanted.free_for is not None:
-        source = _with_claims()
+    source = charges if wanted.free_for is None else CLAIMED
     query = select(func.count()).select_from(source).where(*_conditions(wanted))
     return int(connection.scalar(query) or 0)
 
 
-def _with_claims() -> Any:
-    here = (claims.c.charge == charges.c.charge) & (claims.c.card == charges.c.card)
-    return charges.outerjoin(claims, here)
-
-
 def _conditions(wanted: QueueFilter) -> list[Any]:
     charge = charges.c
-    bounds = (
-        (charge.risk, wanted.risk_min, wanted.risk_max),
-        (charge.usd_cents, _cents(wanted.usd_min), _cents(wanted.usd_max)),
-        (charge.created, wanted.created_min, wanted.created_max),
-    )
     conditions: list[Any] = [IS_WAITING]
     if wanted.merchant is not None:
         conditions.append(charge.merchant == wanted.merchant)
-    for column, least, most in bounds:
-        if least is not None:
-            conditions.append(column >= least)
-        if most is not None:
-            conditions.append(column <= most)
+    if wanted.risk_min is not None:
+        conditions.append(charge.risk >= wanted.risk_min)
+    if wanted.usd_min is not None:
+        conditions.append(charge.usd_cents >= wanted.usd_min * 100.0)
+    if wanted.created_max is not None:
+        conditions.append(charge.created <= wanted.created_max)
     if wanted.free_for is not None:
         is_mine = claims.c.by == wanted.free_for
         conditions.append(claims.c.by.is_(None) | is_mine | (claims.c.until <= wanted.now))
     return conditions
-
-
-def _cents(usd: float | None) -> float | None:
-    return None if usd is None else usd * 100.0

@@ -8,11 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agents.web.api.asked import Asked
-from agents.web.api.barrier import AwayError
 from agents.web.api.brokers import UnavailableError
 from agents.web.api.charge_desk import ChargeDesk
 from agents.web.api.memory import Answer, Scored
 from agents.web.api.sender import Delivered, QueueFullError
+from agents.web.barrier import AwayError
 from schemas.charge import Charge
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
+from agents.evaluation.rule_estimates import MatchedCharges
 from agents.learning.model_registry import ModelBook
 from agents.policy.book import MerchantsBook, RulesBook
 from agents.policy.edits import Signature, change_of, version_before
@@ -22,6 +23,7 @@ from agents.web.console.access.sessions import Sessions
 from agents.web.console.access.users import UserBook, UserRefusedError
 from agents.web.console.app import create_app, create_router
 from agents.web.console.link import Log
+from agents.web.console.pages.rules import DAYS
 from agents.web.console.reader import DatabaseReader
 from agents.web.console.recorder import Place
 from agents.web.console.rendering import Templates
@@ -42,7 +44,7 @@ from tests.agents.web.read_model.databases import sqlite_url
 from tests.agents.web.read_model.made import MadeMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from starlette.types import ASGIApp
@@ -76,9 +78,6 @@ class PolicyInMemory:
 
     def changes(self, kind: str, key: str | None = None) -> list[Change]:
         return [each for each in self._log.changes if each.kind == kind and key in {None, each.key}]
-
-    def matured(self) -> Iterator[Any]:
-        return iter(())
 
     def edit_rules(self, edit: Callable[[RulesBook], Any]) -> Any:
         made = edit(self._rules)
@@ -155,6 +154,7 @@ class Installation:
         )
         self.users, self.log, self.models = UserBook(), Log(), ModelBook()
         self.policy = PolicyInMemory(self.log)
+        self.matched = MatchedCharges(DAYS)
         self._offsets: dict[str, int] = {}
         url = sqlite_url(self.directory)
         self._engine = open_engine(url, is_writer=True)
@@ -185,10 +185,9 @@ class Installation:
     @property
     def _pages(self) -> Any:
         topic = SimpleNamespace(book=lambda: self.models)
-        policy, models, users = map(Now, (self.policy, topic, UsersInMemory(self.users)))
-        return self._console.pages(
-            cast("Any", policy), cast("Any", models), cast("Any", users), self.clock
-        )
+        topics = self.policy, self.matched, topic, UsersInMemory(self.users)
+        policy, matched, models, users = (cast("Any", Now(each)) for each in topics)
+        return self._console.pages(policy, matched, models, users, self.clock)
 
     def app(self) -> ASGIApp:
         return create_app(self._pages, self.guard, self._templates, self.clock)

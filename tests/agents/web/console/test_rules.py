@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import html
+import re
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from agents.policy.active_rules import ActiveRule
+from agents.rules.rule_set import parse
+from schemas.scored import ALLOW
+from streams.wire.matured import FRAUD, GENUINE, MATURED_CHARGE, UNSEEN
 from tests.agents.web.console.browser import Browser
 
 if TYPE_CHECKING:
@@ -70,6 +77,27 @@ def test_a_set_is_put_in_force_from_the_version_it_was_made_from(
         assert wrong.status == 409
         assert "block when :risk:" in wrong.text
         assert records["*"].version == 2
+
+    asyncio.run(play())
+
+
+def test_a_rule_is_told_by_what_became_of_the_charges_it_matched(
+    installation: Installation,
+) -> None:
+    async def play() -> None:
+        mia = await manager(installation)
+        assert (await mia.post("/rules", **put(TEXT))).status == 303
+        asked = "/rules/figures?merchant=*"
+        assert "abroad" not in (await mia.get(asked)).text
+        rows = np.zeros(9, MATURED_CHARGE)
+        rows["propensity"], rows["counts"], rows["action"] = 1.0, 1.0, ALLOW
+        rows["card"], rows["created"] = np.arange(9), 1.75e9
+        rows["seen"] = [FRAUD] * 3 + [GENUINE] * 4 + [UNSEEN] * 2
+        rows["rules"][:7, 0] = ActiveRule.of(parse(TEXT).rules[0], "*").hash
+        installation.matched.add(rows)
+        cells = re.findall(r"<td[^>]*>([^<]*)</td>", (await mia.get(asked)).text)
+        assert cells[:4] == ["abroad", "7", "7", "3"]
+        assert cells[4].startswith("42.9%"), "three of seven"
 
     asyncio.run(play())
 

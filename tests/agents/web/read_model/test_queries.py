@@ -15,7 +15,7 @@ import pytest
 from agents.web.read_model.queries.charge_view import charge_view
 from agents.web.read_model.queries.cursors import CursorError
 from agents.web.read_model.queries.histories import history_page, neighbours, totals
-from agents.web.read_model.queries.overview import day_sums, lately, overview
+from agents.web.read_model.queries.overview import day_sums, overview
 from agents.web.read_model.queries.rejected_inputs import (
     count_by_reason,
     rejected_input,
@@ -162,12 +162,6 @@ def test_overview(case: Case) -> None:
     )
 
 
-def test_what_came_lately(case: Case) -> None:
-    for since in (BEGAN, BEGAN + 10.5 * DAY_S, BEGAN + 99 * DAY_S):
-        of = (c.given for c in case.charges.values() if c.scored["created"] >= since)
-        assert lately(case.connection, since) == Counter(of)
-
-
 ORDER: dict[str, Callable[[Charge], Any]] = {
     "oldest": lambda c: c.scored["created"],
     "newest": lambda c: -c.scored["created"],
@@ -183,9 +177,8 @@ def test_the_queue_in_every_order_page_by_page(case: Case, sort: Any) -> None:
     filters: list[tuple[QueueFilter, Callable[[Charge], bool]]] = [
         (QueueFilter(), lambda _: True),
         (QueueFilter(merchant=some), lambda c: c.scored["merchant"] == some),
-        (QueueFilter(risk_min=30, risk_max=80), lambda c: 30 <= c.scored["risk"] <= 80),
-        (QueueFilter(usd_min=19.99, usd_max=1e6), lambda c: 1999 <= c.cents <= 1e8),
-        (QueueFilter(created_min=middle), lambda c: c.scored["created"] >= middle),
+        (QueueFilter(risk_min=30), lambda c: c.scored["risk"] >= 30),
+        (QueueFilter(usd_min=19.99), lambda c: c.cents >= 1999),
         (QueueFilter(created_max=middle), lambda c: c.scored["created"] <= middle),
         (
             QueueFilter(free_for="ann", now=middle),

@@ -37,8 +37,10 @@ class AccessFormatter(logging.Formatter):
 
 
 def setup_access_log() -> None:
-    """Write the lines of calls to stderr by themselves."""
+    """Write the lines of calls to stderr by themselves; the web server's own say nothing more."""
     handler = logging.StreamHandler()
     handler.setFormatter(AccessFormatter())
     access_log.addHandler(handler)
     access_log.propagate = False
+    for library in ("uvicorn", "uvicorn.error"):
+        logging.getLogger(library).setLevel(logging.ERROR)

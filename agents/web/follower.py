@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from confluent_kafka import KafkaError, TopicPartition
 
-from agents.web.api.sender import on_loop
-
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Mapping, Sequence
@@ -44,6 +42,17 @@ class Followed(NamedTuple):
     topic: str
     begin: Mapping[int, int]
     read: Callable[[Message], Callable[[], None] | None]
+
+
+def on_loop(
+    loop: asyncio.AbstractEventLoop, hear: Callable[[KafkaError], None]
+) -> Callable[[KafkaError], None]:
+    """Return what hands errors of a client to somebody who hears of them on a loop."""
+
+    def hand_over(error: KafkaError) -> None:
+        loop.call_soon_threadsafe(hear, error)
+
+    return hand_over
 
 
 class Follower:

@@ -19,7 +19,7 @@ from streams.errors import OperationalError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from agents.web.api.follower import Ends, Follower
+    from agents.web.follower import Ends, Follower
     from streams.kafka.config import Admin
 
 logger = logging.getLogger(__name__)

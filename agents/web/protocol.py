@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from agents.web.api.problems import MEDIA_TYPE, Problem
+from agents.web.problems import MEDIA_TYPE, Problem
 
 if TYPE_CHECKING:
     import asyncio
