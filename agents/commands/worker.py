@@ -15,11 +15,11 @@ from agents.settings.sources import SettingsError
 from agents.stages.tasks import layouts_of
 from agents.terminal.connection import connect
 from agents.terminal.options import with_settings
+from agents.terminal.payloads import mapping_of, with_mapped_signals
 from agents.terminal.rates import warn_of_old_rates
 from agents.terminal.registry import registry_of
 from agents.worker.app import create_app
 from agents.worker.logs import setup_logging
-from agents.worker.payloads import mapping_of, with_mapped_signals
 from agents.worker.warm_up import rehearse
 from streams.kafka.installation import Installation
 from streams.kafka.topics import Topics, ensure_topics

@@ -16,9 +16,9 @@ from agents.learning.model_follower import ModelFollower
 from agents.policy import fraud_rates
 from agents.shared_entities.scattering import Scatter
 from agents.stages.tasks import TaskStages, features_of, figures_of, new_task, open_store, terms_of
+from agents.terminal.payloads import payloads_of
 from agents.worker import metrics
 from agents.worker.actions_check import ActionsCheck
-from agents.worker.payloads import payloads_of
 from agents.worker.policy_follower import PolicyFollower
 from agents.worker.scored_format import scored_encoding
 from agents.worker.signals_check import SignalsCheck

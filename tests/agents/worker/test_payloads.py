@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from agents.commands.worker import command
 from agents.settings.schema import Settings
-from agents.worker.payloads import payloads_of
+from agents.terminal.payloads import payloads_of
 from streams.kafka.clients import Clients
 
 if TYPE_CHECKING:

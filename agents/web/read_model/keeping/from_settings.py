@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agents.terminal.connection import connect
+from agents.terminal.payloads import payloads_of, with_mapped_signals
 from agents.web.read_model.database import database_url
 from agents.web.read_model.keeping.follower import Follower
 from agents.web.read_model.keeping.incoming import Incoming
-from agents.worker.payloads import payloads_of, with_mapped_signals
 from streams.kafka.clients import Clients
 from streams.kafka.topics import Topics
 

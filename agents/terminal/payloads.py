@@ -1,4 +1,4 @@
-"""How a worker reads the payloads of its inputs, as it is set."""
+"""How a worker and the read model read the payloads of inputs, as it is set."""
 
 from __future__ import annotations
 
