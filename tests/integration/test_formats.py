@@ -44,13 +44,17 @@ def streams() -> dict[str, list[Event]]:
 
 
 def made(kafka: Kafka, prefix: str) -> dict[str, str]:
-    """Make topics of one partition, so that all is taken in the order of event time."""
+    """Make topics of one partition, so that all is taken and scored in the order of event time.
+
+    There are no shared entities: a charge that waits for them is scored behind some that do not.
+    """
     for name, config in Topics(prefix).configs().items():
         kafka.create(name, 1, config)
     return {
         "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
         "CHARGEWATCH_TOPIC_PREFIX": prefix,
         "CHARGEWATCH_SESSION_TIMEOUT_MS": "6000",
+        "CHARGEWATCH_ENTITIES": ",",
     }
 
 
