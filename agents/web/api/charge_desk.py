@@ -34,6 +34,9 @@ LEAD_S: Final = 0.06
 """At least so long before its deadline a fallback is begun, and half as long again as the slowest
 of late took to be on record; of a short deadline no more than its half."""
 
+LEAD_SHARE: Final = 0.25
+"""Of a deadline, at least: who waits longer gets no problem for a pause of the brokers."""
+
 GRACE_S: Final = 0.015
 """After its deadline an answer that is under way is still waited for."""
 
@@ -207,8 +210,7 @@ class ChargeDesk:
         """Wait for an answer; timers see to its deadline."""
         loop = asyncio.get_running_loop()
         request: asyncio.Future[Answer] = loop.create_future()
-        lead_s = min(max(LEAD_S, 1.5 * self._recorded_s), (asked.until - asked.began) / 2)
-        begins = loop.call_at(asked.until - lead_s, self._fall_back, waiting)
+        begins = loop.call_at(asked.until - self._lead_s(asked), self._fall_back, waiting)
         ends = loop.call_at(asked.until + GRACE_S, self._end, waiting, request)
         waiting.requests.append(request)
         try:
@@ -219,6 +221,12 @@ class ChargeDesk:
             waiting.requests.remove(request)
             if not waiting.requests:
                 self._drop(waiting)
+
+    def _lead_s(self, asked: Asked) -> float:
+        """Return how long before its deadline the fallback of a charge is begun, seconds."""
+        deadline_s = asked.until - asked.began
+        lead_s = max(LEAD_S, LEAD_SHARE * deadline_s, 1.5 * self._recorded_s)
+        return min(lead_s, deadline_s / 2)
 
     def _end(self, waiting: _Waiting, request: asyncio.Future[Answer]) -> None:
         """End a request that has no answer by its deadline."""

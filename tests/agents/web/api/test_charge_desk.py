@@ -46,6 +46,22 @@ def test_without_workers_the_fallback_is_on_record_before_it_is_given() -> None:
     run(play())
 
 
+@pytest.mark.parametrize("deadline_s", [0.5, 1.5, 5.0])
+def test_of_a_long_deadline_enough_is_left_for_brokers_that_pause(deadline_s: float) -> None:
+    """What is put on record takes a sixth of the deadline, without a warning by those before it."""
+
+    async def play() -> None:
+        world = World(Random(14), works=False)
+        replica = world.replica()
+        loop = asyncio.get_running_loop()
+        world.read_s = (deadline_s / 6, deadline_s / 6)
+        began = loop.time()
+        assert await replica.ask("c1", deadline_s) == FELL_BACK
+        assert 0.75 * deadline_s < loop.time() - began <= deadline_s + GRACE_S
+
+    run(play())
+
+
 def test_what_is_scored_later_stays_answered_by_fallback() -> None:
     async def play() -> None:
         world = World(Random(3), work_s=(0.6, 0.6))
