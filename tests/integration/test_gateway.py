@@ -104,7 +104,7 @@ def test_workers_that_are_killed_under_load(gateway: Gateway) -> None:
     bodies = [charge(number, card=f"tok_{number % 97}") for number in range(1200)]
     replies: list[Reply] = []
     load = HttpLoad(replica.port)
-    requests = [charge_request(body) for body in bodies]
+    requests = [charge_request(body, deadline_ms=1000) for body in bodies]
     sending = Thread(target=lambda: replies.extend(load.run(requests, 80)))
     sending.start()
     time.sleep(5.0)  # of the fifteen seconds of load

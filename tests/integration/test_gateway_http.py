@@ -79,9 +79,10 @@ def test_slow_half_open_and_hostile_clients_hold_nobody_up(gateway: Gateway) -> 
     halves = [connected(port, head) for _ in range(50)]
     bodies = [connected(port, head + b"Content-Length: 1000\r\n\r\n{") for _ in range(50)]
     began = time.monotonic()
-    served = HttpLoad(port).run([charge_request(charge(number)) for number in range(50)], 50)
+    requests = [charge_request(charge(number), deadline_ms=1000) for number in range(50)]
+    served = HttpLoad(port).run(requests, 50)
     assert {reply.status for reply in served} == {200}
-    assert max(reply.took_s for reply in served) < 0.5
+    assert max(reply.took_s for reply in served) < 1.25
     assert all(b" 408 " in _rest(made).partition(b"\r\n")[0] for made in halves + bodies)
     assert 5.0 < time.monotonic() - began < 25.0
     for made in (*silent, *halves, *bodies):
