@@ -8,7 +8,8 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url 
 
 INTEGRATION := tests/integration
 FAULTS := tests/upgrade tests/chaos/test_chaos.py tests/chaos/test_planted.py
-BROWSER := tests/browser
+# The console's pages one by one: `make browser` alone looks at all of them.
+PAGES := tests/browser/test_pages.py
 
 # Many hundred processes start in the tests, and each would compile all sources anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -20,8 +21,8 @@ help: ## Show the targets
 
 setup: .venv/.installed ## Prepare .venv with the chargewatch command
 
-demo: setup ## Run everything on this machine: Kafka, simulated charges, a worker, live scoring
-	$(BIN)/chargewatch demo
+demo: setup ## Run everything on this machine: Kafka, simulated charges, a worker, live scoring; STAY=1 leaves its console up
+	$(BIN)/chargewatch demo $(if $(STAY),--stay)
 
 test: setup ## Check style, types and layers, then run all tests on a real Kafka
 	@$(MAKE) --no-print-directory -j 2 lint kernels build/broker.jsa
@@ -41,7 +42,7 @@ test-integration:
 	$(BIN)/pytest --durations=25 $(INTEGRATION)
 
 test-computing: FIRST = nice
-test-computing: TESTS = $(patsubst %,--deselect=%,$(INTEGRATION) $(FAULTS) $(BROWSER))
+test-computing: TESTS = $(patsubst %,--deselect=%,$(INTEGRATION) $(FAULTS) $(PAGES))
 test-faults: TESTS = $(FAULTS)
 
 test-computing test-faults:
@@ -50,7 +51,7 @@ test-computing test-faults:
 	  code=$$?; cat build/$@.log; exit $$code
 
 browser: setup ## Look at the console in the system's Chromium; screenshots are in build/browser
-	$(BIN)/pytest -q $(BROWSER)
+	$(BIN)/pytest -q tests/browser
 
 lint: setup ## Check style, types and layers only
 	$(BIN)/ruff check

@@ -30,15 +30,24 @@ if TYPE_CHECKING:
 
 SHOTS = Path("build/browser")
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--no-sandbox",  # which root cannot have
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+)
+"""It asks nobody for anything but the console."""
 CHARGES = 60
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     found = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    assert found, "no Chromium or Chrome: `apt-get install chromium` has one"
+    assert found, "no Chromium or Chrome on PATH: `apt-get install chromium` has one"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
         yield browser
         browser.close()
 
@@ -76,7 +85,7 @@ def visit(chromium: Browser, url: str) -> Iterator[Callable[..., Page]]:
         context = chromium.new_context(base_url=url, **(settings | options))  # type: ignore[arg-type]
         opened.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(60_000)
         page.on(
             "request", lambda each: None if each.url.startswith(url) else wrong.append(each.url)
         )

@@ -62,6 +62,13 @@ def test_the_readme_has_the_two_commands() -> None:
     assert commands == ["demo", "test"]
 
 
+def test_continuous_integration_installs_what_the_readme_tells_to() -> None:
+    command = r"^apt-get install --no-install-recommends (.*)$"
+    [told] = re.findall(command, text_of("README.md"), re.MULTILINE)
+    [installed] = re.findall(r"^packages=\((.*)\)$", text_of(".ci/run"), re.MULTILINE)
+    assert installed == told
+
+
 def test_every_package_is_in_the_architecture() -> None:
     folders = [
         f"{top}/{child.name}"
