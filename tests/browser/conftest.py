@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -77,7 +78,13 @@ def url(installation: Installation) -> Iterator[str]:
 
 @pytest.fixture
 def visit(chromium: Browser, url: str) -> Iterator[Callable[..., Page]]:
-    """Return what signs somebody in; in the end nothing was asked of others, and nothing wrong."""
+    with visiting(chromium, url) as sign_in:
+        yield sign_in
+
+
+@contextmanager
+def visiting(chromium: Browser, url: str) -> Iterator[Callable[..., Page]]:
+    """Give what signs somebody in; in the end nothing was asked of others, and nothing wrong."""
     opened, wrong = [], list[str]()
 
     def sign_in(name: str, **options: object) -> Page:

@@ -196,6 +196,7 @@ def test_the_queue_is_filtered(installation: Installation) -> None:
         bob = await analyst(installation)
         for query, found in {
             "merchant=other": "c1", "risk_min=90": "c2", "usd_min=1000": "c2", "older_h=2": "c1",
+            "newer_h=2": "c2",
             "risk_min=90&merchant=other": "", "risk_min=nonsense": "c1 c2", "sort=x": "c1 c2",
             "after=nonsense": None, "usd_min=1e999": "c1 c2",
         }.items():  # fmt: skip
