@@ -54,7 +54,13 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def installation(tmp_path: Path) -> Iterator[Installation]:
+def fill() -> Callable[[Installation], None]:
+    """Return what puts charges into the console."""
+    return put_some_charges
+
+
+@pytest.fixture
+def installation(tmp_path: Path, fill: Callable[[Installation], None]) -> Iterator[Installation]:
     made = Installation(tmp_path)
     for name, role in ROLES.items():
         made.add_user(name, role)
@@ -116,7 +122,7 @@ def _is_policy(text: str) -> bool:
     return "Content Security Policy" in text
 
 
-def fill(installation: Installation) -> None:
+def put_some_charges(installation: Installation) -> None:
     """Put charges of some cards, and what became of them, into the console."""
     now = time.time()
     for number in range(CHARGES):

@@ -90,7 +90,7 @@ def live(installation: Installation, directory: Path) -> None:
 def _is_open(outcome: bytes, now: float) -> bool:
     """Return whether it is a verdict that nobody has given yet."""
     told = orjson.loads(outcome)
-    return told["outcome"].startswith("review_") and told["created"] > now - UNDECIDED_S
+    return bool(told["outcome"].startswith("review_") and told["created"] > now - UNDECIDED_S)
 
 
 def _put(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from PIL import Image
 
 from tests.browser.conftest import SHOTS
@@ -32,11 +34,13 @@ def take(page: Page, name: str) -> None:
     assert file.stat().st_size <= BYTES_MAX
 
 
-def test_pictures_of_an_installation_in_use(
-    visit: Callable[..., Page], installation: Installation, tmp_path: Path
-) -> None:
-    live(installation, tmp_path)
-    size = {"viewport": {"width": 1280, "height": 860}, "color_scheme": "light"}
+@pytest.fixture
+def fill(tmp_path: Path) -> Callable[[Installation], None]:
+    return partial(live, directory=tmp_path)
+
+
+def test_pictures_of_an_installation_in_use(visit: Callable[..., Page]) -> None:
+    size: dict[str, Any] = {"viewport": {"width": 1280, "height": 860}, "color_scheme": "light"}
     mia, bob, eve = (visit(name, **size) for name in ("mia", "bob", "eve"))
     mia.goto("/rules")
     for text, note in (
@@ -55,6 +59,8 @@ def test_pictures_of_an_installation_in_use(
         person.goto("/reviews?sort=risk")
         person.keyboard.press("s")
         person.wait_for_selector("#around")
+    bob.set_viewport_size({"width": 1280, "height": 1500})
     take(bob, "charge")
+    bob.set_viewport_size(size["viewport"])
     bob.goto("/reviews?sort=newest")
     take(bob, "reviews")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self, cast, get_args
 from urllib.parse import parse_qsl, urlencode
 
@@ -76,6 +76,16 @@ class QueueOrder:
         """
         told = {name: getattr(self, name) for name in self.__slots__}
         return urlencode({name: value for name, value in told.items() if value})
+
+    def no_older_than(self, hours: float) -> Self:
+        """Return it without charges that are older.
+
+        >>> QueueOrder(newer_h="1").no_older_than(4).newer_h, QueueOrder().no_older_than(4).newer_h
+        ('1', '4')
+        """
+        if self.newer_h and float(self.newer_h) <= hours:
+            return self
+        return replace(self, newer_h=f"{hours:g}")
 
     def cursor(self, line: ChargeLine) -> str:
         """Return the cursor of what comes behind a charge in this order."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import re
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -207,6 +208,25 @@ def test_the_queue_is_filtered(installation: Installation) -> None:
             assert got.status == 200, query
             shown = {each for each in ("c1", "c2") if f">{each}</a>" in got.text}
             assert shown == set(found.split()), query
+
+    asyncio.run(play())
+
+
+def test_those_that_are_due_can_be_told_from_those_that_are_overdue(
+    installation: Installation,
+) -> None:
+    async def play() -> None:
+        wait_for_review(installation, "c1", "c2", created=time.time() - 30 * 3600.0)
+        bob = await analyst(installation)
+        assert "none is still in time." in (await bob.get("/reviews")).text
+        wait_for_review(installation, "c3", created=time.time() - 3 * 3600.0)
+        page = (await bob.get("/reviews?sort=risk")).text
+        assert page.count('class="overdue"') == 2
+        [link] = re.findall(r'<a href="([^"]+)"[^>]*>1 still in time</a>', page)
+        shown = (await bob.get(html.unescape(link))).text
+        assert "1 of 3 that wait. Due within 4 hours:" in shown
+        assert "all are still in time." in shown
+        assert re.findall(r">(c\d)</a>", shown) == ["c3"]
 
     asyncio.run(play())
 
