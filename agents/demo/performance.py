@@ -15,6 +15,7 @@ from confluent_kafka import Message
 
 from agents.acting.acting import Acting
 from agents.demo.cluster import Cluster
+from agents.demo.console import DemoConsole
 from agents.demo.figures import Figures, Report
 from agents.demo.ledger import Ledger
 from agents.demo.scenario import Play
@@ -41,11 +42,11 @@ _AFTER_WATCHDOG_S = 30.0
 
 
 class Performance:
-    """A play on a cluster with a running worker.
+    """A play on a cluster with a running worker and console.
 
     Parameters
     ----------
-    cluster, worker
+    cluster, worker, console
         Where it is played.
     play
         What is played.
@@ -59,12 +60,14 @@ class Performance:
         self,
         cluster: Cluster,
         worker: Worker,
+        console: DemoConsole,
         play: Play,
         screen: Screen,
         sleep: Callable[[float], None],
     ) -> None:
         self._cluster = cluster
         self._worker = worker
+        self._console = console
         self._play = play
         self._screen = screen
         self._sleep = sleep
@@ -105,7 +108,7 @@ class Performance:
         Raises
         ------
         DemoError
-            When the worker ends, or nothing comes back any more.
+            When the worker or the console ends, or nothing comes back any more.
         PublishError
             When events cannot be published.
         """
@@ -123,13 +126,13 @@ class Performance:
         taken = self._ledger.counts.outcomes - self._outcomes_not_taken()
         return self._figures.report(history_s, live_began_at, live_s, taken)
 
-    def go_on(self, check: Callable[[], None]) -> None:
-        """Go on with what comes after the live part until `check`, or what it waits with, raises.
+    def go_on(self) -> None:
+        """Go on with what comes after the live part until what it waits with raises.
 
         Raises
         ------
         DemoError
-            When the worker ends.
+            When the worker or the console ends.
         PublishError
             When events cannot be published.
         """
@@ -141,7 +144,6 @@ class Performance:
         )
         publishing = self._threads.submit(self._publish_acted, rest)
         while True:
-            check()
             self._check(publishing)
             self._sleep(_FRAME_S)
 
@@ -247,6 +249,7 @@ class Performance:
     def _check(self, publishing: "Future[None]") -> None:
         """Raise what any part of it has failed with."""
         self._worker.check()
+        self._console.check()
         for future in (publishing, self._reading):
             if future.done():
                 future.result()

@@ -45,13 +45,15 @@ def run(settings: Settings, play: Play, screen: Screen, sleep: Callable[[float],
             password = let_in(cluster)
             console.wait_until_ready(sleep)
             done(_how_to_sign_in(console, password, cluster.settings.console_port))
-        performance = stack.enter_context(Performance(cluster, worker, play, screen, sleep))
+        performance = stack.enter_context(
+            Performance(cluster, worker, console, play, screen, sleep)
+        )
         report = performance.perform()
         if play.scenario.stays:
             screen.summary(report)
             doing = f"The stream goes on, and the console stays at {console.url}; Ctrl-C ends it"
             with screen.step(doing), suppress(KeyboardInterrupt):
-                performance.go_on(console.check)
+                performance.go_on()
         with screen.step("Stopping what was started"):
             stack.close()
     if not play.scenario.stays:
