@@ -43,8 +43,9 @@ FLAGS = (
 CHARGES = 60
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """Return a browser; while it is there, no other test of its thread may run an event loop."""
     found = next(filter(None, map(shutil.which, CHROMIUM)), None)
     assert found, "no Chromium or Chrome on PATH: `apt-get install chromium` has one"
     with sync_playwright() as playwright:

@@ -301,7 +301,7 @@ def test_a_second_demo_on_the_same_topics_is_refused(kafka: Kafka, prefix: str) 
     assert result.output.splitlines()[-1] == (
         f"Error: topic {prefix}charges: holds charges already; give the demo a --topic-prefix of "
         "its own"
-    )
+    ), result.exc_info
 
 
 def test_interrupt_stops_and_removes_everything(kafka: Kafka, temporary: Path) -> None:
