@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agents.settings.sources import SettingsError
-from agents.terminal.matured_charges import MatchedTopic
+from agents.terminal.matured_charges import MaturedTopic
 from agents.terminal.model_topic import ModelTopic
 from agents.terminal.policy_topics import PolicyTopics
 from agents.web.console.access.guard import Guard
@@ -88,7 +88,7 @@ async def serve(
     link = ConsoleLink(topics, config, admin)
     turns = (
         Turns(PolicyTopics(settings)),
-        Turns(MatchedTopic(Clients(config), topics, DAYS)),
+        Turns(MaturedTopic(Clients(config), topics, DAYS)),
         Turns(ModelTopic(settings)),
         Turns(UserTopic(settings)),
     )
@@ -140,7 +140,7 @@ class Console(NamedTuple):
     def pages(
         self,
         policy: Turns[PolicyTopics],
-        matched: Turns[MatchedTopic],
+        matured: Turns[MaturedTopic],
         models: Turns[ModelTopic],
         users: Turns[UserTopic],
         clock: Callable[[], float],
@@ -161,10 +161,10 @@ class Console(NamedTuple):
             PasswordPages(templates, guard, lockout, users),
             ChargePages(templates, reader),
             Reviews(templates, reader, recorder, names, settings.costs.review_hours),
-            RulePages(templates, policy, matched),
+            RulePages(templates, policy, matured),
             ListPages(templates, policy),
             MerchantPages(templates, policy),
-            ModelPages(templates, models, recorder, names, link.log),
+            ModelPages(templates, models, matured, recorder, names, link.log),
             RejectedPages(templates, reader, recorder, names, settings),
             AuditPages(templates, link.log),
             HealthPages(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 
 from agents.evaluation.rule_estimates import MatchedCharges
+from agents.evaluation.score_calibration import ToldScores
 from agents.learning.model_registry import ModelBook
 from agents.policy.book import MerchantsBook, RulesBook
 from agents.policy.edits import Signature, change_of, version_before
@@ -122,6 +123,23 @@ class UsersInMemory:
         self._book.take(name.encode(), None)
 
 
+class MaturedInMemory:
+    """The topic of matured charges."""
+
+    def __init__(self) -> None:
+        self._matched, self._told = MatchedCharges(DAYS), ToldScores(DAYS)
+
+    def add(self, charges: Any) -> None:
+        self._matched.add(charges)
+        self._told.add(charges)
+
+    def matched(self) -> Any:
+        return self._matched.latest()
+
+    def told_scores(self) -> Any:
+        return self._told.bins()
+
+
 class Now:
     """Does a piece of work at once."""
 
@@ -154,7 +172,7 @@ class Installation:
         )
         self.users, self.log, self.models = UserBook(), Log(), ModelBook()
         self.policy = PolicyInMemory(self.log)
-        self.matched = MatchedCharges(DAYS)
+        self.matched = MaturedInMemory()
         self._offsets: dict[str, int] = {}
         url = sqlite_url(self.directory)
         self._engine = open_engine(url, is_writer=True)
