@@ -20,6 +20,7 @@ from agents.evaluation.formatting import dollars, percent
 from agents.web.console.links import charge_path, history_path
 from agents.web.console.visit import CSRF_FIELD, Again
 from schemas.printable import printable_lines
+from streams.durations import MINUTE_S
 
 if TYPE_CHECKING:
     from agents.web.console.access.users import UserBook
@@ -65,6 +66,7 @@ class Templates:
             "amount": self.amount,
             "time": time_element,
             "dollars": dollars,
+            "took": took,
             "percent": percent,
             "query": urlencode,
             "tojson": as_json,
@@ -155,6 +157,17 @@ def _shown(value: object) -> object:
     if isinstance(value, str) and not isinstance(value, Markup):
         return printable_lines(value)
     return value
+
+
+def took(seconds: float) -> str:
+    """Return how long something took.
+
+    >>> took(0.0432), took(1.26), took(150.0)
+    ('43 ms', '1.3 s', '2.5 min')
+    """
+    if seconds < 1.0:
+        return f"{1e3 * seconds:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < MINUTE_S else f"{seconds / MINUTE_S:.1f} min"
 
 
 def as_json(value: object) -> str:

@@ -25,6 +25,7 @@ from agents.web.console.pages.health import HealthPages
 from agents.web.console.pages.lists import ListPages
 from agents.web.console.pages.merchants import MerchantPages
 from agents.web.console.pages.models import ModelPages
+from agents.web.console.pages.overview import OverviewPages
 from agents.web.console.pages.password import PasswordPages
 from agents.web.console.pages.provider import ByProvider
 from agents.web.console.pages.rejected import RejectedPages
@@ -35,6 +36,7 @@ from agents.web.console.pages.static_files import StaticFiles
 from agents.web.console.pages.users import UserPages
 from agents.web.console.reader import DatabaseReader
 from agents.web.console.rendering import Templates
+from agents.web.console.worker_lag import WorkerLag
 from agents.web.read_model.database import ReadModel, database_url
 from agents.web.serving import Address, serve_until, server
 from agents.web.turns import Turns
@@ -148,6 +150,7 @@ class Console(NamedTuple):
         """Return them."""
         settings, templates, guard, link, reader = self
         recorder, names, lockout = link.recorder, link.topics, Lockout(clock)
+        lag = WorkerLag(link, f"{settings.topic_prefix}{settings.application_id}")
         url, issuer = settings.console_url, settings.console_oidc_issuer
         by_provider = (
             [ByProvider(Provider(settings), guard, link.users, recorder, names, url, clock)]
@@ -159,6 +162,7 @@ class Console(NamedTuple):
             StaticFiles(templates),
             SigningIn(templates, guard, link.users, lockout, recorder, names),
             PasswordPages(templates, guard, lockout, users),
+            OverviewPages(templates, reader, lag),
             ChargePages(templates, reader),
             Reviews(templates, reader, recorder, names, settings.costs.review_hours),
             RulePages(templates, policy, matured),
@@ -167,9 +171,7 @@ class Console(NamedTuple):
             ModelPages(templates, models, matured, recorder, names, link.log),
             RejectedPages(templates, reader, recorder, names, settings),
             AuditPages(templates, link.log),
-            HealthPages(
-                templates, link, reader, f"{settings.topic_prefix}{settings.application_id}"
-            ),
+            HealthPages(templates, link, reader, lag),
             UserPages(templates, link.users, users),
         ]
 
