@@ -1,14 +1,18 @@
-"""Latencies by day, as charges and their scores come: in whichever order, each counts once."""
+"""Latencies by day: of all charges at once when the read model has been built, then as they come.
+
+The two ends of a charge may come in whichever order, and each charge counts once.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import select
 
 from agents.web.read_model.keeping.statements import among
 from agents.web.read_model.latency import latency_of, step_of
+from agents.web.read_model.queries.lines import is_of_charge
 from agents.web.read_model.tables import charges, details
 from streams.durations import DAY_S
 
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
 
     from agents.web.read_model.keeping.batch import Row
 
+_ROWS_AT_A_TIME: Final = 20_000
+
 
 class Ends(NamedTuple):
     """When a charge was made, put on its topic, and its scored event put on that of those."""
@@ -26,6 +32,14 @@ class Ends(NamedTuple):
     created: float
     put_at: float
     scored_at: float
+
+
+def of_all(connection: Connection) -> Iterable[Ends]:
+    """Return the ends of all charges of which both are known."""
+    columns = details.c.created, details.c.written_at, charges.c.written_at
+    query = select(*columns).select_from(charges.join(details, is_of_charge(details)))
+    rows = connection.execute(query.execution_options(yield_per=_ROWS_AT_A_TIME))
+    return (Ends(*row) for row in rows)
 
 
 def of_late_details(connection: Connection, came: Sequence[Row]) -> list[Ends]:

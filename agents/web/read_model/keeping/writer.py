@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, delete, select, update
 
+from agents.web.read_model.database import COMPLETE, meta_value
 from agents.web.read_model.keeping.batch import Key
 from agents.web.read_model.keeping.claims import Claim, claim_after
 from agents.web.read_model.keeping.day_sums import DaySumChanges
@@ -52,13 +53,15 @@ _SET_STANDING: Final = (
 
 def write(connection: Connection, batch: Batch) -> None:
     """Put a batch into the tables; the caller commits."""
-    ends = of_late_details(connection, batch.details)
+    is_complete = meta_value(connection, COMPLETE) is not None
+    late = of_late_details(connection, batch.details) if is_complete else []
     insert_new(connection, details, batch.details)
     insert_new(connection, disputes, batch.disputes)
     insert_new(connection, outcomes, batch.outcomes)
     insert_new(connection, rejected, batch.rejected)
-    ends += of_scored(connection, _write_charges(connection, batch))
-    insert_or_add(connection, latencies, rows_of(ends))
+    new = _write_charges(connection, batch)
+    if is_complete:
+        insert_or_add(connection, latencies, rows_of([*late, *of_scored(connection, new)]))
     if batch.reviews:
         _write_reviews(connection, batch)
     write_positions(connection, batch.positions)
