@@ -9,6 +9,8 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agents.settings.sources import SettingsError
+from agents.stages.tasks import features_of
+from agents.terminal.kept_vectors import KeptVectors
 from agents.terminal.matured_charges import MaturedTopic
 from agents.terminal.model_topic import ModelTopic
 from agents.terminal.policy_topics import PolicyTopics
@@ -19,6 +21,7 @@ from agents.web.console.access.sessions import Sessions
 from agents.web.console.access.user_topic import UserTopic
 from agents.web.console.app import create_app
 from agents.web.console.link import ConsoleLink
+from agents.web.console.pages.aggregates import AggregatePages
 from agents.web.console.pages.audit import AuditPages
 from agents.web.console.pages.charges import ChargePages
 from agents.web.console.pages.health import HealthPages
@@ -92,6 +95,7 @@ async def serve(
         Turns(PolicyTopics(settings)),
         Turns(MaturedTopic(Clients(config), topics, DAYS)),
         Turns(ModelTopic(settings)),
+        Turns(KeptVectors(Clients(config), admin, topics, settings)),
         Turns(UserTopic(settings)),
     )
     reader = DatabaseReader(ReadModel(database_url(settings)))
@@ -144,6 +148,7 @@ class Console(NamedTuple):
         policy: Turns[PolicyTopics],
         matured: Turns[MaturedTopic],
         models: Turns[ModelTopic],
+        vectors: Turns[KeptVectors],
         users: Turns[UserTopic],
         clock: Callable[[], float],
     ) -> Iterable[Pages]:
@@ -164,6 +169,7 @@ class Console(NamedTuple):
             PasswordPages(templates, guard, lockout, users),
             OverviewPages(templates, reader, lag),
             ChargePages(templates, reader),
+            AggregatePages(templates, reader, vectors, features_of(settings)),
             Reviews(templates, reader, recorder, names, settings.costs.review_hours),
             RulePages(templates, policy, matured),
             ListPages(templates, policy),

@@ -118,6 +118,7 @@ class ChargePages:
             what=SHARED[kind],
             value=value,
             lines=page.lines,
+            newest=None if after else page.lines[0] if page.lines else None,
             next=page.next if visit.may("analyst") else None,  # a cursor has a token in it
             totals=sums,
             picture_drawn=timeline(page.lines[::-1]) if page.lines else None,

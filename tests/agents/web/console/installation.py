@@ -140,6 +140,16 @@ class MaturedInMemory:
         return self._told.bins()
 
 
+class VectorsInMemory:
+    """What workers keep of scored charges, by their ids."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, dict[str, float]] = {}
+
+    def find(self, scored: Any) -> dict[str, float] | None:
+        return self.kept.get(scored.charge)
+
+
 class Now:
     """Does a piece of work at once."""
 
@@ -172,7 +182,7 @@ class Installation:
         )
         self.users, self.log, self.models = UserBook(), Log(), ModelBook()
         self.policy = PolicyInMemory(self.log)
-        self.matched = MaturedInMemory()
+        self.matched, self.vectors = MaturedInMemory(), VectorsInMemory()
         self._offsets: dict[str, int] = {}
         url = sqlite_url(self.directory)
         self._engine = open_engine(url, is_writer=True)
@@ -203,9 +213,9 @@ class Installation:
     @property
     def _pages(self) -> Any:
         topic = SimpleNamespace(book=lambda: self.models)
-        topics = self.policy, self.matched, topic, UsersInMemory(self.users)
-        policy, matched, models, users = (cast("Any", Now(each)) for each in topics)
-        return self._console.pages(policy, matched, models, users, self.clock)
+        topics = self.policy, self.matched, topic, self.vectors, UsersInMemory(self.users)
+        turns = [cast("Any", Now(each)) for each in topics]
+        return self._console.pages(*turns, self.clock)
 
     def app(self) -> ASGIApp:
         return create_app(self._pages, self.guard, self._templates, self.clock)
