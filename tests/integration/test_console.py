@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import os
+import re
 import subprocess
 import sys
 import time
@@ -109,9 +111,33 @@ def test_a_rule_of_the_console_sends_charges_to_its_queue_and_verdicts_come_back
     assert "rdkafka" in mia.get("/health").text  # the worker, by its client
     assert chargewatch(gateway, "users", "remove", "bob") == "bob may sign in no longer\n"
     until(lambda: "/sign-in" in bob.get("/reviews").url, "his session has ended")
+    what_the_worker_counts_is_told(gateway, mia)
     assert one.stop() == 0
     assert "Traceback" not in gateway.logs()
     assert PASSWORD not in gateway.logs()
+
+
+def what_the_worker_counts_is_told(gateway: Gateway, mia: Person) -> None:
+    """Compare what the page of a card and of a merchant tell with what was sent."""
+    same = {"card": "tok_busy", "merchant": "corner"}
+    for number in range(3):
+        send(gateway, [charge(f"busy_{number}", **same)])
+        until(lambda n=number: bool(gateway.scored_of(f"ch_busy_{n}")), "it is scored")  # type: ignore[misc]
+    assert "3 charges" not in mia.get("/aggregates?kind=card&id=ch_busy_1").text
+    for kind, told in (
+        ("card", ("3 charges on this card in the last hour", "59.97 spent on this card in the")),
+        ("merchant", ("3 charges at this merchant in the last 7 days", ":merchant_sum_30d:")),
+    ):
+        page = mia.get(f"/history?kind={kind}&value={same[kind]}").text
+        [part] = re.findall(r'hx-get="(/aggregates[^"]+)"', page)
+        counted = mia.get(html.unescape(part)).text
+        assert all(each in counted for each in told), counted
+    other = mia.get("/aggregates?kind=card&id=ch_19").text
+    assert "1 charges on this card in the last 30 days" in other
+    now = mia.get("/now").text
+    assert re.search(r"<b>[0-9]+ ms</b>|<b>[0-9.]+ s</b>", now), now
+    until(lambda: ">0</a>" in mia.get("/now").text, "the workers have taken everything")
+    assert "No charge has matured yet" in mia.get("/models/calibration").text
 
 
 def test_nothing_that_was_answered_is_lost_when_the_console_is_killed(gateway: Gateway) -> None:
