@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from schemas.control import decode_champion
-from streams.wire.matured import FRAUD, GENUINE, MATURED_CHARGE
-from tests.agents.web.console.test_models import put_models
+from tests.browser.test_figures import put_figures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,21 +15,10 @@ if TYPE_CHECKING:
     from tests.agents.web.console.installation import Installation
 
 
-def matured(count: int) -> np.ndarray:
-    """Return charges that went through, with scores that are too high by half."""
-    rng = np.random.default_rng(4)
-    rows = np.zeros(count, MATURED_CHARGE)
-    rows["counts"], rows["propensity"], rows["created"] = 1.0, 1.0, 1.75e9
-    rows["score"] = 1.0 / (1.0 + np.exp(-rng.uniform(-9.0, 4.0, count)))
-    rows["seen"] = np.where(rng.random(count) < rows["score"] / 1.5, FRAUD, GENUINE)
-    return rows
-
-
 def test_a_challenger_is_promoted_frozen_and_rolled_back(
     visit: Callable[..., Page], installation: Installation
 ) -> None:
-    put_models(installation)
-    installation.matched.add(matured(5000))
+    put_figures(installation)
     page = visit("mia")
     page.goto("/models")
     page.wait_for_selector("#calibration-told")

@@ -233,8 +233,12 @@ class Installation:
         return self.put(records)
 
     def put(
-        self, records: Sequence[Written], headers: list[tuple[str, bytes]] | None = None
+        self,
+        records: Sequence[Written],
+        headers: list[tuple[str, bytes]] | None = None,
+        written_at: float | None = None,
     ) -> list[Place]:
+        at = time.time() if written_at is None else written_at
         messages, places = [], []
         for each in records:
             offset = self._offsets.get(each.topic, 0)
@@ -246,7 +250,7 @@ class Installation:
                 self.models.take([(each.key, each.value)])
             elif each.topic in self._incoming.topics:
                 messages.append(
-                    MadeMessage(each.topic, 0, offset, each.key, each.value, headers, time.time())
+                    MadeMessage(each.topic, 0, offset, each.key, each.value, headers, at)
                 )
         with self._engine.begin() as connection:
             write(connection, self._incoming.read(cast("Any", messages)))
