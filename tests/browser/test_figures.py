@@ -28,7 +28,7 @@ AXE = Path(__file__).with_name("axe.min.js").read_text(encoding="utf-8")
 PAGES = {
     "latencies": ("/?days=7", "text=99th percentile"),
     "calibration": ("/models", "#calibration-told"),
-    "counted-card": ("/history?kind=card&value=card_fast", "text=on this card in the last hour"),
+    "counted-card": ("/history?kind=card&value=card_fast", "text=spent on this card"),
     "counted-merchant": ("/history?kind=merchant&value=corner", "text=review at"),
 }
 KINDS: dict[str, dict[str, Any]] = {
@@ -44,9 +44,11 @@ def put_figures(installation: Installation) -> None:
     for number in range(40):
         same = {"card": "card_fast", "merchant": "corner", "created": now - 7000.0 * (39 - number)}
         charge, put_at = f"ch_fast_{number}", same["created"] + 0.1
-        installation.put([Written(NAMES.charges, b"k", charge_of(charge, **same))], None, put_at)
+        installation.put(
+            [Written(NAMES.charges, b"card_fast", charge_of(charge, **same))], None, put_at
+        )
         took_s = 0.03 + 0.002 * number
-        event = Written(NAMES.scored, b"k", scored(charge, **same))
+        event = Written(NAMES.scored, b"card_fast", scored(charge, **same))
         installation.put([event], None, put_at + took_s)
     installation.vectors.kept["ch_fast_39"] = {each.name: 3.0 for each in FEATURES}
     put_models(installation)

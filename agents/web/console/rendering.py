@@ -146,7 +146,7 @@ class Templates:
             token=partial(shown_token, is_short=is_short),
             path=partial(charge_path, is_short=is_short),
             history=partial(history_path, is_short=is_short),
-            counted=partial(aggregates_path, is_short=is_short),
+            aggregates=partial(aggregates_path, is_short=is_short),
             **values,
         )
 
