@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tests.agents.web.console.installation import Installation
 
 AXE = Path(__file__).with_name("axe.min.js").read_text(encoding="utf-8")
+CARD = "card_fast"
 PAGES = {
     "latencies": ("/?days=7", "text=99th percentile"),
     "calibration": ("/models", "#calibration-told"),
@@ -42,13 +43,13 @@ def put_figures(installation: Installation) -> None:
     """Put charges that were scored as they came into a console, and what is told of them."""
     now = time.time()
     for number in range(40):
-        same = {"card": "card_fast", "merchant": "corner", "created": now - 7000.0 * (39 - number)}
-        charge, put_at = f"ch_fast_{number}", same["created"] + 0.1
+        charge, created = f"ch_fast_{number}", now - 7000.0 * (39 - number)
+        same, put_at = {"card": CARD, "merchant": "corner", "created": created}, created + 0.1
         installation.put(
-            [Written(NAMES.charges, b"card_fast", charge_of(charge, **same))], None, put_at
+            [Written(NAMES.charges, CARD.encode(), charge_of(charge, **same))], None, put_at
         )
         took_s = 0.03 + 0.002 * number
-        event = Written(NAMES.scored, b"card_fast", scored(charge, **same))
+        event = Written(NAMES.scored, CARD.encode(), scored(charge, **same))
         installation.put([event], None, put_at + took_s)
     installation.vectors.kept["ch_fast_39"] = {each.name: 3.0 for each in FEATURES}
     put_models(installation)

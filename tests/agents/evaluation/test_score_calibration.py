@@ -16,6 +16,8 @@ from streams.wire.matured import FRAUD, GENUINE, MATURED_CHARGE, UNSEEN
 
 DAY_S = 86_400.0
 DAYS = 30
+AS_IT_IS = np.array([FIRST_KNOT + KNOT_STEP * knot for knot in range(KNOTS)])
+"""The curve that calibrates nothing."""
 
 
 def made(seed: int, count: int) -> np.ndarray:
@@ -87,9 +89,7 @@ def test_prequential_scores_are_those_that_were_observed() -> None:
     for _ in range(400):  # of one block, in which nothing fades
         log_odds, stands_for = float(rng.uniform(-8.0, 3.0)), float(rng.choice([1.0, 4.0]))
         is_fraud = bool(rng.random() < 1.0 / (1.0 + math.exp(-log_odds)))
-        prequential.observe(
-            log_odds, is_fraud, stands_for, lambda: FIRST_KNOT + KNOT_STEP * np.arange(KNOTS)
-        )
+        prequential.observe(log_odds, is_fraud, stands_for, lambda: AS_IT_IS)
         seen.append((log_odds, is_fraud, stands_for))
     found = prequential_bins(prequential.counts())
     edges = [-99.0, *range(-7, 3), 99.0]

@@ -214,8 +214,8 @@ class Installation:
     def _pages(self) -> Any:
         topic = SimpleNamespace(book=lambda: self.models)
         topics = self.policy, self.matched, topic, self.vectors, UsersInMemory(self.users)
-        turns = [cast("Any", Now(each)) for each in topics]
-        return self._console.pages(*turns, self.clock)
+        policy, matured, models, vectors, users = (cast("Any", Now(each)) for each in topics)
+        return self._console.pages(policy, matured, models, vectors, users, self.clock)
 
     def app(self) -> ASGIApp:
         return create_app(self._pages, self.guard, self._templates, self.clock)

@@ -24,15 +24,17 @@ if TYPE_CHECKING:
     from tests.agents.web.console.installation import Installation
 
 
+AS_IT_IS = np.array([FIRST_KNOT + KNOT_STEP * knot for knot in range(KNOTS)])
+"""The curve that calibrates nothing."""
+
+
 def snapshot(kind: str, genuine: int, frauds: int) -> Snapshot:
     """Return a model that has given log-odds of 0.05 to so many charges before it learned them."""
     stage = LearnerStage(None, 10_000, kind)
     stage.learn(examples(20, 5), range(20))
     prequential = Prequential()
     for number in range(genuine + frauds):
-        prequential.observe(
-            0.05, number < frauds, 1.0, lambda: FIRST_KNOT + KNOT_STEP * np.arange(KNOTS)
-        )
+        prequential.observe(0.05, number < frauds, 1.0, lambda: AS_IT_IS)
     made = stage.snapshot()
     experience = made.state["experience"] | {"prequential": prequential.state()}
     return replace(made, state=made.state | {"experience": experience})

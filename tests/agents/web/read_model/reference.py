@@ -68,8 +68,8 @@ def charges_in(made: Made, prefix: str = "") -> dict[Key, Charge]:
     found: dict[Key, Charge] = {}
     for message, event in _messages(made, f"{prefix}scored"):
         if not event.get("duplicate"):
-            charge = Charge(event, _in_ms(message))
-            found.setdefault((event["charge"], event["card"]), charge)
+            key = event["charge"], event["card"]
+            found.setdefault(key, Charge(event, _in_ms(message)))
     for message, event in _messages(made, f"{prefix}charges"):
         known = found.get((event["id"], event["card"]))
         if known and known.put_at is None:
