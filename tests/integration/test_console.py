@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import os
+import re
 import subprocess
 import sys
 import time
@@ -109,9 +111,37 @@ def test_a_rule_of_the_console_sends_charges_to_its_queue_and_verdicts_come_back
     assert "rdkafka" in mia.get("/health").text  # the worker, by its client
     assert chargewatch(gateway, "users", "remove", "bob") == "bob may sign in no longer\n"
     until(lambda: "/sign-in" in bob.get("/reviews").url, "his session has ended")
+    what_the_worker_counts_is_told(gateway, mia)
     assert one.stop() == 0
     assert "Traceback" not in gateway.logs()
     assert PASSWORD not in gateway.logs()
+
+
+def cells_of(text: str) -> dict[str, list[str]]:
+    """Return the rows of a table by their first cell."""
+    rows = [re.findall(r"<td[^>]*>([^<]*)</td>", row) for row in text.split("<tr>")]
+    return {row[0]: row[1:] for row in rows if row}
+
+
+def what_the_worker_counts_is_told(gateway: Gateway, mia: Person) -> None:
+    """Compare what the page of a card and of a merchant tell with what was sent."""
+    same = {"card": "tok_busy", "merchant": "corner"}
+    for number in range(3):
+        send(gateway, [charge(f"busy_{number}", **same)])
+        until(lambda n=number: bool(gateway.scored_of(f"ch_busy_{n}")), "it is scored")  # type: ignore[misc]
+    for kind, at_it in (("card", "on this card"), ("merchant", "at this merchant")):
+        page = mia.get(f"/history?kind={kind}&value={same[kind]}").text
+        [part] = re.findall(r'hx-get="(/aggregates[^"]+)"', page)
+        told = cells_of(mia.get(html.unescape(part)).text)
+        assert told[f"charges {at_it}"][:5] == ["3"] * 5
+        spent = "spent" if kind == "card" else "charged"
+        assert told[f"{spent} {at_it}"][:5] == ["59.97"] * 5
+    before = cells_of(mia.get("/aggregates?kind=card&id=ch_busy_1").text)
+    assert before["charges on this card"] == ["2"] * 5
+    now = mia.get("/now").text
+    assert re.search(r"<b>[0-9]+ ms</b>|<b>[0-9.]+ s</b>", now), now
+    until(lambda: ">0</a>" in mia.get("/now").text, "the workers have taken everything")
+    assert "No charge has matured yet" in mia.get("/models/calibration").text
 
 
 def test_nothing_that_was_answered_is_lost_when_the_console_is_killed(gateway: Gateway) -> None:

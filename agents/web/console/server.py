@@ -9,7 +9,9 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agents.settings.sources import SettingsError
-from agents.terminal.matured_charges import MatchedTopic
+from agents.stages.tasks import features_of
+from agents.terminal.kept_vectors import KeptVectors
+from agents.terminal.matured_charges import MaturedTopic
 from agents.terminal.model_topic import ModelTopic
 from agents.terminal.policy_topics import PolicyTopics
 from agents.web.console.access.guard import Guard
@@ -19,12 +21,14 @@ from agents.web.console.access.sessions import Sessions
 from agents.web.console.access.user_topic import UserTopic
 from agents.web.console.app import create_app
 from agents.web.console.link import ConsoleLink
+from agents.web.console.pages.aggregates import AggregatePages
 from agents.web.console.pages.audit import AuditPages
 from agents.web.console.pages.charges import ChargePages
 from agents.web.console.pages.health import HealthPages
 from agents.web.console.pages.lists import ListPages
 from agents.web.console.pages.merchants import MerchantPages
 from agents.web.console.pages.models import ModelPages
+from agents.web.console.pages.overview import OverviewPages
 from agents.web.console.pages.password import PasswordPages
 from agents.web.console.pages.provider import ByProvider
 from agents.web.console.pages.rejected import RejectedPages
@@ -35,6 +39,7 @@ from agents.web.console.pages.static_files import StaticFiles
 from agents.web.console.pages.users import UserPages
 from agents.web.console.reader import DatabaseReader
 from agents.web.console.rendering import Templates
+from agents.web.console.worker_lag import WorkerLag
 from agents.web.read_model.database import ReadModel, database_url
 from agents.web.serving import Address, serve_until, server
 from agents.web.turns import Turns
@@ -88,8 +93,9 @@ async def serve(
     link = ConsoleLink(topics, config, admin)
     turns = (
         Turns(PolicyTopics(settings)),
-        Turns(MatchedTopic(Clients(config), topics, DAYS)),
+        Turns(MaturedTopic(Clients(config), topics, DAYS)),
         Turns(ModelTopic(settings)),
+        Turns(KeptVectors(Clients(config), admin, topics, settings)),
         Turns(UserTopic(settings)),
     )
     reader = DatabaseReader(ReadModel(database_url(settings)))
@@ -140,14 +146,16 @@ class Console(NamedTuple):
     def pages(
         self,
         policy: Turns[PolicyTopics],
-        matched: Turns[MatchedTopic],
+        matured: Turns[MaturedTopic],
         models: Turns[ModelTopic],
+        vectors: Turns[KeptVectors],
         users: Turns[UserTopic],
         clock: Callable[[], float],
     ) -> Iterable[Pages]:
         """Return them."""
         settings, templates, guard, link, reader = self
         recorder, names, lockout = link.recorder, link.topics, Lockout(clock)
+        lag = WorkerLag(link, f"{settings.topic_prefix}{settings.application_id}")
         url, issuer = settings.console_url, settings.console_oidc_issuer
         by_provider = (
             [ByProvider(Provider(settings), guard, link.users, recorder, names, url, clock)]
@@ -159,17 +167,17 @@ class Console(NamedTuple):
             StaticFiles(templates),
             SigningIn(templates, guard, link.users, lockout, recorder, names),
             PasswordPages(templates, guard, lockout, users),
+            OverviewPages(templates, reader, lag),
             ChargePages(templates, reader),
+            AggregatePages(templates, reader, vectors, features_of(settings)),
             Reviews(templates, reader, recorder, names, settings.costs.review_hours),
-            RulePages(templates, policy, matched),
+            RulePages(templates, policy, matured),
             ListPages(templates, policy),
             MerchantPages(templates, policy),
-            ModelPages(templates, models, recorder, names, link.log),
+            ModelPages(templates, models, matured, recorder, names, link.log),
             RejectedPages(templates, reader, recorder, names, settings),
             AuditPages(templates, link.log),
-            HealthPages(
-                templates, link, reader, f"{settings.topic_prefix}{settings.application_id}"
-            ),
+            HealthPages(templates, link, reader, lag),
             UserPages(templates, link.users, users),
         ]
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from agents.policy.book import RulesBook
     from agents.policy.edits import Signature
     from agents.rules.rule import Rule
-    from agents.terminal.matured_charges import MatchedTopic
+    from agents.terminal.matured_charges import MaturedTopic
     from agents.terminal.policy_topics import PolicyTopics
     from agents.web.console.rendering import Templates
     from agents.web.console.visit import Visit
@@ -74,17 +74,17 @@ class RulePages:
         Of the console.
     policy
         Has the rules.
-    matched
+    matured
         Has charges that rules matched, of `DAYS`. The first time they take long to be read, so no
         edit waits for them.
     """
 
     def __init__(
-        self, templates: Templates, policy: Turns[PolicyTopics], matched: Turns[MatchedTopic]
+        self, templates: Templates, policy: Turns[PolicyTopics], matured: Turns[MaturedTopic]
     ) -> None:
         self._templates = templates
         self._policy = policy
-        self._matched = matched
+        self._matured = matured
 
     def pages(self) -> Iterable[Page]:
         """Return the pages."""
@@ -167,7 +167,7 @@ class RulePages:
         record = await self._policy.run(lambda topics: topics.rules().records.get(merchant))
         rows: Sequence[Sequence[str]] = []
         if record is not None:
-            rows = await self._matched.run(lambda topic: _figures(topic.latest(), record))
+            rows = await self._matured.run(lambda topic: _figures(topic.matched(), record))
         return self._templates.part(
             visit, "rules_figures.html", heads=RULE_HEADS, rows=rows, days=DAYS
         )

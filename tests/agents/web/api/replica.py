@@ -56,7 +56,7 @@ LINE = ChargeLine(
     usd=19.99, score=0.01, risk=7, action="allow", decided_by="model", given="allow", verdict="",
     is_disputed=True, claimed_by=None, claimed_until=None,
 )  # fmt: skip
-VIEW = ChargeView(LINE, SCORED, {}, (OUTCOME | {"by": "ann"},), (DISPUTE,), ())
+VIEW = ChargeView(LINE, SCORED, 1.75e9, {}, (OUTCOME | {"by": "ann"},), (DISPUTE,), ())
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 
 from agents.evaluation.rule_estimates import MatchedCharges
+from agents.evaluation.score_calibration import ToldScores
 from agents.learning.model_registry import ModelBook
 from agents.policy.book import MerchantsBook, RulesBook
 from agents.policy.edits import Signature, change_of, version_before
@@ -122,6 +123,33 @@ class UsersInMemory:
         self._book.take(name.encode(), None)
 
 
+class MaturedInMemory:
+    """The topic of matured charges."""
+
+    def __init__(self) -> None:
+        self._matched, self._told = MatchedCharges(DAYS), ToldScores(DAYS)
+
+    def add(self, charges: Any) -> None:
+        self._matched.add(charges)
+        self._told.add(charges)
+
+    def matched(self) -> Any:
+        return self._matched.latest()
+
+    def told_scores(self) -> Any:
+        return self._told.bins()
+
+
+class VectorsInMemory:
+    """What workers keep of scored charges, by their ids."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, dict[str, float]] = {}
+
+    def find(self, scored: Any) -> dict[str, float] | None:
+        return self.kept.get(scored.charge)
+
+
 class Now:
     """Does a piece of work at once."""
 
@@ -154,7 +182,7 @@ class Installation:
         )
         self.users, self.log, self.models = UserBook(), Log(), ModelBook()
         self.policy = PolicyInMemory(self.log)
-        self.matched = MatchedCharges(DAYS)
+        self.matched, self.vectors = MaturedInMemory(), VectorsInMemory()
         self._offsets: dict[str, int] = {}
         url = sqlite_url(self.directory)
         self._engine = open_engine(url, is_writer=True)
@@ -185,9 +213,9 @@ class Installation:
     @property
     def _pages(self) -> Any:
         topic = SimpleNamespace(book=lambda: self.models)
-        topics = self.policy, self.matched, topic, UsersInMemory(self.users)
-        policy, matched, models, users = (cast("Any", Now(each)) for each in topics)
-        return self._console.pages(policy, matched, models, users, self.clock)
+        topics = self.policy, self.matched, topic, self.vectors, UsersInMemory(self.users)
+        policy, matured, models, vectors, users = (cast("Any", Now(each)) for each in topics)
+        return self._console.pages(policy, matured, models, vectors, users, self.clock)
 
     def app(self) -> ASGIApp:
         return create_app(self._pages, self.guard, self._templates, self.clock)
@@ -205,8 +233,12 @@ class Installation:
         return self.put(records)
 
     def put(
-        self, records: Sequence[Written], headers: list[tuple[str, bytes]] | None = None
+        self,
+        records: Sequence[Written],
+        headers: list[tuple[str, bytes]] | None = None,
+        written_at: float | None = None,
     ) -> list[Place]:
+        at = time.time() if written_at is None else written_at
         messages, places = [], []
         for each in records:
             offset = self._offsets.get(each.topic, 0)
@@ -218,7 +250,7 @@ class Installation:
                 self.models.take([(each.key, each.value)])
             elif each.topic in self._incoming.topics:
                 messages.append(
-                    MadeMessage(each.topic, 0, offset, each.key, each.value, headers, time.time())
+                    MadeMessage(each.topic, 0, offset, each.key, each.value, headers, at)
                 )
         with self._engine.begin() as connection:
             write(connection, self._incoming.read(cast("Any", messages)))
