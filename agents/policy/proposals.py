@@ -46,18 +46,6 @@ class ProposalBook:
         """Those that are not decided."""
         return [each for each in self.records.values() if each.decision is None]
 
-    def find(self, number: str) -> RulesProposal:
-        """Return a proposal.
-
-        Raises
-        ------
-        ProposalRefusedError
-            When there is none of this id.
-        """
-        if number not in self.records:
-            raise ProposalRefusedError("there is no such proposal")
-        return self.records[number]
-
 
 class ProposalEdit(NamedTuple):
     """What is written: a proposal, and the rules that it has become."""
@@ -130,7 +118,9 @@ def decline_rules(book: ProposalBook, number: str, signed: Signature) -> Proposa
 
 
 def _waiting(book: ProposalBook, number: str) -> RulesProposal:
-    proposal = book.find(number)
+    proposal = book.records.get(number)
+    if proposal is None:
+        raise ProposalRefusedError("there is no such proposal")
     if proposal.decision is not None:
         raise ProposalRefusedError(f"{proposal.decided_by} has {proposal.decision} it already")
     return proposal

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 from agents.policy.proposals import approve_rules, decline_rules, propose_rules
 from agents.web.console.access.user_topic import audited
+from agents.web.problems import Problem
 
 if TYPE_CHECKING:
     from agents.policy.edits import Signature
@@ -45,6 +47,19 @@ def decide(
         ),
         lambda edit: _told(action, edit, signed, topics.names),
     ).proposal
+
+
+def proposal_of(topics: PolicyTopics, number: str) -> RulesProposal:
+    """Return a proposal.
+
+    Raises
+    ------
+    Problem
+        When there is none of this id.
+    """
+    if (found := topics.proposals().records.get(number)) is None:
+        raise Problem(HTTPStatus.NOT_FOUND, "there is no such proposal")
+    return found
 
 
 def proposal_path(number: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from agents.rules.mistakes import RuleErrors
 from agents.web.console.app import Page
 from agents.web.console.pages.rule_backtests import SPANS, shown
-from agents.web.console.proposals import decide, proposal_path
+from agents.web.console.proposals import decide, proposal_of, proposal_path
 from agents.web.console.rule_texts import check, rules_path
 from agents.web.console.visit import see
 from agents.web.problems import Problem
@@ -66,9 +66,7 @@ class ProposalPages:
             record=record,
             is_stale=(record.version if record else 0) != proposal.made_from,
             checked=seen.checked,
-            backtest=shown(self._backtests.of(visit.account.name), proposal.merchant)
-            if visit.account
-            else None,
+            backtest=shown(self._backtests.of(visit.user.name), proposal.merchant),
             spans=SPANS,
         )
 
@@ -103,6 +101,6 @@ class _Seen(NamedTuple):
 
 
 def _look(topics: PolicyTopics, number: str) -> _Seen:
-    proposal = topics.proposals().find(number)
+    proposal = proposal_of(topics, number)
     record = topics.rules().records.get(proposal.merchant)
     return _Seen(proposal, record, check(topics, proposal.merchant, proposal.text))

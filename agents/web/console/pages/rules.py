@@ -12,7 +12,7 @@ from agents.rules.mistakes import RuleErrors
 from agents.rules.rule_set import parse
 from agents.web.console.app import Page
 from agents.web.console.pages.rule_backtests import SPANS, shown
-from agents.web.console.proposals import proposal_path, propose
+from agents.web.console.proposals import proposal_of, proposal_path, propose
 from agents.web.console.rule_texts import (
     Checked,
     check,
@@ -98,7 +98,7 @@ class RulePages:
         number = visit.query("proposal")
         if not number:
             return await self._editor(visit, merchant)
-        proposal = await self._policy.run(lambda topics: topics.proposals().find(number))
+        proposal = await self._policy.run(lambda topics: proposal_of(topics, number))
         return await self._editor(
             visit, proposal.merchant, proposal.text, status=HTTPStatus.OK, note=proposal.note
         )

@@ -38,7 +38,7 @@ def number_of(answer: Answer) -> str:
 
 
 def text_of(answer: Answer) -> str:
-    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", answer.text)))
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text)))
 
 
 async def proposed(browser: Browser, text: str = TEXT, made_from: int = 0) -> str:
@@ -174,6 +174,10 @@ def test_who_may_do_what_with_a_proposal(installation: Installation) -> None:
         for what in ("approve", "decline"):
             assert (await bob.post(f"/rules/proposal/{what}", id=number, note="x")).status == 403
         gone = await mia.get("/rules/proposal?id=0000000000000000")
+        assert gone.status == 404
+        gone = await mia.get("/rules?merchant=*&proposal=0000000000000000")
+        assert gone.status == 404
+        gone = await mia.post("/rules/proposal/approve", id="0000000000000000", note="")
         assert gone.status == 409
         assert "no such proposal" in gone.text
 
