@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -155,8 +154,8 @@ class Backtests:
             last.process.end()
             last.state = "cancelled"
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """End all of them, and wait until they have."""
         for trying in self._of_users.values():
             trying.process.end()
-        await asyncio.to_thread(self._threads.shutdown)
+        self._threads.shutdown()

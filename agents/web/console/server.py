@@ -127,7 +127,7 @@ async def serve(
             raise ConsoleError(link.failed.result())
     finally:
         follower.stop()
-        await asyncio.gather(backtests.close(), asyncio.wait([following]))
+        await asyncio.gather(asyncio.to_thread(backtests.close), asyncio.wait([following]))
         await link.close()
         for each in turns:
             await each.close()

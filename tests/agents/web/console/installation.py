@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -253,7 +252,7 @@ class Installation:
         return places
 
     def close(self) -> None:
-        asyncio.run(self.backtests.close())
+        self.backtests.close()
         self._engine.dispose()
         self.reader.close()
 

@@ -14,6 +14,7 @@ from agents.rules.rule_set import parse
 from agents.stages.tasks import bare_policy
 from agents.terminal.mapped_files import plain_sources
 from schemas.edits import EVERYONE
+from streams.durations import DAY_S
 from streams.events.files import FileError, write_events
 from streams.simulator import Simulation
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from agents.settings.schema import Settings
 
 START = 1_700_006_400.0  # 2023-11-15
+DAYS = 8
 NOW = "# big:\nblock if :amount_usd: > 300\n"
 KINDS = ("charges", "disputes", "outcomes")
 
@@ -31,12 +33,13 @@ KINDS = ("charges", "disputes", "outcomes")
 def write_history(directory: Path, seed: int = 8) -> list[Path]:
     """Write charges of eight days with their disputes, and outcomes of some."""
     simulation = Simulation(
-        seed=seed, cards=80, merchants=15, start=START, days=8, charges_per_day=150,
+        seed=seed, cards=80, merchants=15, start=START, days=DAYS, charges_per_day=150,
         fraud_rate=0.08, dispute_delay_scale=0.05, duplicate_share=0.02,
     )  # fmt: skip
     lines: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
     for event in simulation.events():
-        lines[event.topic].append(dict(event.value))
+        if event.value["created"] < START + DAYS * DAY_S:
+            lines[event.topic].append(dict(event.value))
     for number, charge in enumerate(lines["charges"][::10]):
         about = {name: charge[name] for name in ("card", "merchant")}
         lines["outcomes"].append(

@@ -7,6 +7,7 @@ import html
 import re
 import time
 from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -16,6 +17,7 @@ from click.testing import CliRunner
 from agents.commands.rules_backtest import command
 from agents.settings.schema import Settings
 from agents.web.console.backtests import AT_A_TIME, Backtests
+from streams.durations import DAY_S
 from tests.agents.web.console.made_backtest import NOW, START, try_on_files, write_history
 from tests.agents.web.console.made_work import work
 from tests.agents.web.console.test_rules import manager
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from tests.agents.web.console.browser import Answer, Browser
     from tests.agents.web.console.installation import Installation
 
-DAY_S = 86_400.0
 RULES = """# big: Large amounts
 block if :amount_usd: > 150
 # risky:
@@ -68,8 +69,8 @@ def test_it_tells_what_the_command_tells(
     files = write_history(tmp_path)
     settings = Settings(**SETTINGS)  # type: ignore[arg-type]
     installation.backtests = Backtests(partial(try_on_files, tmp_path, settings))
-    now = START + 9.5 * DAY_S
-    monkeypatch.setattr("agents.web.console.visit.time.time", lambda: now)
+    now = START + 8.5 * DAY_S
+    monkeypatch.setattr("agents.web.console.visit.time", SimpleNamespace(time=lambda: now))
     (tmp_path / "rules.txt").write_text(RULES)
     (tmp_path / "now.txt").write_text(NOW)
     more = ["--from", f"{now - 7 * DAY_S:.0f}"] if days == "7" else []
@@ -211,7 +212,7 @@ def test_all_end_when_the_console_stops(installation: Installation) -> None:
             await browser.post("/rules/backtest", **asked(merchant="waits"))
         await until(mia, lambda text: "3 of 10" in text)
         began = time.monotonic()
-        await installation.backtests.close()
+        await asyncio.to_thread(installation.backtests.close)
         assert time.monotonic() - began < 20.0
         assert installation.backtests.of("mia").state == "cancelled"  # type: ignore[union-attr]
         assert installation.backtests.of("ann").state == "cancelled"  # type: ignore[union-attr]
