@@ -38,8 +38,9 @@ def write_history(directory: Path, seed: int = 8) -> list[Path]:
     )  # fmt: skip
     lines: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
     for event in simulation.events():
-        if event.value["created"] < START + DAYS * DAY_S:
-            lines[event.topic].append(dict(event.value))
+        value: dict[str, Any] = dict(event.value)
+        if value["created"] < START + DAYS * DAY_S:
+            lines[event.topic].append(value)
     for number, charge in enumerate(lines["charges"][::10]):
         about = {name: charge[name] for name in ("card", "merchant")}
         lines["outcomes"].append(

@@ -34,7 +34,8 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
 def number_of(answer: Answer) -> str:
     """Return the id of the proposal that an answer leads to."""
     assert answer.status == 303, answer.text
-    return re.findall(r"^/rules/proposal\?id=([0-9a-f]{16})$", answer.header("location"))[0]
+    [number] = re.findall(r"^/rules/proposal\?id=([0-9a-f]{16})$", answer.header("location"))
+    return str(number)
 
 
 def text_of(answer: Answer) -> str:
