@@ -41,7 +41,7 @@ def installation(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Ins
 
 
 def backtest(page: Page) -> None:
-    page.click("text=Backtest >> nth=-1")
+    page.click("button:text-is('Backtest')")
     page.wait_for_selector("#cancel-backtest")
     page.wait_for_selector("#backtest >> text=decided twice", timeout=BACKTEST_MS)
 
@@ -131,7 +131,7 @@ def test_reports_and_proposals_are_accessible_and_fit(
     page.goto("/rules")
     page.fill("[name=text]", RULES)
     page.wait_for_selector("text=No mistakes")
-    page.click("text=Backtest >> nth=-1")
+    page.click("button:text-is('Backtest')")
     page.wait_for_selector("progress")
     wrong = look(page, "rules-backtest", kind)
     page.wait_for_selector("#backtest >> text=decided twice", timeout=BACKTEST_MS)
