@@ -92,6 +92,7 @@ class Trying:
 
     def run(self) -> None:
         """Wait until it has ended, in a thread."""
+        self._show("starting", 0, None)
         try:
             self.told = self.process.run(self._show)
             self.state = "done"

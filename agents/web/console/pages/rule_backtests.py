@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 SPANS: Final = {
     "0": "all charges that the topics hold",
-    "90": "90 days",
-    "30": "30 days",
-    "7": "7 days",
+    "90": "charges of the last 90 days",
+    "30": "charges of the last 30 days",
+    "7": "charges of the last 7 days",
 }
-"""Of how many days, the latest, charges may count."""
+"""Which charges may count: by the days that they are of, the latest."""
 
 _PAIRS: Final = 20
 
