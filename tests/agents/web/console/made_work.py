@@ -33,7 +33,9 @@ def work(directory: Path, what: str, text: str, start: float, show: Show) -> dic
         case "does not listen":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             _wait(directory, show)
-    return {"text": text, "start": start}
+        case "is done":
+            return {"text": text, "start": start}
+    raise OperationalError(f"there is no work: {what}")
 
 
 def _wait(directory: Path, show: Show) -> None:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 import html
 import re
+from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
+import orjson
 import pytest
 
 from agents.policy.proposals import ProposalBook
+from agents.web.console.backtests import Backtests
 from schemas.proposals import RulesProposal, encode_proposal
 from tests.agents.web.console.conftest import ROLES
 from tests.agents.web.console.installation import Installation
+from tests.agents.web.console.made_work import work
+from tests.agents.web.console.test_hostile_text import HOSTILE, check
 from tests.agents.web.console.test_rules import TEXT, manager, put
 
 if TYPE_CHECKING:
@@ -226,5 +232,35 @@ def test_a_long_note_has_both_names_all_the_same(installation: Installation) -> 
         note = installation.policy.rules().records["*"].note
         assert len(note) == 1000
         assert note.endswith("; approved by ann")
+
+    asyncio.run(play())
+
+
+def test_hostile_text_is_text_in_proposals_and_backtests(installation: Installation) -> None:
+    """Whatever the name of a merchant, a note, and a text of rules are."""
+    installation.backtests = Backtests(partial(work, installation.directory))
+
+    async def play() -> None:
+        mia, ann = await manager(installation), await manager(installation, "ann")
+        for text in HOSTILE:
+            if not text.isprintable():  # no rules are written with it
+                continue
+            rules = f"# a: {text}\nblock if :card: = {orjson.dumps(text).decode()}"
+            sent = {"merchant": text, "text": rules, "made_from": "0", "note": text}
+            number = number_of(await mia.post("/rules", **sent))
+            value = quote(text, safe="")
+            for path in (
+                f"/rules/proposal?id={number}", f"/rules?merchant={value}&proposal={number}",
+                f"/rules?merchant={value}", f"/rules/proposal?id={value}",
+            ):  # fmt: skip
+                told = check((await ann.get(path)).text)
+                assert path.endswith(value) or text in told, path
+            check((await ann.post("/rules/backtest", merchant=text, text=rules, days="0")).text)
+            while "hx-get" in (shown := (await ann.get("/rules/backtest")).text):
+                check(shown)
+            assert text in check(shown)
+            await ann.post("/rules/proposal/decline", id=number, note=text)
+            assert text in check((await mia.get(f"/rules/proposal?id={number}")).text)
+        check((await ann.get("/audit")).text)
 
     asyncio.run(play())
