@@ -344,6 +344,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             gt=0, le=720, description="after which a session of the console ends that does nothing"
         ),
     ] = 60.0
+    console_four_eyes: Annotated[
+        bool,
+        Meta(
+            description="whether what a manager changes about rules in the console waits for "
+            "another one to put it in force"
+        ),
+    ] = False
     console_oidc_issuer: Annotated[
         str,
         Meta(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from streams.kafka.editor import Written
 from streams.wire.matured import FRAUD, GENUINE, MATURED_CHARGE
 from tests.agents.web.console.installation import NAMES, charge_of, scored
 from tests.agents.web.console.test_models import put_models
-from tests.browser.conftest import SHOTS
+from tests.browser.looking import KINDS, look
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,18 +23,12 @@ if TYPE_CHECKING:
 
     from tests.agents.web.console.installation import Installation
 
-AXE = Path(__file__).with_name("axe.min.js").read_text(encoding="utf-8")
 CARD = "card_fast"
 PAGES = {
     "latencies": ("/?days=7", "text=99th percentile"),
     "calibration": ("/models", "#calibration-told"),
     "counted-card": ("/history?kind=card&value=card_fast", "text=spent on this card"),
     "counted-merchant": ("/history?kind=merchant&value=corner", "text=review at"),
-}
-KINDS: dict[str, dict[str, Any]] = {
-    "light": {"color_scheme": "light"},
-    "dark": {"color_scheme": "dark"},
-    "phone": {"viewport": {"width": 390, "height": 800}, "is_mobile": True, "has_touch": True},
 }
 
 
@@ -69,19 +62,10 @@ def test_figures_are_accessible_and_fit(
     visit: Callable[..., Page], installation: Installation, kind: str
 ) -> None:
     put_figures(installation)
-    SHOTS.mkdir(parents=True, exist_ok=True)
     page = visit("bob", **KINDS[kind])
     wrong: list[str] = []
     for name, (path, told) in PAGES.items():
         page.goto(path)
         page.wait_for_selector(told)
-        page.wait_for_load_state("networkidle")
-        page.screenshot(path=SHOTS / f"{name}-{kind}.png", full_page=True)
-        needed, there = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-        wrong += [f"{name}: {needed} pixels wide"] if needed > there else []
-        found = page.evaluate(f"{AXE}; axe.run()")
-        assert found["passes"]
-        wrong += [
-            f"{name}: {each['id']}: {each['nodes'][0]['target']}" for each in found["violations"]
-        ]
+        wrong += look(page, name, kind)
     assert not wrong, "\n".join(wrong)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from streams.kafka.editor import Written
 from tests.agents.web.console.installation import NAMES, charge_of, scored
 from tests.agents.web.console.test_hostile_text import HOSTILE
-from tests.browser.conftest import SHOTS
+from tests.browser.looking import KINDS, look
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from tests.agents.web.console.installation import Installation
 
-AXE = Path(__file__).with_name("axe.min.js").read_text(encoding="utf-8")
 PAGES = {
     "overview": "/?days=7",
     "reviews": "/reviews",
@@ -42,12 +40,6 @@ PAGES = {
     "problem": "/nothing",
     "sign-in": "/sign-in",
 }
-KINDS: dict[str, dict[str, Any]] = {
-    "light": {"color_scheme": "light"},
-    "dark": {"color_scheme": "dark"},
-    "zoomed": {"viewport": {"width": 640, "height": 450}},  # what 1280 pixels are at 200%
-    "phone": {"viewport": {"width": 390, "height": 800}, "is_mobile": True, "has_touch": True},
-}
 
 
 def by(page: Page, name: str) -> None:
@@ -64,7 +56,6 @@ def by(page: Page, name: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_page_is_accessible_and_fits(visit: Callable[..., Page], kind: str) -> None:
-    SHOTS.mkdir(parents=True, exist_ok=True)
     page = visit("ann", **KINDS[kind])
     by(page, "card_1_with_its_token")
     wrong: list[str] = []
@@ -72,18 +63,7 @@ def test_every_page_is_accessible_and_fits(visit: Callable[..., Page], kind: str
         if name == "sign-in":
             page.context.clear_cookies()
         page.goto(path)
-        page.wait_for_load_state("networkidle")
-        page.screenshot(path=SHOTS / f"{name}-{kind}.png", full_page=True)
-        needed, there = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-        if needed > there:
-            wrong.append(f"{name}: {needed} pixels wide")
-        told = page.evaluate(f"{AXE}; axe.run()")
-        assert told["passes"]
-        wrong += [
-            f"{name}: {each['id']} at {node['target']}"
-            for each in told["violations"]
-            for node in each["nodes"][:2]
-        ]
+        wrong += look(page, name, kind)
     assert not wrong, "\n".join(wrong)
 
 

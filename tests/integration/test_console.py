@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
+from agents.evaluation.trial.wording import action_listing, match_listing
 from deploy.local_kafka import LocalKafka
 from schemas.audit import decode_audit_event
 from streams.kafka.config import client_config
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from tests.integration.worker import WorkerProcess
 
+RULE = "# all: all\nreview if :amount: > 5"
+WIDER = "# wider:\nblock if :amount: > 50"
 PASSWORD = "correct horse battery"
 USERS = {"ann": "administrator", "bob": "analyst", "eve": "analyst", "mia": "manager"}
 
@@ -144,17 +147,23 @@ def what_the_worker_counts_is_told(gateway: Gateway, mia: Person) -> None:
     assert "No charge has matured yet" in mia.get("/models/calibration").text
 
 
-def test_nothing_that_was_answered_is_lost_when_the_console_is_killed(gateway: Gateway) -> None:
-    let_in(gateway, "bob", "mia")
+def test_nothing_that_was_answered_is_lost_when_the_console_is_killed(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    """Verdicts; rules that one manager proposes and another puts in force, and their backtest."""
+    let_in(gateway, "ann", "bob", "mia")
     gateway.worker()
-    console = gateway.console()
-    mia = Person(console.port, "mia", PASSWORD)
-    mia.post("/rules", merchant="*", text="review if :amount: > 5", made_from="0", note="")
+    console = gateway.console(CHARGEWATCH_CONSOLE_FOUR_EYES="true")
+    mia, ann = (Person(console.port, name, PASSWORD) for name in ("mia", "ann"))
+    approve(ann, propose(mia, RULE, made_from=0), version=1)
+    waiting = propose(mia, f"{RULE}\n{WIDER}", made_from=1)
     send(gateway, [charge(number) for number in range(60)])
     gateway.wait_until_scored(60)
     until(lambda: "ch_59" in mia.get("/search?id=ch_59").text, "the read model has them")
     answered = _decide_until_it_is_killed(console)
-    again = gateway.console(CHARGEWATCH_STATE_DIR=str(console.state_dir))
+    files = tmp_path / "files"
+    files.mkdir()
+    again = gateway.console(CHARGEWATCH_STATE_DIR=str(console.state_dir), TMPDIR=str(files))
     outcomes = gateway.outcomes()
     assert len(answered) >= 5
     assert answered <= outcomes.keys()
@@ -166,6 +175,51 @@ def test_nothing_that_was_answered_is_lost_when_the_console_is_killed(gateway: G
     bob = Person(again.port, "bob", PASSWORD)
     for name in answered:
         until(lambda which=name: "found fraud" in bob.get(f"/charge?id={which}").text, name)  # type: ignore[misc]
+    ann = Person(again.port, "ann", PASSWORD)
+    is_told_as_by_the_command(gateway, ann, tmp_path)
+    approve(ann, waiting, version=2)
+    assert {each.by for each in acts if each.action == "rules_approved"} == {"ann"}
+    assert {each.by for each in acts if each.action == "rules_proposed"} == {"mia"}
+    begin_backtest(ann)
+    until(lambda: list(files.iterdir()) != [], "it copies the topics")
+    assert again.stop() == 0
+    assert list(files.iterdir()) == []
+    assert "Traceback" not in again.text()
+
+
+def propose(person: Person, text: str, made_from: int) -> str:
+    """Propose rules, and return where the proposal is."""
+    seen = person.post("/rules", merchant="*", text=text, made_from=str(made_from), note="")
+    assert "Proposed: another manager" in seen.text
+    return seen.url.rpartition("=")[2]
+
+
+def approve(person: Person, number: str, version: int) -> None:
+    seen = person.post("/rules/proposal/approve", id=number, note="")
+    assert f"Version {version} is in force" in seen.text, seen
+
+
+def begin_backtest(person: Person) -> None:
+    seen = person.post("/rules/backtest", merchant="*", text=f"{RULE}\n{WIDER}", days="0")
+    assert "Cancel" in seen.text
+
+
+def is_told_as_by_the_command(gateway: Gateway, person: Person, directory: Path) -> None:
+    """Try rules by the console and by the command, on the same topics."""
+    begin_backtest(person)
+    until(lambda: "hx-get" not in person.get("/rules/backtest").text, "it ends", 120.0)
+    seen = person.get("/rules/backtest").text
+    (directory / "rules.txt").write_text(f"{RULE}\n{WIDER}")
+    printed = chargewatch(gateway, "rules", "backtest", str(directory / "rules.txt"), "--json")
+    told = orjson.loads(printed[: printed.rindex("}") + 1])
+    assert told["all"]["charges"] == 60
+    assert "version 1 that is in force" in seen
+    cells = [html.unescape(each) for each in re.findall(r"<td[^>]*>([^<]*)</td>", seen)]
+    listings = action_listing(told), match_listing(told, has_conditions=True)
+    for row in (row for listing in listings for row in listing.rows):
+        at = cells.index(row[0])
+        cells = cells[at:]
+        assert cells[: len(row)] == row
 
 
 def _decide_until_it_is_killed(console: WorkerProcess) -> set[str]:

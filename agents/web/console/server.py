@@ -20,6 +20,7 @@ from agents.web.console.access.provider import Provider
 from agents.web.console.access.sessions import Sessions
 from agents.web.console.access.user_topic import UserTopic
 from agents.web.console.app import create_app
+from agents.web.console.backtests import Backtests
 from agents.web.console.link import ConsoleLink
 from agents.web.console.pages.aggregates import AggregatePages
 from agents.web.console.pages.audit import AuditPages
@@ -33,6 +34,8 @@ from agents.web.console.pages.password import PasswordPages
 from agents.web.console.pages.provider import ByProvider
 from agents.web.console.pages.rejected import RejectedPages
 from agents.web.console.pages.reviews import Reviews
+from agents.web.console.pages.rule_backtests import RuleBacktestPages
+from agents.web.console.pages.rule_proposals import ProposalPages
 from agents.web.console.pages.rules import DAYS, RulePages
 from agents.web.console.pages.signing_in import SigningIn
 from agents.web.console.pages.static_files import StaticFiles
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
 
     from agents.settings.schema import Settings
     from agents.web.console.app import Pages
+    from agents.web.console.backtests import Backtest
     from agents.web.console.reader import Reader
     from agents.web.read_model.keeping.follower import Follower
     from streams.kafka.config import Admin, Config
@@ -66,7 +70,12 @@ class ConsoleError(OperationalError):
 
 
 async def serve(
-    settings: Settings, topics: Topics, config: Config, admin: Admin, follower: Follower
+    settings: Settings,
+    topics: Topics,
+    config: Config,
+    admin: Admin,
+    follower: Follower,
+    backtest: Backtest,
 ) -> None:
     """Serve until a signal comes, then answer what is under way.
 
@@ -78,6 +87,8 @@ async def serve(
         Reach Kafka.
     follower
         Keeps the read model.
+    backtest
+        Tries rules on what the topics hold.
 
     Raises
     ------
@@ -99,6 +110,7 @@ async def serve(
         Turns(UserTopic(settings)),
     )
     reader = DatabaseReader(ReadModel(database_url(settings)))
+    backtests = Backtests(backtest)
     following = asyncio.get_running_loop().run_in_executor(None, follower.run)
     following.add_done_callback(partial(_end, link.failed))
     try:
@@ -109,7 +121,7 @@ async def serve(
         has_provider = bool(settings.console_oidc_issuer)
         templates = Templates(settings.input_rules.rates, link.users, has_provider=has_provider)
         console = Console(settings, templates, guard, link, reader)
-        app = create_app(console.pages(*turns, clock), guard, templates, clock)
+        app = create_app(console.pages(*turns, backtests, clock), guard, templates, clock)
         with address.listen() as listening:
             logger.info("console at %s", settings.console_url or address.url(listening))
             if not link.users.records:
@@ -121,7 +133,7 @@ async def serve(
             raise ConsoleError(link.failed.result())
     finally:
         follower.stop()
-        await asyncio.wait([following])
+        await asyncio.gather(asyncio.to_thread(backtests.close), asyncio.wait([following]))
         await link.close()
         for each in turns:
             await each.close()
@@ -150,6 +162,7 @@ class Console(NamedTuple):
         models: Turns[ModelTopic],
         vectors: Turns[KeptVectors],
         users: Turns[UserTopic],
+        backtests: Backtests,
         clock: Callable[[], float],
     ) -> Iterable[Pages]:
         """Return them."""
@@ -171,7 +184,9 @@ class Console(NamedTuple):
             ChargePages(templates, reader),
             AggregatePages(templates, reader, vectors, features_of(settings)),
             Reviews(templates, reader, recorder, names, settings.costs.review_hours),
-            RulePages(templates, policy, matured),
+            RulePages(templates, policy, matured, backtests, four_eyes=settings.console_four_eyes),
+            RuleBacktestPages(templates, backtests),
+            ProposalPages(templates, policy, backtests),
             ListPages(templates, policy),
             MerchantPages(templates, policy),
             ModelPages(templates, models, matured, recorder, names, link.log),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +16,7 @@ from agents.learning.model_registry import ModelBook
 from agents.policy.book import MerchantsBook, RulesBook
 from agents.policy.edits import Signature, change_of, version_before
 from agents.policy.list_edits import ListsBook
+from agents.policy.proposals import ProposalBook
 from agents.settings.schema import Settings
 from agents.stages.tasks import terms_of
 from agents.web.console.access.guard import Guard
@@ -23,6 +24,7 @@ from agents.web.console.access.passwords import hash_password
 from agents.web.console.access.sessions import Sessions
 from agents.web.console.access.users import UserBook, UserRefusedError
 from agents.web.console.app import create_app, create_router
+from agents.web.console.backtests import Backtests
 from agents.web.console.link import Log
 from agents.web.console.pages.rules import DAYS
 from agents.web.console.reader import DatabaseReader
@@ -38,9 +40,11 @@ from schemas.changes import Change
 from schemas.console_users import ConsoleUser, Role, encode_user
 from schemas.lists import list_key
 from schemas.merchants import encode_merchant
+from schemas.proposals import encode_proposal
 from schemas.rules import encode_rules
 from streams.kafka.retry import RetryPolicy
 from streams.kafka.topics import Topics
+from tests.agents.web.console.made_backtest import try_on_files
 from tests.agents.web.read_model.databases import sqlite_url
 from tests.agents.web.read_model.made import MadeMessage
 
@@ -50,6 +54,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
+    from agents.policy.proposals import ProposalEdit
     from streams.kafka.editor import Written
 
 PASSWORD = "correct horse battery"
@@ -63,7 +68,10 @@ _hashed = cache(hash_password)
 class PolicyInMemory:
     """What merchants decide, edited as on the topics."""
 
+    names = NAMES
+
     def __init__(self, log: Log) -> None:
+        self._proposals = ProposalBook()
         self._rules, self._lists = RulesBook(), ListsBook()
         self._merchants = MerchantsBook(terms_of(Settings()))
         self._log = log
@@ -84,6 +92,22 @@ class PolicyInMemory:
         made = edit(self._rules)
         self._rules.take(made.merchant.encode(), encode_rules(made))
         self._log.changes.append(change_of("rules", made.merchant, made))
+        return made
+
+    def proposals(self) -> ProposalBook:
+        return self._proposals
+
+    def edit_proposals(
+        self,
+        edit: Callable[[ProposalBook, RulesBook], ProposalEdit],
+        told: Callable[[ProposalEdit], Written],
+    ) -> ProposalEdit:
+        made = edit(self._proposals, self._rules)
+        self._log.acts.append(decode_audit_event(told(made).value or b""))
+        self._proposals.take(made.proposal.id.encode(), encode_proposal(made.proposal))
+        if made.rules is not None:
+            rules = made.rules
+            self.edit_rules(lambda _: rules)
         return made
 
     def edit_merchants(self, edit: Callable[[MerchantsBook], Any]) -> Any:
@@ -171,11 +195,13 @@ class Installation:
     is_secure: bool = False
     is_away: bool = False
     issuer: str = ""
+    four_eyes: bool = False
     now: float = 1000.0
     written: list[Sequence[Written]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.settings = Settings(
+            console_four_eyes=self.four_eyes,
             console_oidc_issuer=self.issuer,
             console_oidc_client_id="console" if self.issuer else "",
             console_oidc_client_secret="between them" if self.issuer else "",
@@ -183,6 +209,7 @@ class Installation:
         self.users, self.log, self.models = UserBook(), Log(), ModelBook()
         self.policy = PolicyInMemory(self.log)
         self.matched, self.vectors = MaturedInMemory(), VectorsInMemory()
+        self.backtests = Backtests(partial(try_on_files, self.directory, self.settings))
         self._offsets: dict[str, int] = {}
         url = sqlite_url(self.directory)
         self._engine = open_engine(url, is_writer=True)
@@ -215,7 +242,9 @@ class Installation:
         topic = SimpleNamespace(book=lambda: self.models)
         topics = self.policy, self.matched, topic, self.vectors, UsersInMemory(self.users)
         policy, matured, models, vectors, users = (cast("Any", Now(each)) for each in topics)
-        return self._console.pages(policy, matured, models, vectors, users, self.clock)
+        return self._console.pages(
+            policy, matured, models, vectors, users, self.backtests, self.clock
+        )
 
     def app(self) -> ASGIApp:
         return create_app(self._pages, self.guard, self._templates, self.clock)
@@ -257,6 +286,7 @@ class Installation:
         return places
 
     def close(self) -> None:
+        self.backtests.close()
         self._engine.dispose()
         self.reader.close()
 

@@ -37,7 +37,8 @@ HOSTILE = (
 _TAGS = {
     "a", "b", "body", "br", "button", "circle", "code", "datalist", "dd", "details", "dialog",
     "div", "dl", "dt", "form", "h1", "h2", "h3", "head", "header", "html", "input", "kbd", "label",
-    "li", "line", "link", "main", "meta", "nav", "ol", "option", "p", "path", "pre", "rect",
+    "li", "line", "link", "main", "meta", "nav", "ol", "option", "p", "path", "pre",
+    "progress", "rect",
     "script", "section", "select", "span", "strong", "summary", "svg", "table", "tbody", "td",
     "text", "textarea", "th", "thead", "time", "title", "tr", "ul",
 }  # fmt: skip
