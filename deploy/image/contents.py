@@ -1,7 +1,7 @@
 """What is in this Python environment and its Debian, with versions and licences.
 
-`python -m deploy.image.contents` writes a bill of materials (CycloneDX 1.6), as part of building the
-image; with `--licences` a table.
+`python -m deploy.image.contents` writes a bill of materials (CycloneDX 1.6), as part of building
+the image; with `--licences` a table.
 """
 
 import json

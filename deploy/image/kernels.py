@@ -4,10 +4,12 @@ from agents.models.kinds import DEFAULT, KINDS
 from agents.settings.schema import Settings
 from agents.worker.warm_up import rehearse
 
-# A rehearsal with all that can be set; the registry is not asked for anything.
-rehearse(
-    Settings(
-        challengers=tuple(kind for kind in KINDS if kind != DEFAULT),
-        schema_registry_url="http://registry.invalid",
-    )
-)
+
+def compile_all() -> None:
+    """Rehearse with whatever can be set; nothing asks the registry."""
+    others = tuple(kind for kind in KINDS if kind != DEFAULT)
+    rehearse(Settings(challengers=others, schema_registry_url="http://registry.invalid"))
+
+
+if __name__ == "__main__":
+    compile_all()

@@ -1,8 +1,8 @@
 """The steps of the Dockerfile in clean root directories, and workers started from the result.
 
-`python -m tests.deploy.image_trial` needs root, debootstrap and Java, and no Docker engine. A Debian
-with its own Python stands in for the base image. The worker runs as in a container: as the image's
-user, on a tree that it cannot write to but for /tmp and its state.
+`python -m tests.deploy.image_trial` needs root, debootstrap and Java, and no Docker engine. A
+Debian with its own Python stands in for the base image. The worker runs as in a container: as the
+image's user, on a tree that it cannot write to but for /tmp and its state.
 """
 
 import os

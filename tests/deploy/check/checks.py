@@ -42,11 +42,12 @@ def of_chart(chart: Path, tools: Tools) -> Iterator[str]:
     for variant in sorted(chart.glob("ci/*.yaml")):
         for version in KUBERNETES:
             yield from (
-                f"{variant}: {found}" for found in _of_variant(chart, variant, version, tools)
+                f"{variant}: {found}" for found in of_variant(chart, variant, version, tools)
             )
 
 
-def _of_variant(chart: Path, variant: Path, version: str, tools: Tools) -> Iterator[str]:
+def of_variant(chart: Path, variant: Path, version: str, tools: Tools) -> Iterator[str]:
+    """Yield what is wrong with one variant for a version of Kubernetes."""
     values = ["--values", variant, "--kube-version", version]
     for command in (["lint", "--strict", "--quiet", chart], ["template", "cw", chart]):
         done = _run([tools.helm, *command, "--namespace", "fraud", *values])
