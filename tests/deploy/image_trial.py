@@ -5,6 +5,7 @@ Debian with its own Python stands in for the base image. The worker runs as in a
 image's user, on a tree that it cannot write to but for /tmp and its state.
 """
 
+import json
 import os
 import shlex
 import shutil
@@ -21,7 +22,7 @@ from tests.deploy.dockerfile import DOCKERFILE, Instruction, Stage, stages
 
 WHERE: Final = Path("build/image").absolute()
 PACKAGES: Final = "python3,python3-venv,python3-pip,ca-certificates,netbase,tzdata"
-WEB_PORT: Final = 16066
+PORT: Final = 16066
 READY_TIMEOUT_S: Final = 300.0
 PATH: Final = "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin"
 
@@ -126,6 +127,14 @@ def _entering(
     return ["unshare", "--mount", "sh", "-ec", script, "sh", *variables, *command]
 
 
+def is_healthy(root: Path, url: str) -> bool:
+    """Tell what the health check of the image says of an address."""
+    final = stages(DOCKERFILE.read_text())[-1]
+    _, _, check = final.last("HEALTHCHECK").text.partition("CMD ")
+    env = final.environment({"PATH": PATH}) | {"HEALTH_URL": url}
+    return _in(root, env, json.loads(check)).returncode == 0
+
+
 class Container:
     """The image's entry point on a root that it cannot write to."""
 
@@ -177,30 +186,44 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
+OF_THE_IMAGE: Final[dict[str, str]] = {}
+NO_KERNELS: Final = {"NUMBA_CPU_NAME": "nehalem"}
+"""For this processor there are none in the image."""
+
+STARTS: Final = (
+    ("worker", "WEB", OF_THE_IMAGE),
+    ("worker", "WEB", NO_KERNELS),
+    ("worker", "WEB", OF_THE_IMAGE),
+    ("worker", "WEB", OF_THE_IMAGE),
+    ("serve", "API", {"CHARGEWATCH_API_HOST": "0.0.0.0"}),
+    (
+        "console",
+        "CONSOLE",
+        {"CHARGEWATCH_CONSOLE_HOST": "0.0.0.0", "CHARGEWATCH_CONSOLE_URL": "https://fraud.example"},
+    ),
+)
+
+
 def main() -> None:
-    """Build, then start a worker with the kernels of the image, and one without them."""
+    """Build, then start every kind of server, a worker also without the kernels of the image."""
     root = build() if "--built" not in sys.argv else WHERE / "final"
     runs = WHERE / "runs"
     shutil.rmtree(runs, ignore_errors=True)
+    health = f"http://127.0.0.1:{PORT}/healthz"
     with LocalKafka() as kafka:
-        for round_ in range(3):
-            for name, more in (
-                ("kernels of the image", {}),
-                ("no kernels", {"NUMBA_CPU_NAME": "generic" if round_ % 2 else "x86-64-v2"}),
-            ):
-                if round_ and more:
-                    continue
-                env = {
-                    "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
-                    "CHARGEWATCH_WEB_PORT": str(WEB_PORT),
-                    "CHARGEWATCH_TOPIC_PREFIX": f"t{round_}{len(more)}.",
-                }
-                worker = Container(root, runs / f"{round_}-{len(more)}", ["worker"], env | more)
-                try:
-                    seconds = worker.seconds_until(f"http://127.0.0.1:{WEB_PORT}/readyz")
-                finally:
-                    code = worker.stop()
-                _say(f"{name}: ready after {seconds:.1f} s, stopped with {code}")
+        for number, (verb, kind, more) in enumerate(STARTS):
+            env = {
+                "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+                f"CHARGEWATCH_{kind}_PORT": str(PORT),
+            }
+            assert not is_healthy(root, health)
+            server = Container(root, runs / str(number), [verb], env | more)
+            try:
+                seconds = server.seconds_until(f"http://127.0.0.1:{PORT}/readyz")
+                assert is_healthy(root, health)
+            finally:
+                code = server.stop()
+            _say(f"{verb} {more}: ready after {seconds:.1f} s, stopped with {code}")
 
 
 if __name__ == "__main__":

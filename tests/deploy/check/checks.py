@@ -4,9 +4,14 @@ import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
+from jsonschema import Draft7Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT7
 
+from deploy.image.contents import bill_of_materials
 from tests.deploy.check.tools import KUBERNETES, Tools
 from tests.deploy.commands import of_command
 
@@ -16,6 +21,7 @@ def problems(deploy: Path, tools: Tools) -> Iterator[str]:
     yield from of_dockerfile(deploy / "image/Dockerfile", tools)
     yield from of_compose(deploy / "compose/compose.yaml", tools)
     yield from of_chart(deploy / "chart", tools)
+    yield from of_bill(bill_of_materials(), tools)
 
 
 def of_dockerfile(dockerfile: Path, tools: Tools) -> Iterator[str]:
@@ -66,6 +72,17 @@ def _of_manifests(manifests: str, version: str, tools: Tools) -> Iterator[str]:
     done = subprocess.run(command, input=manifests, capture_output=True, text=True, check=False)
     if done.returncode:
         yield f"Kubernetes {version}: {done.stdout}{done.stderr}"
+
+
+def of_bill(bill: dict[str, Any], tools: Tools) -> Iterator[str]:
+    """Yield what CycloneDX does not take of a bill of materials."""
+    schemas = {file.name: json.loads(file.read_text()) for file in tools.cyclonedx.glob("*.json")}
+    registry: Registry[Any] = Registry().with_resources(
+        (schema["$id"], Resource.from_contents(schema, DRAFT7)) for schema in schemas.values()
+    )
+    schema = schemas["bom-1.6.SNAPSHOT.schema.json"]
+    for error in Draft7Validator(schema, registry=registry).iter_errors(bill):
+        yield f"bill of materials: {error.json_path}: {error.message}"
 
 
 def of_containers(manifests: str) -> Iterator[str]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.check.checks import of_chart, of_compose, of_dockerfile, of_variant
+from deploy.image.contents import bill_of_materials
+from tests.deploy.check.checks import of_bill, of_chart, of_compose, of_dockerfile, of_variant
 from tests.deploy.check.tools import KUBERNETES, Tools, tools
 
 
@@ -130,6 +131,13 @@ def test_of_the_dockerfile(copy: Path, made: Tools, mistake: Mistake) -> None:
 def test_of_compose(copy: Path, made: Tools, mistake: Mistake) -> None:
     _plant(copy, mistake)
     assert mistake.said in "\n".join(of_compose(copy / "compose/compose.yaml", made))
+
+
+def test_of_the_bill_of_materials(made: Tools) -> None:
+    bill = bill_of_materials()
+    assert not list(of_bill(bill, made))
+    bill["components"][0]["licenses"] = [{"license": {"nam": "MIT"}}]
+    assert "$.components[0].licenses" in "\n".join(of_bill(bill, made))
 
 
 @pytest.mark.parametrize("mistake", CHART, ids=_said)
