@@ -87,7 +87,7 @@ quality: setup ## Compare candidate models, features left out, and recovery afte
 lock: ## Pin the dependencies again after a change in pyproject.toml; needs uv
 	$(UV) pip compile pyproject.toml $(LOCK) --extra boosted --extra postgresql --extra registry -o requirements.txt
 	$(UV) pip compile pyproject.toml $(LOCK) --extra dev -c requirements.txt -o requirements-dev.txt
-	cd tests/deploy/check/tools && $(UV) pip compile requirements.in $(LOCK) --no-deps -o requirements.txt
+	cd tests/deploy/check/pins && $(UV) pip compile requirements.in $(LOCK) --no-deps -o requirements.txt
 
 # From scratch whenever a pin changes, so that nothing unpinned stays behind.
 .venv/.pinned: requirements-dev.txt

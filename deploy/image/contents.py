@@ -53,15 +53,15 @@ def _of_python(distribution: Distribution) -> dict[str, Any]:
 
 def _licences_of(distribution: Distribution) -> dict[str, Any]:
     metadata = distribution.metadata
-    if expression := metadata.get("License-Expression"):
-        return {"licenses": [{"expression": expression}]}
+    if "License-Expression" in metadata:
+        return {"licenses": [{"expression": metadata["License-Expression"]}]}
     classifiers = [
         text.rpartition(" :: ")[2]
         for text in metadata.get_all("Classifier", [])
         if text.startswith("License :: ") and text != "License :: OSI Approved"
     ]
     # Some have the whole text where a name belongs.
-    names = classifiers or metadata.get("License", "").strip().splitlines()[:1]
+    names = classifiers or "".join(metadata.get_all("License", [])).strip().splitlines()[:1]
     return {"licenses": [{"license": {"name": name}} for name in names]} if names else {}
 
 

@@ -41,7 +41,13 @@ def base() -> Path:
     root = WHERE / "base"
     if not (root / "usr/local/bin/python").exists():
         shutil.rmtree(root, ignore_errors=True)
-        command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", root]
+        command: list[str | Path] = [
+            "debootstrap",
+            "--variant=minbase",
+            f"--include={PACKAGES}",
+            "bookworm",
+            root,
+        ]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         for name in ("python", "pip"):
             (root / "usr/local/bin" / name).symlink_to(f"/usr/bin/{name}3")

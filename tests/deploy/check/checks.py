@@ -54,11 +54,11 @@ def of_chart(chart: Path, tools: Tools) -> Iterator[str]:
 
 def of_variant(chart: Path, variant: Path, version: str, tools: Tools) -> Iterator[str]:
     """Yield what is wrong with one variant for a version of Kubernetes."""
-    values = ["--values", variant, "--kube-version", version]
-    for command in (["lint", "--strict", "--quiet", chart], ["template", "cw", chart]):
-        done = _run([tools.helm, *command, "--namespace", "fraud", *values])
+    values = ["--namespace", "fraud", "--values", variant, "--kube-version", version]
+    for command in ("lint --strict --quiet", "template chargewatch"):
+        done = _run([tools.helm, *command.split(), chart, *values])
         if done.returncode:
-            yield f"helm {command[0]}: {done.stdout}{done.stderr}"
+            yield f"helm {command}: {done.stdout}{done.stderr}"
             return
     yield from _of_manifests(done.stdout, version, tools)
     yield from of_containers(done.stdout)

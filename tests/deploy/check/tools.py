@@ -14,7 +14,7 @@ import yaml
 
 from deploy.kafka_jars import java_version
 
-PINS: Final = Path(__file__).with_name("tools")
+PINS: Final = Path(__file__).with_name("pins")
 WHERE: Final = Path("build/deploy-tools").absolute()
 
 KUBERNETES: Final = ("1.30.0", "1.37.0")
