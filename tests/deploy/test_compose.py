@@ -26,6 +26,20 @@ def test_commands_and_settings_are_known(name: str) -> None:
     assert not list(of_command(service["command"], _settings(service)))
 
 
+@pytest.mark.parametrize(
+    ("command", "env", "said"),
+    [
+        (["work"], {}, "no command work"),
+        (["topics", "--partition", "4"], {}, "--partition"),
+        (["worker"], {"CHARGEWATCH_API_HOTS": "0.0.0.0"}, "CHARGEWATCH_API_HOTS"),
+        (["worker"], {"CHARGEWATCH_WEB_PORT": "web"}, "CHARGEWATCH_WEB_PORT"),
+    ],
+)
+def test_what_is_not_known_is_found(command: list[str], env: dict[str, str], said: str) -> None:
+    [problem] = of_command(command, env)
+    assert said in problem
+
+
 def test_each_part_is_there() -> None:
     verbs = [service["command"][0] for service in COMMANDS.values()]
     assert sorted(verbs) == ["console", "serve", "simulate", "topics", "worker", "worker"]

@@ -54,7 +54,7 @@ def of_chart(chart: Path, tools: Tools) -> Iterator[str]:
 
 def of_variant(chart: Path, variant: Path, version: str, tools: Tools) -> Iterator[str]:
     """Yield what is wrong with one variant for a version of Kubernetes."""
-    values = ["--namespace", "fraud", "--values", variant, "--kube-version", version]
+    values = ["--namespace", "fraud", "--values", f"{variant}", "--kube-version", version]
     for command in ("lint --strict --quiet", "template chargewatch"):
         done = _run([tools.helm, *command.split(), chart, *values])
         if done.returncode:
@@ -68,7 +68,7 @@ def _of_manifests(manifests: str, version: str, tools: Tools) -> Iterator[str]:
     own = f"{tools.kubernetes}/{version}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
     custom = f"{tools.operators}/{{{{.ResourceKind}}}}_{{{{.ResourceAPIVersion}}}}.json"
     locations = ["-schema-location", own, "-schema-location", custom]
-    command = [tools.kubeconform, "-strict", "-kubernetes-version", version, *locations]
+    command = [f"{tools.kubeconform}", "-strict", "-kubernetes-version", version, *locations]
     done = subprocess.run(command, input=manifests, capture_output=True, text=True, check=False)
     if done.returncode:
         yield f"Kubernetes {version}: {done.stdout}{done.stderr}"

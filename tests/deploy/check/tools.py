@@ -79,7 +79,7 @@ def tools() -> Tools:
     packages = WHERE / "packages"
     if _is_outdated(packages / "done", "requirements.txt", "../tools.py"):
         shutil.rmtree(packages, ignore_errors=True)
-        what = ["--no-deps", "--require-hashes", "--requirement", PINS / "requirements.txt"]
+        what = ["--no-deps", "--require-hashes", "--requirement", f"{PINS}/requirements.txt"]
         _run([sys.executable, "-m", "pip", "install", "--quiet", "--target", packages, *what])
         for version in KUBERNETES:
             _write_kubernetes_schemas(packages, version)
