@@ -181,6 +181,11 @@ class Container:
                 assert time.monotonic() - started < READY_TIMEOUT_S, self.log.read_text()
                 time.sleep(0.05)
 
+    def compiled(self) -> int:
+        """Return how many kernels it has compiled by itself."""
+        kernels = Path(f"/proc/{self.process.pid}/root/tmp/kernels").rglob("*.nbc")
+        return sum(not file.is_symlink() for file in kernels)
+
     def stop(self) -> int:
         """Stop it as Docker does."""
         self.process.terminate()
@@ -227,9 +232,14 @@ def main() -> None:
             try:
                 seconds = server.seconds_until(f"http://127.0.0.1:{PORT}/readyz")
                 assert is_healthy(root, health)
+                compiled = server.compiled()
             finally:
                 code = server.stop()
-            _say(f"{verb} {more}: ready after {seconds:.1f} s, stopped with {code}")
+            _say(
+                f"{verb} {more}: ready after {seconds:.1f} s, {compiled} kernels compiled, "
+                f"stopped with {code}"
+            )
+            assert bool(compiled) == (more == NO_KERNELS)
 
 
 if __name__ == "__main__":

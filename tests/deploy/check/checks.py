@@ -33,7 +33,7 @@ def of_dockerfile(dockerfile: Path, tools: Tools) -> Iterator[str]:
 
 def of_compose(file: Path, tools: Tools) -> Iterator[str]:
     """Yield what the loader of Docker Compose does not take, and mounted files that are missing."""
-    done = _run([tools.compose, "--format", "json", file.name], cwd=file.parent)
+    done = _run([tools.compose, file.name], cwd=file.parent)
     if done.returncode:
         yield f"{file}: compose: {done.stdout}{done.stderr}"
         return

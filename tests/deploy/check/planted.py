@@ -32,6 +32,7 @@ DOCKERFILE = [
     Mistake("image/Dockerfile", "WORKDIR /build", "RUN cd /build", "DL3003"),
 ]
 COMPOSE = [
+    Mistake("compose/compose.yaml", "\n  read-model:\n", "\n", "read-model"),
     Mistake("compose/compose.yaml", "command: [serve]", "comand: [serve]", "comand"),
     Mistake("compose/compose.yaml", "127.0.0.1:9092:9092", "127.0.0.1:9092:port", "port"),
     Mistake(

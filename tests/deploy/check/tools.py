@@ -23,7 +23,7 @@ KUBERNETES: Final = ("1.30.0", "1.37.0")
 GO_TOOLS: Final = {
     "helm": "helm.sh/helm/v3/cmd/helm",
     "kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform",
-    "compose": "github.com/compose-spec/compose-go/v2/cmd",
+    "compose": "./compose",
 }
 
 OPERATORS: Final = (
@@ -74,7 +74,7 @@ def tools() -> Tools:
     """
     WHERE.mkdir(parents=True, exist_ok=True)
     for name, package in GO_TOOLS.items():
-        if _is_outdated(WHERE / name, "go.mod", "go.sum"):
+        if _is_outdated(WHERE / name, "go.mod", "go.sum", "compose/main.go"):
             _run(["go", "build", "-mod=readonly", "-o", WHERE / name, package], cwd=PINS)
     packages = WHERE / "packages"
     if _is_outdated(packages / "done", "requirements.txt", "../tools.py"):
