@@ -19,9 +19,14 @@ def of_command(arguments: list[str], env: dict[str, str], file: str = "") -> Ite
     try:
         command = chargewatch.get_command(click.Context(chargewatch), verb)
         assert command is not None
-        command.make_context(verb, rest, resilient_parsing=False)
+        command.make_context(verb, rest)
     except click.ClickException as error:
         yield f"{verb}: {error.format_message()}"
+    yield from of_settings(env, file)
+
+
+def of_settings(env: dict[str, str], file: str = "") -> Iterator[str]:
+    """Yield what is wrong with an environment and a file of settings."""
     with NamedTemporaryFile("w", suffix=".toml") as settings:
         settings.write(file)
         settings.flush()

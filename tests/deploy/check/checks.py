@@ -13,7 +13,7 @@ from referencing.jsonschema import DRAFT7
 
 from deploy.image.contents import bill_of_materials
 from tests.deploy.check.tools import KUBERNETES, Tools
-from tests.deploy.commands import of_command
+from tests.deploy.commands import of_command, of_settings
 
 
 def problems(deploy: Path, tools: Tools) -> Iterator[str]:
@@ -97,7 +97,9 @@ def of_containers(manifests: str) -> Iterator[str]:
         )
         for container in (*pod.get("initContainers", []), *pod.get("containers", [])):
             env = {entry["name"]: entry.get("value", "of-a-secret") for entry in container["env"]}
-            for problem in of_command(container["args"], env, file):
+            waits = "command" in container  # for commands that people give
+            wrong = of_settings(env, file) if waits else of_command(container["args"], env, file)
+            for problem in wrong:
                 yield f"{kind['metadata']['name']}: {container['name']}: {problem}"
 
 
