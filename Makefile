@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help setup demo test test-integration test-agents test-others test-faults kernels browser lint chaos upgrade schedules soak bench fuzz quality lock
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.installed ## Prepare .venv with the chargewatch command
 
@@ -56,6 +56,11 @@ test-agents test-others test-faults:
 browser: setup ## Look at the console in the system's Chromium; screenshots are in build/browser
 	$(BIN)/pytest -q tests/browser
 
+.PHONY: check-deploy
+check-deploy: setup ## Check image, compose and chart with hadolint, Compose, helm and the schemas of all kinds
+	$(BIN)/python -m tests.deploy.check
+	$(BIN)/pytest -q tests/deploy/check/planted.py
+
 lint: setup ## Check style, types and layers only
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -87,6 +92,7 @@ quality: setup ## Compare candidate models, features left out, and recovery afte
 lock: ## Pin the dependencies again after a change in pyproject.toml; needs uv
 	$(UV) pip compile pyproject.toml $(LOCK) --extra boosted --extra postgresql --extra registry -o requirements.txt
 	$(UV) pip compile pyproject.toml $(LOCK) --extra dev -c requirements.txt -o requirements-dev.txt
+	cd tests/deploy/check/pins && $(UV) pip compile requirements.in $(LOCK) --no-deps -o requirements.txt
 
 # From scratch whenever a pin changes, so that nothing unpinned stays behind.
 .venv/.pinned: requirements-dev.txt
