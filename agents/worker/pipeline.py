@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from agents.drift.quantities import Watch
 from agents.learning.learners import FetchedExamples, Learners
 from agents.learning.model_follower import ModelFollower
 from agents.policy import fraud_rates
 from agents.shared_entities.scattering import Scatter
 from agents.stages.tasks import TaskStages, features_of, figures_of, new_task, open_store, terms_of
+from agents.telemetry.kafka_clients import KafkaClients
 from agents.terminal.payloads import payloads_of
-from agents.worker import metrics
+from agents.worker import latencies, metrics
 from agents.worker.actions_check import ActionsCheck
+from agents.worker.gauges import Gauges
 from agents.worker.policy_follower import PolicyFollower
 from agents.worker.scored_format import scored_encoding
 from agents.worker.signals_check import SignalsCheck
@@ -86,7 +89,7 @@ class Pipeline:
             f"{application_id}-{settings.worker_id}" if settings.is_exactly_once else None
         )
         self.topics = Topics(settings.topic_prefix)
-        self._latencies = metrics.Latencies(is_seen_at_once=not settings.is_exactly_once)
+        self._latencies = latencies.Latencies(is_seen_at_once=not settings.is_exactly_once)
         self._scatter = Scatter(settings.entities)
         self._encode_scored = scored_encoding(settings, self.topics.scored, self.retry)
         self.producer = TransactionalProducer(
@@ -112,7 +115,7 @@ class Pipeline:
             self.producer,
             Application(
                 factory,
-                metrics.CommitObserver(self._latencies),
+                latencies.CommitObserver(self._latencies),
                 layouts,
                 payloads_of(settings, clients),
             ),
@@ -128,6 +131,10 @@ class Pipeline:
         self._actions_check = ActionsCheck()
         self._signals_check = SignalsCheck(features)
         self._matured: list[Rows] = []
+        watch = Watch(features)
+        metrics.begin((each.name for each in watch.quantities), self.policies.topics)
+        self._gauges = Gauges(self.engine, self.model)
+        self._kafka_clients = KafkaClients(clients.statistics)
         self._shown_at = 0.0
         self.engine.start(partitions)
 
@@ -148,6 +155,8 @@ class Pipeline:
         if len(times):
             frames = Batch.joined([output.frames for output in counted])
             self._send_on(frames, times)
+            events = frames.rows["event"]
+            latencies.count_stage("card", events["published"][events["kind"] == CHARGE])
         for output in counted:
             self._give_up(output.rejected)
 
@@ -204,14 +213,16 @@ class Pipeline:
             self._give_up(output.rejected)
             self._send_drifts(shift.event(task.number) for shift in output.shifts)
             metrics.count_output(output)
+            rows = gathered.frames.rows["event"]
+            charges = np.flatnonzero(rows["kind"] == CHARGE)
+            metrics.count_scored(output.answers, rows["amount"][charges])
             if self.policies.policy.rules:
                 metrics.count_rules(output, self.policies.policy.rules)
             self._actions_check.add(output.disputed_blocks)
             self.engine.send_entity_events(output.entity_events)
-            rows = gathered.frames.rows["event"]
-            charges = np.flatnonzero(rows["kind"] == CHARGE)
             missing = self._signals_check.add(rows["created"][charges], output.answers["vector"])
             metrics.count_missing(self._signals_check.names, missing)
+            latencies.count_stage("merchant", rows["published"][charges])
             self._latencies.add(rows["published"][charges])
             offsets.append(rows["offset"][charges])
         if not offsets:
@@ -285,15 +296,18 @@ class Pipeline:
         if monotonic() - self._shown_at < _SHOWN_EVERY_S:
             return
         self._shown_at = monotonic()
-        metrics.show_tasks(self.engine, self._latencies.newest, time())
-        metrics.show_waiting([_stages(task) for task in self.engine.tasks.values()])
-        metrics.show_model(self.model.scorer.version, self.model.age_s)
-        metrics.show_fraud_rates(self.policies.policy.figures)
+        stages = [_stages(task) for task in self.engine.tasks.values()]
+        self._gauges.show(stages, self.policies.policy, time())
         if self._matured:
             matured = np.concatenate(self._matured)
             metrics.count_matured(matured)
             metrics.count_matured_rules(matured, self.policies.policy.rules)
             self._matured.clear()
+
+    def show_clients(self) -> None:
+        """Bring what the Kafka clients tell of themselves up to date."""
+        self.producer.poll()
+        self._kafka_clients.show()
 
     def commit(self) -> None:
         """Begin to make everything since the last commit count."""

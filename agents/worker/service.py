@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mode import Service
 
 from agents.process import spare_the_collector
+from agents.telemetry.certificates import show_certificates
+from agents.worker.latencies import BUSY_SECONDS
 from agents.worker.pipeline import Pipeline
 from agents.worker.turn import AGENTS, Turns
 from agents.worker.watchdog import Watchdog
+from streams.kafka.statistics import TOLD_EVERY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,18 +45,21 @@ _STOP_PATIENCE_S = 3.0
 class Handed:
     """What an agent is handed, and the future by which it answers."""
 
+    agent: str
     compute: Callable[[Any], None]
     work: Any
     done: asyncio.Future[None]
 
     def answer(self) -> None:
         """Compute; a failure goes to whoever waits, which ends the worker."""
+        began = perf_counter()
         try:
             self.compute(self.work)
         except Exception as error:
             self.done.set_exception(error)
         else:
             self.done.set_result(None)
+        BUSY_SECONDS.labels(self.agent).inc(perf_counter() - began)
 
 
 class TurnService(Service):
@@ -95,6 +103,7 @@ class TurnService(Service):
 
     async def on_start(self) -> None:
         """Connect."""
+        show_certificates({}, os.environ)
         self.pipeline = await self.block(
             partial(Pipeline, self._settings, partitions=self._partitions)
         )
@@ -129,6 +138,12 @@ class TurnService(Service):
                 spare_the_collector()
                 logger.info("worker ready: tasks %s", sorted(self.pipeline.engine.tasks))
 
+    @Service.timer(TOLD_EVERY_MS / 1e3)
+    async def _show_clients(self) -> None:
+        assert self.pipeline is not None
+        if not self.should_stop:
+            await self.block(self.pipeline.show_clients)
+
     async def block(self, part: Callable[..., T], *arguments: Any) -> T:
         """See `agents.worker.turn.Driver`."""
         return await asyncio.get_running_loop().run_in_executor(self._kafka, part, *arguments)
@@ -136,5 +151,5 @@ class TurnService(Service):
     async def hand(self, agent: str, part: Callable[[Any], None], work: Any) -> None:
         """See `agents.worker.turn.Driver`; fails as the part does."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        await self.channels[agent].send(value=Handed(part, work, done))
+        await self.channels[agent].send(value=Handed(agent, part, work, done))
         await done

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from functools import partial
+from math import nan
 from typing import TYPE_CHECKING, NamedTuple
 
 from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 from starlette.responses import Response
 
+from agents.web.console import metrics
 from agents.web.console.app import Page
+from agents.web.metrics_page import MetricsPage
 from agents.web.problems import unavailable
 from agents.web.read_model.database import ReadModelError, fresh_as_of
+from agents.web.read_model.queries.overview import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,11 +54,13 @@ class HealthPages:
         self._link = link
         self._reader = reader
         self._group = group
+        self._metrics = MetricsPage(link.clients.statistics, partial(reader.run, fresh_as_of))
 
     def pages(self) -> Iterable[Page]:
         """Return the pages."""
         yield Page("GET", "/health", self.show, "viewer")
         yield Page("GET", "/readyz", self.readyz, None)
+        yield Page("GET", "/metrics", self.metrics, None)
 
     async def show(self, visit: Visit) -> Response:
         """Show what runs, and how far it is behind."""
@@ -79,6 +87,17 @@ class HealthPages:
         if self._link.is_away:
             raise unavailable("Kafka does not answer")
         return Response("ready\n", media_type="text/plain")
+
+    async def metrics(self, _: Visit) -> Response:
+        """Return the metrics of this console."""
+        metrics.IS_AWAY.set(self._link.is_away)
+        try:
+            count, _usd, oldest = await self._reader.run(waiting)
+        except ReadModelError:
+            count, oldest = nan, None
+        metrics.REVIEWS_WAITING.set(count)
+        metrics.OLDEST_REVIEW_SECONDS.set(0.0 if oldest is None else time.time() - oldest)
+        return await self._metrics.response()
 
     def _lags(self) -> list[Lag]:
         """Ask how far the workers are in their inputs, and where these end."""

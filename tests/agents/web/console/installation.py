@@ -39,6 +39,7 @@ from schemas.lists import list_key
 from schemas.merchants import encode_merchant
 from schemas.rules import encode_rules
 from streams.kafka.retry import RetryPolicy
+from streams.kafka.statistics import ClientStatistics
 from streams.kafka.topics import Topics
 from tests.agents.web.read_model.databases import sqlite_url
 from tests.agents.web.read_model.made import MadeMessage
@@ -163,7 +164,9 @@ class Installation:
             complete(connection)
         self._incoming = Incoming(self.settings, NAMES, None, RetryPolicy())
         self.reader = DatabaseReader(ReadModel(url))
-        clients = SimpleNamespace(stable_assignment=lambda _: {}, partitions=lambda _: 1)
+        clients = SimpleNamespace(
+            stable_assignment=lambda _: {}, partitions=lambda _: 1, statistics=ClientStatistics()
+        )
         self.link = cast(
             "Any",
             SimpleNamespace(
