@@ -7,6 +7,7 @@ import numpy.typing as npt
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
 
 from agents.telemetry.batch_histogram import BatchHistogram
+from agents.worker.turn import AGENTS
 
 LATENCY_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 5.0, 30.0)
 
@@ -18,6 +19,7 @@ STAGE_SECONDS = BatchHistogram(
     [("card",), ("merchant",)],
 )
 BUSY_SECONDS = Counter("chargewatch_busy_seconds", "Time in which a stage computed", ["stage"])
+BUSY = {stage: BUSY_SECONDS.labels(stage) for stage in AGENTS}
 COMMITS = Counter("chargewatch_commits", "Commits that made work count")
 ABORTS = Counter("chargewatch_aborts", "Transactions that failed, whose work was done again")
 COMMIT_SECONDS = Histogram(

@@ -131,6 +131,7 @@ class Pipeline:
         self._actions_check = ActionsCheck()
         self._signals_check = SignalsCheck(features)
         self._matured: list[Rows] = []
+        self._scored = metrics.ScoredCharges()
         watch = Watch(features)
         metrics.begin((each.name for each in watch.quantities), self.policies.topics)
         self._gauges = Gauges(self.engine, self.model)
@@ -215,7 +216,7 @@ class Pipeline:
             metrics.count_output(output)
             rows = gathered.frames.rows["event"]
             charges = np.flatnonzero(rows["kind"] == CHARGE)
-            metrics.count_scored(output.answers, rows["amount"][charges])
+            self._scored.add(output.answers, rows["amount"][charges])
             if self.policies.policy.rules:
                 metrics.count_rules(output, self.policies.policy.rules)
             self._actions_check.add(output.disputed_blocks)
@@ -292,12 +293,13 @@ class Pipeline:
         self.show()
 
     def show(self) -> None:
-        """Bring the gauges up to date, and what is counted of matured charges, once a second."""
+        """Bring the gauges up to date, and what is counted of many charges, once a second."""
         if monotonic() - self._shown_at < _SHOWN_EVERY_S:
             return
         self._shown_at = monotonic()
         stages = [_stages(task) for task in self.engine.tasks.values()]
         self._gauges.show(stages, self.policies.policy, time())
+        self._scored.count()
         if self._matured:
             matured = np.concatenate(self._matured)
             metrics.count_matured(matured)

@@ -13,14 +13,14 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mode import Service
 
 from agents.process import spare_the_collector
 from agents.telemetry.certificates import show_certificates
-from agents.worker.latencies import BUSY_SECONDS
+from agents.worker.latencies import BUSY
 from agents.worker.pipeline import Pipeline
 from agents.worker.turn import AGENTS, Turns
 from agents.worker.watchdog import Watchdog
@@ -59,7 +59,7 @@ class Handed:
             self.done.set_exception(error)
         else:
             self.done.set_result(None)
-        BUSY_SECONDS.labels(self.agent).inc(perf_counter() - began)
+        BUSY[self.agent].inc(perf_counter() - began)
 
 
 class TurnService(Service):
@@ -94,6 +94,7 @@ class TurnService(Service):
         self._kafka = ThreadPoolExecutor(1, "kafka")
         self._watchdog = Watchdog(settings.wedged_after_s)
         self._turn_lock = asyncio.Lock()
+        self._clients_shown_at = 0.0
         super().__init__(**options)
 
     @property
@@ -133,16 +134,17 @@ class TurnService(Service):
                 if not self.should_stop:
                     await self._turns.take()
                     self._watchdog.turn(self.pipeline.engine.taken, self.pipeline.engine.lag)
+                    await self._show_clients(self.pipeline)
             if self.is_ready and not was_ready:
                 was_ready = True
                 spare_the_collector()
                 logger.info("worker ready: tasks %s", sorted(self.pipeline.engine.tasks))
 
-    @Service.timer(TOLD_EVERY_MS / 1e3)
-    async def _show_clients(self) -> None:
-        assert self.pipeline is not None
-        if not self.should_stop:
-            await self.block(self.pipeline.show_clients)
+    async def _show_clients(self, pipeline: Pipeline) -> None:
+        """Show what the Kafka clients tell of themselves, as often as they do."""
+        if monotonic() - self._clients_shown_at >= TOLD_EVERY_MS / 1e3:
+            self._clients_shown_at = monotonic()
+            await self.block(pipeline.show_clients)
 
     async def block(self, part: Callable[..., T], *arguments: Any) -> T:
         """See `agents.worker.turn.Driver`."""

@@ -312,6 +312,13 @@ _WEB: Final = Row(
             unit="s", limits=(10.0, 30.0),
         ),
         Panel(
+            "Console requests, by status",
+            "A second.",
+            (Query("sum by (status) (rate(chargewatch_console_requests_total[$__rate_interval]))",
+                   "{{status}}"),),
+            is_stacked=True,
+        ),
+        Panel(
             "Console, until the answer",
             "All pages.",
             _quantiles("chargewatch_console_answer_seconds"),

@@ -59,6 +59,11 @@ _DONE: Final = Row(
             unit="currencyUSD",
         ),
         Panel(
+            "Holdout, charges a day",
+            "How many were drawn, by what would have been done: the labels that estimates rest on.",
+            (Query("sum by (action) (increase(chargewatch_holdout_total[1d]))", "{{action}}"),),
+        ),
+        Panel(
             "Disputed although blocked",
             "In a day. Many: nobody carries the actions out.",
             (Query("sum(increase(chargewatch_disputed_blocks_total[1d]))", "charges"),),

@@ -31,7 +31,7 @@ class Tasks:
         self.gauges = LagGauges()
 
     def arrive(self, task: int, *logged: float, fetched: bool = True) -> None:
-        """Have messages come, each in the log since a time; the broker tells that they are there."""
+        """Have messages come, in the log since a time; the broker tells of them."""
         buffer = self.buffers[task]
         buffer.end += len(logged)
         buffer.is_behind = not fetched
@@ -164,6 +164,10 @@ def test_charges_are_counted_by_what_was_done_and_by_what_decided() -> None:
 
     before = read()
     high = REGISTRY.get_sample_value("chargewatch_scores_bucket", {"le": "0.9"}) or 0.0
-    metrics.count_scored(answers, np.array([1.0, 2.0, 3.0, 4.0, 5.0]))
+    scored = metrics.ScoredCharges()
+    scored.add(answers[:2], np.array([1.0, 2.0]))
+    scored.add(answers[2:], np.array([3.0, 4.0, 5.0]))
+    scored.count()
+    scored.count()
     assert {key: value - before[key] for key, value in read().items()} == pytest.approx(asked)
     assert REGISTRY.get_sample_value("chargewatch_scores_bucket", {"le": "0.9"}) == high + 4.0

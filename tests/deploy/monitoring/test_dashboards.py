@@ -133,7 +133,6 @@ def test_every_metric_is_somewhere_on_a_dashboard_or_in_an_alert() -> None:
 UNSEEN = {
     "chargewatch_matured_covered_total",  # an estimate on the worker's page, for whom it is enough
     "chargewatch_state_records",
-    "chargewatch_fraud_rate",
 }
 """Metrics that nobody looks at but by a question of their own."""
 
