@@ -81,7 +81,7 @@ quality: setup ## Compare candidate models, features left out, and recovery afte
 	$(BIN)/python -m tests.quality
 
 lock: ## Pin the dependencies again after a change in pyproject.toml; needs uv
-	$(UV) pip compile pyproject.toml $(LOCK) --extra boosted --extra postgresql --extra registry -o requirements.txt
+	$(UV) pip compile pyproject.toml $(LOCK) --extra boosted --extra postgresql --extra registry --extra tracing -o requirements.txt
 	$(UV) pip compile pyproject.toml $(LOCK) --extra dev -c requirements.txt -o requirements-dev.txt
 
 # From scratch whenever a pin changes, so that nothing unpinned stays behind.

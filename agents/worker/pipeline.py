@@ -26,6 +26,7 @@ from agents.worker.policy_follower import PolicyFollower
 from agents.worker.scored_format import scored_encoding
 from agents.worker.signals_check import SignalsCheck
 from schemas.drift import encode_drift
+from schemas.scored import ACTIONS
 from streams.engine.application import Application, TaskFactory
 from streams.engine.engine import Engine
 from streams.engine.settings import EngineSettings
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from agents.settings.schema import Settings
+    from agents.telemetry.traces import Traces
     from schemas.drift import Drift
     from streams.engine.inputs import Arrived, Work
     from streams.engine.task import Task
@@ -132,6 +134,7 @@ class Pipeline:
         self._signals_check = SignalsCheck(features)
         self._matured: list[Rows] = []
         self._scored = metrics.ScoredCharges()
+        self._traces = _traces(settings.traces_url)
         watch = Watch(features)
         metrics.begin((each.name for each in watch.quantities), self.policies.topics)
         self._gauges = Gauges(self.engine, self.model)
@@ -189,6 +192,7 @@ class Pipeline:
         scored: list[tuple[bytes | None, bytes | None]] = []
         headers: list[Headers] = []
         offsets = []
+        began = time()
         for task, batches in frames:
             gathered = _stages(task).gathering.take(batches)
             if not len(gathered.frames):
@@ -216,6 +220,10 @@ class Pipeline:
             metrics.count_output(output)
             rows = gathered.frames.rows["event"]
             charges = np.flatnonzero(rows["kind"] == CHARGE)
+            if self._traces is not None and output.headers is not None:
+                actions = (ACTIONS[code] for code in output.actions.tolist())
+                published = rows["published"][charges].tolist()
+                self._traces.add(output.headers, published, began, actions, time())
             self._scored.add(output.answers, rows["amount"][charges])
             if self.policies.policy.rules:
                 metrics.count_rules(output, self.policies.policy.rules)
@@ -325,6 +333,16 @@ class Pipeline:
         self.engine.close()
         self.model.close()
         self.policies.close()
+        if self._traces is not None:
+            self._traces.close()
+
+
+def _traces(url: str) -> Traces | None:
+    if not url:
+        return None
+    from agents.telemetry.traces import Traces  # noqa: PLC0415 - it is installed where it is wanted
+
+    return Traces.to(url)
 
 
 def _stages(task: Task) -> TaskStages:

@@ -21,7 +21,12 @@ def told(make: Any, **settings: object) -> tuple[Any, Any]:
     statistics, raw = ClientStatistics(), list[str]()
     own = statistics.settings("client")
     note = own["stats_cb"]
-    own |= {"statistics.interval.ms": 50, "stats_cb": lambda text: (raw.append(text), note(text))}
+
+    def tell(text: str) -> None:
+        raw.append(text)
+        note(text)
+
+    own |= {"statistics.interval.ms": 50, "stats_cb": tell}
     client = make(NOWHERE | own | settings)
     deadline = time.monotonic() + 20.0
     while not raw or not orjson.loads(raw[-1])["brokers"]:
