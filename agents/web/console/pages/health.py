@@ -92,11 +92,14 @@ class HealthPages:
         """Return the metrics of this console."""
         metrics.IS_AWAY.set(self._link.is_away)
         try:
-            count, _usd, oldest = await self._reader.run(waiting)
+            queue = await self._reader.run(waiting)
         except ReadModelError:
-            count, oldest = nan, None
-        metrics.REVIEWS_WAITING.set(count)
-        metrics.OLDEST_REVIEW_SECONDS.set(0.0 if oldest is None else time.time() - oldest)
+            metrics.REVIEWS_WAITING.set(nan)
+            metrics.OLDEST_REVIEW_SECONDS.set(nan)
+        else:
+            age_s = 0.0 if queue.oldest is None else time.time() - queue.oldest
+            metrics.REVIEWS_WAITING.set(queue.charges)
+            metrics.OLDEST_REVIEW_SECONDS.set(age_s)
         return await self._metrics.response()
 
     def _lags(self) -> list[Lag]:
