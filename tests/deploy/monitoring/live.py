@@ -119,7 +119,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def until(is_so: Callable[[], object], what: str, timeout_s: float = 300.0) -> None:
+def until(is_so: Callable[[], object], what: str, timeout_s: float = 600.0) -> None:
     began = time.monotonic()
     while not is_so():
         assert time.monotonic() < began + timeout_s, f"not within {timeout_s:.0f} s: {what}"
@@ -160,6 +160,7 @@ def run(directory: Path) -> list[str]:
         local = running.enter_context(LocalKafka())
         kafka = Kafka(client_config(local.bootstrap_servers, {}))
         gateway = running.enter_context(Gateway(kafka, f"live-{uuid.uuid4().hex[:8]}.", directory))
+        gateway.env["CHARGEWATCH_READ_MODEL_URL"] = f"sqlite:///{directory / 'read-model'}"
         workers = [gateway.worker(CHARGEWATCH_CHALLENGERS="linear") for _ in range(2)]
         api, console = gateway.replica(), gateway.console()
         ports = {"worker": [each.port for each in workers], "api": [api.port],
