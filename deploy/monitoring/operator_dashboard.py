@@ -172,6 +172,18 @@ _COMMITS: Final = Row(
             (Query("sum by (instance) (chargewatch_restore_left_records)", "{{instance}}"),),
         ),
         Panel(
+            "Time left to restore",
+            "What is left, over how fast it has gone in two minutes.",
+            (
+                Query(
+                    "sum by (instance) (chargewatch_restore_left_records) "
+                    "/ (sum by (instance) (deriv(chargewatch_restored_records[2m])) > 0)",
+                    "{{instance}}",
+                ),
+            ),
+            unit="s",
+        ),
+        Panel(
             "Restored a second",
             "Records read by restores under way.",
             (Query("sum by (instance) (clamp_min(deriv(chargewatch_restored_records[2m]), 0))",

@@ -48,6 +48,7 @@ EMPTY: Final = {
     "no challengers, no signals": r"chargewatch_signals_missing",
     "nothing has drifted": r"chargewatch_drift_total",
     "no certificate is loaded": r"certificate_expires",
+    "nothing is restored": r"deriv\(chargewatch_restored_records\[2m\]\)\) > 0",
 }
 """Why an expression may give nothing here, and what is in it then."""
 
@@ -147,11 +148,17 @@ def traffic(gateway: Gateway, api: WorkerProcess, directory: Path) -> None:
 
 
 def empty_panels(prometheus: Prometheus) -> list[str]:
-    """Return the expressions that give nothing, and have no reason to."""
+    """Return the expressions that give nothing for a minute, and have no reason to."""
     asked = [each for dashboard in DASHBOARDS for each in expressions(dashboard)]
-    nothing = [each for each in asked if not prometheus.ask(each)]
-    click.echo(f"{len(asked) - len(nothing)} of {len(asked)} expressions give something")
-    return [each for each in nothing if not any(re.search(why, each) for why in EMPTY.values())]
+    excused = {e for e in asked if any(re.search(why, e) for why in EMPTY.values())}
+    deadline = time.monotonic() + 60.0
+    while True:
+        nothing = [each for each in asked if not prometheus.ask(each)]
+        empty = [each for each in nothing if each not in excused]
+        if not empty or time.monotonic() > deadline:
+            click.echo(f"{len(asked) - len(nothing)} of {len(asked)} expressions give something")
+            return empty
+        time.sleep(1.0)
 
 
 def run(directory: Path) -> list[str]:
