@@ -20,13 +20,11 @@ from agents.stages.tasks import TaskStages, features_of, figures_of, new_task, o
 from agents.telemetry.kafka_clients import KafkaClients
 from agents.terminal.payloads import payloads_of
 from agents.worker import latencies, metrics
-from agents.worker.actions_check import ActionsCheck
 from agents.worker.gauges import Gauges
 from agents.worker.policy_follower import PolicyFollower
 from agents.worker.scored_format import scored_encoding
-from agents.worker.signals_check import SignalsCheck
+from agents.worker.tally import Tally
 from schemas.drift import encode_drift
-from schemas.scored import ACTIONS
 from streams.engine.application import Application, TaskFactory
 from streams.engine.engine import Engine
 from streams.engine.settings import EngineSettings
@@ -44,14 +42,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from agents.settings.schema import Settings
-    from agents.telemetry.traces import Traces
     from schemas.drift import Drift
     from streams.engine.inputs import Arrived, Work
     from streams.engine.task import Task
     from streams.events.batch import TimedBatch, Times
     from streams.events.headers import Headers
     from streams.events.rejected import Rejected
-    from streams.events.rows import Rows
 
     TaskEvents = list[tuple[Task, TimedBatch]]
 
@@ -91,7 +87,7 @@ class Pipeline:
             f"{application_id}-{settings.worker_id}" if settings.is_exactly_once else None
         )
         self.topics = Topics(settings.topic_prefix)
-        self._latencies = latencies.Latencies(is_seen_at_once=not settings.is_exactly_once)
+        of_charges = latencies.Latencies(is_seen_at_once=not settings.is_exactly_once)
         self._scatter = Scatter(settings.entities)
         self._encode_scored = scored_encoding(settings, self.topics.scored, self.retry)
         self.producer = TransactionalProducer(
@@ -117,7 +113,7 @@ class Pipeline:
             self.producer,
             Application(
                 factory,
-                latencies.CommitObserver(self._latencies),
+                latencies.CommitObserver(of_charges),
                 layouts,
                 payloads_of(settings, clients),
             ),
@@ -130,11 +126,7 @@ class Pipeline:
         )
         self.policies.catch_up()
         self.learners = Learners(settings, self.topics, clients, self.producer, layouts, features)
-        self._actions_check = ActionsCheck()
-        self._signals_check = SignalsCheck(features)
-        self._matured: list[Rows] = []
-        self._scored = metrics.ScoredCharges()
-        self._traces = _traces(settings.traces_url)
+        self._tally = Tally(of_charges, features, settings.traces_url)
         watch = Watch(features)
         metrics.begin((each.name for each in watch.quantities), self.policies.topics)
         self._gauges = Gauges(self.engine, self.model)
@@ -212,28 +204,14 @@ class Pipeline:
             if len(output.matured):
                 matured = encode_matured(output.matured)
                 self.producer.send(self.topics.matured, [(None, charges) for charges in matured])
-                self._matured.append(output.matured)
             if output.told_value is not None:
                 self._tell(task.number, output.told_value)
             self._give_up(output.rejected)
             self._send_drifts(shift.event(task.number) for shift in output.shifts)
-            metrics.count_output(output)
-            rows = gathered.frames.rows["event"]
-            charges = np.flatnonzero(rows["kind"] == CHARGE)
-            if self._traces is not None and output.headers is not None:
-                actions = (ACTIONS[code] for code in output.actions.tolist())
-                published = rows["published"][charges].tolist()
-                self._traces.add(output.headers, published, began, actions, time())
-            self._scored.add(output.answers, rows["amount"][charges])
-            if self.policies.policy.rules:
-                metrics.count_rules(output, self.policies.policy.rules)
-            self._actions_check.add(output.disputed_blocks)
             self.engine.send_entity_events(output.entity_events)
-            missing = self._signals_check.add(rows["created"][charges], output.answers["vector"])
-            metrics.count_missing(self._signals_check.names, missing)
-            latencies.count_stage("merchant", rows["published"][charges])
-            self._latencies.add(rows["published"][charges])
-            offsets.append(rows["offset"][charges])
+            events = gathered.frames.rows["event"]
+            self._tally.add(output, events, began, self.policies.policy.rules)
+            offsets.append(events["offset"][events["kind"] == CHARGE])
         if not offsets:
             return
         order = np.argsort(np.concatenate(offsets), kind="stable").tolist()
@@ -307,12 +285,7 @@ class Pipeline:
         self._shown_at = monotonic()
         stages = [_stages(task) for task in self.engine.tasks.values()]
         self._gauges.show(stages, self.policies.policy, time())
-        self._scored.count()
-        if self._matured:
-            matured = np.concatenate(self._matured)
-            metrics.count_matured(matured)
-            metrics.count_matured_rules(matured, self.policies.policy.rules)
-            self._matured.clear()
+        self._tally.count(self.policies.policy.rules)
 
     def show_clients(self) -> None:
         """Bring what the Kafka clients tell of themselves up to date."""
@@ -333,16 +306,7 @@ class Pipeline:
         self.engine.close()
         self.model.close()
         self.policies.close()
-        if self._traces is not None:
-            self._traces.close()
-
-
-def _traces(url: str) -> Traces | None:
-    if not url:
-        return None
-    from agents.telemetry.traces import Traces  # noqa: PLC0415 - it is installed where it is wanted
-
-    return Traces.to(url)
+        self._tally.close()
 
 
 def _stages(task: Task) -> TaskStages:

@@ -122,6 +122,20 @@ def expressions(dashboard: Dashboard) -> list[str]:
     return [query.expression for row in dashboard.rows for p in row.panels for query in p.queries]
 
 
+def quantiles(metric: str, by: str = "", where: str = "") -> tuple[Query, ...]:
+    """Return the median and the 99th percentile of a histogram, for each value of a label."""
+    labels = f"le, {by}" if by else "le"
+    legend = f" {{{{{by}}}}}" if by else ""
+    return tuple(
+        Query(
+            f"histogram_quantile({q}, sum by ({labels}) "
+            f"(rate({metric}_bucket{where}[$__rate_interval])))",
+            f"p{round(100 * q)}{legend}",
+        )
+        for q in (0.5, 0.99)
+    )
+
+
 def _source_variable() -> dict[str, Any]:
     return {"name": "source", "label": "Prometheus", "type": "datasource", "query": "prometheus",
             "refresh": 1}  # fmt: skip
