@@ -90,7 +90,7 @@ quality: setup ## Compare candidate models, features left out, and recovery afte
 	$(BIN)/python -m tests.quality
 
 lock: ## Pin the dependencies again after a change in pyproject.toml; needs uv
-	$(UV) pip compile pyproject.toml $(LOCK) --extra boosted --extra postgresql --extra registry -o requirements.txt
+	$(UV) pip compile pyproject.toml $(LOCK) --extra boosted --extra postgresql --extra registry --extra tracing -o requirements.txt
 	$(UV) pip compile pyproject.toml $(LOCK) --extra dev -c requirements.txt -o requirements-dev.txt
 	cd tests/deploy/check/pins && $(UV) pip compile requirements.in $(LOCK) --no-deps -o requirements.txt
 

@@ -19,6 +19,7 @@ from agents.evaluation.trial.wording import action_listing, match_listing
 from deploy.local_kafka import LocalKafka
 from schemas.audit import decode_audit_event
 from streams.kafka.config import client_config
+from tests.docs.exported import lacking
 from tests.integration.gateway import Gateway, charge
 from tests.integration.kafka import Kafka
 from tests.integration.person import Person
@@ -79,7 +80,7 @@ def test_a_rule_of_the_console_sends_charges_to_its_queue_and_verdicts_come_back
     gateway: Gateway,
 ) -> None:
     let_in(gateway, "bob", "eve", "mia")
-    gateway.worker()
+    worker = gateway.worker()
     one, other = gateway.console(), gateway.console()
     mia, bob = Person(one.port, "mia", PASSWORD), Person(one.port, "bob", PASSWORD)
     eve = Person(other.port, "eve", PASSWORD)
@@ -114,6 +115,7 @@ def test_a_rule_of_the_console_sends_charges_to_its_queue_and_verdicts_come_back
     assert "rdkafka" in mia.get("/health").text  # the worker, by its client
     assert chargewatch(gateway, "users", "remove", "bob") == "bob may sign in no longer\n"
     until(lambda: "/sign-in" in bob.get("/reviews").url, "his session has ended")
+    _check_metrics(worker, one)
     what_the_worker_counts_is_told(gateway, mia)
     assert one.stop() == 0
     assert "Traceback" not in gateway.logs()
@@ -145,6 +147,25 @@ def what_the_worker_counts_is_told(gateway: Gateway, mia: Person) -> None:
     assert re.search(r"<b>[0-9]+ ms</b>|<b>[0-9.]+ s</b>", now), now
     until(lambda: ">0</a>" in mia.get("/now").text, "the workers have taken everything")
     assert "No charge has matured yet" in mia.get("/models/calibration").text
+
+
+def _check_metrics(worker: WorkerProcess, console: WorkerProcess) -> None:
+    """All that dashboards ask for is exported, and what has happened by now is counted."""
+    assert lacking(worker.page("/metrics")[1], "agents/worker/README.md") == set()
+    assert lacking(console.page("/metrics")[1], "agents/web/console/README.md") == set()
+    scored = worker.metric("chargewatch_scored_total")
+    assert scored > 20
+    for name in ('stage_seconds_count{stage="card"', 'stage_seconds_count{stage="merchant"',
+                 "scores_count", "decided_total", 'cache_lookups_total{entity="card"'):  # fmt: skip
+        assert worker.metric_from(f"chargewatch_{name}") == scored, name
+    assert worker.metric_from("chargewatch_scored_usd_total") == pytest.approx(scored * 19.99)
+    assert worker.metric("chargewatch_lag_messages") == 0.0
+    assert len(re.findall(r"\nchargewatch_lag_seconds{", worker.page("/metrics")[1])) == 10
+    for process, client in ((worker, "inputs"), (worker, "producer"), (console, "follower")):
+        asked = f'chargewatch_kafka_round_trip_seconds{{broker="1",client="{client}"'
+        until(lambda p=process, a=asked: p.metric_from(a) > 0.0, f"{client} tells of itself")  # type: ignore[misc]
+    assert console.metric("chargewatch_console_reviews_waiting") > 10.0
+    assert console.metric("chargewatch_read_model_behind_seconds") < 30.0
 
 
 def test_nothing_that_was_answered_is_lost_when_the_console_is_killed(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agents.settings.sources import SettingsError
 from agents.stages.tasks import features_of
+from agents.telemetry.certificates import show_certificates
 from agents.terminal.kept_vectors import KeptVectors
 from agents.terminal.matured_charges import MaturedTopic
 from agents.terminal.model_topic import ModelTopic
@@ -100,6 +102,7 @@ async def serve(
         When it cannot go on; a supervisor starts it again.
     """
     address = checked_address(settings)
+    show_certificates({"console": settings.console_tls_cert}, os.environ)
     clock = asyncio.get_running_loop().time
     link = ConsoleLink(topics, config, admin)
     turns = (

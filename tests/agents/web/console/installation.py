@@ -43,6 +43,7 @@ from schemas.merchants import encode_merchant
 from schemas.proposals import encode_proposal
 from schemas.rules import encode_rules
 from streams.kafka.retry import RetryPolicy
+from streams.kafka.statistics import ClientStatistics
 from streams.kafka.topics import Topics
 from tests.agents.web.console.made_backtest import try_on_files
 from tests.agents.web.read_model.databases import sqlite_url
@@ -218,7 +219,9 @@ class Installation:
             complete(connection)
         self._incoming = Incoming(self.settings, NAMES, None, RetryPolicy())
         self.reader = DatabaseReader(ReadModel(url))
-        clients = SimpleNamespace(stable_assignment=lambda _: {}, partitions=lambda _: 1)
+        clients = SimpleNamespace(
+            stable_assignment=lambda _: {}, partitions=lambda _: 1, statistics=ClientStatistics()
+        )
         self.link = cast(
             "Any",
             SimpleNamespace(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 OPEN = {
     ("GET", "/sign-in"), ("POST", "/sign-in"), ("GET", "/static/{name}"), ("GET", "/healthz"),
-    ("GET", "/readyz"),
+    ("GET", "/readyz"), ("GET", "/metrics"),
 }  # fmt: skip
 """What anybody may have; a page that is added here is looked at by somebody."""
 

@@ -16,6 +16,7 @@ from schemas.validation import parse_outcome
 from streams.kafka.editor import Written
 from tests.agents.web.console.browser import Browser
 from tests.agents.web.console.installation import NAMES, charge_of, scored
+from tests.docs.exported import lacking
 
 if TYPE_CHECKING:
     from tests.agents.web.console.browser import Answer
@@ -290,3 +291,27 @@ def test_what_there_is_not(installation: Installation) -> None:
         assert (await bob.post("/charge/verdict", **of("x"), verdict="fraud")).status == 404
 
     asyncio.run(play())
+
+
+def test_metrics_tell_of_the_queue(installation: Installation) -> None:
+    async def play() -> None:
+        browser = Browser(installation.app())
+        made = time.time() - 7200.0
+        wait_for_review(installation, "c1", "c2", created=made)
+        text = (await browser.get("/metrics")).text
+        assert "\nchargewatch_console_reviews_waiting 2.0\n" in text
+        [age] = re.findall(r"\nchargewatch_console_oldest_review_seconds (\S+)", text)
+        assert 7200.0 <= float(age) < 7300.0
+        page = 'page="GET /sign-in",status="200"'
+        before = requests_in(text, page)
+        await browser.get("/sign-in")
+        after = requests_in((await browser.get("/metrics")).text, page)
+        assert after == before + 1.0
+        assert lacking(text, "agents/web/console/README.md") == set()
+
+    asyncio.run(play())
+
+
+def requests_in(text: str, labels: str) -> float:
+    found = re.findall(rf"\nchargewatch_console_requests_total{{{labels}}} (\S+)", text)
+    return float(found[0]) if found else 0.0
