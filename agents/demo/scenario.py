@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from streams.durations import DAY_S, HOUR_S
 from streams.simulator import SimulatedEvent, Simulation
 
-_BEHIND_S = 6 * HOUR_S
-"""How long before now the live part ends if the demo stays: more comes than in real time then."""
+_BEHIND_S = 3 * HOUR_S
+"""How long before now the live part ends if the demo stays: more comes than in real time then.
+Not as long as reviews may take, or all would be overdue."""
 
-_CATCHING_UP_S = 3000.0
+_CATCHING_UP_S = 1800.0
 """Seconds of the wall clock in which that is made up for, about."""
 
 _STAYS_DAYS = 14.0

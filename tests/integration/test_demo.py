@@ -143,7 +143,7 @@ def test_every_figure_is_what_the_topics_and_the_console_say(
 ) -> None:
     settings = Settings(bootstrap_servers=kafka.bootstrap_servers, topic_prefix=prefix, costs=EAGER)
     analyst = Analyst(kafka, prefix)
-    play = Play(replace(SMALL, stays=True), NOW + 6 * HOUR_S)  # so it is at NOW when it stays
+    play = Play(replace(SMALL, stays=True), NOW + 3 * HOUR_S)  # so it is at NOW when it stays
     began = time.monotonic()
     report = run(settings, play, analyst, analyst.sleep)
     elapsed_s = time.monotonic() - began
