@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from agents.demo.cluster import Cluster, DemoError
 from agents.settings.schema import COST_FIELDS, FIELDS, SIGNALS, Actions, Settings
 from agents.settings.sources import variable
-from deploy.local_kafka import HOST
+from deploy.broker import HOST
 
 READY_TIMEOUT_S = 300.0  # the first worker of an installation compiles the kernels
 STOP_TIMEOUT_S = 30.0

@@ -15,6 +15,7 @@ from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from streams.errors import OperationalError
+from streams.kafka.access import NotAllowedError, Right, raise_if_refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -89,6 +90,9 @@ class Barrier:
                 self._on_answer(False)
                 asking.set_exception(AwayError("Kafka does not answer"))
                 asking.exception()  # is known: those who ask may all have gone
+            except NotAllowedError as error:
+                asking.set_exception(error)
+                asking.exception()
             else:
                 self._on_answer(True)
                 asking.set_result(None)
@@ -104,7 +108,10 @@ class Barrier:
             )
             try:
                 found = await asyncio.gather(*map(asyncio.wrap_future, answers.values()))
-            except KafkaException:
+            except KafkaException as error:
+                topics = dict.fromkeys(place.topic for place in self._asked)
+                needed = [Right("Describe", "topic", topic) for topic in topics]
+                raise_if_refused(error.args[0], self._admin.config, *needed)
                 await asyncio.to_thread(self._find_leaders)
                 await asyncio.sleep(_AGAIN_S)
             else:

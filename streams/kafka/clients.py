@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
+from streams.kafka.access import Right, raise_if_refused
 from streams.kafka.assignment import partitions_in
 from streams.kafka.config import CONSUMER_SETTINGS, Admin, Config
 from streams.kafka.retry import RetryPolicy
@@ -78,8 +79,33 @@ class Clients:
         return {}
 
     def partitions(self, topic: str) -> int:
-        """Return how many partitions a topic has; raises as `stable_assignment` does."""
-        return len(self._admin.list_topics(topic, timeout=_ANSWER_S).topics[topic].partitions)
+        """Return how many partitions a topic has.
+
+        Raises
+        ------
+        KafkaException
+            When the broker does not answer.
+        NotAllowedError
+            When it may not tell.
+        """
+        found = self._admin.list_topics(topic, timeout=_ANSWER_S).topics[topic]
+        if found.error is not None:
+            raise_if_refused(found.error, self.config, Right("Describe", "topic", topic))
+        return len(found.partitions)
+
+    def ask(self, question: Callable[[], Answer], *needed: Right) -> Answer:
+        """Return a broker's answer; see `RetryPolicy.ask`.
+
+        Raises
+        ------
+        NotAllowedError
+            When one of the rights that are needed is missing.
+        """
+        try:
+            return self.retry.ask(question)
+        except KafkaException as exception:
+            raise_if_refused(exception.args[0], self.config, *needed)
+            raise
 
     @cached_property
     def _admin(self) -> Admin:

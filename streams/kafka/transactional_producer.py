@@ -18,6 +18,7 @@ from schemas.topics import MODELS_BYTES_MAX
 from streams.errors import OperationalError
 from streams.events.headers import Headers
 from streams.events.rejected import Rejected
+from streams.kafka.access import Right, refusal
 from streams.kafka.clients import Attempt, Clients
 
 logger = logging.getLogger(__name__)
@@ -87,7 +88,9 @@ class TransactionalProducer:
             "queue.buffering.max.kbytes": 1 << 18,
             "message.max.bytes": MODELS_BYTES_MAX,  # the most that any topic takes
         }
+        self._needed = [Right("IdempotentWrite", "cluster")]
         if transactional_id is not None:
+            self._needed.append(Right("Write", "transactional-id", transactional_id))
             self._settings["transactional.id"] = transactional_id
             self._settings["transaction.timeout.ms"] = transaction_timeout_ms
         self._is_transactional = transactional_id is not None
@@ -296,9 +299,10 @@ class TransactionalProducer:
         if error is None:
             reached[cast("int", last.partition())] = cast("int", last.offset()) + 1
 
-    def _on_delivery(self, error: KafkaError | None, _: Message) -> None:
+    def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is not None and self._failure is None:
             self._failure = error
+            self._needed.append(Right("Write", "topic", cast("str", message.topic())))
 
     def _must_wait(self, message: dict[str, Any]) -> bool:
         """Tell whether a message found the queue full."""
@@ -310,8 +314,14 @@ class TransactionalProducer:
         return True
 
     def _failed(self, exception: KafkaException) -> Exception:
-        """Return what to raise: in a transaction almost any failure is undone by an abort."""
+        """Return what to raise: in a transaction almost any failure is undone by an abort.
+
+        But not what is not allowed: it would be refused again.
+        """
         error: KafkaError = exception.args[0]
+        refused = refusal(error, self._clients.config, *self._needed)
+        if refused is not None:
+            return refused
         # What finds the client in a fatal state is told so by the code alone.
         is_fatal = error.fatal() or error.code() == KafkaError._FATAL
         self._is_broken = self._is_broken or is_fatal
@@ -345,7 +355,9 @@ class TransactionalProducer:
         """Wait until the broker has everything sent so far."""
         self._flush()
         if self._failure is not None:
-            raise NotDeliveredError(f"an output was refused: {self._failure.str()}")
+            raise refusal(self._failure, self._clients.config, *self._needed) or NotDeliveredError(
+                f"an output was refused: {self._failure.str()}"
+            )
 
     def _flush(self) -> None:
         waiting = self._retry.waiting()

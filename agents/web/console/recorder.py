@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
@@ -11,6 +12,7 @@ from confluent_kafka import KafkaException
 
 from agents.web.problems import unavailable
 from schemas.topics import MODELS_BYTES_MAX
+from streams.kafka.access import Right, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from agents.web.problems import Problem
     from streams.kafka.clients import Clients
     from streams.kafka.editor import Written
+
+logger = logging.getLogger(__name__)
 
 _TIMEOUT_S: Final = 10.0
 _COMMITS: Final = 3
@@ -96,7 +100,7 @@ class KafkaRecorder:
             producer.flush(_TIMEOUT_S)
         except (KafkaException, BufferError) as error:
             self._made = None  # the next one aborts what this has begun
-            raise _not_done(error) from None
+            raise self._not_done(error) from None
         self._commit(producer)
         return places
 
@@ -108,7 +112,7 @@ class KafkaRecorder:
             except KafkaException as error:
                 if not error.args[0].retriable():
                     self._made = None
-                    raise _not_done(error) from None
+                    raise self._not_done(error) from None
             else:
                 return
         self._made = None
@@ -127,7 +131,12 @@ class KafkaRecorder:
             self._made.init_transactions(_TIMEOUT_S)
         return self._made
 
-
-def _not_done(error: KafkaException | BufferError) -> Problem:
-    told = error.args[0].str() if isinstance(error, KafkaException) else "too much waits for it"
-    return unavailable(f"Kafka does not take it, and nothing was done: {told}")
+    def _not_done(self, error: KafkaException | BufferError) -> Problem:
+        """Return what is told to who asked; which right is missing is for the log."""
+        told = "too much waits for it"
+        if isinstance(error, KafkaException):
+            told = error.args[0].str()
+            needed = Right("Write", "transactional-id", self._id)
+            if (refused := refusal(error.args[0], self._clients.config, needed)) is not None:
+                logger.error("%s", refused)
+        return unavailable(f"Kafka does not take it, and nothing was done: {told}")
