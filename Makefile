@@ -13,7 +13,7 @@ BROWSER := tests/browser
 # Many hundred processes start in the tests, and each would compile all sources anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-computing test-integration test-faults kernels browser lint chaos upgrade schedules soak bench fuzz quality lock
+.PHONY: help setup demo test test-computing test-integration test-faults kernels browser lint chaos cluster upgrade schedules soak bench fuzz quality lock
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ lint: setup ## Check style, types and layers only
 
 chaos: setup ## Kill and tear workers and brokers for half an hour, then verify every input
 	$(BIN)/python -m tests.chaos
+
+cluster: setup ## Start a secured Kafka of three brokers, with users and topics, until Ctrl-C
+	@$(BIN)/python -m tests.cluster
 
 upgrade: setup ## Upgrade workers under load from the version before and to a later one, and verify every input
 	$(BIN)/python -m tests.upgrade

@@ -1,7 +1,7 @@
 """Certificates of a test cluster, its brokers and its clients, by an authority made on the spot."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
@@ -79,7 +79,7 @@ def _name(common: str) -> x509.Name:
 def _certificate(
     issuer: x509.Name, subject: x509.Name, key: ec.EllipticCurvePublicKey, valid: timedelta
 ) -> x509.CertificateBuilder:
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     end = now + valid
     return (
         x509.CertificateBuilder()

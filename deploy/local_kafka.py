@@ -3,21 +3,16 @@
 Start to ready, on two cores with the jars already copied, takes about 4 s; a restart about as long.
 """
 
-import shutil
-import signal
-import tempfile
-import uuid
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Final
 
-from deploy.broker import HOST, Broker, free_ports
 from deploy.kafka_jars import LocalKafkaError
+from deploy.nodes import Nodes
 
 __all__ = ["LocalKafka", "LocalKafkaError"]
 
-BOOT_ATTEMPTS = 5
-SETTINGS = {
+_HEAP_MB: Final = 512
+SETTINGS: Final = {
     "listener.security.protocol.map": "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "inter.broker.listener.name": "BROKER",
     # One node: nothing to replicate to.
@@ -32,11 +27,8 @@ SETTINGS = {
 }
 
 
-class LocalKafka:
-    """Apache Kafka of one node, on free ports of the loopback, its data in a temporary directory.
-
-    It ends, and its data goes, with `stop`, with the `with` block or with this process, however
-    that ends. Ctrl-C in the terminal does not reach it, so that its clients can finish first.
+class LocalKafka(Nodes):
+    """One node, without security.
 
     Examples
     --------
@@ -47,103 +39,28 @@ class LocalKafka:
     """
 
     def __init__(self) -> None:
-        self._cluster_id = uuid.uuid4().hex
-        self._port = 0
-        self._home: Path | None = None
-        self._broker: Broker | None = None
+        super().__init__(1, ("BROKER", "CONTROLLER"), _HEAP_MB)
 
     @property
     def bootstrap_servers(self) -> str:
         """Address for clients; a restart keeps it."""
-        assert self._broker is not None, "not started"
-        return f"{HOST}:{self._port}"
+        return self._addresses("BROKER")
 
     @property
     def env(self) -> dict[str, str]:
-        """What clients reach it by, as environment variables."""
+        """See `Nodes.env`."""
         return {"KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers}
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Start a broker with no data and wait until it answers clients.
-
-        Raises
-        ------
-        LocalKafkaError
-            If Java or Maven is missing, or the broker fails; then with the end of its log.
-        """
-        assert self._home is None, "already started"
-        self._home = Path(tempfile.mkdtemp(prefix="chargewatch-kafka-"))
-        try:
-            self._broker = Broker(self._home, node_id=1)
-            self._choose_ports()
-            self._broker.format(self._cluster_id)
-            self._boot(move=True)
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """End the broker in order and remove its data; nothing happens when it is not started."""
-        if self._broker is not None:
-            self._broker.end(signal.SIGTERM)
-            self._broker = None
-        if self._home is not None:
-            shutil.rmtree(self._home, ignore_errors=True)
-            self._home = None
 
     def kill(self) -> None:
         """End the broker with `kill -9`; its data and ports stay for `restart`."""
-        self.broker.end(signal.SIGKILL)
+        self.kill_node(0)
 
     def restart(self) -> None:
-        """Start the broker again on its data and ports, ending it in order first if it still runs.
+        """Start the broker again; see `restart_node`."""
+        self.restart_node(0)
 
-        Raises
-        ------
-        LocalKafkaError
-            If the broker fails; with the end of its log.
-        """
-        self.broker.end(signal.SIGTERM)
-        self._boot(move=False)
+    def _settings(self, home: Path) -> dict[str, str]:  # noqa: ARG002 # nothing is kept there
+        return SETTINGS
 
-    def log_tail(self) -> str:
-        """Return the end of the broker's log."""
-        return self.broker.log_tail()
-
-    @property
-    def broker(self) -> Broker:
-        """The node."""
-        assert self._broker is not None, "not started"
-        return self._broker
-
-    def _choose_ports(self) -> None:
-        self._port, controller = free_ports(2)
-        addresses = {
-            "listeners": f"BROKER://{HOST}:{self._port},CONTROLLER://{HOST}:{controller}",
-            "controller.quorum.voters": f"{self.broker.node_id}@{HOST}:{controller}",
-        }
-        self.broker.configure(SETTINGS | addresses)
-
-    def _boot(self, *, move: bool) -> None:
-        """Launch the broker, again while a port is taken: on other ports if it may `move`."""
-        for _ in range(BOOT_ATTEMPTS):
-            self.broker.launch()
-            client = {"bootstrap.servers": self.bootstrap_servers}
-            if self.broker.wait_until_ready(self._cluster_id, client):
-                return
-            self.broker.end(signal.SIGKILL)
-            if move:
-                self._choose_ports()
-        raise LocalKafkaError(f"Kafka found a port taken each time\n{self.log_tail()}")
+    def _client(self, addresses: str) -> dict[str, str]:
+        return {"bootstrap.servers": addresses}

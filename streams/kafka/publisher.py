@@ -1,7 +1,8 @@
 """Publishing events, as a producer of charges, disputes and outcomes should."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
 from confluent_kafka import KafkaError, Message, Producer
 
@@ -59,8 +60,9 @@ class Publisher:
 
     def publish(self, topic: str, events: Sequence[Event]) -> None:
         """Publish events in order; waits while more of them are under way than memory is for."""
+        delivered = partial(self._delivered, topic)
         queued: list[dict[str, Any]] = [
-            {"key": key, "value": value, "callback": self._delivered} for key, value in events
+            {"key": key, "value": value, "callback": delivered} for key, value in events
         ]
         while queued:
             self._producer.produce_batch(topic, queued)
@@ -71,7 +73,7 @@ class Publisher:
                 if error.code() == KafkaError._QUEUE_FULL:
                     queued.append(message)
                 else:
-                    self._fail(error, topic)
+                    delivered(error, None)
             self._producer.poll(_QUEUE_FULL_WAIT_S if queued else 0)
 
     def publish_in_turn(
@@ -113,13 +115,10 @@ class Publisher:
         while self._producer.flush(_FLUSH_WAIT_S):
             progress()
 
-    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+    def _delivered(self, topic: str, error: KafkaError | None, _: Message | None) -> None:
         if error is None:
             self.delivered += 1
         else:
-            self._fail(error, cast("str", message.topic()))
-
-    def _fail(self, error: KafkaError, topic: str) -> None:
-        self.failed += 1
-        self.problem = error.str()
-        self._refused = refusal(error, self._config, Right("Write", "topic", topic))
+            self.failed += 1
+            self.problem = error.str()
+            self._refused = refusal(error, self._config, Right("Write", "topic", topic))

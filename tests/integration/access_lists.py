@@ -99,8 +99,8 @@ def granted_by(command: str) -> list[Granted]:
     ]
 
 
-def invoke(env: dict[str, str], *arguments: str) -> Result:
-    return CliRunner().invoke(chargewatch, arguments, env=env)
+def invoke(env: dict[str, str], *arguments: str, given: str = "") -> Result:
+    return CliRunner().invoke(chargewatch, arguments, env=env, input=given)
 
 
 def rights_of(role: str, user: str, env: dict[str, str]) -> list[Granted]:
