@@ -87,7 +87,9 @@ class Broker:
     def configure(self, settings: Mapping[str, str]) -> None:
         """Write what the node is started with; its id and data are added."""
         own = {"node.id": str(self.node_id), "log.dirs": str(self._path("data"))}
-        lines = [f"{name}={value}\n" for name, value in (COMMON_SETTINGS | own | settings).items()]
+        lines = [
+            f"{name}={value}\n" for name, value in {**COMMON_SETTINGS, **own, **settings}.items()
+        ]
         self._path("server.properties").write_text("".join(lines), encoding="utf-8")
 
     def format(self, cluster_id: str) -> None:

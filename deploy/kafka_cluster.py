@@ -91,7 +91,8 @@ class KafkaCluster(Nodes):
         password = password or secrets.token_urlsafe(16)
         credential = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, _SCRAM_ITERATIONS)
         change = UserScramCredentialUpsertion(name, credential, password.encode())
-        for changed in self.admin().alter_user_scram_credentials([change]).values():
+        admin = self.admin()
+        for changed in admin.alter_user_scram_credentials([change]).values():
             changed.result()
         return {
             "KAFKA_BOOTSTRAP_SERVERS": self._addresses(_BY_PASSWORD),
@@ -108,12 +109,14 @@ class KafkaCluster(Nodes):
 
     def allow(self, rights: Sequence[AclBinding]) -> None:
         """Add to the access lists; nodes heed it a moment later."""
-        for allowed in self.admin().create_acls(list(rights)).values():
+        admin = self.admin()
+        for allowed in admin.create_acls(list(rights)).values():
             allowed.result()
 
     def take_away(self, rights: Sequence[AclBindingFilter]) -> None:
         """Remove from the access lists; nodes heed it a moment later."""
-        for removed in self.admin().delete_acls(list(rights)).values():
+        admin = self.admin()
+        for removed in admin.delete_acls(list(rights)).values():
             removed.result()
 
     def _settings(self, home: Path) -> dict[str, str]:

@@ -162,7 +162,7 @@ class Nodes(ABC):
 
     def admin(self) -> AdminClient:
         """Return a client that may do everything."""
-        return AdminClient(self._client(self._addresses(self._listeners[-2])))
+        return AdminClient({**self._client(self._addresses(self._listeners[-2]))})
 
     def log_tail(self) -> str:
         """Return the ends of the logs."""

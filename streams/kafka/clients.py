@@ -4,14 +4,15 @@ In one place, so that a simulation can put a broker, threads and a clock of its 
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import cached_property
 from threading import Thread
 from time import monotonic
 from typing import Any, Protocol, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicCollection
+from confluent_kafka.admin import AclOperation
 
 from streams.kafka.access import Right, raise_if_refused
 from streams.kafka.assignment import partitions_in
@@ -106,6 +107,22 @@ class Clients:
         except KafkaException as exception:
             raise_if_refused(exception.args[0], self.config, *needed)
             raise
+
+    def not_writable(self, topics: Iterable[str]) -> str:
+        """Return the first of some topics that may not be written to, empty if all of them may.
+
+        A transaction is refused as a whole, and the client does not tell for which topic.
+        """
+        asked = self._admin.describe_topics(
+            TopicCollection(list(topics)),
+            include_authorized_operations=True,
+            request_timeout=_ANSWER_S,
+        )
+        for topic, answer in asked.items():
+            error = answer.exception()
+            if error is not None or AclOperation.WRITE not in answer.result().authorized_operations:
+                return topic
+        return ""
 
     @cached_property
     def _admin(self) -> Admin:

@@ -95,15 +95,16 @@ class Admin(AdminClient):
     def is_refused(self) -> bool:
         """Tell whether what went wrong is of the settings, and waiting does not help."""
         problem = self.problem()
-        return problem is not None and problem.code() in _REMEDIES
+        return problem is not None and (
+            problem.code() in _REMEDIES or _is_of_our_certificate(problem)
+        )
 
     def remedy(self) -> str:
         """Return what to do about what went wrong, empty where that is not in the settings."""
         problem = self.problem()
         if problem is None:
             return ""
-        told = problem.str()
-        if problem.code() == KafkaError._SSL and any(sign in told for sign in _OF_OUR_CERTIFICATE):
+        if _is_of_our_certificate(problem):
             return _RENEW
         return _REMEDIES.get(problem.code(), "")
 
@@ -122,8 +123,12 @@ _RENEW: Final = (
     "mend or renew the certificate that KAFKA_SSL_CERTIFICATE_LOCATION and KAFKA_SSL_KEY_LOCATION "
     "name"
 )
-_OF_OUR_CERTIFICATE: Final = ("alert",)
-"""In what TLS says where the broker has refused, and not we."""
+
+
+def _is_of_our_certificate(problem: KafkaError) -> bool:
+    """Tell whether the broker has refused a certificate, and not we: after TLS was agreed on."""
+    told = problem.str()
+    return "SSL routines" in told and "alert" in told
 
 
 def _secret(variable: str, file: str) -> str:

@@ -109,11 +109,20 @@ class PartitionReader:
 
     def watermarks(self) -> tuple[int, int]:
         """Ask for the first offset there is, and the one after the last committed message."""
-        low, high = self._clients.ask(
-            lambda: self._consumer.get_watermark_offsets(self._partition, timeout=_ANSWER_S),
-            *self._needed,
-        )
+        low, high = self._clients.ask(self._ask_watermarks, *self._needed)
         return low, high
+
+    def _ask_watermarks(self) -> tuple[int, int]:
+        """Ask once; a topic that may not be seen looks to the client as if it were not there."""
+        try:
+            return self._consumer.get_watermark_offsets(self._partition, timeout=_ANSWER_S)
+        except KafkaException as exception:
+            if exception.args[0].code() == KafkaError._UNKNOWN_PARTITION:
+                topic = self._partition.topic
+                found = self._consumer.list_topics(topic, timeout=_ANSWER_S).topics[topic]
+                if found.error is not None:
+                    raise_if_refused(found.error, self._clients.config, *self._needed)
+            raise
 
     def take(self, limit: int) -> list[Message]:
         """Return at most `limit` messages that are here already."""

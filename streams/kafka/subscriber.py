@@ -52,8 +52,9 @@ class Subscriber:
                 "log_level": 0,
             }
         )
-        described = self._consumer.list_topics(timeout=_TIMEOUT_S).topics
-        for topic in topics:
+        described = {}
+        for topic in topics:  # by name, as others are not told that they may not be seen
+            described |= self._consumer.list_topics(topic, timeout=_TIMEOUT_S).topics
             self._check(described[topic].error, topic)
         partitions = [
             TopicPartition(topic, number, OFFSET_BEGINNING)

@@ -18,7 +18,7 @@ from schemas.topics import MODELS_BYTES_MAX
 from streams.errors import OperationalError
 from streams.events.headers import Headers
 from streams.events.rejected import Rejected
-from streams.kafka.access import Right, refusal
+from streams.kafka.access import NotAllowedError, Right, refusal
 from streams.kafka.clients import Attempt, Clients
 
 logger = logging.getLogger(__name__)
@@ -99,6 +99,8 @@ class TransactionalProducer:
         self._in_transaction = False
         self._is_broken = False
         self._failure: KafkaError | None = None
+        self._failed_topic = ""
+        self._written = set[str]()
         self._producer = self._connect()
 
     def send(
@@ -139,6 +141,7 @@ class TransactionalProducer:
             self._held.append(partial(self.send_rejected, topic, rejected))
             return
         self._begin()
+        self._written.add(topic)
         for copy in rejected:
             self._produce(topic, copy.key, copy.value, [*copy.headers, *copy.carried])
 
@@ -245,6 +248,7 @@ class TransactionalProducer:
     def _send(self, outputs: Outputs) -> None:
         topic, messages, partition, reached, headers = outputs
         self._begin()
+        self._written.add(topic)
         if headers is not None:  # of which a batch of the client can have none
             assert reached is None
             for (key, value), own in zip(messages, headers, strict=True):
@@ -259,7 +263,7 @@ class TransactionalProducer:
         waiting = self._retry.waiting()
         while queued:
             self._producer.produce_batch(topic, queued, partition=partition)
-            queued = [message for message in queued if self._must_wait(message)]
+            queued = [message for message in queued if self._must_wait(message, topic)]
             if queued:
                 self._serve(self._producer.poll, _QUEUE_FULL_WAIT_S)
                 waiting.say("the broker does not take our output")
@@ -282,7 +286,7 @@ class TransactionalProducer:
                 self._serve(self._producer.poll, _QUEUE_FULL_WAIT_S)
                 waiting.say("the broker does not take our output")
             except KafkaException as exception:
-                raise self._failed(exception) from exception
+                raise self._failed(exception, topic) from exception
             else:
                 return
 
@@ -302,25 +306,26 @@ class TransactionalProducer:
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is not None and self._failure is None:
             self._failure = error
-            self._needed.append(Right("Write", "topic", cast("str", message.topic())))
+            self._failed_topic = cast("str", message.topic())
 
-    def _must_wait(self, message: dict[str, Any]) -> bool:
+    def _must_wait(self, message: dict[str, Any], topic: str) -> bool:
         """Tell whether a message found the queue full."""
         error: KafkaError | None = message.pop("_error", None)
         if error is None:
             return False
         if error.code() != KafkaError._QUEUE_FULL:
-            raise self._failed(KafkaException(error))
+            raise self._failed(KafkaException(error), topic)
         return True
 
-    def _failed(self, exception: KafkaException) -> Exception:
+    def _failed(self, exception: KafkaException, topic: str = "") -> Exception:
         """Return what to raise: in a transaction almost any failure is undone by an abort.
 
         But not what is not allowed: it would be refused again.
         """
         error: KafkaError = exception.args[0]
-        refused = refusal(error, self._clients.config, *self._needed)
-        if refused is not None:
+        if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED and not topic:
+            topic = self._clients.not_writable(self._written)
+        if (refused := self._refusal(error, topic)) is not None:
             return refused
         # What finds the client in a fatal state is told so by the code alone.
         is_fatal = error.fatal() or error.code() == KafkaError._FATAL
@@ -328,6 +333,11 @@ class TransactionalProducer:
         if is_fatal or error.txn_requires_abort() or error.code() == KafkaError._STATE:
             return AbortableError(error.str())
         return exception
+
+    def _refusal(self, error: KafkaError, topic: str) -> NotAllowedError | None:
+        """Return what tells which right is missing, if one is: perhaps to write to a topic."""
+        to_topic = Right("Write", "topic", topic)
+        return refusal(error, self._clients.config, to_topic, *self._needed)
 
     def _connect(self) -> Producer:
         producer = self._clients.producer(self._settings)
@@ -355,9 +365,8 @@ class TransactionalProducer:
         """Wait until the broker has everything sent so far."""
         self._flush()
         if self._failure is not None:
-            raise refusal(self._failure, self._clients.config, *self._needed) or NotDeliveredError(
-                f"an output was refused: {self._failure.str()}"
-            )
+            refused = self._refusal(self._failure, self._failed_topic)
+            raise refused or NotDeliveredError(f"an output was refused: {self._failure.str()}")
 
     def _flush(self) -> None:
         waiting = self._retry.waiting()

@@ -62,12 +62,12 @@ class Granted(NamedTuple):
     def filter(self) -> AclBindingFilter:
         return AclBindingFilter(*self._of_kafka())
 
-    def covers(self, asked: Asked) -> bool:
-        """Tell whether this right is what allows a request, implied operations included."""
+    def is_needed_for(self, asked: Asked) -> bool:
+        """Tell whether this right allows a request, if only as Read and Write allow Describe."""
         fits = asked.name.startswith(self.name) if self.is_prefix else asked.name == self.name
-        mine = self.operation.upper()
-        implied = asked.operation == "DESCRIBE" and mine in {"READ", "WRITE"}
-        same = asked.operation.replace("_", "") == mine
+        own = self.operation.upper()
+        implied = asked.operation == "DESCRIBE" and own in {"READ", "WRITE"}
+        same = asked.operation.replace("_", "") == own
         return asked.kind == self.kind and fits and (same or implied)
 
 
@@ -129,10 +129,6 @@ def _lines(kafka: KafkaCluster) -> Iterator[tuple[str, str, Asked]]:
                 yield user, verdict, Asked(operation, _TYPES[kind], name)
 
 
-def unused(rights: Sequence[Granted], asked: set[Asked]) -> list[Granted]:
-    """Return the rights that no request needed.
-
-    One that only implies what was asked, as Read does Describe, counts as used where no narrower
-    right would be asked for: the caller says which those are.
-    """
-    return [right for right in rights if not any(right.covers(each) for each in asked)]
+def unused(rights: Sequence[Granted], asked: set[Asked]) -> set[tuple[str, str, str]]:
+    """Return the operations, kinds and names of rights that no request needed."""
+    return {right[1:4] for right in rights if not any(right.is_needed_for(each) for each in asked)}

@@ -8,7 +8,7 @@ from functools import partial
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 
 from agents.web.follower import on_loop
 from streams.kafka.access import Right, refusal
@@ -104,6 +104,9 @@ class Sender:
             )
         except BufferError:
             raise QueueFullError from None
+        except KafkaException as error:  # it is known already that the topic refuses it
+            self._log_refusal(error.args[0], topic)
+            self._loop.call_soon(told, error.args[0])
 
     def close(self) -> None:
         """Wait until the brokers have everything, for some seconds; blocks."""
