@@ -94,7 +94,7 @@ class Clients:
             raise_if_refused(found.error, self.config, Right("Describe", "topic", topic))
         return len(found.partitions)
 
-    def ask(self, question: Callable[[], Answer], *needed: Right) -> Answer:
+    def answer_to(self, question: Callable[[], Answer], *needed: Right) -> Answer:
         """Return a broker's answer; see `RetryPolicy.ask`.
 
         Raises

@@ -109,7 +109,7 @@ class PartitionReader:
 
     def watermarks(self) -> tuple[int, int]:
         """Ask for the first offset there is, and the one after the last committed message."""
-        low, high = self._clients.ask(self._ask_watermarks, *self._needed)
+        low, high = self._clients.answer_to(self._ask_watermarks, *self._needed)
         return low, high
 
     def _ask_watermarks(self) -> tuple[int, int]:

@@ -52,14 +52,10 @@ class Subscriber:
                 "log_level": 0,
             }
         )
-        described = {}
-        for topic in topics:  # by name, as others are not told that they may not be seen
-            described |= self._consumer.list_topics(topic, timeout=_TIMEOUT_S).topics
-            self._check(described[topic].error, topic)
         partitions = [
             TopicPartition(topic, number, OFFSET_BEGINNING)
             for topic in topics
-            for number in described[topic].partitions
+            for number in self._partitions(topic)
         ]
         if not from_beginning:
             for partition in partitions:
@@ -92,11 +88,21 @@ class Subscriber:
         messages = [first, *self._consumer.consume(_AT_A_TIME, timeout=0)]
         return [message for message in messages if self._has_event(message)]
 
+    def _partitions(self, topic: str) -> list[int]:
+        """Ask for one topic: among all of them those that may not be seen are left out."""
+        found = self._consumer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic]
+        self._check(found.error, topic)
+        return list(found.partitions)
+
     def _end(self, partition: TopicPartition) -> int:
         """Ask where a partition ends: again, while nobody leads it, as just after it was made."""
-        _, end = RetryPolicy().ask(
-            lambda: self._consumer.get_watermark_offsets(partition, _TIMEOUT_S)
-        )
+        try:
+            _, end = RetryPolicy().ask(
+                lambda: self._consumer.get_watermark_offsets(partition, _TIMEOUT_S)
+            )
+        except KafkaException as exception:
+            self._check(exception.args[0], partition.topic)
+            raise
         return end
 
     def _has_event(self, message: Message) -> bool:

@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from streams.kafka.config import Config
 
 _ANSWER_S = 60.0
+_COORDINATOR_S = 10.0
 _SILENCE_S = 60.0
 
 
@@ -43,14 +44,8 @@ class Logs:
 
     def __init__(self, config: Config, group: str) -> None:
         self._config = config
-        self._asking = Consumer(
-            config
-            | {
-                "group.id": group,
-                "enable.auto.commit": False,
-                "isolation.level": "read_uncommitted",
-            }
-        )
+        self._group = group
+        self._asking = self._asker()
 
     def close(self) -> None:
         self._asking.close()
@@ -86,13 +81,13 @@ class Logs:
         partitions = [TopicPartition(topic, number) for number in numbers]
         return sum(
             self._asking.get_watermark_offsets(partition, _ANSWER_S)[1] - max(partition.offset, 0)
-            for partition in self._asking.committed(partitions, _ANSWER_S)
+            for partition in self._committed(partitions)
         )
 
     def uncounted(self, topic: str) -> list[Read]:
         """Return what is committed in a topic, and not counted by the group yet."""
         partitions = [TopicPartition(topic, number) for number in self.partitions(topic)]
-        committed = self._asking.committed(partitions, _ANSWER_S)
+        committed = self._committed(partitions)
         positions = {partition.partition: max(partition.offset, 0) for partition in committed}
         return [r for r in self.committed(topic) if r.offset >= positions[r.partition]]
 
@@ -110,6 +105,28 @@ class Logs:
             ]
         finally:
             stable.close()
+
+    def _committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """Ask for the group's offsets; a client that has lost sight of the coordinator is replaced.
+
+        That of librdkafka 2.16 may, once the coordinator is another of several brokers.
+        """
+        try:
+            return self._asking.committed(partitions, _COORDINATOR_S)
+        except KafkaException:
+            self._asking.close()
+            self._asking = self._asker()
+            raise
+
+    def _asker(self) -> Consumer:
+        return Consumer(
+            self._config
+            | {
+                "group.id": self._group,
+                "enable.auto.commit": False,
+                "isolation.level": "read_uncommitted",
+            }
+        )
 
     def _reader(self) -> Consumer:
         return Consumer(

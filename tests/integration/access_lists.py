@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from click.testing import CliRunner
 from confluent_kafka.admin import (
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from click.testing import Result
 
     from deploy.kafka_cluster import KafkaCluster
+
+Acl = TypeVar("Acl", bound=AclBinding)
 
 AUTHORIZER_LOG = ("-Dorg.slf4j.simpleLogger.log.kafka.authorizer.logger=debug",)
 """Has the nodes log what is allowed and what is not."""
@@ -50,17 +52,17 @@ class Granted(NamedTuple):
     name: str
     is_prefix: bool
 
-    def _of_kafka(self) -> tuple[object, ...]:
-        pattern = ResourcePatternType.PREFIXED if self.is_prefix else ResourcePatternType.LITERAL
-        operation = AclOperation[re.sub("(?<=[a-z])(?=[A-Z])", "_", self.operation).upper()]
-        allow = AclPermissionType.ALLOW
-        return _KINDS[self.kind], self.name, pattern, self.principal, "*", operation, allow
-
     def binding(self) -> AclBinding:
-        return AclBinding(*self._of_kafka())
+        return self._made(AclBinding)
 
     def filter(self) -> AclBindingFilter:
-        return AclBindingFilter(*self._of_kafka())
+        return self._made(AclBindingFilter)
+
+    def _made(self, made: type[Acl]) -> Acl:
+        pattern = ResourcePatternType.PREFIXED if self.is_prefix else ResourcePatternType.LITERAL
+        operation = AclOperation[re.sub("(?<=[a-z])(?=[A-Z])", "_", self.operation).upper()]
+        kind, allow = _KINDS[self.kind], AclPermissionType.ALLOW
+        return made(kind, self.name, pattern, self.principal, "*", operation, allow)
 
     def is_needed_for(self, asked: Asked) -> bool:
         """Tell whether this right allows a request, if only as Read and Write allow Describe."""

@@ -150,8 +150,8 @@ def test_every_role_works_with_its_rights_needs_them_and_says_which_one_it_lacks
         while scored < 50:
             scored += len(subscriber.read(30.0))
         assert _post(api, charge("api"), token).status == 200
-        put = request("PUT", "/v1/merchants/m2", b'{"fallback":"review"}', token)
-        assert ask(api.port, put)[0].status == 200
+        edit = request("PUT", "/v1/merchants/m2", b'{"fallback":"review"}', token)
+        assert ask(api.port, edit)[0].status == 200
         mia = Person(console.port, "mia", PASSWORD)
         put = mia.post(
             "/rules", merchant="*", text="review if :amount: > 5", made_from="0", note=""
