@@ -13,7 +13,7 @@ BROWSER := tests/browser
 # Many hundred processes start in the tests, and each would compile all sources anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-computing test-integration test-faults kernels browser lint chaos cluster upgrade schedules soak bench fuzz quality lock
+.PHONY: help setup demo test test-integration test-agents test-others test-faults kernels browser lint chaos cluster upgrade schedules soak bench fuzz quality lock
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ demo: setup ## Run everything on this machine: Kafka, simulated charges, a worke
 
 test: setup ## Check style, types and layers, then run all tests on a real Kafka
 	@$(MAKE) --no-print-directory -j 2 lint kernels build/broker.jsa
-	@$(MAKE) --no-print-directory -j 3 test-integration test-computing test-faults
+	@$(MAKE) --no-print-directory -j 4 test-integration test-agents test-others test-faults
 
 # Else what runs side by side below would compile the same kernels twice, for a minute each.
 kernels: setup
@@ -35,16 +35,19 @@ kernels: setup
 build/broker.jsa: deploy/kafka/pom.xml | setup
 	@$(BIN)/python -m tests.integration.broker_classes
 
-# Three parts run side by side: what computes, and the rest, gives way to what waits most for processes
-# and brokers, some of it within a deadline. The first is shown as it runs, the others tell at their end.
+# Four parts run side by side. What computes gives way to what waits most for processes and brokers, some
+# of it within a deadline; it is two parts, so that no core is idle once the others are done. The first is
+# shown as it runs, the others tell at their end.
 test-integration:
 	$(BIN)/pytest --durations=25 $(INTEGRATION)
 
-test-computing: FIRST = nice
-test-computing: TESTS = $(patsubst %,--deselect=%,$(INTEGRATION) $(FAULTS) $(BROWSER))
+test-agents test-others: FIRST = nice
+test-agents: TESTS = agents tests/agents
+test-others: TESTS = schemas streams deploy tests \
+  $(patsubst %,--ignore=%,tests/agents $(INTEGRATION) $(FAULTS) $(BROWSER))
 test-faults: TESTS = $(FAULTS)
 
-test-computing test-faults:
+test-agents test-others test-faults:
 	@mkdir -p build
 	@$(FIRST) $(BIN)/pytest --durations=25 $(TESTS) > build/$@.log 2>&1; \
 	  code=$$?; cat build/$@.log; exit $$code

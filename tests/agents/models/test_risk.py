@@ -26,8 +26,8 @@ def charges(seed: int, rows: int, fraud_rate: float) -> Examples:
 def test_each_risk_keeps_its_share_of_the_charges_from_version_to_version(kind: str) -> None:
     learner = fresh_learner(kind, PLAIN, charges(4, 5_000, 0.05))
     fresh = charges(1, 20_000, 0.05)
-    history = charges(2, 40_000, 0.05)
-    for start in range(0, 40_000, 10_000):
+    history = charges(2, 20_000, 0.05)
+    for start in (0, 10_000):
         history.of(slice(start, start + 10_000)).learn(learner)
         scorer = KINDS[kind].scorer(learner.snapshot(0), PLAIN)
         risks = scorer.risks(scorer.predict(fresh.vectors))
