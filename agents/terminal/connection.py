@@ -1,7 +1,7 @@
 """Reaching Kafka, or saying at once why it cannot be reached."""
 
 import os
-import time
+from contextlib import suppress
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 
@@ -10,8 +10,7 @@ from agents.settings.sources import KAFKA_VARIABLE, SettingsError
 from streams.kafka.config import Admin, Config, client_config
 from streams.kafka.topics import TopicsError, answered
 
-_TIMEOUT_S = 8.0
-_ANSWER_S = 1.0  # after which it is looked why there is none
+_FIRST_S, _TIMEOUT_S = 1.0, 7.0  # in between it is looked why there is no answer yet
 
 
 def connect(settings: Settings, *needed: str) -> tuple[Admin, Config]:
@@ -48,20 +47,21 @@ def connect(settings: Settings, *needed: str) -> tuple[Admin, Config]:
 
 def _topics(admin: Admin, servers: str) -> set[str]:
     """Return the topics that may be seen, once a broker answers."""
-    deadline = time.monotonic() + _TIMEOUT_S
-    while True:
-        try:
-            return set(admin.list_topics(timeout=_ANSWER_S).topics)
-        except KafkaException as error:
-            if time.monotonic() < deadline and not admin.is_refused():
-                continue
-            reason = (admin.problem() or error.args[0]).str()
-            if remedy := admin.remedy():
-                raise TopicsError(f"Kafka at {servers} refuses us ({reason}): {remedy}") from None
-            raise TopicsError(
-                f"no Kafka answers at {servers} ({reason}): start it, or set {KAFKA_VARIABLE} to "
-                "another (`chargewatch demo` brings a Kafka of its own)"
-            ) from None
+    with suppress(KafkaException):
+        return set(admin.list_topics(timeout=_FIRST_S).topics)
+    try:
+        if not admin.is_refused():
+            return set(admin.list_topics(timeout=_TIMEOUT_S).topics)
+        problem = admin.problem()
+    except KafkaException as error:
+        problem = admin.problem() or error.args[0]
+    reason = problem.str() if problem is not None else ""
+    if remedy := admin.remedy():
+        raise TopicsError(f"Kafka at {servers} refuses us ({reason}): {remedy}")
+    raise TopicsError(
+        f"no Kafka answers at {servers} ({reason}): start it, or set {KAFKA_VARIABLE} to another "
+        "(`chargewatch demo` brings a Kafka of its own)"
+    )
 
 
 def _explain(admin: Admin, name: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicCollection
 from confluent_kafka.admin import AclOperation
 
-from streams.kafka.access import Right, raise_if_refused
+from streams.kafka.access import NotAllowedError, Right, raise_if_refused, refusal
 from streams.kafka.assignment import partitions_in
 from streams.kafka.config import CONSUMER_SETTINGS, Admin, Config
 from streams.kafka.retry import RetryPolicy
@@ -108,21 +108,31 @@ class Clients:
             raise_if_refused(exception.args[0], self.config, *needed)
             raise
 
-    def not_writable(self, topics: Iterable[str]) -> str:
-        """Return the first of some topics that may not be written to, empty if all of them may.
+    def refusal_to_write(
+        self, error: KafkaError, topics: Iterable[str], *needed: Right
+    ) -> NotAllowedError | None:
+        """Return what tells which right a writer lacks, if that is what an error is about.
 
-        A transaction is refused as a whole, and the client does not tell for which topic.
+        A transaction is refused as a whole, and the client does not tell for which of its topics.
         """
+        if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            refused = (Right("Write", "topic", topic) for topic in self._not_writable(topics))
+            needed = (*refused, *needed)
+        return refusal(error, self.config, *needed)
+
+    def _not_writable(self, topics: Iterable[str]) -> list[str]:
+        """Return those of some topics that may not be written to."""
         asked = self._admin.describe_topics(
             TopicCollection(list(topics)),
             include_authorized_operations=True,
             request_timeout=_ANSWER_S,
         )
-        for topic, answer in asked.items():
-            error = answer.exception()
-            if error is not None or AclOperation.WRITE not in answer.result().authorized_operations:
-                return topic
-        return ""
+        return [
+            topic
+            for topic, answer in asked.items()
+            if answer.exception() is not None
+            or AclOperation.WRITE not in answer.result().authorized_operations
+        ]
 
     @cached_property
     def _admin(self) -> Admin:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from streams.errors import OperationalError
-from streams.kafka.access import Right, refusal
+from streams.kafka.access import Right
 from streams.kafka.partition_reader import PartitionReader
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class Editor:
     def __init__(self, clients: Clients, name: str) -> None:
         self._clients = clients
         self._needed = Right("Write", "transactional-id", name)
+        self._topics: set[str] = set()
         self._written: dict[str, int] = {}
         self._producer: Producer = clients.producer(
             {
@@ -131,6 +132,7 @@ class Editor:
             self._written[message.topic() or ""] = message.offset() or 0
 
     def _send(self, record: Written) -> None:
+        self._topics.add(record.topic)
         while True:
             try:
                 self._producer.produce(
@@ -147,5 +149,5 @@ class Editor:
         if found.code() in _FENCED:
             return EditError("somebody else has made a change at this moment: nothing was written; "
                              "look at what is there now, and do it again")  # fmt: skip
-        refused = refusal(found, self._clients.config, self._needed)
+        refused = self._clients.refusal_to_write(found, self._topics, self._needed)
         return refused or EditError(f"nothing was written: {found.str()}")

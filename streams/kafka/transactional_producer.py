@@ -18,7 +18,7 @@ from schemas.topics import MODELS_BYTES_MAX
 from streams.errors import OperationalError
 from streams.events.headers import Headers
 from streams.events.rejected import Rejected
-from streams.kafka.access import NotAllowedError, Right, refusal
+from streams.kafka.access import Right
 from streams.kafka.clients import Attempt, Clients
 
 logger = logging.getLogger(__name__)
@@ -323,9 +323,9 @@ class TransactionalProducer:
         But not what is not allowed: it would be refused again.
         """
         error: KafkaError = exception.args[0]
-        if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED and not topic:
-            topic = self._clients.not_writable(self._written)
-        if (refused := self._refusal(error, topic)) is not None:
+        topics = [topic] if topic else self._written
+        refused = self._clients.refusal_to_write(error, topics, *self._needed)
+        if refused is not None:
             return refused
         # What finds the client in a fatal state is told so by the code alone.
         is_fatal = error.fatal() or error.code() == KafkaError._FATAL
@@ -333,11 +333,6 @@ class TransactionalProducer:
         if is_fatal or error.txn_requires_abort() or error.code() == KafkaError._STATE:
             return AbortableError(error.str())
         return exception
-
-    def _refusal(self, error: KafkaError, topic: str) -> NotAllowedError | None:
-        """Return what tells which right is missing, if one is: perhaps to write to a topic."""
-        to_topic = Right("Write", "topic", topic)
-        return refusal(error, self._clients.config, to_topic, *self._needed)
 
     def _connect(self) -> Producer:
         producer = self._clients.producer(self._settings)
@@ -365,7 +360,8 @@ class TransactionalProducer:
         """Wait until the broker has everything sent so far."""
         self._flush()
         if self._failure is not None:
-            refused = self._refusal(self._failure, self._failed_topic)
+            topics = [self._failed_topic]
+            refused = self._clients.refusal_to_write(self._failure, topics, *self._needed)
             raise refused or NotDeliveredError(f"an output was refused: {self._failure.str()}")
 
     def _flush(self) -> None:

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException
 
 from agents.web.problems import unavailable
 from schemas.topics import MODELS_BYTES_MAX
-from streams.kafka.access import Right, refusal
+from streams.kafka.access import Right
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,11 +100,11 @@ class KafkaRecorder:
             producer.flush(_TIMEOUT_S)
         except (KafkaException, BufferError) as error:
             self._made = None  # the next one aborts what this has begun
-            raise self._not_done(error) from None
-        self._commit(producer)
+            raise self._not_done(error, records) from None
+        self._commit(producer, records)
         return places
 
-    def _commit(self, producer: Producer) -> None:
+    def _commit(self, producer: Producer, records: Sequence[Written]) -> None:
         """Commit, and ask again while the brokers do not answer: it may count already."""
         for _ in range(_COMMITS):
             try:
@@ -112,7 +112,7 @@ class KafkaRecorder:
             except KafkaException as error:
                 if not error.args[0].retriable():
                     self._made = None
-                    raise self._not_done(error) from None
+                    raise self._not_done(error, records) from None
             else:
                 return
         self._made = None
@@ -131,12 +131,14 @@ class KafkaRecorder:
             self._made.init_transactions(_TIMEOUT_S)
         return self._made
 
-    def _not_done(self, error: KafkaException | BufferError) -> Problem:
+    def _not_done(self, error: KafkaException | BufferError, records: Sequence[Written]) -> Problem:
         """Return what is told to who asked; which right is missing is for the log."""
         told = "too much waits for it"
         if isinstance(error, KafkaException):
             told = error.args[0].str()
+            topics = [record.topic for record in records]
             needed = Right("Write", "transactional-id", self._id)
-            if (refused := refusal(error.args[0], self._clients.config, needed)) is not None:
+            refused = self._clients.refusal_to_write(error.args[0], topics, needed)
+            if refused is not None:
                 logger.error("%s", refused)
         return unavailable(f"Kafka does not take it, and nothing was done: {told}")
