@@ -8,7 +8,8 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url 
 
 INTEGRATION := tests/integration
 FAULTS := tests/upgrade tests/chaos/test_chaos.py tests/chaos/test_planted.py
-BROWSER := tests/browser
+# Of the tests in a browser `make test` has those of what people do; `make browser` has all.
+LOOKING := $(filter-out %/test_work.py,$(wildcard tests/browser/test_*.py))
 
 # Many hundred processes start in the tests, and each would compile all sources anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -16,12 +17,12 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help setup demo test test-integration test-agents test-others test-faults kernels browser lint chaos cluster upgrade schedules soak bench fuzz quality lock
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.installed ## Prepare .venv with the chargewatch command
 
-demo: setup ## Run everything on this machine: Kafka, simulated charges, a worker, live scoring
-	$(BIN)/chargewatch demo
+demo: setup ## Run everything on this machine: Kafka, simulated charges, a worker, live scoring; STAY=1 leaves its console up
+	$(BIN)/chargewatch demo $(if $(STAY),--stay)
 
 test: setup ## Check style, types and layers, then run all tests on a real Kafka
 	@$(MAKE) --no-print-directory -j 2 lint kernels build/broker.jsa
@@ -44,7 +45,7 @@ test-integration:
 test-agents test-others: FIRST = nice
 test-agents: TESTS = agents tests/agents
 test-others: TESTS = schemas streams deploy tests \
-  $(patsubst %,--ignore=%,tests/agents $(INTEGRATION) $(FAULTS) $(BROWSER))
+  $(patsubst %,--ignore=%,tests/agents $(INTEGRATION) $(FAULTS) $(LOOKING))
 test-faults: TESTS = $(FAULTS)
 
 test-agents test-others test-faults:
@@ -53,7 +54,12 @@ test-agents test-others test-faults:
 	  code=$$?; cat build/$@.log; exit $$code
 
 browser: setup ## Look at the console in the system's Chromium; screenshots are in build/browser
-	$(BIN)/pytest -q $(BROWSER)
+	$(BIN)/pytest -q tests/browser
+
+.PHONY: check-deploy
+check-deploy: setup ## Check image, compose and chart with hadolint, Compose, helm and the schemas of all kinds
+	$(BIN)/python -m tests.deploy.check
+	$(BIN)/pytest -q tests/deploy/check/planted.py
 
 lint: setup ## Check style, types and layers only
 	$(BIN)/ruff check
@@ -87,8 +93,9 @@ quality: setup ## Compare candidate models, features left out, and recovery afte
 	$(BIN)/python -m tests.quality
 
 lock: ## Pin the dependencies again after a change in pyproject.toml; needs uv
-	$(UV) pip compile pyproject.toml $(LOCK) --extra boosted --extra postgresql --extra registry -o requirements.txt
+	$(UV) pip compile pyproject.toml $(LOCK) --extra boosted --extra postgresql --extra registry --extra tracing -o requirements.txt
 	$(UV) pip compile pyproject.toml $(LOCK) --extra dev -c requirements.txt -o requirements-dev.txt
+	cd tests/deploy/check/pins && $(UV) pip compile requirements.in $(LOCK) --no-deps -o requirements.txt
 
 # From scratch whenever a pin changes, so that nothing unpinned stays behind.
 .venv/.pinned: requirements-dev.txt

@@ -20,6 +20,9 @@ AuditAction = Literal[
     "claim",
     "note",
     "model_decision",
+    "rules_proposed",
+    "rules_approved",
+    "rules_declined",
     "rejected_published",
 ]
 

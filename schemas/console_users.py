@@ -9,7 +9,7 @@ from schemas.edits import Author, WrittenAt, decoded
 
 Role = Literal["viewer", "analyst", "manager", "administrator"]
 
-ROLES: Final[tuple[str, ...]] = get_args(Role)
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
 """Each may do what those before it may, and more."""
 
 USER_NAME: Final = "^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$"

@@ -231,6 +231,14 @@ CHANGES: Final = Topic(
     kept="latest",
     partitions="one",
 )
+PROPOSALS: Final = Topic(
+    name="chargewatch.proposals",
+    action="internal",
+    summary="Rules that wait for a second manager, and what was decided about them.",
+    key="the proposal's id",
+    kept="latest",
+    partitions="one",
+)
 REVIEWS: Final = Topic(
     name="chargewatch.reviews",
     action="internal",
@@ -288,6 +296,7 @@ TOPICS: Final = (
     EXAMPLES,
     MATURED,
     CHANGES,
+    PROPOSALS,
     REVIEWS,
     KEYS,
     USERS,

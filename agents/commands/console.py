@@ -4,9 +4,11 @@ import asyncio
 import logging
 import os
 import signal
+from functools import partial
 
 import click
 
+from agents.commands.retained_trial import try_on_topics
 from agents.settings.schema import Settings
 from agents.terminal.connection import connect
 from agents.terminal.options import with_settings
@@ -32,6 +34,7 @@ from streams.kafka.topics import Topics
     "console_tls_key",
     "console_url",
     "console_idle_minutes",
+    "console_four_eyes",
     "console_oidc_issuer",
     "console_oidc_client_id",
     "console_oidc_claim",
@@ -46,10 +49,11 @@ def command(settings: Settings) -> None:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # until there is something to drain
     checked_address(settings)
     topics = Topics(settings.topic_prefix)
-    admin, config = connect(settings, topics.users, topics.audit, topics.scored)
+    admin, config = connect(settings, topics.users, topics.audit, topics.scored, topics.proposals)
     setup_logging(settings.log_level)
     setup_access_log()
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # an outage is told once, by the link
     with BuildingProgress() as progress:
         follower = follower_of(settings, progress.tell)
-        asyncio.run(serve(settings, topics, config, admin, follower))
+        backtest = partial(try_on_topics, settings)
+        asyncio.run(serve(settings, topics, config, admin, follower, backtest))

@@ -40,18 +40,21 @@ _WEB_FONT = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
     type=click.File("w", lazy=False),
     help="File for a picture of the last live view and the summary",
 )
+@click.option(
+    "--stay", is_flag=True, help="Leave the console up, with the stream going on, until Ctrl-C"
+)
 @with_settings("bootstrap_servers", "topic_prefix")
-def command(settings: Settings, live_seconds: int, svg: TextIO | None) -> None:
+def command(settings: Settings, live_seconds: int, svg: TextIO | None, *, stay: bool) -> None:
     """Run everything on this machine and show it live.
 
-    It starts an Apache Kafka, unless one is configured, makes the topics, runs a worker and plays
-    two months of simulated charges and disputes: most of them as fast as they are scored, the last
-    days at a steady rate and with its actions carried out. It ends with a summary of the run, and
-    leaves nothing behind but its topics on a Kafka that was configured.
+    It starts an Apache Kafka, unless one is configured, makes the topics, runs a worker and the
+    console, and plays two months of simulated charges and disputes: most of them as fast as they
+    are scored, the last days at a steady rate and with its actions carried out. It ends with a
+    summary of the run, and leaves nothing behind but its topics on a Kafka that was configured.
     """
     _check_rates(settings)
     settings = replace(settings, mapping="", signals=())  # its charges are as they are here
-    play = Play(Scenario(live_s=live_seconds), time.time())
+    play = Play(Scenario(live_s=live_seconds, stays=stay), time.time())
     console = Console(width=min(WIDTH, shutil.get_terminal_size((WIDTH, 30)).columns))
     screen = Screen(console, play.scenario)
     try:
@@ -60,7 +63,6 @@ def command(settings: Settings, live_seconds: int, svg: TextIO | None) -> None:
     except KeyboardInterrupt:
         click.echo("Stopped before the end; what the demo started is gone.", err=True)
         sys.exit(_INTERRUPTED)
-    console.print(summary(report))
     if svg is not None:
         picture = Console(record=True, width=WIDTH, height=_PICTURE_LINES, file=StringIO())
         picture.print(screen.last_view(picture.height), summary(report))

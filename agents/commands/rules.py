@@ -16,7 +16,7 @@ from agents.rules.list_names import without_entries
 from agents.rules.rule_set import RuleSet, parse
 from agents.settings.schema import Settings
 from agents.terminal.edit_options import with_signature
-from agents.terminal.matured_charges import MatchedTopic
+from agents.terminal.matured_charges import MaturedTopic
 from agents.terminal.options import with_settings
 from agents.terminal.policy_topics import PolicyTopics, signature
 from agents.terminal.rule_files import parsed, read_rules, read_text
@@ -167,9 +167,9 @@ def rollback(
 
 def _figures(topics: PolicyTopics, record: MerchantRules, days: int) -> Iterator[str]:
     """Yield what became of the charges that rules matched, as far as there are any."""
-    matched = MatchedTopic(topics.clients, topics.names, days)
-    rows = matched.latest()
-    matched.close()
+    matured = MaturedTopic(topics.clients, topics.names, days)
+    rows = matured.matched()
+    matured.close()
     if len(rows):
         rules = [ActiveRule.of(rule, record.merchant) for rule in parse(record.text).rules]
         yield f"Of charges of the latest {days} days whose label horizon has passed:"

@@ -1,28 +1,18 @@
 """`chargewatch rules backtest`: what rules would change, on charges whose outcome is known."""
 
-import time
-from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 import click
 import orjson
-from msgspec.structs import replace
 
-from agents.backtest.replay import Replay
-from agents.backtest.trial_run import run_trial
+from agents.backtest.rules_trial import Standing, try_rules
+from agents.commands.retained_trial import retained_sources, standing_on
 from agents.evaluation.rejections import Rejections
 from agents.evaluation.report.trial import trial_page
-from agents.evaluation.trial.summary import changes
-from agents.evaluation.trial.trial import OnTrial, Trial
-from agents.policy.active_rules import ActiveRules, MerchantRuleSet
-from agents.policy.lists import NamedLists
-from agents.policy.policy import Policy
-from agents.policy.terms import TermsTable
-from agents.process import collecting_rarely, peak_rss_mb
-from agents.rules.rule_set import RuleSet
+from agents.evaluation.trial.trial import OnTrial
 from agents.settings.schema import Settings
 from agents.stages.tasks import bare_policy
 from agents.terminal.event_files import ALLOW
@@ -35,9 +25,7 @@ from agents.terminal.history_files import (
 )
 from agents.terminal.history_options import with_history
 from agents.terminal.mapped_files import (
-    Sources,
     history_sources,
-    plain_sources,
     tell_notes,
     with_signals,
 )
@@ -45,11 +33,9 @@ from agents.terminal.options import with_settings
 from agents.terminal.policy_topics import PolicyTopics
 from agents.terminal.progress import progress_of_events
 from agents.terminal.rates import warn_of_old_rates
-from agents.terminal.retained_history import write_history
 from agents.terminal.rule_changes import show_changes
-from agents.terminal.rule_files import VERSION, read_rules
+from agents.terminal.rule_files import read_rules
 from schemas.edits import EVERYONE
-from streams.durations import DAY_S
 from streams.events.files import FileError, event_writer
 
 _FILE = click.Path(path_type=Path)
@@ -113,20 +99,19 @@ def command(
     of each charge, and 8 for each attribute that a rule compares with a constant.
     """
     period = period_of(start, end)
-    settings = replace(with_horizon(settings, label_horizon), actions="advisory")
+    settings = with_horizon(settings, label_horizon)
     read_rules(rules)  # to refuse it before anything is read
     warn_of_old_rates(settings)
     with TemporaryDirectory(prefix="chargewatch-") as directory:
         if charges is None:
             topics = PolicyTopics(settings)
             with progress_of_events() as show:
-                files = write_history(topics.clients, topics.names, Path(directory), show)
-            sources = plain_sources(files)
-            standing = _standing(topics)
+                sources = retained_sources(topics, Path(directory), show)
+            standing = standing_on(topics)
         else:
             sources = history_sources(charges, labels, mapping, settings)
             settings = with_signals(settings, sources.mapping)
-            standing = _Standing(bare_policy(settings), {})
+            standing = Standing(bare_policy(settings), {})
         if instead_of is not None:
             standing = standing.with_rules(merchant, read_rules(instead_of))
         for kind, source in sources.of_kinds():
@@ -134,8 +119,10 @@ def command(
                 check_start(source, kind, settings)
         tell_notes([source for _, source in sources.of_kinds()], set())
         on_trial = OnTrial(merchant, read_rules(rules))
-        trial = _trial(settings, standing, on_trial, period)
-        told = _try(settings, sources, trial, on_trial, standing.policy.terms, report)
+        listing = nullcontext() if report is None else event_writer(made(report) / "rejected.jsonl")
+        with listing as listed, progress_of_events() as show:
+            rejections = Rejections(listed)
+            told = try_rules(settings, sources, standing, on_trial, period, rejections, show)
     told |= {
         "rules_file": str(rules),
         "instead_of": None if instead_of is None else str(instead_of),
@@ -145,83 +132,6 @@ def command(
     for objection in objections:
         if not allow_rejected:
             raise FileError(f"{objection}. What was told is of the rest; {ALLOW} accepts that")
-
-
-class _Standing(NamedTuple):
-    """What decides beside the model now: rules by merchant, and a policy of all else."""
-
-    policy: Policy
-    sets: Mapping[str, MerchantRuleSet]
-
-    def with_rules(self, merchant: str, rules: RuleSet) -> Self:
-        """Return it with other rules of a merchant."""
-        version = self.sets[merchant].version + 1 if merchant in self.sets else VERSION
-        return self._replace(
-            sets={**self.sets, merchant: MerchantRuleSet(merchant, version, rules)}
-        )
-
-    @property
-    def whole(self) -> Policy:
-        """The policy with the rules."""
-        return self.policy.under(ActiveRules(self.sets))
-
-
-def _standing(topics: PolicyTopics) -> _Standing:
-    """Return what is in force in an installation."""
-    lists = NamedLists()
-    lists.take(topics.lists().entries.values())
-    return _Standing(Policy(topics.merchants().table(), lists=lists), topics.rules().sets())
-
-
-def _trial(
-    settings: Settings, standing: _Standing, on_trial: OnTrial, period: tuple[float, float]
-) -> Trial:
-    return Trial(
-        standing.whole,
-        standing.with_rules(on_trial.merchant, on_trial.rules).whole,
-        on_trial,
-        has_test_cards=settings.test_cards,
-        start=period[0],
-        end=period[1],
-    )
-
-
-def _try(
-    settings: Settings,
-    sources: Sources,
-    trial: Trial,
-    on_trial: OnTrial,
-    terms: TermsTable,
-    report: Path | None,
-) -> dict[str, Any]:
-    """Run a trial over files, and return what came of it."""
-    listing = nullcontext() if report is None else event_writer(made(report) / "rejected.jsonl")
-    began = time.monotonic()
-    with listing as listed, collecting_rarely(), progress_of_events() as show:
-        rejections, replay = Rejections(listed), _replay(settings, sources)
-        run, last = run_trial(settings, replay, trial, rejections, show)
-    told = changes(on_trial, trial.tried(settings.label_horizon_days * DAY_S), terms)
-    seconds = time.monotonic() - began
-    objections = (rejections.objection(file, n) for file, n in replay.inputs_by_file.items())
-    return told | {
-        "files": sources.files,
-        "label_horizon_days": settings.label_horizon_days,
-        "charges_scored": run.charges,
-        "duplicates": run.duplicates,
-        "rejected": rejections.counts,
-        "disputes_waiting": last.waiting,
-        "seconds": seconds,
-        "charges_per_second": run.charges / seconds,
-        "peak_rss_mb": peak_rss_mb() + last.peak_rss_mb,
-        "objections": [objection for objection in objections if objection],
-    }
-
-
-def _replay(settings: Settings, sources: Sources) -> Replay:
-    max_created = time.time() + settings.future_allowance_minutes * 60.0
-    return Replay(
-        sources.charges, sources.disputes, max_created, settings.input_rules, sources.outcomes
-    )
 
 
 def _tell(told: dict[str, Any], report: Path | None, *, as_json: bool) -> None:

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import socket
+from importlib.util import find_spec
 
 import click
 import faust
@@ -54,6 +55,8 @@ def command(settings: Settings) -> None:
     # put in order, and what would be raised for it may be lost where Python has nobody to raise to.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     _check_challengers(settings)
+    if settings.traces_url and find_spec("opentelemetry") is None:
+        raise SettingsError("traces_url: OpenTelemetry is not installed: pip install '.[tracing]'")
     warn_of_old_rates(settings)
     registry_of(settings)
     mapping_of(settings)

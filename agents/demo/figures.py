@@ -1,6 +1,6 @@
 """What the ledger says in figures: how it goes, how well it went, how long it took."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -192,7 +192,7 @@ class Figures:
         assert took is not None, "the live part has charges"
         history = int(np.count_nonzero(~is_live))
         return Report(
-            counts=self._ledger.counts,
+            counts=replace(self._ledger.counts),  # which may go on
             answered_once=self._ledger.answered_once(),
             outcomes_taken=outcomes_taken,
             reasons=[

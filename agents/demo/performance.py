@@ -5,6 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from threading import Event as Flag
 from time import monotonic
 from types import TracebackType
@@ -14,6 +15,7 @@ from confluent_kafka import Message
 
 from agents.acting.acting import Acting
 from agents.demo.cluster import Cluster
+from agents.demo.console import DemoConsole
 from agents.demo.figures import Figures, Report
 from agents.demo.ledger import Ledger
 from agents.demo.scenario import Play
@@ -40,11 +42,11 @@ _AFTER_WATCHDOG_S = 30.0
 
 
 class Performance:
-    """A play on a cluster with a running worker.
+    """A play on a cluster with a running worker and console.
 
     Parameters
     ----------
-    cluster, worker
+    cluster, worker, console
         Where it is played.
     play
         What is played.
@@ -58,12 +60,14 @@ class Performance:
         self,
         cluster: Cluster,
         worker: Worker,
+        console: DemoConsole,
         play: Play,
         screen: Screen,
         sleep: Callable[[float], None],
     ) -> None:
         self._cluster = cluster
         self._worker = worker
+        self._console = console
         self._play = play
         self._screen = screen
         self._sleep = sleep
@@ -79,6 +83,7 @@ class Performance:
         }
         self._subscriber = Subscriber(cluster.config, [topics.scored, *filter(None, self._takers)])
         self._publisher = Publisher(cluster.config)
+        self._following = ExitStack()
         self._stopped = Flag()
         self._threads = ThreadPoolExecutor(2, "demo")
         self._reading = self._threads.submit(self._read)
@@ -94,6 +99,7 @@ class Performance:
     ) -> None:
         self._stopped.set()
         self._threads.shutdown()
+        self._following.__exit__(kind, error, trace)
         self._subscriber.__exit__(kind, error, trace)
 
     def perform(self) -> Report:
@@ -102,7 +108,7 @@ class Performance:
         Raises
         ------
         DemoError
-            When the worker ends, or nothing comes back any more.
+            When the worker or the console ends, or nothing comes back any more.
         PublishError
             When events cannot be published.
         """
@@ -119,6 +125,27 @@ class Performance:
         live_s = monotonic() - live_began_at
         taken = self._ledger.counts.outcomes - self._outcomes_not_taken()
         return self._figures.report(history_s, live_began_at, live_s, taken)
+
+    def go_on(self) -> None:
+        """Go on with what comes after the live part until what it waits with raises.
+
+        Raises
+        ------
+        DemoError
+            When the worker or the console ends.
+        PublishError
+            When events cannot be published.
+        """
+        now = time.time()
+        rest = paced(
+            self._play.rest(),
+            lambda _, event: self._play.rest_due_s(event, now),
+            sleep=self._stopped.wait,
+        )
+        publishing = self._threads.submit(self._publish_acted, rest)
+        while True:
+            self._check(publishing)
+            self._sleep(_FRAME_S)
 
     def _play_history(self) -> float:
         """Play the history, and return how many seconds it took."""
@@ -144,9 +171,21 @@ class Performance:
             self._sleep(_FRAME_S)
 
     def _play_live(self, began_at: float) -> None:
+        """Publish the live part, and carry out what is decided on it."""
+        cluster = self._cluster
+        values = following_scored(cluster.config, cluster.topics, self._scored_values)
+        self._acting = Acting(
+            cluster.settings.costs,
+            self._following.enter_context(values),
+            unanswered_max_s=math.inf,  # `_follow` gives up, with the log of the worker
+            is_over=self._stopped.is_set,
+        )
+        events = self._play.live()
+        interval_s = self._play.scenario.live_s / len(events)
+        live = paced(events, lambda number, _: number * interval_s)
         with self._screen.part(stays=True):
             self._follow(
-                self._threads.submit(self._publish_live, self._play.live()),
+                self._threads.submit(self._publish_acted, live),
                 lambda: self._screen.live(self._figures.live(began_at, monotonic())),
             )
 
@@ -176,23 +215,12 @@ class Performance:
             self._send(batch)
         self._publisher.flush()
 
-    def _publish_live(self, events: Sequence[SimulatedEvent]) -> None:
-        """Publish the live part, and carry out what is decided on it."""
-        interval_s = self._play.scenario.live_s / len(events)
-        batches = paced(events, lambda number, _: number * interval_s)
-        cluster = self._cluster
-        with following_scored(cluster.config, cluster.topics, self._scored_values) as read:
-            acting = Acting(
-                self._cluster.settings.costs,
-                read,
-                unanswered_max_s=math.inf,  # `_follow` gives up, with the log of the worker
-                is_over=self._stopped.is_set,
-            )
-            for acted in acting.carry_out(batches):
-                if self._stopped.is_set():
-                    return
-                self._ledger.acted(acted)
-                self._send(acted.events, acted.outcomes)
+    def _publish_acted(self, batches: Iterable[list[SimulatedEvent]]) -> None:
+        for acted in self._acting.carry_out(batches):
+            if self._stopped.is_set():
+                return
+            self._ledger.acted(acted)
+            self._send(acted.events, acted.outcomes)
         self._publisher.flush()
 
     def _send(self, events: Sequence[SimulatedEvent], outcomes: Sequence[Event] = ()) -> None:
@@ -206,10 +234,7 @@ class Performance:
         counts = self._ledger.counts
         seen, moved_at = -1, monotonic()
         while not (publishing.done() and counts.is_settled):
-            self._worker.check()
-            for future in (publishing, self._reading):
-                if future.done():
-                    future.result()
+            self._check(publishing)
             now_seen = counts.scored + counts.rejected
             if now_seen != seen:
                 seen, moved_at = now_seen, monotonic()
@@ -220,6 +245,14 @@ class Performance:
             self._sleep(_FRAME_S)
         publishing.result()
         show()
+
+    def _check(self, publishing: "Future[None]") -> None:
+        """Raise what any part of it has failed with."""
+        self._worker.check()
+        self._console.check()
+        for future in (publishing, self._reading):
+            if future.done():
+                future.result()
 
     def _read(self) -> None:
         """Take down what the worker writes until the performance is over."""

@@ -7,7 +7,8 @@ from time import monotonic
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from agents.demo.figures import HistoryNow, LiveNow
+from agents.demo.closing import summary
+from agents.demo.figures import HistoryNow, LiveNow, Report
 from agents.demo.scenario import Scenario
 from agents.demo.views import day, history_view, learned, live_view
 from agents.evaluation.formatting import dollars, number
@@ -83,6 +84,10 @@ class Screen:
         """Show how the live part goes."""
         self._last = now
         self._show(lambda: self.last_view(self._console.height), lambda: _live_line(now))
+
+    def summary(self, report: Report) -> None:
+        """Show what came of the run."""
+        self._console.print(summary(report))
 
     def last_view(self, lines: int) -> RenderableType:
         """Return the last view of the live part, of about so many lines."""

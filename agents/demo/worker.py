@@ -1,32 +1,16 @@
-"""The worker of the demo: the same command that a user would run, as a process of its own."""
+"""The worker of the demo."""
 
-import socket
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from time import monotonic
-from types import TracebackType
-from typing import Self
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from msgspec.structs import replace
 
-from agents.demo.cluster import Cluster, DemoError
-from agents.settings.schema import COST_FIELDS, FIELDS, SIGNALS, Actions, Settings
-from agents.settings.sources import variable
-from deploy.broker import HOST
-
-READY_TIMEOUT_S = 300.0  # the first worker of an installation compiles the kernels
-STOP_TIMEOUT_S = 30.0
-LOG_TAIL_LINES = 20
-
-_ASK_AGAIN_S = 0.1
+from agents.demo.cluster import Cluster
+from agents.demo.process import Process, free_port
+from agents.settings.schema import Actions
 
 
-class Worker:
-    """A running `chargewatch worker`, stopped at the end of the `with` block.
+class Worker(Process):
+    """A running `chargewatch worker`.
 
     It is started for charges that nobody acts on: all of them go through.
 
@@ -35,15 +19,13 @@ class Worker:
     cluster
         Where its topics are.
     directory
-        For its state and its log; removed by whoever made it.
+        For its state and its log.
     label_horizon_days
         In place of the one in the settings.
     """
 
     def __init__(self, cluster: Cluster, directory: Path, label_horizon_days: float) -> None:
-        self._log = directory / "worker.log"
-        self._state = str(directory / "state")
-        self._env = cluster.env
+        super().__init__("worker", cluster.env, directory)
         self._settings = replace(
             cluster.settings,
             label_horizon_days=min(label_horizon_days, cluster.settings.dispute_retention_days),
@@ -51,94 +33,10 @@ class Worker:
         self._start("advisory")
 
     def _start(self, actions: Actions) -> None:
-        self._port = _free_port()
-        settings = replace(self._settings, actions=actions, web_port=self._port)
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own command
-                [sys.executable, "-m", "agents", "worker", "--state-dir", self._state],
-                env={**self._env, **environment(settings)},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                # Ctrl-C in the terminal is for the demo, which then stops it in order.
-                process_group=0,
-            )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop()
-
-    def _stop(self) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        port = free_port()
+        self.start(replace(self._settings, actions=actions, web_port=port), port)
 
     def restart_enforced(self) -> None:
         """Stop it, and start it for charges whose actions are carried out; its state stays."""
-        self._stop()
+        self.stop()
         self._start("enforced")
-
-    def wait_until_ready(self, sleep: Callable[[float], None]) -> None:
-        """Wait until it has its tasks, and with `sleep` before it is asked again.
-
-        Raises
-        ------
-        DemoError
-            When it ends instead, or takes too long; with the end of its log.
-        """
-        deadline = monotonic() + READY_TIMEOUT_S
-        while not self._is_ready():
-            self.check()
-            if monotonic() > deadline:
-                raise self.failure(f"the worker was not ready after {READY_TIMEOUT_S:.0f} s")
-            sleep(_ASK_AGAIN_S)
-
-    def check(self) -> None:
-        """Raise a DemoError with the end of its log when it has ended."""
-        code = self._process.poll()
-        if code is not None:
-            raise self.failure(f"the worker ended with code {code}")
-
-    def failure(self, what: str) -> DemoError:
-        """Return an error that says what happened and shows the end of its log."""
-        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
-        return DemoError("\n".join([f"{what}; the end of its log:", *lines[-LOG_TAIL_LINES:]]))
-
-    def _is_ready(self) -> bool:
-        try:
-            with urlopen(f"http://{HOST}:{self._port}/readyz", timeout=1.0):
-                return True
-        except (URLError, OSError):  # not there yet, or 503
-            return False
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    """Return the variables that make another process have the same settings, without signals.
-
-    >>> environment(Settings(commit_interval_ms=50))["CHARGEWATCH_COMMIT_INTERVAL_MS"]
-    '50'
-    >>> environment(Settings(entities=()))["CHARGEWATCH_ENTITIES"]
-    ','
-    """
-    values = {name: getattr(settings, name) for name in FIELDS}
-    values |= {f"costs.{name}": getattr(settings.costs, name) for name in COST_FIELDS}
-    return {
-        variable(name): (",".join(value) or ",") if isinstance(value, tuple) else str(value)
-        for name, value in values.items()
-    } | {variable(SIGNALS): ""}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 
@@ -122,10 +124,13 @@ def recall_at(score: NDArray[np.float64], fraud: NDArray[np.bool_], rate: float)
 
 @dataclass(frozen=True, slots=True)
 class CalibrationBin:
-    """Charges of similar score: how many, their mean score, and the share that was fraud."""
+    """Charges of similar score: how many, their mean score, and the share that was fraud.
 
-    charges: int
-    frauds: int
+    Charges that stand for others count as many as those are.
+    """
+
+    charges: float
+    frauds: float
     predicted: float
     observed: float
 
@@ -147,7 +152,7 @@ def calibration(
     ]
 
 
-def calibration_error(bins: list[CalibrationBin]) -> float | None:
+def calibration_error(bins: Sequence[CalibrationBin]) -> float | None:
     """Return the mean distance of predicted and observed, weighted by charges (ECE).
 
     Naeini, Cooper and Hauskrecht 2015, "Obtaining well calibrated probabilities using Bayesian

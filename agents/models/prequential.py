@@ -56,6 +56,22 @@ class Figures(NamedTuple):
     brier: float
 
 
+class ScoreCounts(NamedTuple):
+    """How many charges were given which score, faded; f8[CELLS] each.
+
+    Attributes
+    ----------
+    score
+        Calibrated probability at the middle of each cell.
+    charges, frauds
+        How many charges were given it, and how many of them are frauds.
+    """
+
+    score: NDArray[np.float64]
+    charges: NDArray[np.float64]
+    frauds: NDArray[np.float64]
+
+
 class Prequential:
     """Counts the scores that examples had before they were learned."""
 
@@ -111,6 +127,11 @@ class Prequential:
             self._log_loss / charges if charges > 0.0 else math.nan,
             self._brier / charges if charges > 0.0 else math.nan,
         )
+
+    def counts(self) -> ScoreCounts:
+        """Return what was counted by the height of the score."""
+        log_odds = FIRST_CELL + CELL_WIDTH * (np.arange(CELLS) + 0.5)
+        return ScoreCounts(1.0 / (1.0 + np.exp(-log_odds)), self._charges, self._frauds)
 
     def state(self) -> dict[str, Any]:
         """Return all of it as plain numbers."""

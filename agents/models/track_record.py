@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from agents.models.calibration import Calibration
-from agents.models.prequential import Figures, Prequential
+from agents.models.prequential import Figures, Prequential, ScoreCounts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -114,4 +114,13 @@ def is_ready(snapshot: Snapshot) -> bool:
 
 def figures_of(snapshot: Snapshot) -> Figures:
     """Return how well a model has scored examples before it learned them."""
-    return Prequential.from_state(snapshot.state["experience"]["prequential"]).figures()
+    return _prequential(snapshot).figures()
+
+
+def score_counts_of(snapshot: Snapshot) -> ScoreCounts:
+    """Return which scores a model has given to examples before it learned them."""
+    return _prequential(snapshot).counts()
+
+
+def _prequential(snapshot: Snapshot) -> Prequential:
+    return Prequential.from_state(snapshot.state["experience"]["prequential"])

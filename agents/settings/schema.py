@@ -344,6 +344,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             gt=0, le=720, description="after which a session of the console ends that does nothing"
         ),
     ] = 60.0
+    console_four_eyes: Annotated[
+        bool,
+        Meta(
+            description="whether what a manager changes about rules in the console waits for "
+            "another one to put it in force"
+        ),
+    ] = False
     console_oidc_issuer: Annotated[
         str,
         Meta(
@@ -388,6 +395,15 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="least that is logged")
     ] = "info"
+    traces_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://\S+)?$",
+            extra={"expected": "an http:// or https:// address"},
+            description="where spans go of charges whose `traceparent` is sampled: a collector of "
+            "OpenTelemetry, such as `http://localhost:4318/v1/traces`; none for no spans",
+        ),
+    ] = ""
     entities: Annotated[
         tuple[Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,39}$")], ...],
         Meta(

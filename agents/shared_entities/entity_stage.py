@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from streams.events.rows import Rows
+    from streams.state.record_cache import Lookups
     from streams.state.tables import TaskState
 
 
@@ -51,6 +52,10 @@ class EntityStage:
         parts["created_s"] = events["created"][charges]
         parts["features"] = features[charges]
         return Answers(parts, charges)
+
+    def take_lookups(self) -> Lookups:
+        """See `RecordCache.take_lookups`."""
+        return self._records.take_lookups()
 
     def flush(self) -> None:
         """Put every changed record into its table."""

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from agents.settings.schema import Settings
     from schemas.method_table import PaymentMethod
     from streams.labels.waiting import Waiting
-    from streams.state.record_cache import Slots
+    from streams.state.record_cache import Lookups, Slots
     from streams.state.tables import TaskState
 
 SEEN = np.dtype([("created", "f8"), ("came", "f8")])
@@ -171,6 +171,10 @@ class CardStage:
         rows["event"] = batch.rows
         rows[features_of(CARDS)] = features
         return Batch(rows, batch.cards, batch.merchants, batch.tails)
+
+    def take_lookups(self) -> Lookups:
+        """See `RecordCache.take_lookups`."""
+        return self._cards.take_lookups()
 
     def flush(self) -> None:
         """Put everything changed into the tables."""

@@ -41,7 +41,7 @@ from streams.labels.label_rules import LabelRules
 from streams.labels.lookup import Times, find_referred
 from streams.labels.pending import draws_of, pending_layout
 from streams.state.entity_records import EntityRecords
-from streams.state.record_cache import Slots
+from streams.state.record_cache import Lookups, Slots
 from streams.state.tables import TaskState
 from streams.wire.examples import BY_DISPUTE, BY_VERDICT
 from streams.wire.frames import features_of
@@ -228,6 +228,10 @@ class MerchantStage:
     def due_by(self, now: float) -> list[tuple[Times, float]]:
         """See `Horizons.due_by`."""
         return self._labels.horizons.due_by(now)
+
+    def take_lookups(self) -> Lookups:
+        """See `RecordCache.take_lookups`."""
+        return self._merchants.take_lookups()
 
     def flush(self) -> None:
         """Put everything changed into the tables."""

@@ -18,12 +18,13 @@ from schemas.signals import SignalError
 from streams.durations import DAY_S, HOUR_S
 from streams.engine.task import Task
 from streams.events.methods import own_times
-from streams.features.entities import RECORDED
+from streams.features.entities import CARDS, MERCHANTS, RECORDED, SHARED
 from streams.features.signals import features_with
 from streams.features.spec import Feature
 from streams.labels.label_rules import LabelRules, Times
 from streams.labels.pending import pending_layout
 from streams.layouts.layout import Record
+from streams.state.record_cache import Lookups
 from streams.state.rocksdb import RocksStore
 from streams.state.store import Store
 from streams.state.tables import TaskState
@@ -67,6 +68,14 @@ class TaskStages:
     def waiting(self) -> int:
         """See `streams.engine.task.Stages.waiting`."""
         return len(self.gathering)
+
+    def take_lookups(self) -> dict[str, Lookups]:
+        """Return, by kind of entity, how many records were asked for since this was last called."""
+        return {
+            CARDS.name: self.card.take_lookups(),
+            MERCHANTS.name: self.merchant.take_lookups(),
+            SHARED.name: self.entities.take_lookups(),
+        }
 
     def flush(self) -> None:
         """See `streams.engine.task.Stages.flush`."""

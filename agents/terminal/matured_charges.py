@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
+from agents.evaluation.metrics import CalibrationBin
 from agents.evaluation.rule_estimates import MatchedCharges
+from agents.evaluation.score_calibration import ToldScores
 from streams.events.rows import Rows
 from streams.kafka.clients import Clients
 from streams.kafka.installation import KeptLayouts
@@ -42,8 +44,8 @@ def read_matured(clients: Clients, topics: Topics) -> Iterator[Rows]:
     reader.close()
 
 
-class MatchedTopic:
-    """The matured charges of the latest days that rules matched: of one thread at a time.
+class MaturedTopic:
+    """What is asked of the matured charges of the latest days: of one thread at a time.
 
     Parameters
     ----------
@@ -57,18 +59,28 @@ class MatchedTopic:
         self.clients = clients
         self._topics = topics
         self._matched = MatchedCharges(days)
+        self._told = ToldScores(days)
         self._reader: MaturedReader | None = None
 
-    def latest(self) -> Rows:
-        """Return them as they are now, MATURED_CHARGE[N]."""
-        if self._reader is None:
-            self._reader = MaturedReader(self.clients, self._topics)
-        for charges in self._reader.new():
-            self._matched.add(charges)
+    def matched(self) -> Rows:
+        """Return those that rules matched, as they are now, MATURED_CHARGE[N]."""
+        self._read()
         return self._matched.latest()
+
+    def told_scores(self) -> list[CalibrationBin]:
+        """Return how the scores that they were told compare with what was seen of them."""
+        self._read()
+        return self._told.bins()
 
     def close(self) -> None:
         """Disconnect."""
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+
+    def _read(self) -> None:
+        if self._reader is None:
+            self._reader = MaturedReader(self.clients, self._topics)
+        for charges in self._reader.new():
+            self._matched.add(charges)
+            self._told.add(charges)

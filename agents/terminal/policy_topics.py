@@ -13,12 +13,14 @@ import msgspec
 from agents.policy.book import MerchantsBook, RulesBook
 from agents.policy.edits import Signature, change_of, version_before
 from agents.policy.list_edits import ListsBook
+from agents.policy.proposals import ProposalBook
 from agents.stages.tasks import terms_of
 from agents.terminal.connection import connect
 from schemas.card_numbers import mask
 from schemas.changes import Change, change_key, encode_change
 from schemas.lists import ListEntry, decode_list_change, encode_list_entry, list_key
 from schemas.merchants import MerchantSettings, encode_merchant
+from schemas.proposals import encode_proposal
 from schemas.rejected import InvalidEvent
 from schemas.rules import MerchantRules, encode_rules
 from streams.kafka.change_log import read_changes
@@ -30,6 +32,7 @@ from streams.kafka.topics import Topics
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from agents.policy.proposals import ProposalEdit
     from agents.settings.schema import Settings
     from schemas.changes import Kind
 
@@ -66,7 +69,7 @@ class PolicyTopics:
         _, config = connect(settings, names.rules, names.lists, names.merchants, names.changes)
         self.clients = Clients(config)
         self._readers: dict[str, PartitionReader] = {}
-        self._rules, self._lists = RulesBook(), ListsBook()
+        self._rules, self._lists, self._proposals = RulesBook(), ListsBook(), ProposalBook()
         self._merchants = MerchantsBook(terms_of(settings))
 
     def rules(self) -> RulesBook:
@@ -102,6 +105,29 @@ class PolicyTopics:
         made = edit(self.rules())
         change = change_of("rules", made.merchant, made)
         self._write(editor, self.names.rules, encode_rules(made), change)
+        return made
+
+    def proposals(self) -> ProposalBook:
+        """Return the proposals of rules as they are now."""
+        for key, value in self._records(self.names.proposals):
+            self._proposals.take(key, value)
+        return self._proposals
+
+    def edit_proposals(
+        self,
+        edit: Callable[[ProposalBook, RulesBook], ProposalEdit],
+        told: Callable[[ProposalEdit], Written],
+    ) -> ProposalEdit:
+        """Propose rules, or decide about it: with what `told` tells of it, and all or nothing."""
+        editor = self._editor()
+        made = edit(self.proposals(), self.rules())
+        key, value = made.proposal.id.encode(), encode_proposal(made.proposal)
+        records = [told(made), Written(self.names.proposals, key, value)]
+        if (rules := made.rules) is not None:
+            merchant = rules.merchant.encode()
+            records.append(self._told(change_of("rules", rules.merchant, rules)))
+            records.append(Written(self.names.rules, merchant, encode_rules(rules)))
+        editor.write(records)
         return made
 
     def edit_merchants(self, edit: Callable[[MerchantsBook], MerchantSettings]) -> MerchantSettings:

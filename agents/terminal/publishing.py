@@ -65,7 +65,7 @@ def paced(
     events: Iterable[T],
     due_s: Callable[[int, T], float],
     clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], object] = time.sleep,
 ) -> Iterator[list[T]]:
     """Yield events in batches, none before it is due.
 

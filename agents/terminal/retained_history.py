@@ -46,7 +46,10 @@ def write_history(
         if _write(clients, topic, file, show):
             files[kind] = file
     if "charges" not in files:
-        raise FileError(f"topic {topics.charges}: holds no charges to try rules on")
+        raise FileError(
+            f"topic {topics.charges}: holds no charges to try rules on; `chargewatch publish` "
+            "brings some, or wait until they come"
+        )
     return files
 
 

@@ -97,7 +97,8 @@ class Follower:
                 "auto.offset.reset": "earliest",  # of what retention has taken meanwhile
                 "fetch.wait.max.ms": _FETCH_WAIT_MS,
                 "log_level": 0,
-            },
+            }
+            | clients.statistics.settings("follower"),
             on_loop(loop, on_error),
         )
         self._consumer.assign(

@@ -1,29 +1,35 @@
-"""What a worker tells Prometheus: names in base units, no card or merchant in a label."""
+"""What a worker counts: names in base units, no card or merchant in a label."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from time import monotonic, time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Info
-from prometheus_client.core import HistogramMetricFamily
-from prometheus_client.registry import Collector
+from prometheus_client import Counter
 
 from agents.evaluation import matured_sums
 from agents.policy.active_rules import ActiveRule, ActiveRules
-from agents.rules.figures import BANDS_EUR, Figures
 from agents.stages.merchant_output import MerchantOutput
-from agents.stages.tasks import TaskStages
+from agents.telemetry.batch_histogram import BatchHistogram
 from schemas.edits import EVERYONE
-from schemas.scored import ACTIONS, BY_MODEL, BY_RULE
-from streams.engine.engine import Engine
-from streams.engine.task import SOURCES
+from schemas.scored import ACTIONS, ALLOW, BY_MODEL, BY_RULE, BY_TEST_CARD
 from streams.events.decoding import Finding
 from streams.events.rejected import Rejected
 from streams.events.rows import Rows
 from streams.wire.examples import IMPUTED
 
 SCORED = Counter("chargewatch_scored", "Charges scored, by intervention", ["action"])
+SCORED_USD = Counter("chargewatch_scored_usd", "Their amounts, in US dollars", ["action"])
+DECIDED = Counter("chargewatch_decided", "Charges scored, by what decided", ["by"])
+HOLDOUT = Counter(
+    "chargewatch_holdout", "Charges drawn to go through, by what would have been done", ["action"]
+)
+HOLDOUT_USD = Counter("chargewatch_holdout_usd", "Their amounts, in US dollars", ["action"])
+SCORES = BatchHistogram(
+    "chargewatch_scores",
+    "Scores of charges",
+    (0.0001, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9),
+)
 REJECTED = Counter("chargewatch_rejected", "Inputs that could not be used, by reason", ["reason"])
 FINDINGS = Counter(
     "chargewatch_findings",
@@ -86,40 +92,8 @@ SIGNALS_MISSING = Counter(
     "chargewatch_signals_missing", "Charges without a signal of the producer's own", ["signal"]
 )
 DRIFT = Counter("chargewatch_drift", "Quantities found to have shifted", ["signal"])
-COMMITS = Counter("chargewatch_commits", "Commits that made work count")
-ABORTS = Counter("chargewatch_aborts", "Transactions that failed, whose work was done again")
-COMMIT_SECONDS = Histogram(
-    "chargewatch_commit_seconds",
-    "Duration of a commit",
-    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0),
-)
 
-LAG_MESSAGES = Gauge("chargewatch_lag_messages", "Messages not yet taken, by input", ["source"])
-LAG_SECONDS = Gauge(
-    "chargewatch_lag_seconds", "Age of the newest scored charge while others wait, else 0"
-)
-DISPUTES_WAITING = Gauge(
-    "chargewatch_disputes_waiting",
-    "Disputes and outcomes that wait: for their charge to come, or for charges to reach their time",
-    ["until"],
-)
-CHARGES_WAITING = Gauge(
-    "chargewatch_charges_waiting",
-    "Charges that wait for what they share with others, and what waits behind them",
-)
-TASKS = Gauge("chargewatch_tasks", "Tasks of this worker, by state", ["state"])
-RESTORED_RECORDS = Gauge("chargewatch_restored_records", "Records read by restores under way")
-RESTORE_LEFT = Gauge("chargewatch_restore_left_records", "Records that these still have to read")
-STATE_BYTES = Gauge("chargewatch_state_bytes", "Size of the local databases on disk")
-FRAUD_RATE = Gauge(
-    "chargewatch_fraud_rate",
-    "Value of fraud over value charged, of remote card payments above the band before, in 90 days",
-    ["band"],
-)
-MODEL = Info("chargewatch_model", "The model that scores")
-MODEL_AGE_SECONDS = Gauge("chargewatch_model_age_seconds", "Time since its snapshot came")
-
-_SCORED_AS = [SCORED.labels(action) for action in ACTIONS]
+_DECIDED_BY = {BY_MODEL: "model", BY_RULE: "rule", BY_TEST_CARD: "test_card"}
 _MATURED = {
     matured_sums.CHARGES: MATURED_CHARGES,
     matured_sums.COVERED: MATURED_COVERED,
@@ -132,159 +106,76 @@ _MATURED = {
 }
 """By the sum that each counts."""
 
-LATENCY_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 5.0, 30.0)
 
-
-class Latencies(Collector):
-    """How long charges took from the log of `charges` until their scored event could be seen.
-
-    A histogram that takes whole batches. A batch only counts once it is committed, unless its
-    scored events are seen at once.
+def begin(signals: Iterable[str], topics: Iterable[str]) -> None:
+    """Show 0 of what has not been counted: else the first count would be no increase.
 
     Parameters
     ----------
-    registry
-        Where it is collected.
-    is_seen_at_once
-        Whether scored events are seen before they are committed.
+    signals
+        That are watched for drift.
+    topics
+        Of what merchants decide.
+    """
+    for action in ACTIONS:
+        for counter in (SCORED, SCORED_USD, HOLDOUT, HOLDOUT_USD, *_MATURED.values()):
+            counter.labels(action)
+    for counter, values in (
+        (DECIDED, (*_DECIDED_BY.values(), "holdout")),
+        (EXAMPLES, ("fraud", "imputed", "good")),
+        (DRIFT, signals),
+        (POLICY_REJECTED, topics),
+    ):
+        for value in values:
+            counter.labels(value)
 
-    Attributes
-    ----------
-    newest
-        When the broker had the newest charge that was scored, Unix seconds.
+
+class ScoredCharges:
+    """Counts how charges were answered, many batches at a time: that takes as long as for one.
 
     Examples
     --------
-    >>> latencies = Latencies(CollectorRegistry())
-    >>> latencies.add(np.array([100.0, 100.9]))
-    >>> latencies.seal()
-    >>> latencies.count(101.0)
-    >>> [family] = latencies.collect()
-    >>> [(s.labels["le"], s.value) for s in family.samples[-6:-2]]
-    [('1.0', 2), ('5.0', 2), ('30.0', 2), ('+Inf', 2)]
+    >>> ScoredCharges().count()  # of none
     """
 
-    def __init__(
-        self, registry: CollectorRegistry = REGISTRY, *, is_seen_at_once: bool = False
-    ) -> None:
-        self._is_seen_at_once = is_seen_at_once
-        self._counts = np.zeros(len(LATENCY_BUCKETS_S) + 1, np.int64)
-        self._sum_s = 0.0
-        self._waiting: list[npt.NDArray[np.float64]] = []
-        self._sealed: list[npt.NDArray[np.float64]] = []
-        self.newest = 0.0
-        registry.register(self)
+    def __init__(self) -> None:
+        self._batches: list[tuple[npt.NDArray[Any], ...]] = []
 
-    def add(self, published: npt.NDArray[np.float64]) -> None:
-        """Add charges that are scored now, by when the broker had them, Unix seconds."""
-        if self._is_seen_at_once:
-            self._count(published, time())
-        else:
-            self._waiting.append(published)
+    def add(self, answers: Rows, usd: npt.NDArray[np.float64]) -> None:
+        """Add charges, PENDING[N], of f8[N] US dollars."""
+        SCORES.observe(answers["score"].copy())
+        self._batches.append((*(answers[name].copy() for name in _COUNTED), usd))
 
-    def seal(self) -> None:
-        """Let what was added be in the commit that begins."""
-        self._sealed, self._waiting = self._waiting, []
-
-    def count(self, now: float) -> None:
-        """Count what was sealed as committed now."""
-        if self._sealed:
-            self._count(np.concatenate(self._sealed), now)
-        self._sealed = []
-
-    def _count(self, published: npt.NDArray[np.float64], now: float) -> None:
-        self.newest = max(self.newest, float(published.max(initial=0.0)))
-        seconds = np.maximum(now - published, 0.0)
-        places = np.searchsorted(LATENCY_BUCKETS_S, seconds)
-        self._counts += np.bincount(places, minlength=len(self._counts))
-        self._sum_s += float(seconds.sum())
-
-    def forget(self) -> None:
-        """Forget what does not count yet: it comes again."""
-        self._sealed, self._waiting = [], []
-
-    def collect(self) -> Iterator[HistogramMetricFamily]:
-        """See `prometheus_client.registry.Collector`."""
-        bounds = [*map(str, LATENCY_BUCKETS_S), "+Inf"]
-        yield HistogramMetricFamily(
-            "chargewatch_end_to_end_seconds",
-            "From a charge in the log of its topic until its scored event can be seen",
-            buckets=list(zip(bounds, np.cumsum(self._counts).tolist(), strict=True)),
-            sum_value=self._sum_s,
-        )
+    def count(self) -> None:
+        """Count what was added."""
+        batches, self._batches = self._batches, []
+        if not batches:
+            return
+        actions, withheld, by, usd = map(np.concatenate, zip(*batches, strict=True))
+        _count_actions(actions, usd, SCORED, SCORED_USD)
+        drawn = withheld != ALLOW
+        _count_actions(withheld[drawn], usd[drawn], HOLDOUT, HOLDOUT_USD)
+        DECIDED.labels("holdout").inc(int(np.count_nonzero(drawn)))
+        for code, count in enumerate(np.bincount(by[~drawn]).tolist()):
+            if count:
+                DECIDED.labels(_DECIDED_BY[code]).inc(count)
 
 
-class CommitObserver:
-    """Shows what becomes of commits; see `streams.engine.application.Observer`.
-
-    Parameters
-    ----------
-    latencies
-        Of the charges in them.
-    """
-
-    def __init__(self, latencies: Latencies) -> None:
-        self._latencies = latencies
-        self._began_at = 0.0
-
-    def sealed(self) -> None:
-        """See `streams.engine.application.Observer.sealed`."""
-        self._latencies.seal()
-        self._began_at = monotonic()
-
-    def committed(self) -> None:
-        """See `streams.engine.application.Observer.committed`."""
-        self._latencies.count(time())
-        COMMITS.inc()
-        COMMIT_SECONDS.observe(monotonic() - self._began_at)
-
-    def undone(self) -> None:
-        """See `streams.engine.application.Observer.undone`."""
-        self._latencies.forget()
-        ABORTS.inc()
+_COUNTED = ("action", "withheld", "decided_by")
 
 
-def show_tasks(engine: Engine, newest_scored: float, now: float) -> None:
-    """Show the lag, the restores and the state of a worker's tasks."""
-    tasks = list(engine.tasks.values())
-    restores = list(engine.restoring.values())
-    for source in SOURCES:
-        LAG_MESSAGES.labels(source).set(sum(task.buffers[source].lag for task in tasks))
-    waits = any(buffer.lag for task in tasks for buffer in task.buffers.values())
-    LAG_SECONDS.set(now - newest_scored if waits and newest_scored else 0.0)
-    TASKS.labels("running").set(len(tasks))
-    TASKS.labels("restoring").set(len(restores))
-    TASKS.labels("standby").set(len(engine.copied))
-    RESTORED_RECORDS.set(sum(restore.records for restore in restores))
-    RESTORE_LEFT.set(sum(restore.end - restore.position for restore in restores))
-    STATE_BYTES.set(sum(task.state.store.size_bytes for task in tasks))
-
-
-def show_waiting(stages: Sequence[TaskStages]) -> None:
-    """Show how many charges, disputes and outcomes wait in a worker's tasks, and for what."""
-    CHARGES_WAITING.set(sum(stage.waiting for stage in stages))
-    waiting = [stage.card.waiting for stage in stages]
-    DISPUTES_WAITING.labels("charge").set(sum(each.for_charge for each in waiting))
-    DISPUTES_WAITING.labels("time").set(sum(each.for_time for each in waiting))
-
-
-def show_model(version: str, age_s: float) -> None:
-    """Show which model scores."""
-    MODEL.info({"version": version})
-    MODEL_AGE_SECONDS.set(age_s)
-
-
-def show_fraud_rates(figures: Figures) -> None:
-    """Show the fraud rates of the installation; NaN while nothing was charged in a band."""
-    for band, rate in zip(BANDS_EUR, figures.fraud_rates, strict=True):
-        FRAUD_RATE.labels(str(band)).set(rate)
+def _count_actions(
+    actions: npt.NDArray[np.uint8], usd: npt.NDArray[np.float64], charges: Counter, amounts: Counter
+) -> None:
+    """Count N charges by their actions, and the US dollars of them."""
+    counts, sums = np.bincount(actions), np.bincount(actions, usd)
+    for code in np.flatnonzero(counts).tolist():
+        charges.labels(ACTIONS[code]).inc(int(counts[code]))
+        amounts.labels(ACTIONS[code]).inc(float(sums[code]))
 
 
 def count_output(output: MerchantOutput) -> None:
-    """Count what the merchant stage gave."""
-    for code, count in enumerate(np.bincount(output.actions).tolist()):
-        if count:
-            _SCORED_AS[code].inc(count)
+    """Count what the merchant stage gave besides."""
     if len(output.examples):
         positives = output.examples["label"] == 1
         imputed = int(np.count_nonzero(output.examples["source"] == IMPUTED))

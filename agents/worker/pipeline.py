@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from agents.drift.quantities import Watch
 from agents.learning.learners import FetchedExamples, Learners
 from agents.learning.model_follower import ModelFollower
 from agents.policy import fraud_rates
 from agents.shared_entities.scattering import Scatter
 from agents.stages.tasks import TaskStages, features_of, figures_of, new_task, open_store, terms_of
+from agents.telemetry.kafka_clients import KafkaClients
 from agents.terminal.payloads import payloads_of
-from agents.worker import metrics
-from agents.worker.actions_check import ActionsCheck
+from agents.worker import latencies, metrics
+from agents.worker.gauges import Gauges
 from agents.worker.policy_follower import PolicyFollower
 from agents.worker.scored_format import scored_encoding
-from agents.worker.signals_check import SignalsCheck
+from agents.worker.tally import Tally
 from schemas.drift import encode_drift
 from streams.engine.application import Application, TaskFactory
 from streams.engine.engine import Engine
@@ -46,7 +48,6 @@ if TYPE_CHECKING:
     from streams.events.batch import TimedBatch, Times
     from streams.events.headers import Headers
     from streams.events.rejected import Rejected
-    from streams.events.rows import Rows
 
     TaskEvents = list[tuple[Task, TimedBatch]]
 
@@ -86,7 +87,7 @@ class Pipeline:
             f"{application_id}-{settings.worker_id}" if settings.is_exactly_once else None
         )
         self.topics = Topics(settings.topic_prefix)
-        self._latencies = metrics.Latencies(is_seen_at_once=not settings.is_exactly_once)
+        of_charges = latencies.Latencies(is_seen_at_once=not settings.is_exactly_once)
         self._scatter = Scatter(settings.entities)
         self._encode_scored = scored_encoding(settings, self.topics.scored, self.retry)
         self.producer = TransactionalProducer(
@@ -112,7 +113,7 @@ class Pipeline:
             self.producer,
             Application(
                 factory,
-                metrics.CommitObserver(self._latencies),
+                latencies.CommitObserver(of_charges),
                 layouts,
                 payloads_of(settings, clients),
             ),
@@ -125,9 +126,11 @@ class Pipeline:
         )
         self.policies.catch_up()
         self.learners = Learners(settings, self.topics, clients, self.producer, layouts, features)
-        self._actions_check = ActionsCheck()
-        self._signals_check = SignalsCheck(features)
-        self._matured: list[Rows] = []
+        self._tally = Tally(of_charges, features, settings.traces_url)
+        watch = Watch(features)
+        metrics.begin((each.name for each in watch.quantities), self.policies.topics)
+        self._gauges = Gauges(self.engine, self.model)
+        self._kafka_clients = KafkaClients(clients.statistics)
         self._shown_at = 0.0
         self.engine.start(partitions)
 
@@ -148,6 +151,8 @@ class Pipeline:
         if len(times):
             frames = Batch.joined([output.frames for output in counted])
             self._send_on(frames, times)
+            events = frames.rows["event"]
+            latencies.count_stage("card", events["published"][events["kind"] == CHARGE])
         for output in counted:
             self._give_up(output.rejected)
 
@@ -179,6 +184,7 @@ class Pipeline:
         scored: list[tuple[bytes | None, bytes | None]] = []
         headers: list[Headers] = []
         offsets = []
+        began = time()
         for task, batches in frames:
             gathered = _stages(task).gathering.take(batches)
             if not len(gathered.frames):
@@ -198,22 +204,14 @@ class Pipeline:
             if len(output.matured):
                 matured = encode_matured(output.matured)
                 self.producer.send(self.topics.matured, [(None, charges) for charges in matured])
-                self._matured.append(output.matured)
             if output.told_value is not None:
                 self._tell(task.number, output.told_value)
             self._give_up(output.rejected)
             self._send_drifts(shift.event(task.number) for shift in output.shifts)
-            metrics.count_output(output)
-            if self.policies.policy.rules:
-                metrics.count_rules(output, self.policies.policy.rules)
-            self._actions_check.add(output.disputed_blocks)
             self.engine.send_entity_events(output.entity_events)
-            rows = gathered.frames.rows["event"]
-            charges = np.flatnonzero(rows["kind"] == CHARGE)
-            missing = self._signals_check.add(rows["created"][charges], output.answers["vector"])
-            metrics.count_missing(self._signals_check.names, missing)
-            self._latencies.add(rows["published"][charges])
-            offsets.append(rows["offset"][charges])
+            events = gathered.frames.rows["event"]
+            self._tally.add(output, events, began, self.policies.policy.rules)
+            offsets.append(events["offset"][events["kind"] == CHARGE])
         if not offsets:
             return
         order = np.argsort(np.concatenate(offsets), kind="stable").tolist()
@@ -281,19 +279,18 @@ class Pipeline:
         self.show()
 
     def show(self) -> None:
-        """Bring the gauges up to date, and what is counted of matured charges, once a second."""
+        """Bring the gauges up to date, and what is counted of many charges, once a second."""
         if monotonic() - self._shown_at < _SHOWN_EVERY_S:
             return
         self._shown_at = monotonic()
-        metrics.show_tasks(self.engine, self._latencies.newest, time())
-        metrics.show_waiting([_stages(task) for task in self.engine.tasks.values()])
-        metrics.show_model(self.model.scorer.version, self.model.age_s)
-        metrics.show_fraud_rates(self.policies.policy.figures)
-        if self._matured:
-            matured = np.concatenate(self._matured)
-            metrics.count_matured(matured)
-            metrics.count_matured_rules(matured, self.policies.policy.rules)
-            self._matured.clear()
+        stages = [_stages(task) for task in self.engine.tasks.values()]
+        self._gauges.show(stages, self.policies.policy, time())
+        self._tally.count(self.policies.policy.rules)
+
+    def show_clients(self) -> None:
+        """Bring what the Kafka clients tell of themselves up to date."""
+        self.producer.poll()
+        self._kafka_clients.show()
 
     def commit(self) -> None:
         """Begin to make everything since the last commit count."""
@@ -309,6 +306,7 @@ class Pipeline:
         self.engine.close()
         self.model.close()
         self.policies.close()
+        self._tally.close()
 
 
 def _stages(task: Task) -> TaskStages:

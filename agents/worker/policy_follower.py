@@ -66,6 +66,8 @@ class PolicyFollower:
     ----------
     policy
         What holds now; another object once anything has changed.
+    topics
+        That it follows.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class PolicyFollower:
             topics.merchants: (self._merchants.take, self._settle),
             topics.installation: (self._fraud_rates.take, self._settle_figures),
         }
+        self.topics = tuple(taking)
         self._sources = [
             _Source(
                 topic,

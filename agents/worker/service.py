@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mode import Service
 
 from agents.process import spare_the_collector
+from agents.telemetry.certificates import show_certificates
+from agents.worker.latencies import BUSY
 from agents.worker.pipeline import Pipeline
 from agents.worker.turn import AGENTS, Turns
 from agents.worker.watchdog import Watchdog
+from streams.kafka.statistics import TOLD_EVERY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,18 +45,21 @@ _STOP_PATIENCE_S = 3.0
 class Handed:
     """What an agent is handed, and the future by which it answers."""
 
+    agent: str
     compute: Callable[[Any], None]
     work: Any
     done: asyncio.Future[None]
 
     def answer(self) -> None:
         """Compute; a failure goes to whoever waits, which ends the worker."""
+        began = perf_counter()
         try:
             self.compute(self.work)
         except Exception as error:
             self.done.set_exception(error)
         else:
             self.done.set_result(None)
+        BUSY[self.agent].inc(perf_counter() - began)
 
 
 class TurnService(Service):
@@ -86,6 +94,7 @@ class TurnService(Service):
         self._kafka = ThreadPoolExecutor(1, "kafka")
         self._watchdog = Watchdog(settings.wedged_after_s)
         self._turn_lock = asyncio.Lock()
+        self._clients_shown_at = 0.0
         super().__init__(**options)
 
     @property
@@ -95,6 +104,7 @@ class TurnService(Service):
 
     async def on_start(self) -> None:
         """Connect."""
+        show_certificates({}, os.environ)
         self.pipeline = await self.block(
             partial(Pipeline, self._settings, partitions=self._partitions)
         )
@@ -124,10 +134,17 @@ class TurnService(Service):
                 if not self.should_stop:
                     await self._turns.take()
                     self._watchdog.turn(self.pipeline.engine.taken, self.pipeline.engine.lag)
+                    await self._show_clients(self.pipeline)
             if self.is_ready and not was_ready:
                 was_ready = True
                 spare_the_collector()
                 logger.info("worker ready: tasks %s", sorted(self.pipeline.engine.tasks))
+
+    async def _show_clients(self, pipeline: Pipeline) -> None:
+        """Show what the Kafka clients tell of themselves, as often as they do."""
+        if monotonic() - self._clients_shown_at >= TOLD_EVERY_MS / 1e3:
+            self._clients_shown_at = monotonic()
+            await self.block(pipeline.show_clients)
 
     async def block(self, part: Callable[..., T], *arguments: Any) -> T:
         """See `agents.worker.turn.Driver`."""
@@ -136,5 +153,5 @@ class TurnService(Service):
     async def hand(self, agent: str, part: Callable[[Any], None], work: Any) -> None:
         """See `agents.worker.turn.Driver`; fails as the part does."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        await self.channels[agent].send(value=Handed(part, work, done))
+        await self.channels[agent].send(value=Handed(agent, part, work, done))
         await done

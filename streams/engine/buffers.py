@@ -13,13 +13,21 @@ is taken before more of it has come. In normal operation nothing is behind and n
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from streams.events.batch import Batch, TimedBatch, Times
 from streams.events.rejected import Rejected
+
+
+class _Chunk(NamedTuple):
+    """What came together: N events, i8[N] offsets, and f8[N] when the broker had them."""
+
+    events: TimedBatch
+    offsets: npt.NDArray[np.int64]
+    logged: Times
 
 
 class PartitionBuffer:
@@ -51,12 +59,13 @@ class PartitionBuffer:
         self.is_paused = False
         self.held: list[Any] = []
         self._end_met = position
-        self._chunks: deque[tuple[TimedBatch, npt.NDArray[np.int64]]] = deque()
+        self._chunks: deque[_Chunk] = deque()
         self._rejected: deque[tuple[int, Rejected]] = deque()
         self._newest = -np.inf
+        self._newest_logged = 0.0
 
     def __len__(self) -> int:
-        return sum(len(events) for events, _ in self._chunks)
+        return sum(len(chunk.events) for chunk in self._chunks)
 
     @property
     def position(self) -> int:
@@ -65,7 +74,7 @@ class PartitionBuffer:
 
     @property
     def _next_event(self) -> int:
-        return int(self._chunks[0][1][0]) if self._chunks else self.fetched
+        return int(self._chunks[0].offsets[0]) if self._chunks else self.fetched
 
     @property
     def lag(self) -> int:
@@ -77,11 +86,20 @@ class PartitionBuffer:
         """Newest event time fetched so far, Unix seconds."""
         return self._newest
 
+    @property
+    def logged_at(self) -> float:
+        """When the broker had the first event that waits here, or the newest before, Unix seconds.
+
+        0 before there was any.
+        """
+        return float(self._chunks[0].logged[0]) if self._chunks else self._newest_logged
+
     def add(
         self,
         created: Times,
         batch: Batch,
         offsets: npt.NDArray[np.int64],
+        logged: Times,
         rejected: Iterable[tuple[int, Rejected]],
         fetched: int,
     ) -> None:
@@ -95,17 +113,20 @@ class PartitionBuffer:
             The N events.
         offsets
             i8[N] offsets of the events' messages.
+        logged
+            f8[N], when the broker had these, Unix seconds.
         rejected
             Offsets and copies of what was no event.
         fetched
             Offset after the last message of the batch.
         """
         assert fetched >= self.fetched
-        assert len(created) == len(batch) == len(offsets)
+        assert len(created) == len(batch) == len(offsets) == len(logged)
         if len(created):
             times = np.maximum(np.maximum.accumulate(created), self._newest)
             self._newest = float(times[-1])
-            self._chunks.append((TimedBatch(times, batch), offsets))
+            self._chunks.append(_Chunk(TimedBatch(times, batch), offsets, logged))
+            self._newest_logged = float(logged[-1])
         self._rejected.extend(rejected)
         self.fetched = fetched if self.held else max(fetched, self._end_met)
 
@@ -128,13 +149,14 @@ class PartitionBuffer:
         """Take the events whose turn has come at a time."""
         taken = []
         while self._chunks:
-            events, offsets = self._chunks[0]
+            events, offsets, logged = self._chunks[0]
             count = int(np.searchsorted(events.times, until, "right"))
             assert count in {0, len(events)} or offsets[count - 1] != offsets[count]
             if count:
                 taken.append(events.part(0, count))
             if count < len(events):
-                self._chunks[0] = (events.part(count, len(events)), offsets[count:])
+                left = events.part(count, len(events))
+                self._chunks[0] = _Chunk(left, offsets[count:], logged[count:])
                 break
             self._chunks.popleft()
         return taken
@@ -148,7 +170,7 @@ class PartitionBuffer:
 
     def times(self) -> list[Times]:
         """Return when the turn of what waits comes."""
-        return [events.times for events, _ in self._chunks]
+        return [chunk.events.times for chunk in self._chunks]
 
 
 def turn(buffers: Iterable[PartitionBuffer], limit: int) -> float:

@@ -84,7 +84,8 @@ class Engine:
         self._producer = producer
         self._settings = settings
         self._outage = Outage(clients.clock)
-        self._consumer = clients.consumer(settings.member(), self._outage.hear)
+        member = settings.member() | clients.statistics.settings("inputs")
+        self._consumer = clients.consumer(member, self._outage.hear)
         task_topics = TaskTopics(topics)
         self._member = GroupMember(self._consumer, task_topics)
         self._unassigned = UnassignedTasks(

@@ -12,7 +12,7 @@ from confluent_kafka import Message, TopicPartition
 from streams.engine.buffers import PartitionBuffer, turn
 from streams.engine.group_member import GroupMember
 from streams.engine.settings import EngineSettings
-from streams.engine.stage_messages import StageMessages, offsets_of
+from streams.engine.stage_messages import StageMessages, logged_at, offsets_of
 from streams.engine.task import (
     BY_ENTITY,
     BY_MERCHANT,
@@ -244,14 +244,14 @@ class Inputs:
             inputs, time() + self._settings.future_allowance_s, self._settings.input_rules
         )
         self._findings += decoded.findings
-        timestamps_ms = np.array([message.timestamp()[1] for message in messages])
         rows = decoded.batch.rows
-        rows["published"] = timestamps_ms[decoded.index] / 1e3
+        rows["published"] = logged_at(messages)[decoded.index]
         rows["offset"] = offsets[decoded.index]
         buffer.add(
             rows["created"],
             decoded.batch,
             offsets[decoded.index],
+            rows["published"],
             [(int(dict(copy.headers)["offset"]), copy) for copy in decoded.rejected],
             fetched,
         )

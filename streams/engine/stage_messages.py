@@ -64,6 +64,11 @@ def offsets_of(messages: Sequence[Message]) -> npt.NDArray[np.int64]:
     return np.array([message.offset() for message in messages], np.int64)
 
 
+def logged_at(messages: Sequence[Message]) -> Times:
+    """Return when the broker had N messages, f8[N], Unix seconds."""
+    return np.array([message.timestamp()[1] for message in messages]) / 1e3
+
+
 def _times_of(events: Rows) -> Times:
     """Return when charges were made; what is no charge does not move the time on.
 
@@ -90,4 +95,5 @@ def _add(
     offsets = offsets_of(messages)
     newest = np.maximum.reduceat(created, np.cumsum(counts) - counts).astype(np.float64)
     times, places = np.repeat(newest, counts), np.repeat(offsets, counts)
-    buffer.add(times, batch, places, [], int(offsets[-1]) + 1)
+    logged = np.repeat(logged_at(messages), counts)
+    buffer.add(times, batch, places, logged, [], int(offsets[-1]) + 1)

@@ -18,6 +18,7 @@ from streams.kafka.access import NotAllowedError, Right, raise_if_refused, refus
 from streams.kafka.assignment import partitions_in
 from streams.kafka.config import CONSUMER_SETTINGS, Admin, Config
 from streams.kafka.retry import RetryPolicy
+from streams.kafka.statistics import ClientStatistics
 
 Answer = TypeVar("Answer")
 
@@ -43,11 +44,14 @@ class Clients:
     ----------
     retry
         Retry policy for an unreachable broker.
+    statistics
+        Of the clients that are made with its settings.
     """
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self.retry = RetryPolicy()
+        self.statistics = ClientStatistics()
 
     def consumer(
         self, settings: Mapping[str, object], on_error: Callable[[KafkaError], None] | None = None

@@ -108,6 +108,7 @@ class Topics:
     examples = _Named(table.EXAMPLES)
     matured = _Named(table.MATURED)
     changes = _Named(table.CHANGES)
+    proposals = _Named(table.PROPOSALS)
     reviews = _Named(table.REVIEWS)
     keys = _Named(table.KEYS)
     users = _Named(table.USERS)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple, cast
 
@@ -87,7 +88,7 @@ class TransactionalProducer:
             "queue.buffering.max.messages": 1_000_000,
             "queue.buffering.max.kbytes": 1 << 18,
             "message.max.bytes": MODELS_BYTES_MAX,  # the most that any topic takes
-        }
+        } | clients.statistics.settings("producer")
         self._needed = [Right("IdempotentWrite", "cluster")]
         if transactional_id is not None:
             self._needed.append(Right("Write", "transactional-id", transactional_id))
@@ -144,6 +145,11 @@ class TransactionalProducer:
         self._written.add(topic)
         for copy in rejected:
             self._produce(topic, copy.key, copy.value, [*copy.headers, *copy.carried])
+
+    def poll(self) -> None:
+        """Let the client tell its statistics, as it does whenever it sends something."""
+        with suppress(KafkaException):  # of which the next thing that is asked of it tells again
+            self._producer.poll(0)
 
     def hold(self) -> None:
         """Hold back what is sent from now on, as a transaction is about to end without it."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from streams.events.batch import Batch
     from streams.events.rows import Rows
     from streams.features.entities import Entity
-    from streams.state.record_cache import Slots
+    from streams.state.record_cache import Lookups, Slots
     from streams.state.tables import TaskState
 
 
@@ -59,6 +59,10 @@ class EntityRecords:
         features = np.zeros((len(events), len(self._entity.features)), np.float32)
         result = self._entity.kernel(self._cache.records, slots, events, features, *besides)
         return features, result
+
+    def take_lookups(self) -> Lookups:
+        """See `RecordCache.take_lookups`."""
+        return self._cache.take_lookups()
 
     def flush(self) -> None:
         """Put every changed record into its table."""

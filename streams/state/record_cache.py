@@ -1,6 +1,7 @@
 """The hot records of a table in one array, bounded, above the table that holds them all."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,13 @@ Slots = npt.NDArray[np.int64]
 
 _FREE = np.iinfo(np.int64).max
 """When a slot that holds no record was used: never is it the oldest."""
+
+
+class Lookups(NamedTuple):
+    """How many records were asked for, and how many of them were not in memory."""
+
+    asked: int
+    missed: int
 
 
 class RecordCache:
@@ -53,6 +61,7 @@ class RecordCache:
         self._used_at = np.full(capacity, _FREE)
         self._clock = 0
         self._free = list(range(capacity - 1, -1, -1))
+        self._lookups = Lookups(0, 0)
 
     def slots(self, keys: Sequence[bytes]) -> Slots:
         """Return where in `records` each key's record is, for changing it in place.
@@ -66,12 +75,19 @@ class RecordCache:
         slots = np.array(found, np.int64)
         missing = np.flatnonzero(slots < 0)
         self._used_at[slots[slots >= 0]] = self._clock
+        asked, missed = self._lookups
+        self._lookups = Lookups(asked + len(keys), missed + len(missing))
         if len(missing):
             absent = [keys[i] for i in missing.tolist()]
             self._load(dict.fromkeys(absent))
             slots[missing] = [slot_of[key] for key in absent]
         self._dirty[slots] = True
         return slots
+
+    def take_lookups(self) -> Lookups:
+        """Return how many records were asked for since this was last called."""
+        lookups, self._lookups = self._lookups, Lookups(0, 0)
+        return lookups
 
     def flush(self) -> None:
         """Put every changed record into the table."""

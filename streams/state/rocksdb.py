@@ -21,7 +21,7 @@ from rocksdict import (
 
 from streams.errors import OperationalError
 from streams.layouts.layout import LayoutError
-from streams.state.store import Changes, KeyRange
+from streams.state.store import Changes, KeyRange, StoreFigures
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,15 @@ _SCANNED_AT_ONCE = 100
 _BLOOM_BITS_PER_KEY = 10  # one false positive in a hundred look-ups of an unknown key
 _BLOCK_CACHE_BYTES = 32 << 20
 _WRITE_BUFFER_BYTES = 32 << 20
+_PROPERTIES = (
+    "total-sst-files-size",
+    "cur-size-all-mem-tables",
+    "block-cache-usage",
+    "estimate-num-keys",
+    "estimate-pending-compaction-bytes",
+    "is-write-stopped",
+)
+"""Of a database, in the order of `StoreFigures`."""
 
 
 class StateError(OperationalError):
@@ -125,10 +134,11 @@ class RocksStore:
         [stamp] = self.get_many([STAMP_KEY])
         return None if stamp is None else int(stamp.rpartition(b" ")[2])
 
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of the database's files on disk."""
-        return int(self._db.property_int_value("rocksdb.total-sst-files-size") or 0)
+    def figures(self) -> StoreFigures:
+        """See `Store.figures`."""
+        return StoreFigures(
+            *(int(self._db.property_int_value(f"rocksdb.{name}") or 0) for name in _PROPERTIES)
+        )
 
     def clear(self) -> None:
         """See `Store.clear`."""

@@ -17,6 +17,33 @@ class KeyRange(NamedTuple):
     end: bytes
 
 
+class StoreFigures(NamedTuple):
+    """How large a store on disk is, and how it keeps up; all 0 of one that is in memory.
+
+    Attributes
+    ----------
+    disk_bytes
+        Of its table files.
+    memtable_bytes
+        Of what was written and is in no file yet.
+    cache_bytes
+        Of blocks of files, indexes and filters that are in memory.
+    records
+        About how many there are.
+    compaction_bytes
+        About how much is yet to be rewritten, so that files are as few as they should be.
+    is_stopped
+        1 while writes wait for that, else 0.
+    """
+
+    disk_bytes: int = 0
+    memtable_bytes: int = 0
+    cache_bytes: int = 0
+    records: int = 0
+    compaction_bytes: int = 0
+    is_stopped: int = 0
+
+
 class Readable(Protocol):
     """An ordered key-value store as it is read."""
 
@@ -43,9 +70,8 @@ class Store(Readable, Protocol):
     def offset(self) -> int | None:
         """The changelog offset the store stands for, `None` when it has never been written."""
 
-    @property
-    def size_bytes(self) -> int:
-        """Bytes that the store takes on disk."""
+    def figures(self) -> StoreFigures:
+        """Return how large the store is, and how it keeps up."""
 
     def clear(self) -> None:
         """Empty the store, its offset too."""
@@ -105,10 +131,9 @@ class MemoryStore:
         """See `Store.offset`."""
         return self._offset
 
-    @property
-    def size_bytes(self) -> int:
-        """See `Store.size_bytes`."""
-        return 0
+    def figures(self) -> StoreFigures:
+        """See `Store.figures`."""
+        return StoreFigures()
 
     def clear(self) -> None:
         """See `Store.clear`."""

@@ -29,6 +29,7 @@ from agents.web.read_model import tables
 from agents.web.read_model.database import ReadModel
 from agents.web.read_model.queries.charge_view import charge_view
 from agents.web.read_model.queries.histories import history_page, neighbours, totals
+from agents.web.read_model.queries.latencies import latency_by_day, latest_latency
 from agents.web.read_model.queries.overview import day_sums, overview
 from agents.web.read_model.queries.rejected_inputs import count_by_reason, rejected_page
 from agents.web.read_model.queries.review_queue import QueueFilter, count_queue, queue_page
@@ -213,6 +214,8 @@ def _queries(read_model: ReadModel) -> list[Query]:
     of_it, free = QueueFilter(merchant=most["merchant"]), QueueFilter(free_for="ann", now=1.0)
     return [
         ("overview of 60 days", lambda c: overview(c, BEGAN, BEGAN + SPAN_S)),
+        ("latency of 60 days", lambda c: latency_by_day(c, BEGAN, BEGAN + SPAN_S)),
+        ("latency now", lambda c: latest_latency(c, 0.0)),
         *((f"queue by {sort}", _queue(QueueFilter(), sort)) for sort in orders),
         ("queue, second page", _second_page),
         ("queue of a merchant", _queue(of_it, "risk")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -30,21 +31,37 @@ if TYPE_CHECKING:
 
 SHOTS = Path("build/browser")
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--no-sandbox",  # which root cannot have
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+)
+"""It asks nobody for anything but the console."""
 CHARGES = 60
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """Return a browser; while it is there, no other test of its thread may run an event loop."""
     found = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    assert found, "no Chromium or Chrome: `apt-get install chromium` has one"
+    assert found, "no Chromium or Chrome on PATH: `apt-get install chromium` has one"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
         yield browser
         browser.close()
 
 
 @pytest.fixture
-def installation(tmp_path: Path) -> Iterator[Installation]:
+def fill() -> Callable[[Installation], None]:
+    """Return what puts charges into the console."""
+    return put_some_charges
+
+
+@pytest.fixture
+def installation(tmp_path: Path, fill: Callable[[Installation], None]) -> Iterator[Installation]:
     made = Installation(tmp_path)
     for name, role in ROLES.items():
         made.add_user(name, role)
@@ -68,7 +85,13 @@ def url(installation: Installation) -> Iterator[str]:
 
 @pytest.fixture
 def visit(chromium: Browser, url: str) -> Iterator[Callable[..., Page]]:
-    """Return what signs somebody in; in the end nothing was asked of others, and nothing wrong."""
+    with visiting(chromium, url) as sign_in:
+        yield sign_in
+
+
+@contextmanager
+def visiting(chromium: Browser, url: str) -> Iterator[Callable[..., Page]]:
+    """Give what signs somebody in; in the end nothing was asked of others, and nothing wrong."""
     opened, wrong = [], list[str]()
 
     def sign_in(name: str, **options: object) -> Page:
@@ -76,7 +99,7 @@ def visit(chromium: Browser, url: str) -> Iterator[Callable[..., Page]]:
         context = chromium.new_context(base_url=url, **(settings | options))  # type: ignore[arg-type]
         opened.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(60_000)
         page.on(
             "request", lambda each: None if each.url.startswith(url) else wrong.append(each.url)
         )
@@ -100,7 +123,7 @@ def _is_policy(text: str) -> bool:
     return "Content Security Policy" in text
 
 
-def fill(installation: Installation) -> None:
+def put_some_charges(installation: Installation) -> None:
     """Put charges of some cards, and what became of them, into the console."""
     now = time.time()
     for number in range(CHARGES):

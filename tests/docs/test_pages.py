@@ -6,15 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from prometheus_client import CollectorRegistry
-from prometheus_client.metrics import MetricWrapperBase
 
 from agents.commands import VERBS
 from agents.drift.quantities import WATCH
 from agents.models.kinds import KINDS
 from agents.settings.schema import COST_FIELDS, FIELDS
-from agents.web.api import metrics as api_metrics
-from agents.worker import metrics
 from schemas.charge import Charge
 from schemas.drift import Drift
 from schemas.scored import Scored
@@ -29,19 +25,15 @@ from streams.wire.entity_events import ENTITY_EVENT, PART
 from streams.wire.examples import EXAMPLE
 from streams.wire.frames import FRAME
 from streams.wire.matured import MATURED_CHARGE
+from tests.docs.exported import PAGES, metrics_of
 from tests.docs.pages import ROOT, first_cells, pages, prose, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
-    from types import ModuleType
-
-    from prometheus_client import Metric
 
 SYNONYMS = ("scored event", "retries", "honest", "undisputed", "chargeback", "patience")
 """Words in whose place the glossary has another."""
-
-SUFFIXES = {"counter": "_total", "info": "_info"}
 
 
 def rows_of(page: str) -> list[str]:
@@ -60,6 +52,13 @@ def test_the_architecture_is_one_page() -> None:
 def test_the_readme_has_the_two_commands() -> None:
     commands = re.findall(r"^make (\w+)", text_of("README.md"), re.MULTILINE)
     assert commands == ["demo", "test"]
+
+
+def test_continuous_integration_installs_what_the_readme_tells_to() -> None:
+    command = r"^apt-get install --no-install-recommends (.*)$"
+    [told] = re.findall(command, text_of("README.md"), re.MULTILINE)
+    [installed] = re.findall(r"^packages=\((.*)\)$", text_of(".ci/run"), re.MULTILINE)
+    assert installed == told
 
 
 def test_every_package_is_in_the_architecture() -> None:
@@ -94,28 +93,18 @@ def test_every_field_of_an_event_is_on_its_page() -> None:
     assert [name for name in Drift.__struct_fields__ if f"`{name}`" not in section] == []
 
 
-def test_every_metric_is_on_its_page_with_its_labels() -> None:
-    families = _families(metrics)
-    families += [(family, ()) for family in metrics.Latencies(CollectorRegistry()).collect()]
-    assert len(families) > 15
-    _check_metrics(families, "agents/worker/README.md")
-    _check_metrics(_families(api_metrics), "agents/web/api/README.md")
-
-
-def _families(module: ModuleType) -> list[tuple[Metric, Sequence[str]]]:
-    """Return the metrics of a module, and their labels."""
-    known = [each for each in vars(module).values() if isinstance(each, MetricWrapperBase)]
-    return [(family, each._labelnames) for each in known for family in each.describe()]
-
-
-def _check_metrics(families: Iterable[tuple[Metric, Sequence[str]]], page: str) -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_every_metric_is_on_its_page_with_its_labels(page: str) -> None:
     rows = rows_of(page)
-    for family, labels in families:
-        name = family.name + SUFFIXES.get(family.type, "")
+    found = metrics_of(PAGES[page])
+    assert len(found) > 5
+    for name, type_, labels in found:
         [row] = [row for row in rows if f"`{name}`" in row.split("|")[1]]
         _, _, kind, given, *_ = row.split("|")
-        assert kind.strip() == family.type
-        assert [label for label in labels if f"`{label}`" not in given] == []
+        assert kind.strip() == type_, name
+        assert [label for label in labels if f"`{label}`" not in given] == [], name
+    told = {name for name in first_cells(page) if name.startswith("chargewatch_")}
+    assert told == {each.name for each in found}
 
 
 def test_every_kind_of_model_is_on_its_pages() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from agents.demo.worker import environment
+from agents.demo.process import environment
 from agents.settings.sources import variable
 from streams.events.decoding import card_in
 from streams.kafka.publisher import Publisher

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
+from agents.evaluation.trial.wording import action_listing, match_listing
 from deploy.local_kafka import LocalKafka
 from schemas.audit import decode_audit_event
 from streams.kafka.config import client_config
+from tests.docs.exported import lacking
 from tests.integration.gateway import Gateway, charge
 from tests.integration.kafka import Kafka
 from tests.integration.person import Person
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
 
     from tests.integration.worker import WorkerProcess
 
+RULE = "# all: all\nreview if :amount: > 5"
+WIDER = "# wider:\nblock if :amount: > 50"
 PASSWORD = "correct horse battery"
 USERS = {"ann": "administrator", "bob": "analyst", "eve": "analyst", "mia": "manager"}
 
@@ -74,7 +80,7 @@ def test_a_rule_of_the_console_sends_charges_to_its_queue_and_verdicts_come_back
     gateway: Gateway,
 ) -> None:
     let_in(gateway, "bob", "eve", "mia")
-    gateway.worker()
+    worker = gateway.worker()
     one, other = gateway.console(), gateway.console()
     mia, bob = Person(one.port, "mia", PASSWORD), Person(one.port, "bob", PASSWORD)
     eve = Person(other.port, "eve", PASSWORD)
@@ -109,22 +115,76 @@ def test_a_rule_of_the_console_sends_charges_to_its_queue_and_verdicts_come_back
     assert "rdkafka" in mia.get("/health").text  # the worker, by its client
     assert chargewatch(gateway, "users", "remove", "bob") == "bob may sign in no longer\n"
     until(lambda: "/sign-in" in bob.get("/reviews").url, "his session has ended")
+    _check_metrics(worker, one)
+    what_the_worker_counts_is_told(gateway, mia)
     assert one.stop() == 0
     assert "Traceback" not in gateway.logs()
     assert PASSWORD not in gateway.logs()
 
 
-def test_nothing_that_was_answered_is_lost_when_the_console_is_killed(gateway: Gateway) -> None:
-    let_in(gateway, "bob", "mia")
+def cells_of(text: str) -> dict[str, list[str]]:
+    """Return the rows of a table by their first cell."""
+    rows = [re.findall(r"<td[^>]*>([^<]*)</td>", row) for row in text.split("<tr>")]
+    return {row[0]: row[1:] for row in rows if row}
+
+
+def what_the_worker_counts_is_told(gateway: Gateway, mia: Person) -> None:
+    """Compare what the page of a card and of a merchant tell with what was sent."""
+    same = {"card": "tok_busy", "merchant": "corner"}
+    for number in range(3):
+        send(gateway, [charge(f"busy_{number}", **same)])
+        until(lambda n=number: bool(gateway.scored_of(f"ch_busy_{n}")), "it is scored")  # type: ignore[misc]
+    for kind, at_it in (("card", "on this card"), ("merchant", "at this merchant")):
+        page = mia.get(f"/history?kind={kind}&value={same[kind]}").text
+        [part] = re.findall(r'hx-get="(/aggregates[^"]+)"', page)
+        told = cells_of(mia.get(html.unescape(part)).text)
+        assert told[f"charges {at_it}"][:5] == ["3"] * 5
+        spent = "spent" if kind == "card" else "charged"
+        assert told[f"{spent} {at_it}"][:5] == ["59.97"] * 5
+    before = cells_of(mia.get("/aggregates?kind=card&id=ch_busy_1").text)
+    assert before["charges on this card"] == ["2"] * 5
+    now = mia.get("/now").text
+    assert re.search(r"<b>[0-9]+ ms</b>|<b>[0-9.]+ s</b>", now), now
+    until(lambda: ">0</a>" in mia.get("/now").text, "the workers have taken everything")
+    assert "No charge has matured yet" in mia.get("/models/calibration").text
+
+
+def _check_metrics(worker: WorkerProcess, console: WorkerProcess) -> None:
+    """All that dashboards ask for is exported, and what has happened by now is counted."""
+    assert lacking(worker.page("/metrics")[1], "agents/worker/README.md") == set()
+    assert lacking(console.page("/metrics")[1], "agents/web/console/README.md") == set()
+    scored = worker.metric("chargewatch_scored_total")
+    assert scored > 20
+    for name in ('stage_seconds_count{stage="card"', 'stage_seconds_count{stage="merchant"',
+                 "scores_count", "decided_total", 'cache_lookups_total{entity="card"'):  # fmt: skip
+        assert worker.metric_from(f"chargewatch_{name}") == scored, name
+    assert worker.metric_from("chargewatch_scored_usd_total") == pytest.approx(scored * 19.99)
+    assert worker.metric("chargewatch_lag_messages") == 0.0
+    assert len(re.findall(r"\nchargewatch_lag_seconds{", worker.page("/metrics")[1])) == 10
+    for process, client in ((worker, "inputs"), (worker, "producer"), (console, "follower")):
+        asked = f'chargewatch_kafka_round_trip_seconds{{broker="1",client="{client}"'
+        until(lambda p=process, a=asked: p.metric_from(a) > 0.0, f"{client} tells of itself")  # type: ignore[misc]
+    assert console.metric("chargewatch_console_reviews_waiting") > 10.0
+    assert console.metric("chargewatch_read_model_behind_seconds") < 30.0
+
+
+def test_nothing_that_was_answered_is_lost_when_the_console_is_killed(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    """Verdicts; rules that one manager proposes and another puts in force, and their backtest."""
+    let_in(gateway, "ann", "bob", "mia")
     gateway.worker()
-    console = gateway.console()
-    mia = Person(console.port, "mia", PASSWORD)
-    mia.post("/rules", merchant="*", text="review if :amount: > 5", made_from="0", note="")
+    console = gateway.console(CHARGEWATCH_CONSOLE_FOUR_EYES="true")
+    mia, ann = (Person(console.port, name, PASSWORD) for name in ("mia", "ann"))
+    approve(ann, propose(mia, RULE, made_from=0), version=1)
+    waiting = propose(mia, f"{RULE}\n{WIDER}", made_from=1)
     send(gateway, [charge(number) for number in range(60)])
     gateway.wait_until_scored(60)
     until(lambda: "ch_59" in mia.get("/search?id=ch_59").text, "the read model has them")
     answered = _decide_until_it_is_killed(console)
-    again = gateway.console(CHARGEWATCH_STATE_DIR=str(console.state_dir))
+    files = tmp_path / "files"
+    files.mkdir()
+    again = gateway.console(CHARGEWATCH_STATE_DIR=str(console.state_dir), TMPDIR=str(files))
     outcomes = gateway.outcomes()
     assert len(answered) >= 5
     assert answered <= outcomes.keys()
@@ -136,6 +196,51 @@ def test_nothing_that_was_answered_is_lost_when_the_console_is_killed(gateway: G
     bob = Person(again.port, "bob", PASSWORD)
     for name in answered:
         until(lambda which=name: "found fraud" in bob.get(f"/charge?id={which}").text, name)  # type: ignore[misc]
+    ann = Person(again.port, "ann", PASSWORD)
+    is_told_as_by_the_command(gateway, ann, tmp_path)
+    approve(ann, waiting, version=2)
+    assert {each.by for each in acts if each.action == "rules_approved"} == {"ann"}
+    assert {each.by for each in acts if each.action == "rules_proposed"} == {"mia"}
+    begin_backtest(ann)
+    until(lambda: list(files.iterdir()) != [], "it copies the topics")
+    assert again.stop() == 0
+    assert list(files.iterdir()) == []
+    assert "Traceback" not in again.text()
+
+
+def propose(person: Person, text: str, made_from: int) -> str:
+    """Propose rules, and return where the proposal is."""
+    seen = person.post("/rules", merchant="*", text=text, made_from=str(made_from), note="")
+    assert "Proposed: another manager" in seen.text
+    return seen.url.rpartition("=")[2]
+
+
+def approve(person: Person, number: str, version: int) -> None:
+    seen = person.post("/rules/proposal/approve", id=number, note="")
+    assert f"Version {version} is in force" in seen.text, seen
+
+
+def begin_backtest(person: Person) -> None:
+    seen = person.post("/rules/backtest", merchant="*", text=f"{RULE}\n{WIDER}", days="0")
+    assert "Cancel" in seen.text
+
+
+def is_told_as_by_the_command(gateway: Gateway, person: Person, directory: Path) -> None:
+    """Try rules by the console and by the command, on the same topics."""
+    begin_backtest(person)
+    until(lambda: "hx-get" not in person.get("/rules/backtest").text, "it ends", 120.0)
+    seen = person.get("/rules/backtest").text
+    (directory / "rules.txt").write_text(f"{RULE}\n{WIDER}")
+    printed = chargewatch(gateway, "rules", "backtest", str(directory / "rules.txt"), "--json")
+    told = orjson.loads(printed[: printed.rindex("}") + 1])
+    assert told["all"]["charges"] == 60
+    assert "version 1 that is in force" in seen
+    cells = [html.unescape(each) for each in re.findall(r"<td[^>]*>([^<]*)</td>", seen)]
+    listings = action_listing(told), match_listing(told, has_conditions=True)
+    for row in (row for listing in listings for row in listing.rows):
+        at = cells.index(row[0])
+        cells = cells[at:]
+        assert cells[: len(row)] == row
 
 
 def _decide_until_it_is_killed(console: WorkerProcess) -> set[str]:

@@ -7,6 +7,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -28,11 +31,14 @@ from agents.settings.costs import Costs
 from agents.settings.schema import Settings
 from agents.stages.decisions import expected_costs
 from schemas.currency import bundled_rates
+from streams.durations import DAY_S, HOUR_S
 from streams.simulator import SimulatedEvent
 from tests.integration.kafka import Kafka
+from tests.integration.person import Person
 
 STOPPED = {"challenge_failed", "challenge_abandoned", "review_fraud"}
-NOW = 1.75e9  # the rhythm of the week is part of what is simulated
+WEEKS = (time.time() - 1.75e9) // (7 * DAY_S)
+NOW = 1.75e9 + WEEKS * 7 * DAY_S  # the rhythm of the week is part of what is simulated
 SMALL = Scenario(
     history_days=12,
     live_s=4,
@@ -76,33 +82,91 @@ def average_precision(scored: list[dict[str, object]], fraud: set[object]) -> fl
     return sum(precisions) / len(precisions)
 
 
-def test_every_figure_is_what_the_topics_say(kafka: Kafka, prefix: str, temporary: Path) -> None:
-    settings = Settings(bootstrap_servers=kafka.bootstrap_servers, topic_prefix=prefix, costs=EAGER)
-    out = StringIO()
-    play = Play(SMALL, NOW)
-    began = time.monotonic()
-    report = run(settings, play, Screen(Console(file=out, width=100), SMALL), time.sleep)
-    elapsed_s = time.monotonic() - began
-    counts, live = report.counts, report.live
+class Analyst(Screen):
+    """Reads what the demo says, and looks at its console when it stays.
 
-    charges = kafka.read_all(f"{prefix}charges")
-    disputes = values(kafka.read_all(f"{prefix}disputes"))
-    answers = kafka.read_all(f"{prefix}scored")
+    Parameters
+    ----------
+    kafka, prefix
+        Where the demo's topics are.
+    """
+
+    def __init__(self, kafka: Kafka, prefix: str) -> None:
+        self.out = StringIO()
+        super().__init__(Console(file=self.out, width=100), SMALL)
+        self._kafka, self._prefix = kafka, prefix
+        self.there: dict[str, list[Message]] = {}
+        self._shown = 0
+
+    @contextmanager
+    def step(self, doing: str) -> Iterator[Callable[[str], None]]:
+        if doing.startswith("The stream goes on"):
+            self._look_before_it_goes_on()
+        with super().step(doing) as done:
+            yield done
+
+    def _look_before_it_goes_on(self) -> None:
+        for name in ("charges", "disputes", "outcomes", "scored", "charges.rejected", "models"):
+            self.there[name] = self._kafka.read_all(f"{self._prefix}{name}")
+        port, password = re.findall(
+            r"at http://127.0.0.1:(\d+).* by the password (\S+)", self.said
+        )[0]
+        self._person = Person(int(port), "viewer", password)
+        scored = len({event["charge"] for event in values(self.there["scored"])})
+        deadline = time.monotonic() + 60.0
+        while (shown := self._charges_shown()) < scored and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert shown == scored
+        self._shown = shown
+
+    def sleep(self, seconds: float) -> None:
+        """Wait as the demo does; Ctrl-C once the console shows that the stream goes on."""
+        time.sleep(seconds)
+        if self._shown and self._charges_shown() > self._shown:
+            raise KeyboardInterrupt
+
+    def _charges_shown(self) -> int:
+        """Return the sum of the charges by day of the overview."""
+        days = re.findall(
+            r"<td>\d{4}-\d\d-\d\d</td><td class=\"number\">([\d,]+)<",
+            self._person.get("/?days=30").text,
+        )
+        return sum(int(day.replace(",", "")) for day in days)
+
+    @property
+    def said(self) -> str:
+        return self.out.getvalue()
+
+
+def test_every_figure_is_what_the_topics_and_the_console_say(
+    kafka: Kafka, prefix: str, temporary: Path
+) -> None:
+    settings = Settings(bootstrap_servers=kafka.bootstrap_servers, topic_prefix=prefix, costs=EAGER)
+    analyst = Analyst(kafka, prefix)
+    play = Play(replace(SMALL, stays=True), NOW + 6 * HOUR_S)  # so it is at NOW when it stays
+    began = time.monotonic()
+    report = run(settings, play, analyst, analyst.sleep)
+    elapsed_s = time.monotonic() - began
+    counts, live, there = report.counts, report.live, analyst.there
+
+    charges = there["charges"]
+    disputes = values(there["disputes"])
+    answers = there["scored"]
     scored = [event for event in values(answers) if "duplicate" not in event]
     assert len(charges) == counts.charges + counts.duplicates + counts.damaged
     assert len({event["charge"] for event in scored}) == len(scored) == counts.charges
     assert report.answered_once == counts.scored == len(scored)
     assert counts.duplicates_answered == len(answers) - len(scored) == counts.duplicates
-    rejected = kafka.read_all(f"{prefix}charges.rejected")
+    rejected = there["charges.rejected"]
     assert counts.rejected == len(rejected) == sum(count for _, count in report.reasons) > 0
     errors = {dict(message.headers() or [])["error"] for message in rejected}
     assert {text.encode() for text, _ in report.reasons} <= errors
     assert counts.disputes == len(disputes)
     frauds = {event["charge"] for event in disputes if event["reason"] == "fraudulent"}
-    told = outcomes_by_charge(kafka, prefix)
+    told = outcomes_by_charge(there["outcomes"])
     frauds |= {charge for charge, outcome in told.items() if outcome == "review_fraud"}
     assert 0 < report.model.frauds <= len(frauds)
-    versions = [snapshot["version"] for snapshot in values(kafka.read_all(f"{prefix}models"))]
+    versions = [snapshot["version"] for snapshot in values(there["models"])]
     assert report.model.version in versions, "the worker goes on learning until it is stopped"
 
     of_live = [event for event in scored if float(str(event["created"])) >= play.live_start]
@@ -134,14 +198,15 @@ def test_every_figure_is_what_the_topics_say(kafka: Kafka, prefix: str, temporar
     assert report.latency.max_ms < elapsed_s * 1e3
     assert SMALL.live_s <= report.live_s < elapsed_s
 
-    assert f"The topics {prefix}* are still there" in out.getvalue()
+    assert f"The topics {prefix}* are still there" in analyst.said
+    assert analyst.said.index("Summary") < analyst.said.index("The stream goes on")
     assert list(temporary.iterdir()) == []
     assert processes_of(temporary) == []
 
 
-def outcomes_by_charge(kafka: Kafka, prefix: str) -> dict[object, str]:
+def outcomes_by_charge(messages: list[Message]) -> dict[object, str]:
     """Return what the outcomes on the topic say, one of each charge, in order of their time."""
-    outcomes = values(kafka.read_all(f"{prefix}outcomes"))
+    outcomes = values(messages)
     told = {outcome["charge"]: str(outcome["outcome"]) for outcome in outcomes}
     assert len(told) == len(outcomes) > 0
     return told
@@ -236,7 +301,7 @@ def test_a_second_demo_on_the_same_topics_is_refused(kafka: Kafka, prefix: str) 
     assert result.output.splitlines()[-1] == (
         f"Error: topic {prefix}charges: holds charges already; give the demo a --topic-prefix of "
         "its own"
-    )
+    ), result.exc_info
 
 
 def test_interrupt_stops_and_removes_everything(kafka: Kafka, temporary: Path) -> None:
@@ -249,9 +314,9 @@ def test_interrupt_stops_and_removes_everything(kafka: Kafka, temporary: Path) -
     ) as demo:
         assert demo.stdout is not None
         for line in demo.stdout:
-            if "one worker" in line:
+            if "the console is at" in line:
                 break
-        assert len(processes_of(temporary)) == 1, "the worker, by its state directory"
+        assert len(processes_of(temporary)) == 2, "worker and console, by their directories"
         demo.send_signal(signal.SIGINT)
         output, _ = demo.communicate(timeout=60)
     assert demo.returncode == 130
@@ -264,7 +329,7 @@ def test_interrupt_stops_and_removes_everything(kafka: Kafka, temporary: Path) -
 def test_a_worker_that_fails_is_shown_with_the_end_of_its_log(
     kafka: Kafka, prefix: str, temporary: Path
 ) -> None:
-    (temporary / "state").write_text("a file where a directory should be")
+    (temporary / "worker").write_text("a file where a directory should be")
     settings = Settings(bootstrap_servers=kafka.bootstrap_servers, topic_prefix=prefix)
     with open_cluster(settings) as cluster:
         cluster.make_topics()
@@ -272,4 +337,4 @@ def test_a_worker_that_fails_is_shown_with_the_end_of_its_log(
             worker.wait_until_ready(time.sleep)
     headline, *log = str(failure.value).splitlines()
     assert re.fullmatch(r"the worker ended with code \d+; the end of its log:", headline)
-    assert any(str(temporary / "state") in line for line in log), log
+    assert any(str(temporary / "worker") in line for line in log), log

@@ -18,7 +18,7 @@ def test_made_once_and_then_found(kafka: Kafka, admin: Admin, prefix: str) -> No
     topics = Topics(prefix)
     first = ensure_topics(admin, topics, partitions=3)
     edited = {topics.rules, topics.lists, topics.merchants, topics.changes}
-    edited |= {topics.keys, topics.users, topics.audit}
+    edited |= {topics.keys, topics.users, topics.audit, topics.proposals}
     of_one = edited | {topics.models, topics.examples, topics.matured, topics.installation}
     assert {report.name: report.partitions for report in first} == {
         name: 1 if name in of_one else 3 for name in topics.configs()

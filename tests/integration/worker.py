@@ -121,12 +121,12 @@ class WorkerProcess:
 
     def metric(self, name: str) -> float:
         """Return the sum over a metric's labels."""
+        return self.metric_from(f"{name} ", f"{name}{{")
+
+    def metric_from(self, *beginnings: str) -> float:
+        """Return the sum over the series that begin with one of these texts."""
         lines = self.page("/metrics")[1].splitlines()
-        return sum(
-            float(line.rpartition(" ")[2])
-            for line in lines
-            if line.startswith((f"{name} ", f"{name}{{"))
-        )
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(beginnings))
 
     def stop(self) -> int:
         """Stop it as a supervisor does, and return its exit code."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from streams.state.store import Changes, KeyRange, MemoryStore
+from streams.state.store import Changes, KeyRange, MemoryStore, StoreFigures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -90,9 +90,8 @@ class OpenStore:
         assert not self.is_closed
         return self._store.offset
 
-    @property
-    def size_bytes(self) -> int:
-        return 0
+    def figures(self) -> StoreFigures:
+        return StoreFigures()
 
     def clear(self) -> None:
         assert not self.is_closed

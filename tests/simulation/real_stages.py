@@ -13,8 +13,8 @@ from agents.models import linear
 from agents.settings.costs import Costs
 from agents.settings.schema import Settings
 from agents.stages.tasks import TaskStages, new_task
-from agents.worker import metrics
-from agents.worker.metrics import Latencies
+from agents.worker import latencies
+from agents.worker.latencies import Latencies
 from agents.worker.pipeline import Pipeline
 from streams.engine.application import TaskFactory
 
@@ -56,7 +56,7 @@ def separate_metrics() -> Iterator[None]:
     def registered_apart(**settings: bool) -> Latencies:
         return Latencies(CollectorRegistry(), **settings)
 
-    with patch.object(metrics, "Latencies", registered_apart):
+    with patch.object(latencies, "Latencies", registered_apart):
         yield
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,10 +34,10 @@ def changes(on_trial: OnTrial, tried: Tried, terms: TermsTable) -> dict[str, Any
 
     Returns
     -------
-    ``merchant``, ``first`` and ``last`` (times of charges), ``all`` and ``changed`` (counts),
-    ``young`` and ``silenced`` (of all, why charges are unknown), ``changed_young``, ``elsewhere``,
-    ``transitions``, ``effects``, ``rules``, ``never_decide``, ``overlaps``, ``sweeps`` and
-    ``sweeps_left_out``.
+    ``merchant``, ``first`` and ``last`` (times of charges), ``newest`` (of all events of the
+    history), ``all`` and ``changed`` (counts), ``young`` and ``silenced`` (of all, why charges are
+    unknown), ``changed_young``, ``elsewhere``, ``transitions``, ``effects``, ``rules``,
+    ``never_decide``, ``overlaps``, ``sweeps`` and ``sweeps_left_out``.
     """
     created, rules = tried.charges["created"], on_trial.rules.rules
     changed = tried.charges["before"] != tried.charges["after"]
@@ -45,6 +46,7 @@ def changes(on_trial: OnTrial, tried: Tried, terms: TermsTable) -> dict[str, Any
         "merchant": on_trial.merchant,
         "first": float(created.min()) if len(tried) else None,
         "last": float(created.max()) if len(tried) else None,
+        "newest": tried.newest if isfinite(tried.newest) else None,
         "all": counts_of(tried, np.ones(len(tried), np.bool_)),
         "changed": counts_of(tried, changed),
         "young": int(np.count_nonzero(is_young)),

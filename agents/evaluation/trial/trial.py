@@ -157,6 +157,7 @@ class Trial:
             Bits.joined(self._true_rests, self._sweeps),
             np.concatenate([empty, *self._values], axis=1),
             self._elsewhere,
+            self._labels.newest,
         )
 
     def _columns(self, answers: Rows, charges: Rows, heads: Sequence[bytes]) -> EventColumns:

@@ -88,6 +88,8 @@ class Tried:
         f8[attributes, N], what is compared with thresholds, NaN where it is missing.
     elsewhere
         How many charges of other merchants get another action, as reviews are shared with them.
+    newest
+        Time of the newest event of the history, minus infinity of none.
     """
 
     charges: Rows
@@ -96,6 +98,7 @@ class Tried:
     rests: Bits
     values: NDArray[np.float64]
     elsewhere: int
+    newest: float
 
     def __len__(self) -> int:
         return len(self.charges)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from agents.evaluation.formatting import Headline, dollars, estimate, number, percent
 from agents.rules.literals import number_text
 from schemas.edits import EVERYONE
+from schemas.scored import ACTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -82,9 +83,9 @@ def warnings(told: Told) -> list[str]:
     if told["young"]:
         said.append(
             f"{told['young']:,} of the charges, {told['changed_young']:,} of those that change, "
-            f"are younger than {told['label_horizon_days']:g} days at the end of the files and not "
-            "disputed: they are unknown, more frauds may be among them, and what the rules catch "
-            "is understated."
+            f"are younger than {told['label_horizon_days']:g} days at the end of the history and "
+            "not disputed: they are unknown, more frauds may be among them, and what the rules "
+            "catch is understated."
         )
     if told["silenced"]:
         said.append(
@@ -103,6 +104,18 @@ def warnings(told: Told) -> list[str]:
             f"{told['sweeps_left_out']:,} more thresholds were not tried with other constants."
         )
     return said
+
+
+def action_listing(told: Told) -> Listing:
+    """Return how many charges get which action, before and after."""
+    rows = []
+    for action in ACTIONS:
+        before, after = (
+            sum(row["charges"] for row in told["transitions"] if row[side] == action)
+            for side in ("before", "after")
+        )
+        rows.append([action, f"{before:,}", f"{after:,}", f"{after - before:+,}"])
+    return Listing("Actions", ["Action", "Before", "After", "Difference"], rows)
 
 
 def transition_listing(told: Told) -> Listing:

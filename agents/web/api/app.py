@@ -197,7 +197,7 @@ def create_app(
     clock
         Of the event loop, seconds.
     """
-    pages = Pages(link, desk)
+    pages = Pages(link, desk, calls[1])
     endpoints = [
         *event_endpoints(calls[0], bytes_max),
         charge_endpoint(calls[1]),

@@ -11,7 +11,7 @@ import orjson
 
 from agents.web.api.endpoints import json_response
 from agents.web.problems import Problem, unavailable
-from agents.web.read_model.database import ReadModelError, is_fresh
+from agents.web.read_model.database import ReadModelError, fresh_as_of, is_fresh
 from agents.web.read_model.queries.charge_view import charge_view
 
 if TYPE_CHECKING:
@@ -113,6 +113,20 @@ class ChargeLookup:
             When there is no read model.
         """
         return await asyncio.to_thread(self._find, charge)
+
+    async def fresh_as_of(self) -> float | None:
+        """Return up to which time all is in the read model; see `database.fresh_as_of`.
+
+        Raises
+        ------
+        ReadModelError
+            When there is no read model.
+        """
+        return await asyncio.to_thread(self._fresh_as_of)
+
+    def _fresh_as_of(self) -> float | None:
+        with self._read_model.reading() as connection:
+            return fresh_as_of(connection)
 
     def _find(self, charge: str) -> tuple[ChargeView | None, bool]:
         with self._read_model.reading() as connection:

@@ -2,6 +2,8 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from schemas.scored import ACTIONS
+
 REQUESTS = Counter("chargewatch_api_requests", "Requests, by call and status", ["call", "status"])
 ANSWER_SECONDS = Histogram(
     "chargewatch_api_answer_seconds",
@@ -22,3 +24,8 @@ UNSCORED = Gauge(
     "chargewatch_api_unscored", "Charges of this replica that the workers still have to score"
 )
 IS_AWAY = Gauge("chargewatch_api_kafka_away", "1 while the brokers do not answer, else 0")
+
+for _action in ACTIONS:  # else the first count would be no increase
+    FALLBACKS.labels(_action)
+for _accepted in ("no", "unknown"):
+    UNANSWERED.labels(_accepted)

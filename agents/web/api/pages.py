@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
 from agents.web.api import metrics
 from agents.web.api.endpoints import json_response
+from agents.web.metrics_page import MetricsPage
 from agents.web.problems import unavailable
 
 if TYPE_CHECKING:
     from agents.web.api.calls import Call
     from agents.web.api.charge_desk import ChargeDesk
+    from agents.web.api.charge_lookup import ChargeLookup
     from agents.web.api.link import KafkaLink
 
 _TEXT = "text/plain; charset=utf-8"
@@ -27,6 +27,8 @@ class Pages:
     ----------
     link, desk
         Of the replica.
+    lookup
+        Asks the read model, of which it is told how far it is behind.
 
     Attributes
     ----------
@@ -36,9 +38,10 @@ class Pages:
 
     document = b"{}"
 
-    def __init__(self, link: KafkaLink, desk: ChargeDesk) -> None:
+    def __init__(self, link: KafkaLink, desk: ChargeDesk, lookup: ChargeLookup) -> None:
         self._link = link
         self._desk = desk
+        self._metrics = MetricsPage(link.clients.statistics, lookup.fresh_as_of)
 
     async def healthz(self, _: Call) -> Response:
         """Tell that the process runs."""
@@ -55,9 +58,7 @@ class Pages:
         metrics.IN_FLIGHT.set(self._desk.in_flight)
         metrics.UNSCORED.set(len(self._desk.lag))
         metrics.IS_AWAY.set(self._link.is_away)
-        return Response(
-            generate_latest(), HTTPStatus.OK, headers={"Content-Type": CONTENT_TYPE_LATEST}
-        )
+        return await self._metrics.response()
 
     async def openapi(self, _: Call) -> Response:
         """Return the description of the API."""

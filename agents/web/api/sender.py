@@ -78,6 +78,7 @@ class Sender:
                 "log_level": 0,  # what goes wrong is told of
                 "error_cb": on_loop(loop, on_error),
             }
+            | clients.statistics.settings("producer")
         )
         self._stopping = Event()
         self._polling = Thread(target=self._poll, name="deliveries", daemon=True)

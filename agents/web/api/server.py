@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from typing import TYPE_CHECKING, Final
 
+from agents.telemetry.certificates import show_certificates
 from agents.web.api.access import Access
 from agents.web.api.app import create_app
 from agents.web.api.charge_desk import ChargeDesk
@@ -65,6 +67,7 @@ async def serve(
         When it cannot go on; a supervisor starts it again.
     """
     check_certificate(settings)
+    show_certificates({"api": settings.api_tls_cert}, os.environ)
     clock = asyncio.get_running_loop().time
     link = KafkaLink(settings, topics, config, admin)
     try:

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 
 from agents.web.access_log import access_log
+from agents.web.console import metrics
 from agents.web.console.access.guard import SignInNeededError, is_own_form, to_sign_in
 from agents.web.console.visit import Again, Visit, read_form
 from agents.web.problems import Problem, unavailable
@@ -127,8 +128,11 @@ def _served(
         except Exception:
             logger.exception("%s failed", page.name)
             response = templates.problem(visit, _FAILED)
+        took_s = clock() - began
+        metrics.REQUESTS.labels(page.name, str(response.status_code)).inc()
+        metrics.ANSWER_SECONDS.observe(took_s)
         access_log.info(
-            "%s %d %.1f ms, user %s", page.name, response.status_code, 1e3 * (clock() - began),
+            "%s %d %.1f ms, user %s", page.name, response.status_code, 1e3 * took_s,
             visit.account.name if visit.account else "-",
         )  # fmt: skip
         return response

@@ -27,3 +27,9 @@ def history_path(kind: str, value: str, line: ChargeLine | None, *, is_short: bo
     if is_short and kind != "merchant" and line is not None:
         return f"/history?{urlencode({'kind': kind, 'of': line.charge})}"
     return f"/history?{urlencode({'kind': kind, 'value': value})}"
+
+
+def aggregates_path(kind: str, line: ChargeLine, *, is_short: bool = False) -> str:
+    """Return where it is told what was counted of a kind when a charge was scored."""
+    told = {"kind": kind, "id": line.charge} | ({} if is_short else {"card": line.card})
+    return f"/aggregates?{urlencode(told)}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log10
+from math import log, log1p, log10
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
+    from agents.evaluation.metrics import CalibrationBin
     from agents.web.read_model.queries.lines import ChargeLine
     from agents.web.read_model.queries.overview import DaySums
 
@@ -146,3 +147,64 @@ def daily_bars(days: Sequence[DaySums]) -> Bars:
             )  # fmt: skip
     ticks = [Tick(HEIGHT - _BOTTOM, "0"), Tick(_TOP, f"{most:,}")]
     return Bars(bars, ticks, first, last)
+
+
+SIDE: Final = 240
+"""Of the square in which a reliability diagram is; its lower left corner is at (`LEFT`, `SIDE`)."""
+
+_SHARES: Final = (0.001, 0.01, 0.1, 0.5, 0.9)
+_LOW, _HIGH = -8.0, 4.0  # log-odds at the ends of the axes
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A bin of scores: the larger, the more charges. `is_none` where no fraud was observed."""
+
+    x: float
+    y: float
+    radius: float
+    is_none: bool
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """What was predicted (across) and observed (up), by their log-odds.
+
+    Attributes
+    ----------
+    dots
+        The bins.
+    ticks
+        How far along either axis a share is, and what it is called.
+    """
+
+    dots: Sequence[Dot]
+    ticks: Sequence[tuple[float, str]]
+
+
+def reliability(bins: Sequence[CalibrationBin]) -> Reliability:
+    """Return the reliability diagram of some bins of scores.
+
+    What is beyond the ends of an axis is at its end: where no fraud was observed, at the bottom.
+    """
+    most = max(each.charges for each in bins)
+    dots = [
+        Dot(
+            round(LEFT + _along(each.predicted), 1),
+            round(SIDE - _along(each.observed), 1),
+            round(3.0 + 6.0 * log1p(each.charges) / log1p(most), 1),
+            each.frauds == 0.0,
+            f"predicted {each.predicted:.2%}, observed {each.observed:.2%}",
+        )
+        for each in bins
+    ]
+    return Reliability(dots, [(_along(share), f"{100.0 * share:g}%") for share in _SHARES])
+
+
+def _along(share: float) -> float:
+    """Return how far along its axis a share is."""
+    if not 0.0 < share < 1.0:
+        return SIDE * share
+    place = (log(share / (1.0 - share)) - _LOW) / (_HIGH - _LOW)
+    return round(SIDE * min(max(place, 0.0), 1.0), 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self, cast, get_args
 from urllib.parse import parse_qsl, urlencode
 
@@ -26,8 +26,9 @@ class QueueOrder:
 
     Attributes
     ----------
-    merchant, risk_min, usd_min, older_h
-        Of this merchant, at least of this risk and amount, and of at least this age in hours.
+    merchant, risk_min, usd_min, older_h, newer_h
+        Of this merchant, at least of this risk and amount, of at least and at most this age in
+        hours.
     sort
         Their order.
     free
@@ -38,6 +39,7 @@ class QueueOrder:
     risk_min: str = ""
     usd_min: str = ""
     older_h: str = ""
+    newer_h: str = ""
     sort: str = "oldest"
     free: str = ""
 
@@ -50,6 +52,7 @@ class QueueOrder:
             risk_min=_number(query.get("risk_min", "")),
             usd_min=_number(query.get("usd_min", "")),
             older_h=_number(query.get("older_h", "")),
+            newer_h=_number(query.get("newer_h", "")),
             sort=sort if sort in _SORTS else "oldest",
             free="1" if query.get("free") else "",
         )
@@ -74,6 +77,16 @@ class QueueOrder:
         told = {name: getattr(self, name) for name in self.__slots__}
         return urlencode({name: value for name, value in told.items() if value})
 
+    def no_older_than(self, hours: float) -> Self:
+        """Return it without charges that are older.
+
+        >>> QueueOrder(newer_h="1").no_older_than(4).newer_h, QueueOrder().no_older_than(4).newer_h
+        ('1', '4')
+        """
+        if self.newer_h and float(self.newer_h) <= hours:
+            return self
+        return replace(self, newer_h=f"{hours:g}")
+
     def cursor(self, line: ChargeLine) -> str:
         """Return the cursor of what comes behind a charge in this order."""
         first: dict[Sort, float | int] = {
@@ -90,6 +103,7 @@ class QueueOrder:
             merchant=self.merchant or None,
             risk_min=int(float(self.risk_min)) if self.risk_min else None,
             usd_min=float(self.usd_min) if self.usd_min else None,
+            created_min=now - float(self.newer_h) * HOUR_S if self.newer_h else None,
             created_max=now - float(self.older_h) * HOUR_S if self.older_h else None,
             free_for=analyst if self.free else None,
             now=now,

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agents.settings.sources import SettingsError
-from agents.terminal.matured_charges import MatchedTopic
+from agents.stages.tasks import features_of
+from agents.telemetry.certificates import show_certificates
+from agents.terminal.kept_vectors import KeptVectors
+from agents.terminal.matured_charges import MaturedTopic
 from agents.terminal.model_topic import ModelTopic
 from agents.terminal.policy_topics import PolicyTopics
 from agents.web.console.access.guard import Guard
@@ -18,23 +22,29 @@ from agents.web.console.access.provider import Provider
 from agents.web.console.access.sessions import Sessions
 from agents.web.console.access.user_topic import UserTopic
 from agents.web.console.app import create_app
+from agents.web.console.backtests import Backtests
 from agents.web.console.link import ConsoleLink
+from agents.web.console.pages.aggregates import AggregatePages
 from agents.web.console.pages.audit import AuditPages
 from agents.web.console.pages.charges import ChargePages
 from agents.web.console.pages.health import HealthPages
 from agents.web.console.pages.lists import ListPages
 from agents.web.console.pages.merchants import MerchantPages
 from agents.web.console.pages.models import ModelPages
+from agents.web.console.pages.overview import OverviewPages
 from agents.web.console.pages.password import PasswordPages
 from agents.web.console.pages.provider import ByProvider
 from agents.web.console.pages.rejected import RejectedPages
 from agents.web.console.pages.reviews import Reviews
+from agents.web.console.pages.rule_backtests import RuleBacktestPages
+from agents.web.console.pages.rule_proposals import ProposalPages
 from agents.web.console.pages.rules import DAYS, RulePages
 from agents.web.console.pages.signing_in import SigningIn
 from agents.web.console.pages.static_files import StaticFiles
 from agents.web.console.pages.users import UserPages
 from agents.web.console.reader import DatabaseReader
 from agents.web.console.rendering import Templates
+from agents.web.console.worker_lag import WorkerLag
 from agents.web.read_model.database import ReadModel, database_url
 from agents.web.serving import Address, serve_until, server
 from agents.web.turns import Turns
@@ -46,6 +56,7 @@ if TYPE_CHECKING:
 
     from agents.settings.schema import Settings
     from agents.web.console.app import Pages
+    from agents.web.console.backtests import Backtest
     from agents.web.console.reader import Reader
     from agents.web.read_model.keeping.follower import Follower
     from streams.kafka.config import Admin, Config
@@ -61,7 +72,12 @@ class ConsoleError(OperationalError):
 
 
 async def serve(
-    settings: Settings, topics: Topics, config: Config, admin: Admin, follower: Follower
+    settings: Settings,
+    topics: Topics,
+    config: Config,
+    admin: Admin,
+    follower: Follower,
+    backtest: Backtest,
 ) -> None:
     """Serve until a signal comes, then answer what is under way.
 
@@ -73,6 +89,8 @@ async def serve(
         Reach Kafka.
     follower
         Keeps the read model.
+    backtest
+        Tries rules on what the topics hold.
 
     Raises
     ------
@@ -84,15 +102,18 @@ async def serve(
         When it cannot go on; a supervisor starts it again.
     """
     address = checked_address(settings)
+    show_certificates({"console": settings.console_tls_cert}, os.environ)
     clock = asyncio.get_running_loop().time
     link = ConsoleLink(topics, config, admin)
     turns = (
         Turns(PolicyTopics(settings)),
-        Turns(MatchedTopic(Clients(config), topics, DAYS)),
+        Turns(MaturedTopic(Clients(config), topics, DAYS)),
         Turns(ModelTopic(settings)),
+        Turns(KeptVectors(Clients(config), admin, topics, settings)),
         Turns(UserTopic(settings)),
     )
     reader = DatabaseReader(ReadModel(database_url(settings)))
+    backtests = Backtests(backtest)
     following = asyncio.get_running_loop().run_in_executor(None, follower.run)
     following.add_done_callback(partial(_end, link.failed))
     try:
@@ -103,7 +124,7 @@ async def serve(
         has_provider = bool(settings.console_oidc_issuer)
         templates = Templates(settings.input_rules.rates, link.users, has_provider=has_provider)
         console = Console(settings, templates, guard, link, reader)
-        app = create_app(console.pages(*turns, clock), guard, templates, clock)
+        app = create_app(console.pages(*turns, backtests, clock), guard, templates, clock)
         with address.listen() as listening:
             logger.info("console at %s", settings.console_url or address.url(listening))
             if not link.users.records:
@@ -115,7 +136,7 @@ async def serve(
             raise ConsoleError(link.failed.result())
     finally:
         follower.stop()
-        await asyncio.wait([following])
+        await asyncio.gather(asyncio.to_thread(backtests.close), asyncio.wait([following]))
         await link.close()
         for each in turns:
             await each.close()
@@ -140,14 +161,17 @@ class Console(NamedTuple):
     def pages(
         self,
         policy: Turns[PolicyTopics],
-        matched: Turns[MatchedTopic],
+        matured: Turns[MaturedTopic],
         models: Turns[ModelTopic],
+        vectors: Turns[KeptVectors],
         users: Turns[UserTopic],
+        backtests: Backtests,
         clock: Callable[[], float],
     ) -> Iterable[Pages]:
         """Return them."""
         settings, templates, guard, link, reader = self
         recorder, names, lockout = link.recorder, link.topics, Lockout(clock)
+        lag = WorkerLag(link, f"{settings.topic_prefix}{settings.application_id}")
         url, issuer = settings.console_url, settings.console_oidc_issuer
         by_provider = (
             [ByProvider(Provider(settings), guard, link.users, recorder, names, url, clock)]
@@ -159,17 +183,19 @@ class Console(NamedTuple):
             StaticFiles(templates),
             SigningIn(templates, guard, link.users, lockout, recorder, names),
             PasswordPages(templates, guard, lockout, users),
+            OverviewPages(templates, reader, lag),
             ChargePages(templates, reader),
+            AggregatePages(templates, reader, vectors, features_of(settings)),
             Reviews(templates, reader, recorder, names, settings.costs.review_hours),
-            RulePages(templates, policy, matched),
+            RulePages(templates, policy, matured, backtests, four_eyes=settings.console_four_eyes),
+            RuleBacktestPages(templates, backtests),
+            ProposalPages(templates, policy, backtests),
             ListPages(templates, policy),
             MerchantPages(templates, policy),
-            ModelPages(templates, models, recorder, names, link.log),
+            ModelPages(templates, models, matured, recorder, names, link.log),
             RejectedPages(templates, reader, recorder, names, settings),
             AuditPages(templates, link.log),
-            HealthPages(
-                templates, link, reader, f"{settings.topic_prefix}{settings.application_id}"
-            ),
+            HealthPages(templates, link, reader, lag),
             UserPages(templates, link.users, users),
         ]
 

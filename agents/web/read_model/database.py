@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 FRESH_AS_OF: Final = "fresh_as_of"
 VERSION: Final = "schema_version"
-"""Names in the table `meta`: up to which time all is in that was committed, Unix seconds; and of
-which version the tables are."""
+COMPLETE: Final = "is_complete"
+"""Names in the table `meta`: up to which time all is in that was committed, Unix seconds; of which
+version the tables are; and, once it is there, that they have been built."""
 
 STALE_AFTER_S: Final = 30.0
 """After which a read model that is not brought up to date is none to answer by."""

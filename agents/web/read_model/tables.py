@@ -18,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Counts the changes of these tables and of what is written to them: a read model of another
 version is thrown away and built again."""
 
@@ -59,12 +59,13 @@ charges: Final = Table(
     Column("action", Text, nullable=False),
     Column("decided_by", Text, nullable=False),
     Column("event", LargeBinary, nullable=False),
+    Column("written_at", Double, nullable=False),
     Column("given", Text, nullable=False),
     Column("verdict", Text, nullable=False),
     Column("is_disputed", Boolean, nullable=False),
 )
-"""Scored charges. `event` is the scored event, in JSON; the last three follow from outcomes and
-disputes (`Standing`)."""
+"""Scored charges. `event` is the scored event, in JSON, and `written_at` when it was put on its
+topic; the last three follow from outcomes and disputes (`Standing`)."""
 
 IS_WAITING: Final = text("given = 'review' AND verdict = ''")
 """The charges that wait for a verdict."""
@@ -81,8 +82,10 @@ details: Final = Table(
     Column("ip", _ID),
     Column("email", _ID),
     Column("fields", LargeBinary, nullable=False),
+    Column("written_at", Double, nullable=False),
 )
-"""What a charge has that its scored event has not. `fields` are its optional ones, in JSON."""
+"""What a charge has that its scored event has not. `fields` are its optional ones, in JSON, and
+`written_at` is when it was put on its topic."""
 
 Index("details_by_time", details.c.created)
 
@@ -188,6 +191,16 @@ daily: Final = Table(
 (`ALL_MERCHANTS`). They change with the charges, in the same transaction."""
 
 Index("daily_by_day", daily.c.day)
+
+latencies: Final = Table(
+    "latencies",
+    metadata,
+    Column("day", Integer, primary_key=True),
+    Column("step", Integer, primary_key=True),
+    Column("charges", BigInteger, nullable=False),
+)
+"""Charges of a day by how long they took from their topic to their score: a histogram, whose steps
+are of equal ratio (`agents.web.read_model.latency`)."""
 
 
 def _details_by(name: str) -> Index:

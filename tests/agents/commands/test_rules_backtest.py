@@ -112,7 +112,7 @@ def test_tables_on_the_terminal(run: tuple[Result, Path]) -> None:
         'gold: :score: < ..., where ::tier:: = "gold"',
         "absurd matches no charge.",
         "bigger decides nothing:",
-        "are younger than 2 days at the end of the files",
+        "are younger than 2 days at the end of the history",
         "were stopped or refunded, by their outcomes",
         "charges scored and decided twice in",
         f"Report: {run[1] / 'report.html'}",

@@ -1,6 +1,7 @@
 """The play: which events are published when."""
 
-from itertools import count
+from dataclasses import replace
+from itertools import count, islice
 
 import pytest
 
@@ -55,3 +56,22 @@ def test_a_history_cut_short_loses_nothing(
     live_end = play.live_start + scenario.live_days * DAY_S
     assert live[0].publish_time == play.live_start
     assert live[-1].publish_time <= live_end < simulated[len(history) + len(live)].publish_time
+
+
+def test_what_comes_after_the_live_part_catches_up_with_the_clock(
+    scenario: Scenario, simulated: list[SimulatedEvent]
+) -> None:
+    play = Play(replace(scenario, stays=True), NOW + 6 * 3600.0)
+    before = [*play.history(lambda: False), *play.live()]
+    assert before == [event for event in simulated if event.publish_time <= NOW]
+    began = NOW + 6 * 3600.0 + 180.0  # what came before took three minutes
+    rest = list(islice(play.rest(), 300))
+    due_s = [play.rest_due_s(event, began) for event in rest]
+    assert rest[0].publish_time > NOW
+    assert due_s == sorted(due_s)
+    assert due_s[0] < 60.0
+    # None is of the future when it is sent, and in an hour nothing is left to catch up with.
+    late_s = [began + due - event.publish_time for due, event in zip(due_s, rest, strict=True)]
+    assert min(late_s) >= 0.0
+    assert all(late == 0.0 for late, due in zip(late_s, due_s, strict=True) if due > 3600.0)
+    assert due_s[-1] > 3600.0

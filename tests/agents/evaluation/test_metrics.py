@@ -109,8 +109,8 @@ def test_brier_and_calibration_by_hand(seed: int) -> None:
     assert [part.charges for part in bins] == [31] * 5 + [30] * 5
     error, start = 0.0, 0
     for part in bins:
-        chosen = rows[start : start + part.charges]
-        start += part.charges
+        chosen = rows[start : start + int(part.charges)]
+        start += len(chosen)
         assert part.predicted == pytest.approx(sum(s for s, _ in chosen) / len(chosen))
         assert part.frauds == sum(f for _, f in chosen)
         assert part.observed == pytest.approx(part.frauds / len(chosen))

@@ -12,13 +12,9 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from agents.stages.entity_news import NOTHING_TOLD
 from agents.stages.merchant_output import MerchantOutput
-from agents.worker.metrics import (
-    Latencies,
-    count_findings,
-    count_matured,
-    count_output,
-    show_waiting,
-)
+from agents.worker.gauges import show_stages
+from agents.worker.latencies import Latencies
+from agents.worker.metrics import count_findings, count_matured, count_output
 from streams.labels.join import NONE_MATURED
 from streams.labels.pending import PENDING_LAYOUT
 from streams.wire.examples import EXAMPLE_LAYOUT
@@ -38,7 +34,7 @@ def test_in_a_transaction_a_charge_counts_with_its_commit() -> None:
     latencies.seal()
     latencies.add(np.array([3.0]))
     latencies.count(10.0)
-    assert (counted(latencies), latencies.newest) == (2, 2.0)
+    assert counted(latencies) == 2
     latencies.forget()
     latencies.seal()
     latencies.count(11.0)
@@ -49,7 +45,7 @@ def test_without_transactions_a_charge_counts_when_it_is_scored() -> None:
     latencies = Latencies(CollectorRegistry(), is_seen_at_once=True)
     published = time.time() - 3.0
     latencies.add(np.array([published]))
-    assert (counted(latencies), latencies.newest) == (1, published)
+    assert counted(latencies) == 1
     [family] = latencies.collect()
     [total_s] = [sample.value for sample in family.samples if sample.name.endswith("_sum")]
     assert total_s == pytest.approx(3.0, abs=1.0)
@@ -100,10 +96,11 @@ def test_matured_charges_are_counted_by_what_the_model_chose_to_do() -> None:
 
 def test_what_waits_is_shown_over_all_tasks() -> None:
     disputes = SimpleNamespace(for_charge=1, for_time=2)
-    task = SimpleNamespace(waiting=3, card=SimpleNamespace(waiting=disputes))
-    show_waiting(cast("Any", [task, task]))
+    card = SimpleNamespace(waiting=disputes)
+    task = SimpleNamespace(waiting=3, card=card, take_lookups=dict)
+    show_stages(cast("Any", [task, task]))
     assert REGISTRY.get_sample_value("chargewatch_charges_waiting") == 6.0
     for until, count in (("charge", 2.0), ("time", 4.0)):
         labels = {"until": until}
         assert REGISTRY.get_sample_value("chargewatch_disputes_waiting", labels) == count
-    show_waiting([])
+    show_stages([])

@@ -45,6 +45,7 @@ class Partition:
             self.created[good],
             named(rows, [b"%d" % offset for offset in good]),
             good,
+            self.created[good],
             [(offset, Rejected(None, None, [], str(offset))) for offset in bad],
             stop,
         )

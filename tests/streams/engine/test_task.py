@@ -49,7 +49,7 @@ def fetch(task: Task, source: str, messages: int) -> None:
     """Fetch messages that are no events, so that they are done as soon as they are fetched."""
     buffer = task.buffers[source]
     none = np.empty(0, np.int64)
-    buffer.add(np.empty(0), Batch(), none, [], buffer.fetched + messages)
+    buffer.add(np.empty(0), Batch(), none, np.empty(0), [], buffer.fetched + messages)
 
 
 def counts(store: MemoryStore) -> dict[bytes, int]:

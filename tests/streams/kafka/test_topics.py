@@ -24,6 +24,7 @@ def test_names_are_those_of_the_contract() -> None:
         "eu-1.chargewatch.examples",
         "eu-1.chargewatch.matured",
         "eu-1.chargewatch.changes",
+        "eu-1.chargewatch.proposals",
         "eu-1.chargewatch.reviews",
         "eu-1.chargewatch.keys",
         "eu-1.chargewatch.users",

@@ -149,3 +149,11 @@ def test_unchanged_records_are_not_put_again() -> None:
     use(cache, [b"b", b"c"], 1)
     cache.flush()
     assert set(state.changes()) == {b"\x01b", b"\x01c"}
+
+
+def test_lookups_are_of_what_was_in_memory() -> None:
+    cache = RecordCache(Table(MemoryStore(), b"t"), Reader(RECORD, {}), capacity=2)
+    for keys in ([b"a", b"a", b"b"], [b"a"], [b"c"], [b"a", b"b"]):
+        cache.slots(keys)
+    assert cache.take_lookups() == (7, 5), "a twice, b, c, and b again, which c has put out"
+    assert cache.take_lookups() == (0, 0)

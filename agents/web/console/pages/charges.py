@@ -1,24 +1,21 @@
-"""Charges: what happened, one of them with everything, those of a card or merchant, the search."""
+"""Charges: one of them with everything, those of a card or merchant, the search."""
 
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from agents.web.console.app import Page
 from agents.web.console.links import charge_path
-from agents.web.console.plots import daily_bars, timeline
+from agents.web.console.plots import timeline
 from agents.web.console.queue_order import QueueOrder
 from agents.web.console.visit import see
 from agents.web.problems import Problem
 from agents.web.read_model.queries.charge_view import charge_view
 from agents.web.read_model.queries.cursors import CursorError
 from agents.web.read_model.queries.histories import Shared, history_page, neighbours, totals
-from agents.web.read_model.queries.overview import overview
 from agents.web.read_model.queries.search import search
-from streams.durations import DAY_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,15 +30,11 @@ if TYPE_CHECKING:
     from agents.web.read_model.queries.charge_view import ChargeView
     from agents.web.read_model.queries.histories import HistoryPage, Totals
     from agents.web.read_model.queries.lines import ChargeLine
-    from agents.web.read_model.queries.overview import DaySums, Overview
 
 SHARED: Final[dict[str, str]] = {
     "card": "Card", "merchant": "Merchant", "device": "Device", "ip": "IP address",
     "email": "E-mail",
 }  # fmt: skip
-SPANS: Final = (1, 7, 30, 90)
-"""Days that the overview may show."""
-
 PAGE: Final = 50
 _NEAR: Final = 15
 
@@ -55,19 +48,6 @@ class Related(NamedTuple):
     picture: Timeline
 
 
-class Money(NamedTuple):
-    """Sums over some days; fraud is expected by scores where it was blocked."""
-
-    charges: int
-    usd: float
-    by_given: dict[str, int]
-    stopped: float
-    stopped_usd: float
-    missed: int
-    missed_usd: float
-    cleared: int
-
-
 class ChargePages:
     """The pages of charges."""
 
@@ -77,31 +57,9 @@ class ChargePages:
 
     def pages(self) -> Iterable[Page]:
         """Return the pages."""
-        yield Page("GET", "/", self.overview, "viewer")
         yield Page("GET", "/charge", self.charge, "viewer")
         yield Page("GET", "/history", self.history, "viewer")
         yield Page("GET", "/search", self.search, "viewer")
-
-    async def overview(self, visit: Visit) -> Response:
-        """Show what happened lately, and what waits."""
-        given = visit.query("days")
-        days = int(given) if given in {str(span) for span in SPANS} else SPANS[1]
-        now = time.time()
-        found: Overview = await self._reader.run(
-            lambda connection: overview(connection, now - (days - 1) * DAY_S, now + DAY_S)
-        )
-        today = datetime.fromtimestamp(now, UTC).date()
-        return self._templates.render(
-            visit,
-            "overview.html",
-            found=found,
-            days=days,
-            spans=SPANS,
-            today=_money(each for each in found.days if each.day == today),
-            span=_money(found.days),
-            by_day=_by_day(found.days),
-            picture=daily_bars(found.days) if found.days else None,
-        )
 
     async def charge(self, visit: Visit) -> Response:
         """Show one charge with everything that is known of it."""
@@ -160,6 +118,7 @@ class ChargePages:
             what=SHARED[kind],
             value=value,
             lines=page.lines,
+            newest=None if after else page.lines[0] if page.lines else None,
             next=page.next if visit.may("analyst") else None,  # a cursor has a token in it
             totals=sums,
             picture_drawn=timeline(page.lines[::-1]) if page.lines else None,
@@ -196,27 +155,3 @@ def _related(connection: Connection, view: ChargeView) -> list[Related]:
             picture = timeline(lines, (line.charge, line.card))
             found.append(Related(kind, value, lines, picture))
     return found
-
-
-def _money(days: Iterable[DaySums]) -> Money:
-    listed = list(days)
-    blocked = [each for each in listed if each.given == "block"]
-    by_given: dict[str, int] = {}
-    for each in listed:
-        by_given[each.given] = by_given.get(each.given, 0) + each.charges
-    return Money(
-        sum(each.charges for each in listed),
-        sum(each.usd for each in listed),
-        by_given,
-        sum(each.expected_frauds for each in blocked) + sum(each.found for each in listed),
-        sum(each.expected_usd for each in blocked) + sum(each.found_usd for each in listed),
-        sum(each.disputed for each in listed),
-        sum(each.disputed_usd for each in listed),
-        sum(each.cleared for each in listed),
-    )
-
-
-def _by_day(days: Sequence[DaySums]) -> list[tuple[Any, Money]]:
-    """Return the sums of each day, the newest first."""
-    dates = sorted({each.day for each in days}, reverse=True)
-    return [(day, _money(each for each in days if each.day == day)) for day in dates]

@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, NamedTuple
+import time
+from functools import partial
+from math import nan
+from typing import TYPE_CHECKING
 
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, TopicPartition
-from confluent_kafka.admin import OffsetSpec
 from starlette.responses import Response
 
+from agents.web.console import metrics
 from agents.web.console.app import Page
+from agents.web.metrics_page import MetricsPage
 from agents.web.problems import unavailable
 from agents.web.read_model.database import ReadModelError, fresh_as_of
+from agents.web.read_model.queries.overview import waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from agents.web.console.link import ConsoleLink
     from agents.web.console.reader import Reader
     from agents.web.console.rendering import Templates
     from agents.web.console.visit import Visit
-
-_ANSWER_S = 5.0
-
-
-class Lag(NamedTuple):
-    """How many messages of a topic the workers have not yet taken."""
-
-    topic: str
-    partitions: int
-    behind: int
+    from agents.web.console.worker_lag import Lag, WorkerLag
 
 
 class HealthPages:
@@ -39,29 +34,33 @@ class HealthPages:
     ----------
     templates, link, reader
         Of the console.
-    group
-        Consumer group of the workers.
+    lag
+        Of the workers.
     """
 
-    def __init__(self, templates: Templates, link: ConsoleLink, reader: Reader, group: str) -> None:
+    def __init__(
+        self, templates: Templates, link: ConsoleLink, reader: Reader, lag: WorkerLag
+    ) -> None:
         self._templates = templates
         self._link = link
         self._reader = reader
-        self._group = group
+        self._lag = lag
+        self._metrics = MetricsPage(link.clients.statistics, partial(reader.run, fresh_as_of))
 
     def pages(self) -> Iterable[Page]:
         """Return the pages."""
         yield Page("GET", "/health", self.show, "viewer")
         yield Page("GET", "/readyz", self.readyz, None)
+        yield Page("GET", "/metrics", self.metrics, None)
 
     async def show(self, visit: Visit) -> Response:
         """Show what runs, and how far it is behind."""
         members: list[tuple[str, list[int]]] | None = None
-        lags: list[Lag] = []
+        lags: Sequence[Lag] = ()
         if not self._link.is_away:
             found, lags = await asyncio.gather(
-                asyncio.to_thread(self._link.clients.stable_assignment, self._group),
-                asyncio.to_thread(self._lags),
+                asyncio.to_thread(self._link.clients.stable_assignment, self._lag.group),
+                asyncio.to_thread(self._lag.lags),
             )
             members = sorted((member, sorted(tasks)) for member, tasks in found.items())
         try:
@@ -80,28 +79,16 @@ class HealthPages:
             raise unavailable("Kafka does not answer")
         return Response("ready\n", media_type="text/plain")
 
-    def _lags(self) -> list[Lag]:
-        """Ask how far the workers are in their inputs, and where these end."""
-        names, admin = self._link.topics, self._link.admin
-        inputs = (
-            names.charges, names.disputes, names.outcomes, names.by_entity, names.by_merchant,
-        )  # fmt: skip
-        numbers = {topic: self._link.clients.partitions(topic) for topic in inputs}
-        places = [TopicPartition(topic, p) for topic in inputs for p in range(numbers[topic])]
-        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        ends = admin.list_offsets(
-            dict.fromkeys(places, latest),
-            isolation_level=IsolationLevel.READ_COMMITTED,
-            request_timeout=_ANSWER_S,
-        )
-        of_group = ConsumerGroupTopicPartitions(self._group, places)
-        [asked] = admin.list_consumer_group_offsets([of_group], request_timeout=_ANSWER_S).values()
-        done = {(p.topic, p.partition): max(0, p.offset) for p in asked.result().topic_partitions}
-        behind = {
-            (p.topic, p.partition): end.result().offset - done.get((p.topic, p.partition), 0)
-            for p, end in ends.items()
-        }
-        return [
-            Lag(topic, count, sum(max(0, behind[topic, p]) for p in range(count)))
-            for topic, count in numbers.items()
-        ]
+    async def metrics(self, _: Visit) -> Response:
+        """Return the metrics of this console."""
+        metrics.IS_AWAY.set(self._link.is_away)
+        try:
+            queue = await self._reader.run(waiting)
+        except ReadModelError:
+            metrics.REVIEWS_WAITING.set(nan)
+            metrics.OLDEST_REVIEW_SECONDS.set(nan)
+        else:
+            age_s = 0.0 if queue.oldest is None else time.time() - queue.oldest
+            metrics.REVIEWS_WAITING.set(queue.charges)
+            metrics.OLDEST_REVIEW_SECONDS.set(age_s)
+        return await self._metrics.response()

@@ -46,11 +46,21 @@ class MerchantPages:
     def pages(self) -> Iterable[Page]:
         """Return the pages."""
         yield Page("GET", "/merchants", self.show, "viewer")
+        yield Page("GET", "/merchants/holds", self.holds, "viewer")
         yield Page("POST", "/merchants", self.put, "manager")
 
     async def show(self, visit: Visit) -> Response:
         """Show what a merchant has set, and what holds for it."""
         return await self._show(visit, visit.query("merchant", EVERYONE))
+
+    async def holds(self, visit: Visit) -> Response:
+        """Tell what a merchant has set, as a part of its own page."""
+        merchant = visit.query("merchant")
+        record, _, _ = await self._policy.run(lambda topics: _look(topics, merchant))
+        return self._templates.part(
+            visit, "merchant_holds.html", merchant=merchant, record=record,
+            own=_own(record),
+        )  # fmt: skip
 
     async def put(self, visit: Visit) -> Response:
         """Set what a form says; what is left empty is as it is for all."""

@@ -82,14 +82,17 @@ class Reviews:
         """Show what waits."""
         order = QueueOrder.of(visit.request.query_params)
         now, after = time.time(), visit.query("after") or None
+        in_time = order.no_older_than(self._due_h)
 
-        def ask(connection: Connection) -> tuple[QueuePage, int, int]:
+        def ask(connection: Connection) -> tuple[QueuePage, list[int]]:
             wanted = order.wanted(visit.user.name, now)
             page = queue_page(connection, wanted, order.order, after, PAGE)
-            return page, count_queue(connection, wanted), count_queue(connection, QueueFilter())
+            still = in_time.wanted(visit.user.name, now)
+            counted = wanted, still, QueueFilter()
+            return page, [count_queue(connection, each) for each in counted]
 
         try:
-            page, found, waiting = await self._reader.run(ask)
+            page, (found, still_in_time, waiting) = await self._reader.run(ask)
         except CursorError:
             return see(f"/reviews?{order.query}")
         return self._templates.render(
@@ -100,6 +103,8 @@ class Reviews:
             next=page.next if visit.may("analyst") else None,  # a cursor has a token in it
             found=found,
             waiting=waiting,
+            in_time=in_time,
+            still_in_time=still_in_time,
             now=now,
             due_at=now - self._due_h * HOUR_S,
             due_h=self._due_h,

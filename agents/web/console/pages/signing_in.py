@@ -10,6 +10,7 @@ from agents.policy.edits import Signature
 from agents.web.console.access.passwords import is_password
 from agents.web.console.access.user_topic import audited
 from agents.web.console.app import Page
+from agents.web.console.metrics import REFUSED_SIGN_INS
 from agents.web.console.visit import Again, own_path, see
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class SigningIn:
         async with self._looking:
             told = await self._refusal(name, visit.field("password"))
         if told:
+            REFUSED_SIGN_INS.inc()
             return self._templates.sign_in(visit, then, told, again)
         user = self._users.records[name]
         await self._record("sign_in", name)

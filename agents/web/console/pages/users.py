@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from agents.web.console.access.passwords import PasswordRefusedError
 from agents.web.console.access.users import UserRefusedError, new_user
 from agents.web.console.app import Page
 from agents.web.console.visit import see
 from agents.web.problems import Problem
-from schemas.console_users import ROLES, Role
+from schemas.console_users import ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,9 +60,7 @@ class UserPages:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "role: there is no such")
         signed = visit.signature()
         try:
-            user = await asyncio.to_thread(
-                new_user, name, cast("Role", role), visit.field("password"), signed
-            )
+            user = await asyncio.to_thread(new_user, name, role, visit.field("password"), signed)
         except (UserRefusedError, PasswordRefusedError) as error:
             return self._show(visit, str(error))
         await self._topic.run(lambda topic: topic.put(user, signed))

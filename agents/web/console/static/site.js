@@ -99,5 +99,22 @@ document.addEventListener("change", (event) => {
     box.checked = event.target.checked;
 });
 
+// Parts of a page -----------------------------------------------------------------------------
+// Why there is none is told in its place.
+function tellWhy(event, why) {
+  const told = document.createElement("p");
+  told.className = "wrong";
+  told.setAttribute("role", "alert");
+  told.textContent = why;
+  event.detail.target.replaceChildren(told);
+}
+
+document.addEventListener("htmx:responseError", (event) => {
+  const page = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
+  const told = page.querySelector("main [role=alert]");
+  tellWhy(event, told ? told.textContent : "This was refused.");
+});
+document.addEventListener("htmx:sendError", (event) => tellWhy(event, "The console does not answer."));
+
 document.addEventListener("htmx:afterSwap", (event) => showTimes(event.detail.target));
 showTimes(document);

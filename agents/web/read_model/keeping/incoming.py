@@ -101,9 +101,11 @@ class Incoming:
 
     def _take_scored(self, messages: Sequence[Message], batch: Batch) -> None:
         rates = self._rules.rates
-        for event in self._scored_json([message.value() or b"" for message in messages]):
+        written = [message for message in messages if message.value()]
+        events = self._scored_json([message.value() or b"" for message in written])
+        for message, event in zip(written, events, strict=True):
             try:
-                row = charge_row(event, rates)
+                row = charge_row(event, rates, _written_at(message))
             except msgspec.DecodeError:
                 continue  # not one of ours
             if row is not None:
@@ -114,21 +116,22 @@ class Incoming:
         waiting = self._retry.waiting(_WHOM)
         while True:
             try:
-                return self._scored_values.as_json([value for value in values if value])
+                return self._scored_values.as_json(values)
             except ScoredError as error:
                 waiting.say(str(error))
                 self._retry.rest(_ASKED_EVERY_S)
 
     def _take_charges(self, messages: Sequence[Message], batch: Batch) -> None:
-        for _, (charge, _) in self._events("charges", _parse_known, messages):
-            batch.details.append(details_row(charge))
+        for message, (charge, _) in self._events("charges", _parse_known, messages):
+            batch.details.append(details_row(charge, _written_at(message)))
 
     def _take_disputes(self, messages: Sequence[Message], batch: Batch) -> None:
         for _, (dispute, aside) in self._events("disputes", parse_dispute, messages):
             batch.disputes.append(dispute_row(dispute, aside))
 
     def _take_outcomes(self, messages: Sequence[Message], batch: Batch) -> None:
-        for offset, (outcome, aside) in self._events("outcomes", parse_outcome, messages):
+        for message, (outcome, aside) in self._events("outcomes", parse_outcome, messages):
+            offset = cast("int", message.offset())
             batch.outcomes.append(outcome_row(outcome, aside, offset))
 
     def _take_rejected(self, messages: Sequence[Message], batch: Batch) -> None:
@@ -148,8 +151,8 @@ class Incoming:
 
     def _events(
         self, source: str, parse: Callable[..., Any], messages: Sequence[Message]
-    ) -> Iterable[tuple[int, Any]]:
-        """Yield the valid events of messages with their offsets; workers reject the others."""
+    ) -> Iterable[tuple[Message, Any]]:
+        """Yield the valid events of messages; workers reject the others."""
         for message, content in zip(messages, self._plain(source, messages), strict=True):
             if content is None:
                 continue
@@ -158,7 +161,7 @@ class Incoming:
                 event = parse(content[1], content[0], max_created, self._rules)
             except InvalidEvent:
                 continue
-            yield cast("int", message.offset()), event
+            yield message, event
 
     def _plain(self, source: str, messages: Sequence[Message]) -> Sequence[Content | None]:
         """Return keys and payloads of JSON, waiting for the schemas that they need."""

@@ -12,6 +12,7 @@ from agents.web.read_model.tables import (
     daily,
     details,
     disputes,
+    latencies,
     notes,
     outcomes,
     rejected,
@@ -41,7 +42,8 @@ def cutoff(connection: Connection, retention_days: float) -> float:
 def delete_some(connection: Connection, retention_days: float) -> bool:
     """Delete some of what is too old; return whether there may be more of it."""
     before = cutoff(connection, retention_days)
-    connection.execute(delete(daily).where(daily.c.day < int(before // DAY_S)))
+    for by_day in (daily, latencies):
+        connection.execute(delete(by_day).where(by_day.c.day < int(before // DAY_S)))
     are_left = [_delete_from(connection, table, before) for table in _TIMED]
     return any(are_left)
 

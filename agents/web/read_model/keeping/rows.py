@@ -60,8 +60,17 @@ class _Scored(msgspec.Struct, gc=False):
 _decode_scored: Final = msgspec.json.Decoder(_Scored).decode
 
 
-def charge_row(event: bytes, rates: Rates) -> Row | None:
+def charge_row(event: bytes, rates: Rates, written_at: float) -> Row | None:
     """Return the row of a scored event, `None` of a duplicate.
+
+    Parameters
+    ----------
+    event
+        In JSON.
+    rates
+        Of the installation.
+    written_at
+        When it was put on its topic, Unix seconds.
 
     Raises
     ------
@@ -84,6 +93,7 @@ def charge_row(event: bytes, rates: Rates) -> Row | None:
         "action": scored.action,
         "decided_by": storable(scored.decided_by),
         "event": event,
+        "written_at": written_at,
     }
 
 
@@ -93,8 +103,8 @@ def _usd_cents(amount: int, currency: str, rates: Rates) -> int:
     return min(round(100.0 * rate * amount), USD_CENTS_MAX)
 
 
-def details_row(charge: Charge) -> Row:
-    """Return the row of what a charge has beside its scored event."""
+def details_row(charge: Charge, written_at: float) -> Row:
+    """Return the row of what a charge has beside its scored event; times as for that."""
     fields = {
         name: value for name in _OPTIONAL_FIELDS if (value := getattr(charge, name)) is not None
     }
@@ -106,6 +116,7 @@ def details_row(charge: Charge) -> Row:
         "ip": _storable_or_none(charge.ip),
         "email": _storable_or_none(charge.email),
         "fields": orjson.dumps(fields),
+        "written_at": written_at,
     }
 
 

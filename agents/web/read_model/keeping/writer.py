@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, delete, select, update
 
+from agents.web.read_model.database import COMPLETE, meta_value
 from agents.web.read_model.keeping.batch import Key
 from agents.web.read_model.keeping.claims import Claim, claim_after
 from agents.web.read_model.keeping.day_sums import DaySumChanges
+from agents.web.read_model.keeping.latencies import of_late_details, of_scored, rows_of
 from agents.web.read_model.keeping.statements import (
     among,
     insert_new,
@@ -23,6 +25,7 @@ from agents.web.read_model.tables import (
     daily,
     details,
     disputes,
+    latencies,
     notes,
     outcomes,
     positions,
@@ -50,11 +53,15 @@ _SET_STANDING: Final = (
 
 def write(connection: Connection, batch: Batch) -> None:
     """Put a batch into the tables; the caller commits."""
+    is_complete = meta_value(connection, COMPLETE) is not None
+    late = of_late_details(connection, batch.details) if is_complete else []
     insert_new(connection, details, batch.details)
     insert_new(connection, disputes, batch.disputes)
     insert_new(connection, outcomes, batch.outcomes)
     insert_new(connection, rejected, batch.rejected)
-    _write_charges(connection, batch)
+    new = _write_charges(connection, batch)
+    if is_complete:
+        insert_or_add(connection, latencies, rows_of([*late, *of_scored(connection, new)]))
     if batch.reviews:
         _write_reviews(connection, batch)
     write_positions(connection, batch.positions)
@@ -69,15 +76,18 @@ def write_positions(connection: Connection, reached: Mapping[Place, int]) -> Non
     insert_or_replace(connection, positions, rows)
 
 
-def _write_charges(connection: Connection, batch: Batch) -> None:
-    """Insert charges, judge again those that something is said of, and keep the sums of days."""
+def _write_charges(connection: Connection, batch: Batch) -> Sequence[Row]:
+    """Insert charges, judge again those that something is said of, and keep the sums of days.
+
+    Returns the charges that are new.
+    """
     judged = dict.fromkeys(map(_key_of, (*batch.disputes, *batch.outcomes)))
     came: dict[Key, Row] = {}
     for row in batch.charges:
         came.setdefault(_key_of(row), row)
     ids = {key.charge for key in (*judged, *came)}
     if not ids:
-        return
+        return ()
     there = {_key_of(row): row for row in _of_charges(connection, _KNOWN, ids)}
     said = _Said(connection, ids)
     sums = DaySumChanges()
@@ -100,6 +110,7 @@ def _write_charges(connection: Connection, batch: Batch) -> None:
     if changed:
         connection.execute(_SET_STANDING, changed)
     insert_or_add(connection, daily, sums.rows())
+    return new
 
 
 class _Said:

@@ -34,8 +34,8 @@ class ChargeView:
     ----------
     line
         It as a line of a list.
-    scored
-        Its scored event.
+    scored, written_at
+        Its scored event, and when that was put on its topic, Unix seconds.
     fields
         Its optional fields, such as `mcc` and `device`: those that it has. Empty where the charge
         itself is not kept any more.
@@ -47,6 +47,7 @@ class ChargeView:
 
     line: ChargeLine
     scored: dict[str, Any]
+    written_at: float
     fields: dict[str, Any]
     outcomes: tuple[dict[str, Any], ...]
     disputes: tuple[dict[str, Any], ...]
@@ -66,7 +67,7 @@ def charge_view(connection: Connection, charge: str, card: str | None = None) ->
         Its card. Without one it is the latest charge of the id, where charges of several cards
         share it.
     """
-    query = select_lines().add_columns(charges.c.event, details.c.fields)
+    query = select_lines().add_columns(charges.c.event, charges.c.written_at, details.c.fields)
     query = query.outerjoin(details, is_of_charge(details)).where(
         charges.c.charge == storable(charge)
     )
@@ -79,6 +80,7 @@ def charge_view(connection: Connection, charge: str, card: str | None = None) ->
     return ChargeView(
         line=line,
         scored=orjson.loads(row["event"]),
+        written_at=row["written_at"],
         fields=orjson.loads(fields) if fields else {},
         outcomes=_events(connection, outcomes, line),
         disputes=_events(connection, disputes, line),

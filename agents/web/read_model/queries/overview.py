@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import func, select
 
@@ -71,16 +71,28 @@ class Overview:
     rejected: int
 
 
-def overview(connection: Connection, since: float, until: float) -> Overview:
-    """Return what happened on the days from one time until another, Unix seconds."""
+class Waiting(NamedTuple):
+    """Charges that wait for a verdict; see `Overview`."""
+
+    charges: int
+    usd: float
+    oldest: float | None
+
+
+def waiting(connection: Connection) -> Waiting:
+    """Return what waits for a verdict."""
     charge = charges.c
     sums = func.count(), func.coalesce(func.sum(charge.usd_cents), 0), func.min(charge.created)
-    waiting, cents, oldest = connection.execute(select(*sums).where(IS_WAITING)).one()
+    count, cents, oldest = connection.execute(select(*sums).where(IS_WAITING)).one()
+    return Waiting(count, int(cents) / 100.0, oldest)
+
+
+def overview(connection: Connection, since: float, until: float) -> Overview:
+    """Return what happened on the days from one time until another, Unix seconds."""
     in_span = rejected.c.created >= since - since % DAY_S, rejected.c.created <= until
     count = connection.scalar(select(func.count()).select_from(rejected).where(*in_span))
     return Overview(
-        day_sums(connection, ALL_MERCHANTS, since, until), waiting, int(cents) / 100.0, oldest,
-        count or 0,
+        day_sums(connection, ALL_MERCHANTS, since, until), *waiting(connection), count or 0,
     )  # fmt: skip
 
 

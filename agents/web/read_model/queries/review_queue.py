@@ -29,8 +29,8 @@ class QueueFilter:
         Of at least this risk.
     usd_min
         Of at least this amount in US dollars.
-    created_max
-        Made at this time or earlier, Unix seconds.
+    created_min, created_max
+        Made at this time or later, or earlier, Unix seconds.
     free_for, now
         Only those that nobody but this analyst has a claim on, at this time.
     """
@@ -38,6 +38,7 @@ class QueueFilter:
     merchant: str | None = None
     risk_min: int | None = None
     usd_min: float | None = None
+    created_min: float | None = None
     created_max: float | None = None
     free_for: str | None = None
     now: float = 0.0
@@ -108,6 +109,8 @@ def _conditions(wanted: QueueFilter) -> list[Any]:
         conditions.append(charge.risk >= wanted.risk_min)
     if wanted.usd_min is not None:
         conditions.append(charge.usd_cents >= wanted.usd_min * 100.0)
+    if wanted.created_min is not None:
+        conditions.append(charge.created >= wanted.created_min)
     if wanted.created_max is not None:
         conditions.append(charge.created <= wanted.created_max)
     if wanted.free_for is not None:

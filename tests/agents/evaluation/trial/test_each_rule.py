@@ -25,7 +25,7 @@ def tried(text: str, matched: list[list[int]], decided_by: list[int] | None = No
     charges["decided_by"] = decide(rules, truth)[1] if decided_by is None else decided_by
     nothing = Bits(np.zeros((0, truth.shape[1]), np.bool_))
     labels = np.arange(truth.shape[1], dtype=np.uint8) % 4
-    return rules, Tried(charges, labels, Bits(truth), nothing, np.zeros((0, len(charges))), 0)
+    return rules, Tried(charges, labels, Bits(truth), nothing, np.zeros((0, len(charges))), 0, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
@@ -21,6 +22,7 @@ from agents.web.read_model.database import ReadModelError
 from agents.web.read_model.queries.charge_view import ChargeView
 from agents.web.read_model.queries.lines import ChargeLine
 from schemas.api_keys import ApiKey, encode_api_key
+from streams.kafka.clients import Clients
 from streams.kafka.topics import Topics
 from tests.agents.web.api.world import World
 
@@ -56,7 +58,7 @@ LINE = ChargeLine(
     usd=19.99, score=0.01, risk=7, action="allow", decided_by="model", given="allow", verdict="",
     is_disputed=True, claimed_by=None, claimed_until=None,
 )  # fmt: skip
-VIEW = ChargeView(LINE, SCORED, {}, (OUTCOME | {"by": "ann"},), (DISPUTE,), ())
+VIEW = ChargeView(LINE, SCORED, 1.75e9, {}, (OUTCOME | {"by": "ann"},), (DISPUTE,), ())
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,11 @@ class KnownCharges(ChargeLookup):
         found = VIEW if charge == CHARGE["id"] else None
         return found, self.is_up_to_date
 
+    async def fresh_as_of(self) -> float | None:
+        if not self.is_there:
+            raise ReadModelError("there is no read model to ask")
+        return time.time() if self.is_up_to_date else None
+
 
 class _Link:
     """The way to Kafka, which takes everything."""
@@ -101,6 +108,7 @@ class _Link:
     is_away = False
 
     def __init__(self) -> None:
+        self.clients = Clients({})
         self.keys = KeyRing()
         self.sent: list[tuple[str, bytes, bytes]] = []
 

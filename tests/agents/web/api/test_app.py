@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from agents.web.api.keys import revoked
 from schemas.api_keys import SCOPES, encode_api_key
 from tests.agents.web.api.replica import CHARGE, DISPUTE, OUTCOME, Answered, App
 from tests.agents.web.api.virtual_loop import run
+from tests.docs.exported import lacking
 
 if TYPE_CHECKING:
     from schemas.api_keys import Scope
@@ -287,6 +289,19 @@ def test_brokers_that_are_away() -> None:
             )
         assert (await app.ask("GET", "/readyz")).status == 503
         assert (await app.ask("GET", "/healthz")).status == 200
+
+    run(play())
+
+
+def test_metrics_tell_how_far_the_read_model_is_behind() -> None:
+    async def play() -> None:
+        app = App()
+        for is_there, is_up_to_date in ((True, True), (True, False), (False, True)):
+            app.lookup.is_there, app.lookup.is_up_to_date = is_there, is_up_to_date
+            text = (await app.ask("GET", "/metrics")).body.decode()
+            [value] = re.findall(r"\nchargewatch_read_model_behind_seconds (\S+)", text)
+            assert (float(value) < 30.0) == (is_there and is_up_to_date)
+        assert lacking(text, "agents/web/api/README.md") == set()
 
     run(play())
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
 from agents.evaluation.rule_estimates import MatchedCharges
+from agents.evaluation.score_calibration import ToldScores
 from agents.learning.model_registry import ModelBook
 from agents.policy.book import MerchantsBook, RulesBook
 from agents.policy.edits import Signature, change_of, version_before
 from agents.policy.list_edits import ListsBook
+from agents.policy.proposals import ProposalBook
 from agents.settings.schema import Settings
 from agents.stages.tasks import terms_of
 from agents.web.console.access.guard import Guard
@@ -22,6 +24,7 @@ from agents.web.console.access.passwords import hash_password
 from agents.web.console.access.sessions import Sessions
 from agents.web.console.access.users import UserBook, UserRefusedError
 from agents.web.console.app import create_app, create_router
+from agents.web.console.backtests import Backtests
 from agents.web.console.link import Log
 from agents.web.console.pages.rules import DAYS
 from agents.web.console.reader import DatabaseReader
@@ -37,9 +40,12 @@ from schemas.changes import Change
 from schemas.console_users import ConsoleUser, Role, encode_user
 from schemas.lists import list_key
 from schemas.merchants import encode_merchant
+from schemas.proposals import encode_proposal
 from schemas.rules import encode_rules
 from streams.kafka.retry import RetryPolicy
+from streams.kafka.statistics import ClientStatistics
 from streams.kafka.topics import Topics
+from tests.agents.web.console.made_backtest import try_on_files
 from tests.agents.web.read_model.databases import sqlite_url
 from tests.agents.web.read_model.made import MadeMessage
 
@@ -49,6 +55,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
+    from agents.policy.proposals import ProposalEdit
     from streams.kafka.editor import Written
 
 PASSWORD = "correct horse battery"
@@ -62,7 +69,10 @@ _hashed = cache(hash_password)
 class PolicyInMemory:
     """What merchants decide, edited as on the topics."""
 
+    names = NAMES
+
     def __init__(self, log: Log) -> None:
+        self._proposals = ProposalBook()
         self._rules, self._lists = RulesBook(), ListsBook()
         self._merchants = MerchantsBook(terms_of(Settings()))
         self._log = log
@@ -83,6 +93,22 @@ class PolicyInMemory:
         made = edit(self._rules)
         self._rules.take(made.merchant.encode(), encode_rules(made))
         self._log.changes.append(change_of("rules", made.merchant, made))
+        return made
+
+    def proposals(self) -> ProposalBook:
+        return self._proposals
+
+    def edit_proposals(
+        self,
+        edit: Callable[[ProposalBook, RulesBook], ProposalEdit],
+        told: Callable[[ProposalEdit], Written],
+    ) -> ProposalEdit:
+        made = edit(self._proposals, self._rules)
+        self._log.acts.append(decode_audit_event(told(made).value or b""))
+        self._proposals.take(made.proposal.id.encode(), encode_proposal(made.proposal))
+        if made.rules is not None:
+            rules = made.rules
+            self.edit_rules(lambda _: rules)
         return made
 
     def edit_merchants(self, edit: Callable[[MerchantsBook], Any]) -> Any:
@@ -122,6 +148,33 @@ class UsersInMemory:
         self._book.take(name.encode(), None)
 
 
+class MaturedInMemory:
+    """The topic of matured charges."""
+
+    def __init__(self) -> None:
+        self._matched, self._told = MatchedCharges(DAYS), ToldScores(DAYS)
+
+    def add(self, charges: Any) -> None:
+        self._matched.add(charges)
+        self._told.add(charges)
+
+    def matched(self) -> Any:
+        return self._matched.latest()
+
+    def told_scores(self) -> Any:
+        return self._told.bins()
+
+
+class VectorsInMemory:
+    """What workers keep of scored charges, by their ids."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, dict[str, float]] = {}
+
+    def find(self, scored: Any) -> dict[str, float] | None:
+        return self.kept.get(scored.charge)
+
+
 class Now:
     """Does a piece of work at once."""
 
@@ -143,18 +196,21 @@ class Installation:
     is_secure: bool = False
     is_away: bool = False
     issuer: str = ""
+    four_eyes: bool = False
     now: float = 1000.0
     written: list[Sequence[Written]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.settings = Settings(
+            console_four_eyes=self.four_eyes,
             console_oidc_issuer=self.issuer,
             console_oidc_client_id="console" if self.issuer else "",
             console_oidc_client_secret="between them" if self.issuer else "",
         )
         self.users, self.log, self.models = UserBook(), Log(), ModelBook()
         self.policy = PolicyInMemory(self.log)
-        self.matched = MatchedCharges(DAYS)
+        self.matched, self.vectors = MaturedInMemory(), VectorsInMemory()
+        self.backtests = Backtests(partial(try_on_files, self.directory, self.settings))
         self._offsets: dict[str, int] = {}
         url = sqlite_url(self.directory)
         self._engine = open_engine(url, is_writer=True)
@@ -163,7 +219,9 @@ class Installation:
             complete(connection)
         self._incoming = Incoming(self.settings, NAMES, None, RetryPolicy())
         self.reader = DatabaseReader(ReadModel(url))
-        clients = SimpleNamespace(stable_assignment=lambda _: {}, partitions=lambda _: 1)
+        clients = SimpleNamespace(
+            stable_assignment=lambda _: {}, partitions=lambda _: 1, statistics=ClientStatistics()
+        )
         self.link = cast(
             "Any",
             SimpleNamespace(
@@ -185,9 +243,11 @@ class Installation:
     @property
     def _pages(self) -> Any:
         topic = SimpleNamespace(book=lambda: self.models)
-        topics = self.policy, self.matched, topic, UsersInMemory(self.users)
-        policy, matched, models, users = (cast("Any", Now(each)) for each in topics)
-        return self._console.pages(policy, matched, models, users, self.clock)
+        topics = self.policy, self.matched, topic, self.vectors, UsersInMemory(self.users)
+        policy, matured, models, vectors, users = (cast("Any", Now(each)) for each in topics)
+        return self._console.pages(
+            policy, matured, models, vectors, users, self.backtests, self.clock
+        )
 
     def app(self) -> ASGIApp:
         return create_app(self._pages, self.guard, self._templates, self.clock)
@@ -205,8 +265,12 @@ class Installation:
         return self.put(records)
 
     def put(
-        self, records: Sequence[Written], headers: list[tuple[str, bytes]] | None = None
+        self,
+        records: Sequence[Written],
+        headers: list[tuple[str, bytes]] | None = None,
+        written_at: float | None = None,
     ) -> list[Place]:
+        at = time.time() if written_at is None else written_at
         messages, places = [], []
         for each in records:
             offset = self._offsets.get(each.topic, 0)
@@ -218,13 +282,14 @@ class Installation:
                 self.models.take([(each.key, each.value)])
             elif each.topic in self._incoming.topics:
                 messages.append(
-                    MadeMessage(each.topic, 0, offset, each.key, each.value, headers, time.time())
+                    MadeMessage(each.topic, 0, offset, each.key, each.value, headers, at)
                 )
         with self._engine.begin() as connection:
             write(connection, self._incoming.read(cast("Any", messages)))
         return places
 
     def close(self) -> None:
+        self.backtests.close()
         self._engine.dispose()
         self.reader.close()
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 OPEN = {
     ("GET", "/sign-in"), ("POST", "/sign-in"), ("GET", "/static/{name}"), ("GET", "/healthz"),
-    ("GET", "/readyz"),
+    ("GET", "/readyz"), ("GET", "/metrics"),
 }  # fmt: skip
 """What anybody may have; a page that is added here is looked at by somebody."""
 
@@ -30,6 +30,10 @@ LEAST = {
     "/rules/check": "manager",
     "/rules/shadow": "manager",
     "/rules/rollback": "manager",
+    "/rules/backtest": "manager",
+    "/rules/backtest/cancel": "manager",
+    "/rules/proposal/approve": "manager",
+    "/rules/proposal/decline": "manager",
     ("POST", "/lists"): "manager",
     "/lists/remove": "manager",
     ("POST", "/merchants"): "manager",

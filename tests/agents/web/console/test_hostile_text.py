@@ -14,6 +14,7 @@ import pytest
 
 from schemas.charge import Charge
 from schemas.printable import printable
+from streams.features.entities import FEATURES
 from streams.kafka.editor import Written
 from tests.agents.web.console.browser import Browser
 from tests.agents.web.console.installation import NAMES, charge_of, scored
@@ -36,7 +37,8 @@ HOSTILE = (
 _TAGS = {
     "a", "b", "body", "br", "button", "circle", "code", "datalist", "dd", "details", "dialog",
     "div", "dl", "dt", "form", "h1", "h2", "h3", "head", "header", "html", "input", "kbd", "label",
-    "li", "line", "link", "main", "meta", "nav", "ol", "option", "p", "path", "pre", "rect",
+    "li", "line", "link", "main", "meta", "nav", "ol", "option", "p", "path", "pre",
+    "progress", "rect",
     "script", "section", "select", "span", "strong", "summary", "svg", "table", "tbody", "td",
     "text", "textarea", "th", "thead", "time", "title", "tr", "ul",
 }  # fmt: skip
@@ -106,6 +108,8 @@ def test_it_is_text_on_every_page(installation: Installation, text: str) -> None
             [Written(NAMES.rejected, key, key)],
             list(zip(names, (header, header, b"0", b"1"), strict=True)),
         )
+        vector = {feature.name: 1.0 for feature in FEATURES}
+        installation.vectors.kept[text] = installation.vectors.kept[f"{text}2"] = vector
         app = installation.app()
         bob, mia = Browser(app), Browser(app)
         await bob.sign_in("bob")
@@ -124,7 +128,8 @@ def test_it_is_text_on_every_page(installation: Installation, text: str) -> None
             f"/history?kind={value}&value={value}", "/rejected", f"/rejected?reason={value}",
             f"/rules?merchant={value}", f"/lists?list=watched&begins={value}",
             "/lists?list=watched", f"/lists?list={value}", f"/merchants?merchant={value}",
-            "/audit", f"/audit?by={value}",
+            "/audit", f"/audit?by={value}", f"/aggregates?kind=card&id={value}",
+            f"/aggregates?kind={value}&id={value}", f"/merchants/holds?merchant={value}",
             f"/rules/version?merchant={value}&version={value}", f"/sign-in?next={value}", "/models",
             f"/{value}",
         ]  # fmt: skip

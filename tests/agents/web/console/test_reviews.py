@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import re
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,6 +16,7 @@ from schemas.validation import parse_outcome
 from streams.kafka.editor import Written
 from tests.agents.web.console.browser import Browser
 from tests.agents.web.console.installation import NAMES, charge_of, scored
+from tests.docs.exported import lacking
 
 if TYPE_CHECKING:
     from tests.agents.web.console.browser import Answer
@@ -196,6 +198,7 @@ def test_the_queue_is_filtered(installation: Installation) -> None:
         bob = await analyst(installation)
         for query, found in {
             "merchant=other": "c1", "risk_min=90": "c2", "usd_min=1000": "c2", "older_h=2": "c1",
+            "newer_h=2": "c2",
             "risk_min=90&merchant=other": "", "risk_min=nonsense": "c1 c2", "sort=x": "c1 c2",
             "after=nonsense": None, "usd_min=1e999": "c1 c2",
         }.items():  # fmt: skip
@@ -206,6 +209,25 @@ def test_the_queue_is_filtered(installation: Installation) -> None:
             assert got.status == 200, query
             shown = {each for each in ("c1", "c2") if f">{each}</a>" in got.text}
             assert shown == set(found.split()), query
+
+    asyncio.run(play())
+
+
+def test_those_that_are_due_can_be_told_from_those_that_are_overdue(
+    installation: Installation,
+) -> None:
+    async def play() -> None:
+        wait_for_review(installation, "c1", "c2", created=time.time() - 30 * 3600.0)
+        bob = await analyst(installation)
+        assert "none is still in time." in (await bob.get("/reviews")).text
+        wait_for_review(installation, "c3", created=time.time() - 3 * 3600.0)
+        page = (await bob.get("/reviews?sort=risk")).text
+        assert page.count('class="overdue"') == 2
+        [link] = re.findall(r'<a href="([^"]+)"[^>]*>1 still in time</a>', page)
+        shown = (await bob.get(html.unescape(link))).text
+        assert "1 of 3 that wait. Due within 4 hours:" in shown
+        assert "all are still in time." in shown
+        assert re.findall(r">(c\d)</a>", shown) == ["c3"]
 
     asyncio.run(play())
 
@@ -269,3 +291,27 @@ def test_what_there_is_not(installation: Installation) -> None:
         assert (await bob.post("/charge/verdict", **of("x"), verdict="fraud")).status == 404
 
     asyncio.run(play())
+
+
+def test_metrics_tell_of_the_queue(installation: Installation) -> None:
+    async def play() -> None:
+        browser = Browser(installation.app())
+        made = time.time() - 7200.0
+        wait_for_review(installation, "c1", "c2", created=made)
+        text = (await browser.get("/metrics")).text
+        assert "\nchargewatch_console_reviews_waiting 2.0\n" in text
+        [age] = re.findall(r"\nchargewatch_console_oldest_review_seconds (\S+)", text)
+        assert 7200.0 <= float(age) < 7300.0
+        page = 'page="GET /sign-in",status="200"'
+        before = requests_in(text, page)
+        await browser.get("/sign-in")
+        after = requests_in((await browser.get("/metrics")).text, page)
+        assert after == before + 1.0
+        assert lacking(text, "agents/web/console/README.md") == set()
+
+    asyncio.run(play())
+
+
+def requests_in(text: str, labels: str) -> float:
+    found = re.findall(rf"\nchargewatch_console_requests_total{{{labels}}} (\S+)", text)
+    return float(found[0]) if found else 0.0

@@ -41,6 +41,8 @@ def build(
             with engine.begin() as connection:
                 write(connection, incoming.read(cast("list[Any]", left[:count])))
                 delete_some(connection, settings.read_model_retention_days)
+                if random.random() < 0.1:
+                    complete(connection)  # all was in, and more comes
                 if random.random() < 0.2:
                     raise CrashError
         except CrashError:

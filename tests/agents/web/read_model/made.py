@@ -116,14 +116,19 @@ class _Telling:
     def charge(self, number: int) -> None:
         random = self._random
         charge = self._charge(number)
-        self._add("charges", charge["card"], charge)
+        # one of a history comes days later; what comes next may be the retry of a producer
+        put_at = charge["created"] + random.choice((-2.0, 0.25, 299.0, 301.0, 2 * 86_400.0))
+        scored_at = put_at + random.choice((-0.002, 0.0, 0.04, 2.0, 1e4)) * random.random()
+        self._add("charges", charge["card"], charge, put_at)
+        if random.random() < 0.05:
+            self._add("charges", charge["card"], charge, put_at + 1.0)
         if random.random() < 0.03:
             return  # not scored yet
         scored = self._scored(charge)
-        self._add("scored", charge["card"], scored)
+        self._add("scored", charge["card"], scored, scored_at)
         if random.random() < 0.05:
             again = scored | {"duplicate": True, "action": random.choice(ACTIONS)}
-            self._add("scored", charge["card"], again)
+            self._add("scored", charge["card"], again, scored_at + 1.0)
         for _ in range(random.choice((0, 0, 1, 3))):
             self._label(charge)
         for _ in range(random.choice((0, 0, 0, 1, 4))):
@@ -198,5 +203,8 @@ class _Telling:
             entry["text"] = f"called: {random.choice(IDS)}"
         self._add("chargewatch.reviews", charge["card"], entry)
 
-    def _add(self, topic: str, key: str, event: dict[str, Any]) -> None:
-        self._made.add(f"{self._prefix}{topic}", key, orjson.dumps(event))
+    def _add(
+        self, topic: str, key: str, event: dict[str, Any], written_at: float = WRITTEN_AT
+    ) -> None:
+        value = orjson.dumps(event)
+        self._made.add(f"{self._prefix}{topic}", key, value, written_at=written_at)

@@ -11,7 +11,7 @@ from schemas.currency import bundled_rates
 from schemas.dispute_reasons import is_fraud_reason
 
 if TYPE_CHECKING:
-    from tests.agents.web.read_model.made import Made
+    from tests.agents.web.read_model.made import Made, MadeMessage
 
 Key = tuple[str, str]
 CENTS_MAX = 10**12
@@ -22,6 +22,8 @@ class Charge:
     """A scored charge, and what became of it."""
 
     scored: dict[str, Any]
+    scored_at: float
+    put_at: float | None = None
     details: dict[str, Any] = field(default_factory=dict)
     disputes: dict[str, dict[str, Any]] = field(default_factory=dict)
     outcomes: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -64,17 +66,19 @@ class Charge:
 def charges_in(made: Made, prefix: str = "") -> dict[Key, Charge]:
     """Return all scored charges as they stand when everything is read."""
     found: dict[Key, Charge] = {}
-    for event in _events(made, f"{prefix}scored"):
+    for message, event in _messages(made, f"{prefix}scored"):
         if not event.get("duplicate"):
-            found.setdefault((event["charge"], event["card"]), Charge(event))
-    for event in _events(made, f"{prefix}charges"):
-        if charge := found.get((event["id"], event["card"])):
-            charge.details = charge.details or event
+            key = event["charge"], event["card"]
+            found.setdefault(key, Charge(event, _in_ms(message)))
+    for message, event in _messages(made, f"{prefix}charges"):
+        known = found.get((event["id"], event["card"]))
+        if known and known.put_at is None:
+            known.details, known.put_at = event, _in_ms(message)
     for kind in ("disputes", "outcomes"):
-        for event in _events(made, f"{prefix}{kind}"):
+        for _, event in _messages(made, f"{prefix}{kind}"):
             if charge := found.get((event["charge"], event["card"])):
                 getattr(charge, kind).setdefault(event["id"], event)
-    for event in _events(made, f"{prefix}chargewatch.reviews"):
+    for _, event in _messages(made, f"{prefix}chargewatch.reviews"):
         if charge := found.get((event["charge"], event["card"])):
             _review(charge, event)
     return found
@@ -91,5 +95,10 @@ def _review(charge: Charge, event: dict[str, Any]) -> None:
         charge.claim = event
 
 
-def _events(made: Made, topic: str) -> list[dict[str, Any]]:
-    return [orjson.loads(message.made_value or b"") for message in made.of(topic)]
+def _messages(made: Made, topic: str) -> list[tuple[MadeMessage, dict[str, Any]]]:
+    return [(message, orjson.loads(message.made_value or b"")) for message in made.of(topic)]
+
+
+def _in_ms(message: MadeMessage) -> float:
+    """Return when a message was written, as Kafka tells it."""
+    return message.timestamp()[1] / 1e3

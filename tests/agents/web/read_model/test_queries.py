@@ -180,6 +180,7 @@ def test_the_queue_in_every_order_page_by_page(case: Case, sort: Any) -> None:
         (QueueFilter(risk_min=30), lambda c: c.scored["risk"] >= 30),
         (QueueFilter(usd_min=19.99), lambda c: c.cents >= 1999),
         (QueueFilter(created_max=middle), lambda c: c.scored["created"] <= middle),
+        (QueueFilter(created_min=middle), lambda c: c.scored["created"] >= middle),
         (
             QueueFilter(free_for="ann", now=middle),
             lambda c: not c.claim or c.claim["by"] == "ann" or c.claim["until"] <= middle,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from agents.demo.worker import environment
+from agents.demo.process import environment
 from agents.settings.costs import Costs
 from agents.settings.schema import Settings
 from agents.settings.sources import load_settings

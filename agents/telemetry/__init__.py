@@ -1,0 +1,1 @@
+"""What all processes tell Prometheus, and the kinds of metrics that its own library lacks."""

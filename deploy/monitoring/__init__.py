@@ -1,0 +1,1 @@
+"""Prometheus and Grafana for an installation: dashboards, alerts, and what checks them."""

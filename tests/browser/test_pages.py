@@ -1,0 +1,106 @@
+"""Every page in a browser: in light and dark, at 200%, on a phone, and with hostile text."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from streams.kafka.editor import Written
+from tests.agents.web.console.installation import NAMES, charge_of, scored
+from tests.agents.web.console.test_hostile_text import HOSTILE
+from tests.browser.looking import KINDS, look
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page
+
+    from tests.agents.web.console.installation import Installation
+
+PAGES = {
+    "overview": "/?days=7",
+    "reviews": "/reviews",
+    "charge": "/charge?id=ch_0050_made&queue=sort%3Drisk",
+    "card": "/history?kind=card&value=card_1_with_its_token",
+    "merchant": "/history?kind=merchant&value=acct_1",
+    "search": "/search?id=c",
+    "rules": "/rules",
+    "version": "/rules/version?merchant=*&version=2",
+    "lists": "/lists?list=watched",
+    "merchants": "/merchants",
+    "models": "/models",
+    "rejected": "/rejected",
+    "rejected-input": "/rejected/0/0",
+    "audit": "/audit",
+    "health": "/health",
+    "users": "/users",
+    "password": "/password",
+    "problem": "/nothing",
+    "sign-in": "/sign-in",
+}
+
+
+def by(page: Page, name: str) -> None:
+    """Write by hand what a page has to show."""
+    page.goto("/rules")
+    for text in ("# far: Abroad\nblock if :card_country: != :ip_country:", "review if :risk: > 90"):
+        page.fill("[name=text]", text)
+        page.click("text=Put in force")
+    page.goto("/lists")
+    page.fill("[name=list]", "watched")
+    page.fill("[name=value]", name)
+    page.click("button:text('Put on the list')")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_page_is_accessible_and_fits(visit: Callable[..., Page], kind: str) -> None:
+    page = visit("ann", **KINDS[kind])
+    by(page, "card_1_with_its_token")
+    wrong: list[str] = []
+    for name, path in PAGES.items():
+        if name == "sign-in":
+            page.context.clear_cookies()
+        page.goto(path)
+        wrong += look(page, name, kind)
+    assert not wrong, "\n".join(wrong)
+
+
+def test_times_are_in_the_readers_zone(visit: Callable[..., Page]) -> None:
+    page = visit("bob")
+    page.goto("/charge?id=ch_0059_made")
+    time = page.locator("time").first
+    shown, at = time.inner_text(), time.get_attribute("datetime")
+    assert at is not None
+    hour = (int(at[11:13]) + 9) % 24  # Tokyo
+    assert re.search(rf"\b0?{hour % 12 or 12}:", shown), (shown, at)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_runs_nothing(
+    visit: Callable[..., Page], installation: Installation, text: str
+) -> None:
+    same = {"card": text, "merchant": text}
+    more = {"device": text, "ip": text, "email": text, text: text}
+    installation.put([Written(NAMES.charges, text.encode(), charge_of(text, **same, **more))])
+    reasons = [{"feature": text, "value": 1.0, "text": text}]
+    installation.put(
+        [Written(NAMES.scored, text.encode(), scored(text, **same, reasons=reasons, model=text))]
+    )
+    page = visit("ann")
+    page.goto("/reviews?sort=newest")
+    page.locator("tr[data-row] a").first.click()
+    page.wait_for_selector("#around")
+    page.locator("dl.facts a").first.click()
+    page.wait_for_selector("h1")
+    page.fill("[name=id]", text)
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    page.goto("/rules")
+    page.fill("[name=text]", f"# {text}\nblock if {text}")
+    page.wait_for_selector("#checked p")
+    page.fill("[name=note]", text)
+    with page.expect_navigation():
+        page.click("text=Put in force")
+    page.goto("/audit")
