@@ -14,7 +14,7 @@ LOOKING := $(filter-out %/test_work.py,$(wildcard tests/browser/test_*.py))
 # Many hundred processes start in the tests, and each would compile all sources anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-integration test-agents test-others test-faults kernels browser lint chaos upgrade schedules soak bench fuzz quality lock
+.PHONY: help setup demo test test-integration test-agents test-others test-faults kernels browser lint chaos cluster upgrade schedules soak bench fuzz quality lock
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ lint: setup ## Check style, types and layers only
 
 chaos: setup ## Kill and tear workers and brokers for half an hour, then verify every input
 	$(BIN)/python -m tests.chaos
+
+cluster: setup ## Start a secured Kafka of three brokers, with users and topics, until Ctrl-C
+	@$(BIN)/python -m tests.cluster
 
 upgrade: setup ## Upgrade workers under load from the version before and to a later one, and verify every input
 	$(BIN)/python -m tests.upgrade

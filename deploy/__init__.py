@@ -1,1 +1,1 @@
-"""How Chargewatch is run: the local Kafka. Imports nothing of the other packages."""
+"""How Chargewatch is run: Kafka on one machine. Imports nothing of the other packages."""

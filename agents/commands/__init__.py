@@ -22,6 +22,7 @@ VERBS = {
     "keys": "Give and take keys of the HTTP API.",
     "console": "Serve the analysts' console.",
     "users": "Say who may use the console.",
+    "acls": "Print the commands that give each part its rights on Kafka.",
     "state": "Show the local state, or check that it can be gone on from.",
 }
 

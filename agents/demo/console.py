@@ -14,7 +14,7 @@ from agents.policy.edits import Signature
 from agents.settings.schema import Settings
 from agents.web.console.access.user_topic import audited
 from agents.web.console.access.users import new_user
-from deploy.local_kafka import HOST
+from deploy.broker import HOST
 from schemas.console_users import ROLES, encode_user
 from streams.kafka.clients import Clients
 from streams.kafka.editor import Editor, Written

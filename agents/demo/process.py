@@ -14,7 +14,7 @@ from urllib.request import urlopen
 from agents.demo.cluster import DemoError
 from agents.settings.schema import COST_FIELDS, FIELDS, SIGNALS, Settings
 from agents.settings.sources import variable
-from deploy.local_kafka import HOST
+from deploy.broker import HOST
 
 READY_TIMEOUT_S = 300.0  # the first worker of an installation compiles the kernels
 STOP_TIMEOUT_S = 30.0

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Final
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
+from agents.web.follower import Ends
 from streams.errors import OperationalError
+from streams.kafka.access import NotAllowedError, Right, raise_if_refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from agents.web.follower import Ends, Follower
+    from agents.web.follower import Follower
     from streams.kafka.config import Admin
 
 logger = logging.getLogger(__name__)
@@ -89,6 +91,9 @@ class Barrier:
                 self._on_answer(False)
                 asking.set_exception(AwayError("Kafka does not answer"))
                 asking.exception()  # is known: those who ask may all have gone
+            except NotAllowedError as error:
+                asking.set_exception(error)
+                asking.exception()
             else:
                 self._on_answer(True)
                 asking.set_result(None)
@@ -102,16 +107,19 @@ class Barrier:
                 isolation_level=IsolationLevel.READ_COMMITTED,
                 request_timeout=_ANSWER_S,
             )
-            try:
-                found = await asyncio.gather(*map(asyncio.wrap_future, answers.values()))
-            except KafkaException:
-                await asyncio.to_thread(self._find_leaders)
-                await asyncio.sleep(_AGAIN_S)
-            else:
-                return {
-                    (place.topic, place.partition): each.offset
-                    for place, each in zip(answers, found, strict=True)
-                }
+            ends = Ends()
+            for place, answer in answers.items():
+                try:
+                    found = await asyncio.wrap_future(answer)
+                except KafkaException as error:
+                    needed = Right("Read", "topic", place.topic)
+                    raise_if_refused(error.args[0], self._admin.config, needed)
+                else:
+                    ends[place.topic, place.partition] = found.offset
+            if len(ends) == len(answers):
+                return ends
+            await asyncio.to_thread(self._find_leaders)
+            await asyncio.sleep(_AGAIN_S)
 
     def _find_leaders(self) -> None:
         """Ask who leads which partition, which librdkafka 2.16 does not do by itself.

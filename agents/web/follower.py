@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from confluent_kafka import KafkaError, TopicPartition
 
+from streams.errors import OperationalError
+from streams.kafka.access import Right, raise_if_refused
+from streams.kafka.roles import GATEWAY
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Mapping, Sequence
@@ -78,12 +82,14 @@ class Follower:
         followed: Sequence[Followed],
     ) -> None:
         self._loop = loop
+        self._config = clients.config
+        self._failure: OperationalError | None = None
         self._read_of = {each.topic: each.read for each in followed}
         self._reached: Ends = {}
         self._waiting: list[tuple[Ends, asyncio.Future[None]]] = []
         self._consumer = clients.consumer(
             {
-                "group.id": "chargewatch.gateway",  # required, and never joined
+                "group.id": GATEWAY,  # required, and never joined
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "isolation.level": "read_committed",
@@ -113,7 +119,15 @@ class Follower:
         return self._reading.is_alive()
 
     async def until(self, ends: Ends) -> None:
-        """Wait until everything before these offsets has been taken."""
+        """Wait until everything before these offsets has been taken.
+
+        Raises
+        ------
+        NotAllowedError
+            When a topic may not be read.
+        """
+        if self._failure is not None:
+            raise self._failure
         if self._is_past(ends):
             return
         waiting = self._loop.create_future()
@@ -130,6 +144,8 @@ class Follower:
     def _run(self) -> None:
         try:
             self._follow()
+        except OperationalError as failure:
+            self._loop.call_soon_threadsafe(self._fail, failure)
         except Exception:
             logger.exception("the topics cannot be followed any more")
 
@@ -161,8 +177,18 @@ class Follower:
             elif error.code() == KafkaError._PARTITION_EOF:
                 reached[topic, cast("int", message.partition())] = offset
             else:
+                needed = Right("Read", "topic", topic), Right("Describe", "group", GATEWAY)
+                raise_if_refused(error, self._config, *needed)
                 logger.warning("%s: %s", topic, error.str())
         return taken, reached
+
+    def _fail(self, failure: OperationalError) -> None:
+        logger.error("the topics cannot be followed any more: %s", failure)
+        self._failure = failure
+        for _, waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_exception(failure)
+        self._waiting = []
 
     def _take(self, taken: Sequence[Callable[[], None]], reached: Ends) -> None:
         self._room.release()

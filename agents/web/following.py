@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from agents.web.barrier import AwayError, Barrier
 from agents.web.follower import Followed, Follower
+from streams.kafka.access import NotAllowedError
 from streams.kafka.clients import Clients
 
 if TYPE_CHECKING:
@@ -92,8 +92,12 @@ class Following:
         """Ask now and then, so that it is known when the brokers do not answer, and do again."""
         while True:
             await asyncio.sleep(_HEARTBEAT_S)
-            with suppress(AwayError):  # which is noted
+            try:
                 await self._barrier.passed()
+            except AwayError:
+                pass  # which is noted
+            except NotAllowedError as error:
+                self._fail(str(error))
             if not self._follower.is_running:
                 self._fail("the topics cannot be followed any more; what happened is above")
 

@@ -8,6 +8,7 @@ from threading import Event
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from streams.engine.restore import RestoreStoppedError
+from streams.kafka.access import Right, raise_if_refused
 from streams.kafka.clients import Clients
 
 logger = logging.getLogger(__name__)
@@ -106,7 +107,12 @@ class GroupOffsets:
             self._askers.popitem()[1].close()
 
     def _ask(self, isolation: str, partitions: Sequence[TopicPartition]) -> list[int]:
-        found = self._asker(isolation).committed(list(partitions), timeout=_ANSWER_S)
+        try:
+            found = self._asker(isolation).committed(list(partitions), timeout=_ANSWER_S)
+        except KafkaException as exception:
+            needed = Right("Read", "group", self._group)
+            raise_if_refused(exception.args[0], self._clients.config, needed)
+            raise
         now = self._clients.clock()
         if now - self._answered_at > _UNSEEN_S:
             self._answers_since = now

@@ -29,6 +29,7 @@ from streams.engine.worker_tasks import WorkerTasks
 from streams.errors import OperationalError
 from streams.events.batch import Batch, Times
 from streams.events.rows import Rows
+from streams.kafka.access import Right, refusal
 from streams.kafka.clients import Attempt, Clients
 from streams.kafka.partition_watch import PartitionWatch
 from streams.kafka.partitioner import partitions_of
@@ -159,7 +160,7 @@ class Engine:
         ------
         OffsetLostError
             When input has been deleted before it counted.
-        RefusedError
+        RefusedError, NotAllowedError
             When the group or the broker wants nothing of this worker any more.
         TopicsError
             When partitions have been added.
@@ -281,9 +282,19 @@ class Engine:
             elif error.fatal() or error.code() == KafkaError._FATAL:
                 raise RefusedError(self._fatal(error))
             elif error.code() in _REFUSED:
-                raise RefusedError(f"Kafka refuses {message.topic()}: {error.str()}")
+                raise self._refused(error, message.topic() or "")
             else:
                 logger.warning("fetching: %s", error.str())
+
+    def _refused(self, error: KafkaError, topic: str) -> OperationalError:
+        """Return what says why Kafka does not answer a topic's or the group's requests."""
+        needed = (
+            Right("Read", "topic", topic),
+            Right("Read", "group", self._settings.application_id),
+        )
+        return refusal(error, self._clients.config, *needed) or RefusedError(
+            f"Kafka refuses {topic}: {error.str()}"
+        )
 
     def _fatal(self, error: KafkaError) -> str:
         """Say why the consumer has ended for good."""

@@ -13,6 +13,7 @@ from threading import Event
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from streams.kafka.access import NotAllowedError
 from streams.kafka.clients import Clients
 from streams.kafka.config import Config
 
@@ -73,8 +74,8 @@ class UnassignedTasks:
             if not tasks or self._member_id() != min(tasks):
                 return set()
             return set(range(self._clients.partitions(self._topic))).difference(*tasks.values())
-        except KafkaException:
-            return set()  # the broker is away, which others tell of
+        except (KafkaException, NotAllowedError):
+            return set()  # the broker is away, or refuses, which others tell of
 
     def _pass_by(self) -> None:
         """Join as a dynamic member, and leave once the group has been shared out."""

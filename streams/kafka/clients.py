@@ -4,15 +4,17 @@ In one place, so that a simulation can put a broker, threads and a clock of its 
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import cached_property
 from threading import Thread
 from time import monotonic
 from typing import Any, Protocol, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicCollection
+from confluent_kafka.admin import AclOperation
 
+from streams.kafka.access import NotAllowedError, Right, raise_if_refused, refusal
 from streams.kafka.assignment import partitions_in
 from streams.kafka.config import CONSUMER_SETTINGS, Admin, Config
 from streams.kafka.retry import RetryPolicy
@@ -82,8 +84,59 @@ class Clients:
         return {}
 
     def partitions(self, topic: str) -> int:
-        """Return how many partitions a topic has; raises as `stable_assignment` does."""
-        return len(self._admin.list_topics(topic, timeout=_ANSWER_S).topics[topic].partitions)
+        """Return how many partitions a topic has.
+
+        Raises
+        ------
+        KafkaException
+            When the broker does not answer.
+        NotAllowedError
+            When it may not tell.
+        """
+        found = self._admin.list_topics(topic, timeout=_ANSWER_S).topics[topic]
+        if found.error is not None:
+            raise_if_refused(found.error, self.config, Right("Describe", "topic", topic))
+        return len(found.partitions)
+
+    def answer_to(self, question: Callable[[], Answer], *needed: Right) -> Answer:
+        """Return a broker's answer; see `RetryPolicy.ask`.
+
+        Raises
+        ------
+        NotAllowedError
+            When one of the rights that are needed is missing.
+        """
+        try:
+            return self.retry.ask(question)
+        except KafkaException as exception:
+            raise_if_refused(exception.args[0], self.config, *needed)
+            raise
+
+    def refusal_to_write(
+        self, error: KafkaError, topics: Iterable[str], *needed: Right
+    ) -> NotAllowedError | None:
+        """Return what tells which right a writer lacks, if that is what an error is about.
+
+        A transaction is refused as a whole, and the client does not tell for which of its topics.
+        """
+        if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            refused = (Right("Write", "topic", topic) for topic in self._not_writable(topics))
+            needed = (*refused, *needed)
+        return refusal(error, self.config, *needed)
+
+    def _not_writable(self, topics: Iterable[str]) -> list[str]:
+        """Return those of some topics that may not be written to."""
+        asked = self._admin.describe_topics(
+            TopicCollection(list(topics)),
+            include_authorized_operations=True,
+            request_timeout=_ANSWER_S,
+        )
+        return [
+            topic
+            for topic, answer in asked.items()
+            if answer.exception() is not None
+            or AclOperation.WRITE not in answer.result().authorized_operations
+        ]
 
     @cached_property
     def _admin(self) -> Admin:

@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 # The environment variables that are passed on; librdkafka says what each of them may be.
 SECURITY_SETTINGS = re.compile(r"KAFKA_(SECURITY_PROTOCOL|(SASL|SSL|HTTPS|ENABLE_(SASL|SSL))_\w+)")
+# Secrets that may be in a file, as containers get them: a variable names it, with _FILE behind.
+_IN_FILE = re.compile(r"(KAFKA_(?:SASL|SSL)_\w*(?:PASSWORD|PASSPHRASE|SECRET))_FILE")
 
 Config = dict[str, str | int | float | bool]
 
@@ -26,7 +29,8 @@ def client_config(bootstrap: str, env: Mapping[str, str]) -> Config:
     """Return the librdkafka settings that every client shares.
 
     A variable's name is the librdkafka setting's in capitals, after ``KAFKA_`` and with ``_`` for
-    each dot. Empty ones count as unset.
+    each dot. Empty ones count as unset. A password, passphrase or secret may be in a file, which
+    its variable with ``_FILE`` behind names: the end of its line is not part of it.
 
     Parameters
     ----------
@@ -35,6 +39,11 @@ def client_config(bootstrap: str, env: Mapping[str, str]) -> Config:
     env
         The environment; only Kafka's security settings are looked at.
 
+    Raises
+    ------
+    ClientError
+        When the file of a secret cannot be read, or there is a secret beside it.
+
     Examples
     --------
     >>> client_config("kafka:9093", {"KAFKA_SECURITY_PROTOCOL": "SSL", "HOME": "/root"})
@@ -42,13 +51,24 @@ def client_config(bootstrap: str, env: Mapping[str, str]) -> Config:
     """
     config: Config = {"bootstrap.servers": bootstrap}
     for variable, value in env.items():
-        if value and SECURITY_SETTINGS.fullmatch(variable):
+        if not value or not SECURITY_SETTINGS.fullmatch(variable):
+            continue
+        if in_file := _IN_FILE.fullmatch(variable):
+            if env.get(in_file[1]):
+                raise ClientError(f"{in_file[1]}, {variable}: set one of them, not both")
+            config[_setting(in_file[1])] = _secret(variable, value)
+        else:
             config[_setting(variable)] = value
     return config
 
 
 class Admin(AdminClient):
     """An admin client that finds the wrong settings, and knows why its brokers do not answer.
+
+    Attributes
+    ----------
+    config
+        Its settings.
 
     Raises
     ------
@@ -57,7 +77,8 @@ class Admin(AdminClient):
     """
 
     def __init__(self, config: Config) -> None:
-        self._problem = ""
+        self.config = config
+        self._problem: KafkaError | None = None
         # What librdkafka would log, over and over, is kept for the one message that needs it.
         quiet: dict[str, Any] = {"log_level": 0, "error_cb": self._note}
         try:
@@ -66,14 +87,56 @@ class Admin(AdminClient):
             reason = error.args[0].str().removeprefix("Failed to create admin client: ")
             raise ClientError(_name_variables(reason, config)) from None
 
-    def problem(self) -> str:
-        """Return the last thing that went wrong with a broker, empty if nothing did."""
+    def problem(self) -> KafkaError | None:
+        """Return the last thing that went wrong with a broker."""
         self.poll(0)
         return self._problem
 
+    def is_refused(self) -> bool:
+        """Tell whether what went wrong is of the settings, and waiting does not help."""
+        problem = self.problem()
+        return problem is not None and (
+            problem.code() in _REMEDIES or _is_of_our_certificate(problem)
+        )
+
+    def remedy(self) -> str:
+        """Return what to do about what went wrong, empty where that is not in the settings."""
+        problem = self.problem()
+        if problem is None:
+            return ""
+        if _is_of_our_certificate(problem):
+            return _RENEW
+        return _REMEDIES.get(problem.code(), "")
+
     def _note(self, error: KafkaError) -> None:
         if error.code() != KafkaError._ALL_BROKERS_DOWN:  # a summary that says less
-            self._problem = error.str()
+            self._problem = error
+
+
+_REMEDIES: Final[dict[int, str]] = {
+    KafkaError._AUTHENTICATION: "mend KAFKA_SASL_USERNAME or KAFKA_SASL_PASSWORD, or the "
+    "user's password on the brokers",
+    KafkaError._SSL: "mend KAFKA_SSL_CA_LOCATION, the file of the authority that the brokers' "
+    "certificates are of, or renew theirs",
+}
+_RENEW: Final = (
+    "mend or renew the certificate that KAFKA_SSL_CERTIFICATE_LOCATION and KAFKA_SSL_KEY_LOCATION "
+    "name"
+)
+
+
+def _is_of_our_certificate(problem: KafkaError) -> bool:
+    """Tell whether the broker has refused a certificate, and not we: after TLS was agreed on."""
+    told = problem.str()
+    return "SSL routines" in told and "alert" in told
+
+
+def _secret(variable: str, file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
+        raise ClientError(f"{variable}: {file}: {reason}") from None
 
 
 def _setting(variable: str) -> str:

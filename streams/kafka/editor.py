@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from streams.errors import OperationalError
+from streams.kafka.access import Right
 from streams.kafka.partition_reader import PartitionReader
 
 if TYPE_CHECKING:
@@ -61,10 +62,14 @@ class Editor:
     ------
     EditError
         When the brokers do not answer, or refuse.
+    NotAllowedError
+        When nobody of this name may edit here.
     """
 
     def __init__(self, clients: Clients, name: str) -> None:
         self._clients = clients
+        self._needed = Right("Write", "transactional-id", name)
+        self._topics: set[str] = set()
         self._written: dict[str, int] = {}
         self._producer: Producer = clients.producer(
             {
@@ -78,7 +83,7 @@ class Editor:
         try:
             self._producer.init_transactions(_TIMEOUT_S)
         except KafkaException as error:
-            raise _edit_error(error) from None
+            raise self._edit_error(error) from None
 
     def write(self, records: Sequence[Written]) -> None:
         """Write records, all or none of them, and wait until everybody sees them.
@@ -97,7 +102,7 @@ class Editor:
                 self._send(record)
             self._commit()
         except KafkaException as error:
-            raise _edit_error(error) from None
+            raise self._edit_error(error) from None
         for topic, offset in self._written.items():
             self._wait_until_seen(topic, offset)
 
@@ -127,6 +132,7 @@ class Editor:
             self._written[message.topic() or ""] = message.offset() or 0
 
     def _send(self, record: Written) -> None:
+        self._topics.add(record.topic)
         while True:
             try:
                 self._producer.produce(
@@ -138,10 +144,10 @@ class Editor:
                 self._producer.poll(0)
                 return
 
-
-def _edit_error(error: KafkaException) -> EditError:
-    found: KafkaError = error.args[0]
-    if found.code() in _FENCED:
-        return EditError("somebody else has made a change at this moment: nothing was written; "
-                         "look at what is there now, and do it again")  # fmt: skip
-    return EditError(f"nothing was written: {found.str()}")
+    def _edit_error(self, error: KafkaException) -> OperationalError:
+        found: KafkaError = error.args[0]
+        if found.code() in _FENCED:
+            return EditError("somebody else has made a change at this moment: nothing was written; "
+                             "look at what is there now, and do it again")  # fmt: skip
+        refused = self._clients.refusal_to_write(found, self._topics, self._needed)
+        return refused or EditError(f"nothing was written: {found.str()}")

@@ -12,7 +12,9 @@ from confluent_kafka import (
     TopicPartition,
 )
 
+from streams.kafka.access import Right, raise_if_refused
 from streams.kafka.clients import Clients
+from streams.kafka.roles import PARTITION_READER
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +55,7 @@ class PartitionReader:
     ) -> None:
         self._consumer = clients.consumer(
             {
-                "group.id": "chargewatch.partition-reader",  # required, and never joined
+                "group.id": PARTITION_READER,  # required, and never joined
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "isolation.level": "read_committed" if is_committed else "read_uncommitted",
@@ -62,13 +64,25 @@ class PartitionReader:
                 "fetch.wait.max.ms": fetch_wait_ms,
             }
         )
-        self._retry = clients.retry
+        self._clients = clients
+        self._needed = (
+            Right("Read", "topic", topic),
+            Right("Describe", "group", PARTITION_READER),
+        )
         self._partition = TopicPartition(topic, partition)
         self.reached = -1
         self.seek(OFFSET_BEGINNING if offset is None else offset)
 
     def read(self) -> list[Message]:
-        """Return messages in bulk, waiting a moment for some; `reached` tells an end met."""
+        """Return messages in bulk, waiting a moment for some; `reached` tells an end met.
+
+        Raises
+        ------
+        KafkaException
+            When what was asked for is there no more.
+        NotAllowedError
+            When the topic may not be read.
+        """
         return self._consume(_BULK_MESSAGES, _FETCH_WAIT_MS / 1e3)
 
     def read_to_end(self) -> Iterator[list[Message]]:
@@ -95,10 +109,20 @@ class PartitionReader:
 
     def watermarks(self) -> tuple[int, int]:
         """Ask for the first offset there is, and the one after the last committed message."""
-        low, high = self._retry.ask(
-            lambda: self._consumer.get_watermark_offsets(self._partition, timeout=_ANSWER_S)
-        )
+        low, high = self._clients.answer_to(self._ask_watermarks, *self._needed)
         return low, high
+
+    def _ask_watermarks(self) -> tuple[int, int]:
+        """Ask once; a topic that may not be seen looks to the client as if it were not there."""
+        try:
+            return self._consumer.get_watermark_offsets(self._partition, timeout=_ANSWER_S)
+        except KafkaException as exception:
+            if exception.args[0].code() == KafkaError._UNKNOWN_PARTITION:
+                topic = self._partition.topic
+                found = self._consumer.list_topics(topic, timeout=_ANSWER_S).topics[topic]
+                if found.error is not None:
+                    raise_if_refused(found.error, self._clients.config, *self._needed)
+            raise
 
     def take(self, limit: int) -> list[Message]:
         """Return at most `limit` messages that are here already."""
@@ -130,5 +154,6 @@ class PartitionReader:
             elif error.code() in {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}:
                 raise KafkaException(error)
             else:
+                raise_if_refused(error, self._clients.config, *self._needed)
                 logger.warning("%s: %s", self._partition.topic, error.str())
         return messages

@@ -9,6 +9,7 @@ from threading import Event
 
 from confluent_kafka import KafkaException
 
+from streams.kafka.access import NotAllowedError
 from streams.kafka.clients import Clients
 from streams.kafka.topics import TopicsError, partitions_changed
 
@@ -90,8 +91,8 @@ this installation is of 2: ...
         for topic in self._topics:
             try:
                 found = self._clients.partitions(topic)
-            except KafkaException:
-                return  # the broker is away, which others tell of
+            except (KafkaException, NotAllowedError):
+                return  # the broker is away, or refuses, which others tell of
             if found > self.kept:
                 self._problem = partitions_changed(topic, f"{found} partitions", self.kept)
                 return

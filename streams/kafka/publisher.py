@@ -1,11 +1,13 @@
 """Publishing events, as a producer of charges, disputes and outcomes should."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from confluent_kafka import KafkaError, Message, Producer
 
 from streams.errors import OperationalError
+from streams.kafka.access import NotAllowedError, Right, refusal
 from streams.kafka.config import Config
 
 _FLUSH_WAIT_S = 1.0
@@ -42,6 +44,8 @@ class Publisher:
         self.delivered = 0
         self.failed = 0
         self.problem = ""
+        self._config = config
+        self._refused: NotAllowedError | None = None
         own: dict[str, Any] = {
             "enable.idempotence": True,
             "compression.type": "lz4",
@@ -56,8 +60,9 @@ class Publisher:
 
     def publish(self, topic: str, events: Sequence[Event]) -> None:
         """Publish events in order; waits while more of them are under way than memory is for."""
+        delivered = partial(self._delivered, topic)
         queued: list[dict[str, Any]] = [
-            {"key": key, "value": value, "callback": self._delivered} for key, value in events
+            {"key": key, "value": value, "callback": delivered} for key, value in events
         ]
         while queued:
             self._producer.produce_batch(topic, queued)
@@ -68,7 +73,7 @@ class Publisher:
                 if error.code() == KafkaError._QUEUE_FULL:
                     queued.append(message)
                 else:
-                    self._delivered(error, None)
+                    delivered(error, None)
             self._producer.poll(_QUEUE_FULL_WAIT_S if queued else 0)
 
     def publish_in_turn(
@@ -97,8 +102,12 @@ class Publisher:
         ------
         PublishError
             When any event since the beginning has failed.
+        NotAllowedError
+            When one was not allowed.
         """
         self._settle(progress)
+        if self._refused is not None:
+            raise self._refused
         if self.failed:
             raise PublishError(f"{self.failed} events were not delivered: {self.problem}")
 
@@ -106,9 +115,10 @@ class Publisher:
         while self._producer.flush(_FLUSH_WAIT_S):
             progress()
 
-    def _delivered(self, error: KafkaError | None, _: Message | None) -> None:
+    def _delivered(self, topic: str, error: KafkaError | None, _: Message | None) -> None:
         if error is None:
             self.delivered += 1
         else:
             self.failed += 1
             self.problem = error.str()
+            self._refused = refusal(error, self._config, Right("Write", "topic", topic))

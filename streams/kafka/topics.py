@@ -12,6 +12,7 @@ from confluent_kafka.admin import ConfigResource, NewTopic, ResourceType
 from schemas import topics as table
 from schemas.topics import MODELS_BYTES_MAX, REJECTED_BYTES_MAX, Kept, Topic
 from streams.errors import OperationalError
+from streams.kafka.access import Right, raise_if_refused
 from streams.kafka.config import Admin
 from streams.kafka.retention import DAY_MS, LABEL_HORIZON_DAYS, horizon_ms, loss
 
@@ -206,6 +207,8 @@ def ensure_topics(
 
     Raises
     ------
+    NotAllowedError
+        If Kafka does not allow it.
     TopicsError
         If Kafka does not answer or refuses, if the partitions do not fit together, or if a topic
         that was made elsewhere would lose what it has to keep.
@@ -255,7 +258,7 @@ def _find(admin: Admin, names: Iterable[str]) -> dict[str, int]:
     """Return the number of partitions of those topics that exist."""
     futures = admin.describe_topics(TopicCollection(list(names)), request_timeout=TIMEOUT_S)
     return {
-        name: len(_result(admin, name, future).partitions)
+        name: len(answered(admin, "Describe", name, future).partitions)
         for name, future in futures.items()
         if not _failed_as(KafkaError.UNKNOWN_TOPIC_OR_PART, future)
     }
@@ -280,7 +283,7 @@ def _create(admin: Admin, new: list[NewTopic]) -> set[str]:
         if not _failed_as(KafkaError.TOPIC_ALREADY_EXISTS, future)
     }
     for name, future in own.items():
-        _result(admin, name, future)
+        answered(admin, "Create", name, future)
     return set(own)
 
 
@@ -294,7 +297,7 @@ def _check_configs(admin: Admin, topics: Topics, label_horizon_days: float) -> d
     configs = {
         resource.name: {
             name: entry.value
-            for name, entry in _result(admin, resource.name, future).items()
+            for name, entry in answered(admin, "DescribeConfigs", resource.name, future).items()
             if entry.value is not None
         }
         for resource, future in futures.items()
@@ -327,13 +330,31 @@ def _failed_as(code: int, future: "Future[Any]") -> bool:
     return isinstance(error, KafkaException) and error.args[0].code() == code
 
 
-def _result(admin: Admin, name: str, future: "Future[Any]") -> Any:
-    """Return what the broker answered about a topic."""
+def answered(admin: Admin, operation: str, name: str, future: "Future[Any]") -> Any:
+    """Return what the broker answered about a topic.
+
+    Parameters
+    ----------
+    admin
+        Client of the cluster.
+    operation
+        What was asked for, as access lists name it.
+    name
+        Of the topic.
+    future
+        The answer.
+
+    Raises
+    ------
+    NotAllowedError, TopicsError
+        When there is none.
+    """
     try:
         return future.result()
     except KafkaException as error:
+        raise_if_refused(error.args[0], admin.config, Right(operation, "topic", name))
         unanswered = {KafkaError._TIMED_OUT, KafkaError._TRANSPORT}
         if error.args[0].code() in unanswered:
-            problem = admin.problem() or error.args[0].str()
-            raise TopicsError(f"Kafka does not answer: {problem}") from None
+            problem = admin.problem() or error.args[0]
+            raise TopicsError(f"Kafka does not answer: {problem.str()}") from None
         raise TopicsError(f"topic {name}: {error.args[0].str()}") from None

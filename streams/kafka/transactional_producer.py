@@ -19,6 +19,7 @@ from schemas.topics import MODELS_BYTES_MAX
 from streams.errors import OperationalError
 from streams.events.headers import Headers
 from streams.events.rejected import Rejected
+from streams.kafka.access import Right
 from streams.kafka.clients import Attempt, Clients
 
 logger = logging.getLogger(__name__)
@@ -88,7 +89,9 @@ class TransactionalProducer:
             "queue.buffering.max.kbytes": 1 << 18,
             "message.max.bytes": MODELS_BYTES_MAX,  # the most that any topic takes
         } | clients.statistics.settings("producer")
+        self._needed = [Right("IdempotentWrite", "cluster")]
         if transactional_id is not None:
+            self._needed.append(Right("Write", "transactional-id", transactional_id))
             self._settings["transactional.id"] = transactional_id
             self._settings["transaction.timeout.ms"] = transaction_timeout_ms
         self._is_transactional = transactional_id is not None
@@ -97,6 +100,8 @@ class TransactionalProducer:
         self._in_transaction = False
         self._is_broken = False
         self._failure: KafkaError | None = None
+        self._failed_topic = ""
+        self._written = set[str]()
         self._producer = self._connect()
 
     def send(
@@ -137,6 +142,7 @@ class TransactionalProducer:
             self._held.append(partial(self.send_rejected, topic, rejected))
             return
         self._begin()
+        self._written.add(topic)
         for copy in rejected:
             self._produce(topic, copy.key, copy.value, [*copy.headers, *copy.carried])
 
@@ -248,6 +254,7 @@ class TransactionalProducer:
     def _send(self, outputs: Outputs) -> None:
         topic, messages, partition, reached, headers = outputs
         self._begin()
+        self._written.add(topic)
         if headers is not None:  # of which a batch of the client can have none
             assert reached is None
             for (key, value), own in zip(messages, headers, strict=True):
@@ -262,7 +269,7 @@ class TransactionalProducer:
         waiting = self._retry.waiting()
         while queued:
             self._producer.produce_batch(topic, queued, partition=partition)
-            queued = [message for message in queued if self._must_wait(message)]
+            queued = [message for message in queued if self._must_wait(message, topic)]
             if queued:
                 self._serve(self._producer.poll, _QUEUE_FULL_WAIT_S)
                 waiting.say("the broker does not take our output")
@@ -285,7 +292,7 @@ class TransactionalProducer:
                 self._serve(self._producer.poll, _QUEUE_FULL_WAIT_S)
                 waiting.say("the broker does not take our output")
             except KafkaException as exception:
-                raise self._failed(exception) from exception
+                raise self._failed(exception, topic) from exception
             else:
                 return
 
@@ -302,22 +309,30 @@ class TransactionalProducer:
         if error is None:
             reached[cast("int", last.partition())] = cast("int", last.offset()) + 1
 
-    def _on_delivery(self, error: KafkaError | None, _: Message) -> None:
+    def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is not None and self._failure is None:
             self._failure = error
+            self._failed_topic = cast("str", message.topic())
 
-    def _must_wait(self, message: dict[str, Any]) -> bool:
+    def _must_wait(self, message: dict[str, Any], topic: str) -> bool:
         """Tell whether a message found the queue full."""
         error: KafkaError | None = message.pop("_error", None)
         if error is None:
             return False
         if error.code() != KafkaError._QUEUE_FULL:
-            raise self._failed(KafkaException(error))
+            raise self._failed(KafkaException(error), topic)
         return True
 
-    def _failed(self, exception: KafkaException) -> Exception:
-        """Return what to raise: in a transaction almost any failure is undone by an abort."""
+    def _failed(self, exception: KafkaException, topic: str = "") -> Exception:
+        """Return what to raise: in a transaction almost any failure is undone by an abort.
+
+        But not what is not allowed: it would be refused again.
+        """
         error: KafkaError = exception.args[0]
+        topics = [topic] if topic else self._written
+        refused = self._clients.refusal_to_write(error, topics, *self._needed)
+        if refused is not None:
+            return refused
         # What finds the client in a fatal state is told so by the code alone.
         is_fatal = error.fatal() or error.code() == KafkaError._FATAL
         self._is_broken = self._is_broken or is_fatal
@@ -351,7 +366,9 @@ class TransactionalProducer:
         """Wait until the broker has everything sent so far."""
         self._flush()
         if self._failure is not None:
-            raise NotDeliveredError(f"an output was refused: {self._failure.str()}")
+            topics = [self._failed_topic]
+            refused = self._clients.refusal_to_write(self._failure, topics, *self._needed)
+            raise refused or NotDeliveredError(f"an output was refused: {self._failure.str()}")
 
     def _flush(self) -> None:
         waiting = self._retry.waiting()

@@ -17,6 +17,9 @@ from tests.chaos.run import Plan, run
 @click.option("--faults", default=100, show_default=True, help="How many are made at least.")
 @click.option("--rate", default=60.0, show_default=True, help="Inputs a second.")
 @click.option("--partitions", default=6, show_default=True)
+@click.option("--workers", default=3, show_default=True)
+@click.option("--brokers", default=1, show_default=True, help="Several have TLS and access lists.")
+@click.option("--only", multiple=True, help="Makes only faults of this kind; may be repeated.")
 @click.option("--at-least-once", is_flag=True, help="Without transactions.")
 @click.option(
     "--out",
@@ -29,10 +32,13 @@ def main(
     faults: int,
     rate: float,
     partitions: int,
+    workers: int,
+    brokers: int,
+    only: tuple[str, ...],
     at_least_once: bool,
     out: Path | None,
 ) -> None:
-    """Kill, suspend, starve and tear workers and broker, and verify every input afterwards."""
+    """Kill, suspend, starve and tear workers and brokers, and verify every input afterwards."""
     logging.basicConfig(level="INFO", format="%(asctime)s %(message)s")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and so end what was started
     plan = Plan(
@@ -41,6 +47,9 @@ def main(
         faults=faults,
         rate=rate,
         partitions=partitions,
+        workers=workers,
+        brokers=brokers,
+        kinds=only,
         guarantee="at_least_once" if at_least_once else "exactly_once",
     )
     click.echo(f"seed {plan.seed}")

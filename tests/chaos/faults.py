@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
-    from deploy.local_kafka import LocalKafka
+    from deploy.nodes import Nodes
     from tests.chaos.fleet import Fleet, Slot
 
 MIN_WORKERS, MAX_WORKERS = 2, 4
@@ -62,19 +63,23 @@ class Faults:
     fleet
         The workers.
     kafka
-        The broker.
+        The brokers, of which one at a time has a fault, each in its turn.
     partitions
         How many tasks there are.
     make_busy
         Makes sure that some tasks have work left; called last before each fault.
+    only
+        The kinds that are made; all when it is empty.
     """
 
     random: Random
     fleet: Fleet
-    kafka: LocalKafka
+    kafka: Nodes
     partitions: int
     make_busy: Callable[[set[int]], None]
+    only: tuple[str, ...] = ()
     _bag: list[str] = field(default_factory=list)
+    _turn: int = 0
 
     def make(self) -> Fault:
         """Make the next fault; every kind has its turn before any comes again."""
@@ -90,10 +95,15 @@ class Faults:
         }
         everywhere: dict[str, Callable[[], None]] = {
             "worker added": lambda: _ignore(self.fleet.add()),
-            "broker restarted": self.kafka.restart,
+            "broker restarted": lambda: self.kafka.restart_node(self._turn),
             "broker killed": self._kill_broker,
         }
-        kind = self._draw([*kinds, *everywhere])
+        if len(self.kafka.nodes) > 1:
+            everywhere["broker suspended"] = self._suspend_broker
+        kind = self._draw([kind for kind in [*kinds, *everywhere] if self._is_wanted(kind)])
+        if "broker" in kind:
+            self._turn = (self._turn + 1) % len(self.kafka.nodes)
+            self.kafka.wait_until_in_sync()
         if kind in everywhere:
             fault = self._begin(kind, "broker" if "broker" in kind else "all", self._all_tasks())
             everywhere[kind]()
@@ -119,8 +129,8 @@ class Faults:
             and not (kind == "worker added" and workers >= MAX_WORKERS)
         ]
         if not possible:
-            possible = ["SIGKILL"]
-            self._bag.append("SIGKILL")
+            possible = [kinds[0]]
+            self._bag.append(kinds[0])
         self._bag.remove(possible[0])
         return possible[0]
 
@@ -138,10 +148,21 @@ class Faults:
             assert time.monotonic() < deadline, f"no worker has tasks: {self.fleet.ended[-3:]}"
             time.sleep(0.2)
 
+    def _is_wanted(self, kind: str) -> bool:
+        return not self.only or kind in self.only
+
     def _kill_broker(self) -> None:
-        self.kafka.kill()
+        self.kafka.kill_node(self._turn)
         time.sleep(self.random.uniform(0.0, _AWAY_S))
-        self.kafka.restart()
+        self.kafka.restart_node(self._turn)
+
+    def _suspend_broker(self) -> None:
+        """Let a broker stand still until the others take over, and go on as if nothing had been."""
+        process = self.kafka.nodes[self._turn].process
+        assert process is not None
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(SESSION_TIMEOUT_S + self.random.uniform(1.0, 4.0))
+        process.send_signal(signal.SIGCONT)
 
     def _kill_and_delete(self, slot: Slot) -> None:
         with slot.lock:  # the supervisor waits meanwhile

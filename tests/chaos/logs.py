@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from streams.kafka.config import Config
 
+Answer = TypeVar("Answer")
+
 _ANSWER_S = 60.0
+_SHORT_S = 10.0
 _SILENCE_S = 60.0
 
 
@@ -43,14 +46,8 @@ class Logs:
 
     def __init__(self, config: Config, group: str) -> None:
         self._config = config
-        self._asking = Consumer(
-            config
-            | {
-                "group.id": group,
-                "enable.auto.commit": False,
-                "isolation.level": "read_uncommitted",
-            }
-        )
+        self._group = group
+        self._asking = self._asker()
 
     def close(self) -> None:
         self._asking.close()
@@ -84,15 +81,13 @@ class Logs:
     def lag(self, topic: str, numbers: Sequence[int]) -> int:
         """Return how many messages of partitions the group has not committed yet."""
         partitions = [TopicPartition(topic, number) for number in numbers]
-        return sum(
-            self._asking.get_watermark_offsets(partition, _ANSWER_S)[1] - max(partition.offset, 0)
-            for partition in self._asking.committed(partitions, _ANSWER_S)
-        )
+        committed = self._ask(lambda asking: asking.committed(partitions, _SHORT_S))
+        return sum(self._end(partition) - max(partition.offset, 0) for partition in committed)
 
     def uncounted(self, topic: str) -> list[Read]:
         """Return what is committed in a topic, and not counted by the group yet."""
         partitions = [TopicPartition(topic, number) for number in self.partitions(topic)]
-        committed = self._asking.committed(partitions, _ANSWER_S)
+        committed = self._ask(lambda asking: asking.committed(partitions, _SHORT_S))
         positions = {partition.partition: max(partition.offset, 0) for partition in committed}
         return [r for r in self.committed(topic) if r.offset >= positions[r.partition]]
 
@@ -105,11 +100,37 @@ class Logs:
                 for topic in topics
                 for number in self.partitions(topic)
                 for partition in [TopicPartition(topic, number)]
-                if stable.get_watermark_offsets(partition, _ANSWER_S)[1]
-                != self._asking.get_watermark_offsets(partition, _ANSWER_S)[1]
+                if stable.get_watermark_offsets(partition, _ANSWER_S)[1] != self._end(partition)
             ]
         finally:
             stable.close()
+
+    def _end(self, partition: TopicPartition) -> int:
+        ends = self._ask(lambda asking: asking.get_watermark_offsets(partition, _SHORT_S))
+        return int(ends[1])
+
+    def _ask(self, question: Callable[[Consumer], Answer]) -> Answer:
+        """Ask the brokers; a client that gets no answer is replaced before it is asked again.
+
+        That of librdkafka 2.16 may ask a broker for ever that is no longer the one to ask, once the
+        leaders and the coordinator are others of several brokers.
+        """
+        try:
+            return question(self._asking)
+        except KafkaException:
+            self._asking.close()
+            self._asking = self._asker()
+            raise
+
+    def _asker(self) -> Consumer:
+        return Consumer(
+            self._config
+            | {
+                "group.id": self._group,
+                "enable.auto.commit": False,
+                "isolation.level": "read_uncommitted",
+            }
+        )
 
     def _reader(self) -> Consumer:
         return Consumer(

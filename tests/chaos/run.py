@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from deploy.kafka_cluster import KafkaCluster
 from deploy.local_kafka import LocalKafka
 from tests.chaos.faults import Fault, Faults
 from tests.chaos.recovery import Felt, Passage, by_kind, feel, markdown
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from deploy.nodes import Nodes
     from tests.chaos.findings import Findings
 
 logger = logging.getLogger(__name__)
@@ -43,8 +45,10 @@ class Plan:
         How many have to be made at least.
     rate
         Inputs a second.
-    workers, partitions
+    workers, partitions, brokers
         How many.
+    kinds
+        Of faults that are made; all when it is empty.
     guarantee
         `processing_guarantee` of the workers.
     module, env
@@ -61,6 +65,8 @@ class Plan:
     rate: float = 150.0
     workers: int = 3
     partitions: int = 6
+    brokers: int = 1
+    kinds: tuple[str, ...] = ()
     guarantee: str = "exactly_once"
     module: str = "agents"
     env: dict[str, str] = field(default_factory=dict)
@@ -111,19 +117,19 @@ class Report:
 
 
 class Run:
-    """One run on a broker of its own.
+    """One run on brokers of its own.
 
     Parameters
     ----------
     plan
         What it is like.
     kafka
-        The broker, used by this run alone at the time.
+        The brokers, used by this run alone at the time.
     directory
         Where the workers have their state and logs.
     """
 
-    def __init__(self, plan: Plan, kafka: LocalKafka, directory: Path) -> None:
+    def __init__(self, plan: Plan, kafka: Nodes, directory: Path) -> None:
         self._plan = plan
         self._kafka = kafka
         self._env = ENFORCED | {"CHARGEWATCH_PROCESSING_GUARANTEE": plan.guarantee, **plan.env}
@@ -166,7 +172,14 @@ class Run:
 
     def _make_faults(self) -> None:
         random, scene = Random(self._plan.seed), self._scene
-        faults = Faults(random, scene.fleet, self._kafka, self._plan.partitions, scene.make_busy)
+        faults = Faults(
+            random,
+            scene.fleet,
+            self._kafka,
+            self._plan.partitions,
+            scene.make_busy,
+            self._plan.kinds,
+        )
         end = time.monotonic() + self._plan.seconds
         while time.monotonic() < end or len(self._made) < self._plan.faults:
             is_alone = random.random() >= _TOGETHER
@@ -196,7 +209,7 @@ class Run:
             findings.check("fault came while work was left", one.left > 0, one)
         for stop in scene.fleet.stops:
             findings.check("worker stopped in order and in time", stop.is_in_order, stop)
-        markers = [str(marker) for marker in scene.markers.written]
+        markers = [str(marker) for marker in scene.markers.written] if scene.markers else []
         return Report(self._plan, len(sent), findings, felt, scene.fleet.ended, markers)
 
     def _passages(self, verifier: Verifier) -> list[Passage]:
@@ -219,6 +232,6 @@ def _of_settings(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def run(plan: Plan, directory: Path) -> Report:
-    """Carry out a plan on a broker of its own; `directory` gets the workers' states and logs."""
-    with LocalKafka() as kafka:
+    """Carry out a plan on brokers of its own; `directory` gets the workers' states and logs."""
+    with LocalKafka() if plan.brokers == 1 else KafkaCluster(plan.brokers) as kafka:
         return Run(plan, kafka, directory).carry_out()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from deploy.local_kafka import LocalKafka
+    from deploy.nodes import Nodes
     from tests.chaos.traffic import Sent
 
 DRAIN_TIMEOUT_S = 240.0
@@ -41,7 +41,7 @@ class Scene:
     Parameters
     ----------
     kafka
-        The broker, used by this run alone at the time.
+        The brokers, used by this run alone at the time.
     directory
         Where the workers have their state and logs.
     seed, size
@@ -69,7 +69,7 @@ class Scene:
 
     def __init__(
         self,
-        kafka: LocalKafka,
+        kafka: Nodes,
         directory: Path,
         seed: int,
         size: int,
@@ -87,7 +87,7 @@ class Scene:
         self._directory = directory
         self._rate = rate
         # The broker is expected to go away: nothing of that is said.
-        config = client_config(kafka.bootstrap_servers, {}) | {"log_level": 0}
+        config = client_config(kafka.env["KAFKA_BOOTSTRAP_SERVERS"], kafka.env) | {"log_level": 0}
         self._traffic = Traffic(seed, size, has_outcomes=has_outcomes)
         admin = Admin(config)
         ensure_topics(admin, self.topics, partitions)
@@ -95,11 +95,13 @@ class Scene:
         self.logs = Logs(config, f"{prefix}chargewatch")
         self.publishing = Publishing(config, self.topics, self._traffic, rate)
         self.watcher = Watcher(config, self.topics, partitions)
-        self.markers = Markers(config, self.transactional)
+        # Of several brokers none owes a marker for long: the others decide in its place.
+        is_alone = len(kafka.nodes) == 1
+        self.markers = Markers(config, self.transactional) if is_alone else None
         self.fleet = Fleet(
             directory,
             {
-                "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+                **kafka.env,
                 "CHARGEWATCH_TOPIC_PREFIX": self.topics.prefix,
                 "CHARGEWATCH_SESSION_TIMEOUT_MS": str(int(SESSION_TIMEOUT_S * 1000)),
                 **SETTINGS,
@@ -114,7 +116,8 @@ class Scene:
         self._entered.callback(self.logs.close)
         self._entered.callback(self.watcher.stop)
         self._entered.callback(self.publishing.halt)
-        self._entered.enter_context(self.markers)
+        if self.markers is not None:
+            self._entered.enter_context(self.markers)
         self._entered.enter_context(self.fleet)
         return self
 

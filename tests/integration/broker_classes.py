@@ -10,7 +10,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-from deploy import local_kafka
+from deploy import broker
+from deploy.local_kafka import LocalKafka
 
 ARCHIVE: Final = Path(__file__).parents[2] / "build" / "broker.jsa"
 
@@ -29,8 +30,8 @@ def archive_classes() -> None:
     partial = ARCHIVE.with_suffix(".partial")
     partial.parent.mkdir(exist_ok=True)
     os.environ["JDK_JAVA_OPTIONS"] = f'{QUICK} "-XX:ArchiveClassesAtExit={partial}"'
-    local_kafka.STOP_TIMEOUT_S = 120  # it writes at its end
-    with local_kafka.LocalKafka():
+    broker.STOP_TIMEOUT_S = 120  # it writes at its end
+    with LocalKafka():
         pass
     partial.replace(ARCHIVE)
 

@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from deploy import local_kafka
+from deploy import broker, local_kafka
 from deploy.local_kafka import LocalKafka, LocalKafkaError
 
 PARENT = """
@@ -89,29 +89,28 @@ def test_ends_with_its_killed_parent_but_not_by_ctrl_c(tmp_path: Path) -> None:
 
 def test_a_taken_port_is_left_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
-        taken.bind((local_kafka.HOST, 0))
+        taken.bind((broker.HOST, 0))
         taken.listen()
         # The first port found free is taken before the broker has it.
         stolen = [taken.getsockname()[1]]
-        bind = local_kafka._bind
+        bind = broker._bind
         monkeypatch.setattr(
-            local_kafka, "_bind", lambda holder: stolen.pop() if stolen else bind(holder)
+            broker, "_bind", lambda holder: stolen.pop() if stolen else bind(holder)
         )
         with LocalKafka() as kafka:
             assert not stolen
-            assert kafka.bootstrap_servers != f"{local_kafka.HOST}:{taken.getsockname()[1]}"
+            assert kafka.bootstrap_servers != f"{broker.HOST}:{taken.getsockname()[1]}"
             assert _listens(kafka.bootstrap_servers)
 
 
 def test_broker_and_controller_never_get_the_same_port(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as one, socket.socket() as other:
-        local_kafka._bind(one)
-        local_kafka._bind(other)
+        broker._bind(one)
+        broker._bind(other)
         free = [one.getsockname()[1], other.getsockname()[1]]
-    monkeypatch.setattr(local_kafka, "PORTS", free)
+    monkeypatch.setattr(broker, "PORTS", free)
     for _ in range(20):
-        with socket.socket() as broker, socket.socket() as controller:
-            assert {local_kafka._bind(broker), local_kafka._bind(controller)} == set(free)
+        assert set(broker.free_ports(2)) == set(free)
 
 
 def test_failure_shows_the_log(monkeypatch: pytest.MonkeyPatch) -> None:

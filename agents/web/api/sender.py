@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from functools import partial
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 
 from agents.web.follower import on_loop
+from streams.kafka.access import Right, refusal
 
 if TYPE_CHECKING:
     import asyncio
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from streams.kafka.clients import Clients
+
+logger = logging.getLogger(__name__)
 
 DELIVERY_TIMEOUT_MS: Final = 10_000
 """For which an event waits for its brokers; then it is given up."""
@@ -61,6 +65,8 @@ class Sender:
         on_error: Callable[[KafkaError], None],
     ) -> None:
         self._loop = loop
+        self._config = clients.config
+        self._refused: set[str] = set()
         self._delivered: deque[tuple[Callable[[Delivery], None], Delivery]] = deque()
         self._producer = clients.producer(
             {
@@ -99,6 +105,9 @@ class Sender:
             )
         except BufferError:
             raise QueueFullError from None
+        except KafkaException as error:  # it is known already that the topic refuses it
+            self._log_refusal(error.args[0], topic)
+            self._loop.call_soon(told, error.args[0])
 
     def close(self) -> None:
         """Wait until the brokers have everything, for some seconds; blocks."""
@@ -114,9 +123,18 @@ class Sender:
         self, told: Callable[[Delivery], None], error: KafkaError | None, message: Message
     ) -> None:
         """Hand a delivery to the loop; many that come together wake it once."""
+        if error is not None:
+            self._log_refusal(error, message.topic() or "")
         self._delivered.append((told, error or Delivered(message.partition() or 0)))
         if len(self._delivered) == 1:
             self._loop.call_soon_threadsafe(self._tell)
+
+    def _log_refusal(self, error: KafkaError, topic: str) -> None:
+        """Log that a right is missing, once for each topic: whoever asked is told less."""
+        refused = refusal(error, self._config, Right("Write", "topic", topic))
+        if refused is not None and topic not in self._refused:
+            self._refused.add(topic)
+            logger.error("%s", refused)
 
     def _tell(self) -> None:
         while self._delivered:

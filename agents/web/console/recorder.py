@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
@@ -11,6 +12,7 @@ from confluent_kafka import KafkaException
 
 from agents.web.problems import unavailable
 from schemas.topics import MODELS_BYTES_MAX
+from streams.kafka.access import Right
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from agents.web.problems import Problem
     from streams.kafka.clients import Clients
     from streams.kafka.editor import Written
+
+logger = logging.getLogger(__name__)
 
 _TIMEOUT_S: Final = 10.0
 _COMMITS: Final = 3
@@ -96,11 +100,11 @@ class KafkaRecorder:
             producer.flush(_TIMEOUT_S)
         except (KafkaException, BufferError) as error:
             self._made = None  # the next one aborts what this has begun
-            raise _not_done(error) from None
-        self._commit(producer)
+            raise self._not_done(error, records) from None
+        self._commit(producer, records)
         return places
 
-    def _commit(self, producer: Producer) -> None:
+    def _commit(self, producer: Producer, records: Sequence[Written]) -> None:
         """Commit, and ask again while the brokers do not answer: it may count already."""
         for _ in range(_COMMITS):
             try:
@@ -108,7 +112,7 @@ class KafkaRecorder:
             except KafkaException as error:
                 if not error.args[0].retriable():
                     self._made = None
-                    raise _not_done(error) from None
+                    raise self._not_done(error, records) from None
             else:
                 return
         self._made = None
@@ -127,7 +131,14 @@ class KafkaRecorder:
             self._made.init_transactions(_TIMEOUT_S)
         return self._made
 
-
-def _not_done(error: KafkaException | BufferError) -> Problem:
-    told = error.args[0].str() if isinstance(error, KafkaException) else "too much waits for it"
-    return unavailable(f"Kafka does not take it, and nothing was done: {told}")
+    def _not_done(self, error: KafkaException | BufferError, records: Sequence[Written]) -> Problem:
+        """Return what is told to who asked; which right is missing is for the log."""
+        told = "too much waits for it"
+        if isinstance(error, KafkaException):
+            told = error.args[0].str()
+            topics = [record.topic for record in records]
+            needed = Right("Write", "transactional-id", self._id)
+            refused = self._clients.refusal_to_write(error.args[0], topics, needed)
+            if refused is not None:
+                logger.error("%s", refused)
+        return unavailable(f"Kafka does not take it, and nothing was done: {told}")

@@ -6,12 +6,13 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 import orjson
-from confluent_kafka import TopicCollection
+from confluent_kafka import KafkaException, TopicCollection
 
 from agents.web.read_model.building import make_anew
 from agents.web.read_model.database import ReadModelError, meta_value
 from agents.web.read_model.keeping.statements import insert_or_replace
 from agents.web.read_model.tables import meta
+from streams.kafka.access import Right, raise_if_refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,8 +28,19 @@ _ANSWER_S: Final = 10.0
 
 
 def topic_ids(admin: Admin, names: Sequence[str]) -> dict[str, str]:
-    """Return what tells topics from others of their names, as those that were deleted."""
+    """Return what tells topics from others of their names, as those that were deleted.
+
+    Raises
+    ------
+    NotAllowedError
+        When one may not be seen.
+    KafkaException
+        When the brokers do not answer.
+    """
     answers = admin.describe_topics(TopicCollection([*names]), request_timeout=_ANSWER_S)
+    for name, answer in answers.items():
+        if isinstance(error := answer.exception(), KafkaException):
+            raise_if_refused(error.args[0], admin.config, Right("Read", "topic", name))
     return {name: str(answer.result().topic_id) for name, answer in answers.items()}
 
 

@@ -1,5 +1,7 @@
 """Client settings: what is passed on, and what is said about a wrong one."""
 
+from pathlib import Path
+
 import pytest
 
 from streams.kafka.config import Admin, ClientError, client_config
@@ -66,4 +68,19 @@ def test_a_secret_is_never_shown() -> None:
     }
     with pytest.raises(ClientError, match="KAFKA_SSL_KEY_PEM") as raised:
         Admin(client_config(NOWHERE, env))
+    assert "hush" not in str(raised.value)
+
+
+def test_a_secret_may_be_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("a b.C\n")
+    config = client_config(NOWHERE, {"KAFKA_SASL_PASSWORD_FILE": str(file)})
+    assert config == {"bootstrap.servers": NOWHERE, "sasl.password": "a b.C"}
+    kept = {"KAFKA_SASL_OAUTHBEARER_ASSERTION_FILE": "/run/assertion"}  # a setting of librdkafka
+    assert client_config(NOWHERE, kept)["sasl.oauthbearer.assertion.file"] == "/run/assertion"
+    with pytest.raises(ClientError, match=r"KAFKA_SASL_PASSWORD_FILE: .*/none: No such file"):
+        client_config(NOWHERE, {"KAFKA_SASL_PASSWORD_FILE": str(tmp_path / "none")})
+    both = {"KAFKA_SASL_PASSWORD_FILE": str(file), "KAFKA_SASL_PASSWORD": "hush"}
+    with pytest.raises(ClientError, match="one of them, not both") as raised:
+        client_config(NOWHERE, both)
     assert "hush" not in str(raised.value)

@@ -9,6 +9,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from streams.kafka import subscriber
+from streams.kafka.access import NotAllowedError
 from streams.kafka.subscriber import Subscriber
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ class JustMade:
         self.assigned: list[tuple[str, int, int]] = []
         self.refusals = {0: KafkaError.NOT_LEADER_FOR_PARTITION, 1: KafkaError.LEADER_NOT_AVAILABLE}
 
-    def list_topics(self, timeout: float) -> Any:
+    def list_topics(self, topic: str, timeout: float) -> Any:
         assert timeout > 0.0
-        return SimpleNamespace(topics={"scored": SimpleNamespace(partitions=range(3))})
+        return SimpleNamespace(topics={topic: SimpleNamespace(partitions=range(3), error=None)})
 
     def get_watermark_offsets(self, partition: TopicPartition, _: float) -> tuple[int, int]:
         refusal = self.refusals.pop(partition.partition, None)
@@ -53,5 +54,5 @@ def test_what_brokers_refuse_is_an_error(monkeypatch: pytest.MonkeyPatch) -> Non
             self.refusals = {1: KafkaError.TOPIC_AUTHORIZATION_FAILED}
 
     monkeypatch.setattr(subscriber, "Consumer", Refused)
-    with pytest.raises(KafkaException):
-        Subscriber({}, ["scored"])
+    with pytest.raises(NotAllowedError, match="--operation Read --topic scored"):
+        Subscriber({"bootstrap.servers": "kafka:9093"}, ["scored"])

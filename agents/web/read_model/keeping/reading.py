@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Final, cast
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 
+from streams.kafka.access import Right, raise_if_refused
+from streams.kafka.roles import READ_MODEL
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -55,9 +58,10 @@ class Reading:
     ) -> None:
         self.reached = dict(begun)
         self._is_bulk = True
+        self._config = clients.config
         self._consumer: Consumer = clients.consumer(
             {
-                "group.id": "chargewatch.read-model",  # required, and never joined
+                "group.id": READ_MODEL,  # required, and never joined
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "isolation.level": "read_committed",
@@ -72,7 +76,13 @@ class Reading:
         )
 
     def read(self) -> list[Message]:
-        """Return what has come, after a moment if nothing has."""
+        """Return what has come, after a moment if nothing has.
+
+        Raises
+        ------
+        NotAllowedError
+            When a topic may not be read.
+        """
         messages = []
         first = self._consumer.poll(_POLL_S)
         if first is None:
@@ -89,6 +99,8 @@ class Reading:
             elif error.code() == KafkaError._PARTITION_EOF:
                 self.reached[place] = cast("int", message.offset())
             else:
+                needed = Right("Read", "topic", place[0]), Right("Describe", "group", READ_MODEL)
+                raise_if_refused(error, self._config, *needed)
                 logger.warning("%s: %s", message.topic(), error.str())
         return messages
 

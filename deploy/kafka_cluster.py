@@ -1,0 +1,162 @@
+"""A secured Apache Kafka on this machine: several nodes, TLS, passwords, access lists.
+
+For tests of what a lone, open broker cannot show. Every topic is on all nodes, and a majority has
+to have a message before it counts. Nobody may do anything but the cluster's administrator, until
+rights are given.
+"""
+
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
+
+from deploy.broker import HOST
+from deploy.certificates import Authority, Issued
+from deploy.nodes import Nodes
+
+BROKERS: Final = 3
+ADMINISTRATOR: Final = "administrator"
+
+_HEAP_MB: Final = 256
+_BROKER: Final = "broker"
+_BY_PASSWORD, _BY_CERTIFICATE, _CONTROLLER = "PASSWORD", "CERTIFICATE", "CONTROLLER"
+_SCRAM_ITERATIONS: Final = 4096
+_SETTINGS: Final = {
+    "listener.security.protocol.map": "PASSWORD:SASL_SSL,CERTIFICATE:SSL,CONTROLLER:SSL",
+    "inter.broker.listener.name": _BY_CERTIFICATE,
+    "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+    "listener.name.password.scram-sha-512.sasl.jaas.config": (
+        "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+    ),
+    "listener.name.certificate.ssl.client.auth": "required",
+    "listener.name.controller.ssl.client.auth": "required",
+    "ssl.keystore.type": "PEM",
+    "ssl.truststore.type": "PEM",
+    # The user of a certificate is its common name.
+    "ssl.principal.mapping.rules": "RULE:^CN=([^,]+)$/$1/",
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "super.users": f"User:{_BROKER};User:{ADMINISTRATOR}",
+}
+
+
+class KafkaCluster(Nodes):
+    """Nodes whose clients show a password or a certificate.
+
+    Parameters
+    ----------
+    brokers
+        How many nodes.
+    options
+        Further ones of their JVMs.
+
+    Attributes
+    ----------
+    authority
+        Issues certificates that the cluster trusts.
+
+    Examples
+    --------
+    ::
+
+        with KafkaCluster() as kafka:
+            env = kafka.add_user("worker")
+            kafka.allow([...])
+    """
+
+    authority: Authority
+
+    def __init__(self, brokers: int = BROKERS, options: tuple[str, ...] = ()) -> None:
+        listeners = (_BY_PASSWORD, _BY_CERTIFICATE, _CONTROLLER)
+        super().__init__(brokers, listeners, _HEAP_MB, options)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """See `Nodes.env`: the administrator's, who shows a certificate."""
+        return self._certificate_env(self._administrator)
+
+    def add_user(self, name: str, password: str | None = None) -> dict[str, str]:
+        """Make a user, or change the password; return the variables of the user's clients.
+
+        They are what the commands of `chargewatch` take.
+        """
+        password = password or secrets.token_urlsafe(16)
+        credential = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, _SCRAM_ITERATIONS)
+        change = UserScramCredentialUpsertion(name, credential, password.encode())
+        admin = self.admin()
+        for changed in admin.alter_user_scram_credentials([change]).values():
+            changed.result()
+        return {
+            "KAFKA_BOOTSTRAP_SERVERS": self._addresses(_BY_PASSWORD),
+            "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+            "KAFKA_SASL_USERNAME": name,
+            "KAFKA_SASL_PASSWORD": password,
+            "KAFKA_SSL_CA_LOCATION": str(self.authority.certificate),
+        }
+
+    def add_certificate(self, name: str, valid: timedelta = timedelta(days=1)) -> dict[str, str]:
+        """Issue a certificate; return the variables of clients that show it, as `add_user`."""
+        return self._certificate_env(self.authority.issue(name, valid=valid))
+
+    def allow(self, rights: Sequence[AclBinding]) -> None:
+        """Add to the access lists; nodes heed it a moment later."""
+        admin = self.admin()
+        for allowed in admin.create_acls(list(rights)).values():
+            allowed.result()
+
+    def take_away(self, rights: Sequence[AclBindingFilter]) -> None:
+        """Remove from the access lists; nodes heed it a moment later."""
+        admin = self.admin()
+        for removed in admin.delete_acls(list(rights)).values():
+            removed.result()
+
+    def _settings(self, home: Path) -> dict[str, str]:
+        self.authority = Authority(home / "certificates")
+        self._administrator = self.authority.issue(ADMINISTRATOR)
+        return {
+            **_SETTINGS,
+            **_replication(self._count),
+            "ssl.keystore.location": str(self.authority.issue(_BROKER, [HOST]).both),
+            "ssl.truststore.location": str(self.authority.certificate),
+        }
+
+    def _client(self, addresses: str) -> dict[str, str]:
+        return {
+            "bootstrap.servers": addresses,
+            "security.protocol": "SSL",
+            "ssl.ca.location": str(self.authority.certificate),
+            "ssl.certificate.location": str(self._administrator.certificate),
+            "ssl.key.location": str(self._administrator.key),
+        }
+
+    def _certificate_env(self, files: Issued) -> dict[str, str]:
+        return {
+            "KAFKA_BOOTSTRAP_SERVERS": self._addresses(_BY_CERTIFICATE),
+            "KAFKA_SECURITY_PROTOCOL": "SSL",
+            "KAFKA_SSL_CA_LOCATION": str(self.authority.certificate),
+            "KAFKA_SSL_CERTIFICATE_LOCATION": str(files.certificate),
+            "KAFKA_SSL_KEY_LOCATION": str(files.key),
+        }
+
+
+def _replication(brokers: int) -> dict[str, str]:
+    """Return settings by which a message counts once a majority of the nodes has it."""
+    copies, majority = str(brokers), str(brokers // 2 + 1)
+    return {
+        "default.replication.factor": copies,
+        "min.insync.replicas": majority,
+        "offsets.topic.replication.factor": copies,
+        "transaction.state.log.replication.factor": copies,
+        "transaction.state.log.min.isr": majority,
+        "share.coordinator.state.topic.replication.factor": copies,
+        "share.coordinator.state.topic.min.isr": majority,
+    }
