@@ -24,6 +24,7 @@ from schemas.topics import (
     MERCHANTS,
     MODELS,
     OUTCOMES,
+    PROPOSALS,
     REJECTED,
     REVIEWS,
     RULES,
@@ -174,8 +175,8 @@ ROLES: Final[dict[str, Role]] = {
     ),
     "console": Role(
         does="`chargewatch console`, which keeps its read model",
-        reads=(*_SHOWN, *_POLICY, USERS, AUDIT, DRIFT, MODELS, MATURED, INSTALLATION),
-        writes=(*_INPUTS, *_POLICY, USERS, AUDIT, MODELS, REVIEWS),
+        reads=(*_SHOWN, *_POLICY, PROPOSALS, USERS, AUDIT, DRIFT, MODELS, MATURED, INSTALLATION),
+        writes=(*_INPUTS, *_POLICY, PROPOSALS, USERS, AUDIT, MODELS, REVIEWS),
         looks_at=(BY_MERCHANT, BY_ENTITY),
         groups=(GATEWAY, READ_MODEL, PARTITION_READER),
         watches_group=True,
