@@ -1,4 +1,4 @@
-"""Write what the chart has of the program: its topics and its settings.
+"""Write what the chart has of the program: its topics, its settings and the rights of its users.
 
 Run it when one of them changes.
 """
@@ -14,10 +14,12 @@ import msgspec
 from agents.settings.costs import Costs
 from agents.settings.schema import COSTS, FIELDS, PAYMENT_METHODS, SIGNALS
 from schemas.topics import TOPICS
+from streams.kafka.roles import ROLES
 from streams.kafka.topics import Topics
 
 CHART: Final = Path(__file__).with_name("chart")
 TOPICS_FILE: Final = CHART / "files/topics.json"
+RIGHTS_FILE: Final = CHART / "files/rights.json"
 SCHEMA_FILE: Final = CHART / "values.schema.json"
 
 OF_THE_CHART: Final = frozenset(
@@ -44,6 +46,40 @@ SECRETS: Final = frozenset(
     {"card_hash_key", "holdout_key", "console_oidc_client_secret", "read_model_url"}
 )
 """Settings that belong into a Secret and not among the values."""
+
+
+COMPONENTS: Final = {
+    "worker": "worker",
+    "api": "serve",
+    "console": "console",
+    "operator": "operator",
+}
+"""Users of the chart, and their roles."""
+
+PREFIX: Final = "topic_prefix-"
+APPLICATION: Final = "application_id"
+"""What stands in the file of rights where the chart puts the settings of these names."""
+
+
+def rights() -> dict[str, list[dict[str, Any]]]:
+    """Return what the user of each component may do, as Strimzi has it."""
+    return {component: _acls(role) for component, role in COMPONENTS.items()}
+
+
+def _acls(role: str) -> list[dict[str, Any]]:
+    operations: dict[tuple[str, str, bool], list[str]] = {}
+    for right in ROLES[role].rights(Topics(PREFIX), APPLICATION):
+        resource = right.kind.replace("-id", "Id"), right.name, right.is_prefix
+        operations.setdefault(resource, []).append(right.operation)
+    return [
+        {
+            "type": kind,
+            "name": name,
+            "patternType": "prefix" if is_prefix else "literal",
+            "operations": allowed,
+        }
+        for (kind, name, is_prefix), allowed in operations.items()
+    ]
 
 
 def topics() -> list[dict[str, Any]]:
@@ -93,4 +129,5 @@ def _written(document: object) -> str:
 
 if __name__ == "__main__":
     TOPICS_FILE.write_text(_written(topics()), encoding="utf-8")
+    RIGHTS_FILE.write_text(_written(rights()), encoding="utf-8")
     SCHEMA_FILE.write_text(with_settings(SCHEMA_FILE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -12,9 +12,11 @@ from agents.settings.schema import FIELDS
 from deploy.chart_files import (
     CHART,
     OF_THE_CHART,
+    RIGHTS_FILE,
     SCHEMA_FILE,
     SECRETS,
     TOPICS_FILE,
+    rights,
     topics,
     with_settings,
 )
@@ -90,18 +92,8 @@ def test_every_value_is_in_the_readme() -> None:
     assert not missing
 
 
-def test_rights_are_of_topics_there_are() -> None:
-    prefix = "topic_prefix-"
-    known = set(Topics(prefix).configs())
-    rights = json.loads((CHART / "files/rights.json").read_text())
-    assert rights.keys() == {"worker", "api", "console", "operator"}
-    named = {
-        component: {right["name"] for right in own if right["type"] == "topic"}
-        for component, own in rights.items()
-    }
-    assert named["worker"] == named["operator"] == known, "who looks at all of them, and makes them"
-    assert named["api"] < known
-    assert named["console"] < known
+def test_rights_are_those_of_the_roles() -> None:
+    assert json.loads(RIGHTS_FILE.read_text()) == rights(), "python -m deploy.chart_files"
 
 
 def _merged(values: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
