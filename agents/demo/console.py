@@ -70,12 +70,9 @@ def let_in(cluster: Cluster) -> str:
     """Let a user of each role in, named after it, and return the password of all: a new one."""
     password = "-".join(secrets.token_hex(2) for _ in range(4))
     signed, names = Signature("demo", time.time()), cluster.topics
-    records = []
-    for role in ROLES:
-        user = new_user(role, role, password, signed)
-        records += [
-            audited("user_put", signed, f"{role}: {role}", names),
-            Written(names.users, role.encode(), encode_user(user)),
-        ]
-    Editor(Clients(cluster.config), names.users).write(records)
+    users = [new_user(role, role, password, signed) for role in ROLES]
+    Editor(Clients(cluster.config), names.users).write(
+        [Written(names.users, user.name.encode(), encode_user(user)) for user in users],
+        [audited("user_put", signed, f"{user.name}: {user.role}", names) for user in users],
+    )
     return password

@@ -122,12 +122,12 @@ class PolicyTopics:
         editor = self._editor()
         made = edit(self.proposals(), self.rules())
         key, value = made.proposal.id.encode(), encode_proposal(made.proposal)
-        records = [told(made), Written(self.names.proposals, key, value)]
+        records = [Written(self.names.proposals, key, value)]
         if (rules := made.rules) is not None:
             merchant = rules.merchant.encode()
             records.append(self._told(change_of("rules", rules.merchant, rules)))
             records.append(Written(self.names.rules, merchant, encode_rules(rules)))
-        editor.write(records)
+        editor.write(records, [told(made)])
         return made
 
     def edit_merchants(self, edit: Callable[[MerchantsBook], MerchantSettings]) -> MerchantSettings:

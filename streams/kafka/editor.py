@@ -85,10 +85,18 @@ class Editor:
         except KafkaException as error:
             raise self._edit_error(error) from None
 
-    def write(self, records: Sequence[Written]) -> None:
+    def write(self, records: Sequence[Written], told: Sequence[Written] = ()) -> None:
         """Write records, all or none of them, and wait until everybody sees them.
 
         A transaction is committed a moment before its end is in all partitions.
+
+        Parameters
+        ----------
+        records
+            For topics that are edited under this name alone.
+        told
+            For topics that others write as well. They are written with the rest, and not waited
+            for: a transaction of somebody who has died may hide them for a while.
 
         Raises
         ------
@@ -98,13 +106,13 @@ class Editor:
         """
         try:
             self._producer.begin_transaction()
-            for record in records:
+            for record in (*told, *records):
                 self._send(record)
             self._commit()
         except KafkaException as error:
             raise self._edit_error(error) from None
-        for topic, offset in self._written.items():
-            self._wait_until_seen(topic, offset)
+        for topic in {record.topic for record in records} & self._written.keys():
+            self._wait_until_seen(topic, self._written[topic])
 
     def _commit(self) -> None:
         """Commit, and ask again while the brokers do not answer: it may count already."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from confluent_kafka import Producer
 
 from agents.evaluation.trial.wording import action_listing, match_listing
 from deploy.local_kafka import LocalKafka
@@ -168,10 +169,8 @@ def _check_metrics(worker: WorkerProcess, console: WorkerProcess) -> None:
     assert console.metric("chargewatch_read_model_behind_seconds") < 30.0
 
 
-def test_nothing_that_was_answered_is_lost_when_the_console_is_killed(
-    gateway: Gateway, tmp_path: Path
-) -> None:
-    """Verdicts; rules that one manager proposes and another puts in force, and their backtest."""
+def test_nothing_that_was_answered_is_lost_when_the_console_is_killed(gateway: Gateway) -> None:
+    """Verdicts; rules that one manager proposes and another puts in force."""
     let_in(gateway, "ann", "bob", "mia")
     gateway.worker()
     console = gateway.console(CHARGEWATCH_CONSOLE_FOUR_EYES="true")
@@ -182,9 +181,7 @@ def test_nothing_that_was_answered_is_lost_when_the_console_is_killed(
     gateway.wait_until_scored(60)
     until(lambda: "ch_59" in mia.get("/search?id=ch_59").text, "the read model has them")
     answered = _decide_until_it_is_killed(console)
-    files = tmp_path / "files"
-    files.mkdir()
-    again = gateway.console(CHARGEWATCH_STATE_DIR=str(console.state_dir), TMPDIR=str(files))
+    again = gateway.console(CHARGEWATCH_STATE_DIR=str(console.state_dir))
     outcomes = gateway.outcomes()
     assert len(answered) >= 5
     assert answered <= outcomes.keys()
@@ -197,15 +194,43 @@ def test_nothing_that_was_answered_is_lost_when_the_console_is_killed(
     for name in answered:
         until(lambda which=name: "found fraud" in bob.get(f"/charge?id={which}").text, name)  # type: ignore[misc]
     ann = Person(again.port, "ann", PASSWORD)
-    is_told_as_by_the_command(gateway, ann, tmp_path)
     approve(ann, waiting, version=2)
     assert {each.by for each in acts if each.action == "rules_approved"} == {"ann"}
     assert {each.by for each in acts if each.action == "rules_proposed"} == {"mia"}
+    assert again.stop() == 0
+    assert "Traceback" not in again.text()
+
+
+def test_a_backtest_tells_what_the_command_does_and_leaves_no_file(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    let_in(gateway, "ann")
+    send(gateway, [charge(number) for number in range(60)])
+    files = tmp_path / "files"
+    files.mkdir()
+    console = gateway.console(TMPDIR=str(files))
+    ann = Person(console.port, "ann", PASSWORD)
+    ann.post("/rules", merchant="*", text=RULE, made_from="0", note="")
+    is_told_as_by_the_command(gateway, ann, tmp_path)
     begin_backtest(ann)
     until(lambda: list(files.iterdir()) != [], "it copies the topics")
-    assert again.stop() == 0
+    assert console.stop() == 0
     assert list(files.iterdir()) == []
-    assert "Traceback" not in again.text()
+    assert "Traceback" not in console.text()
+
+
+def test_an_edit_does_not_wait_for_who_has_died_while_writing(gateway: Gateway) -> None:
+    endless = {"transactional.id": "dead", "transaction.timeout.ms": 900_000}
+    dead = Producer(gateway.kafka.config | endless)
+    dead.init_transactions()
+    dead.begin_transaction()
+    dead.produce(gateway.topics.audit, b"{}")
+    dead.flush()
+    let_in(gateway, "ann", "mia")
+    console = gateway.console(CHARGEWATCH_CONSOLE_FOUR_EYES="true")
+    mia, ann = (Person(console.port, name, PASSWORD) for name in ("mia", "ann"))
+    approve(ann, propose(mia, RULE, made_from=0), version=1)
+    dead.abort_transaction()
 
 
 def propose(person: Person, text: str, made_from: int) -> str:

@@ -123,14 +123,15 @@ def _serve(sender: Connection, work: Callable[..., Any], arguments: tuple[object
         with suppress(BrokenPipeError):  # nobody waits for it any more: it is being stopped
             sender.send((kind, told))
 
+    told: tuple[_Kind, object]
     try:
-        result = work(*arguments, lambda *progress: send("progress", progress))
+        told = "done", work(*arguments, lambda *progress: send("progress", progress))
     except OperationalError as error:
-        send("failed", str(error))
+        told = "failed", str(error)
     except KafkaException as error:
-        send("failed", f"Kafka: {error.args[0].str()}")
-    else:
-        send("done", result)
+        told = "failed", f"Kafka: {error.args[0].str()}"
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # from here on it ends by itself
+    send(*told)
 
 
 def _stop(number: int, _: FrameType | None) -> None:

@@ -77,4 +77,4 @@ class UserTopic:
     ) -> None:
         editor = Editor(self.clients, self._names.users)
         record = Written(self._names.users, name.encode(), value)
-        editor.write([audited(action, signed, subject, self._names), record])
+        editor.write([record], [audited(action, signed, subject, self._names)])
