@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import re
-import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -86,13 +85,6 @@ def unescaped(text: str) -> str:
     return re.sub(r"\\u([0-9a-f]{4})", lambda escape: chr(int(escape[1], 16)), text)
 
 
-def wait_for(worker: WorkerProcess, metric: str, value: float) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while (found := worker.metric(metric)) < value:
-        assert time.monotonic() < deadline, f"{metric} is {found}, not {value}"
-        time.sleep(0.1)
-
-
 def test_no_card_number_is_shown_anywhere(kafka: Kafka, topics: Topics, tmp_path: Path) -> None:
     used: list[str] = []
 
@@ -118,9 +110,9 @@ def test_no_card_number_is_shown_anywhere(kafka: Kafka, topics: Topics, tmp_path
         kafka.produce(topics.charges, masked + rejected)
         kafka.produce(topics.disputes, disputes + rejected_disputes)
         kafka.produce(topics.charges, [(b"tok_1", orjson.dumps(CHARGE))])
-        wait_for(worker, "chargewatch_rejected_total", len(rejected) + len(rejected_disputes))
-        wait_for(worker, "chargewatch_scored_total", len(masked) + 1)
-        wait_for(worker, "chargewatch_findings_total", len(masked) + len(disputes))
+        worker.wait_for_metric("chargewatch_rejected_total", len(rejected) + len(rejected_disputes))
+        worker.wait_for_metric("chargewatch_scored_total", len(masked) + 1)
+        worker.wait_for_metric("chargewatch_findings_total", len(masked) + len(disputes))
         told = [worker.page("/metrics")[1]]
         assert worker.stop() == 0
         told.append(worker.text())
@@ -148,11 +140,11 @@ def test_a_hashed_card_meets_its_dispute(kafka: Kafka, topics: Topics, tmp_path:
         worker.wait_until_ready()
         charge = orjson.dumps({**CHARGE, "card": number})
         kafka.produce(topics.charges, [(number.encode(), charge)])
-        wait_for(worker, "chargewatch_scored_total", 1)
+        worker.wait_for_metric("chargewatch_scored_total", 1)
         kafka.produce(
             topics.disputes, [(spaced.encode(), orjson.dumps({**DISPUTE, "card": spaced}))]
         )
-        wait_for(worker, 'chargewatch_examples_total{label="fraud"}', 1)
+        worker.wait_for_metric('chargewatch_examples_total{label="fraud"}', 1)
         assert worker.stop() == 0
         told = worker.text()
     (message,) = kafka.read_all(topics.scored)

@@ -89,6 +89,7 @@ def test_every_charge_is_scored_and_bad_input_rejected(
         kafka.produce(f"{prefix}disputes", [(b"card_0", b"[]")])
         scored = kafka.consume(f"{prefix}scored", len(good))
         rejected = kafka.consume(f"{prefix}charges.rejected", len(bad) + 1)
+        worker.wait_for_metric("chargewatch_scored_total", len(good))
         assert worker.metric("chargewatch_scored_total") == len(good)
         assert worker.metric("chargewatch_rejected_total") == len(bad) + 1
         assert worker.stop() == 0
@@ -215,8 +216,8 @@ def test_two_workers_share_the_partitions(
             second.wait_until_ready()
             produce(kafka, f"{prefix}charges", events[4000:])
             kafka.consume(f"{prefix}scored", len(events))
-            assert first.metric("chargewatch_scored_total") > 2000
-            assert second.metric("chargewatch_scored_total") > 0
+            first.wait_for_metric("chargewatch_scored_total", 2001)
+            second.wait_for_metric("chargewatch_scored_total", 1)
             assert first.stop() == second.stop() == 0
     scored = Counter(event["charge"] for event in values(kafka.read_all(f"{prefix}scored")))
     assert scored == Counter(event["id"] for event in events)

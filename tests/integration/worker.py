@@ -119,6 +119,13 @@ class WorkerProcess:
             assert time.monotonic() < deadline, f"the worker is not ready:\n{self.text()[-4000:]}"
             time.sleep(0.05)
 
+    def wait_for_metric(self, name: str, least: float, timeout_s: float = 60.0) -> None:
+        """Wait until a metric is large enough: most are counted once a second."""
+        deadline = time.monotonic() + timeout_s
+        while (found := self.metric(name)) < least:
+            assert time.monotonic() < deadline, f"{name} is {found}"
+            time.sleep(0.05)
+
     def metric(self, name: str) -> float:
         """Return the sum over a metric's labels."""
         return self.metric_from(f"{name} ", f"{name}{{")
