@@ -14,7 +14,7 @@ LOOKING := $(filter-out %/test_work.py,$(wildcard tests/browser/test_*.py))
 # Many hundred processes start in the tests, and each would compile all sources anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-integration test-agents test-others test-faults kernels browser lint chaos cluster upgrade schedules soak bench fuzz quality lock
+.PHONY: help setup demo test test-integration test-agents test-others test-faults kernels browser check-deploy lint chaos cluster upgrade schedules soak bench fuzz quality lock
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,7 +56,6 @@ test-agents test-others test-faults:
 browser: setup ## Look at the console in the system's Chromium; screenshots are in build/browser
 	$(BIN)/pytest -q tests/browser
 
-.PHONY: check-deploy
 check-deploy: setup ## Check image, compose and chart with hadolint, Compose, helm and the schemas of all kinds
 	$(BIN)/python -m tests.deploy.check
 	$(BIN)/pytest -q tests/deploy/check/planted.py

@@ -8,6 +8,9 @@ from msgspec import Meta, Struct
 from schemas.fields import Identifier
 from schemas.rejected import InvalidEvent
 
+NOTE_MAX: Final = 1000
+"""Characters that a note may have."""
+
 EVERYONE: Final = "*"
 """In place of a merchant: all of them."""
 
@@ -17,7 +20,7 @@ MadeFrom = Annotated[
 ]
 Author = Annotated[str, Meta(max_length=128, description="who made it")]
 WrittenAt = Annotated[float, Meta(ge=0, description="when it was made, Unix seconds, wall clock")]
-Note = Annotated[str, Meta(max_length=1000, description="why it was made")]
+Note = Annotated[str, Meta(max_length=NOTE_MAX, description="why it was made")]
 MerchantKey = Annotated[
     Identifier, Meta(description=f"the merchant account, or `{EVERYONE}` for all of them")
 ]

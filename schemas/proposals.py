@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from schemas.edits import Author, MadeFrom, MerchantKey, Note, WrittenAt, decoded
+from schemas.edits import NOTE_MAX, Author, MadeFrom, MerchantKey, Note, WrittenAt, decoded
 from schemas.rules import RULES_TEXT_MAX
 
 Decision = Literal["approved", "declined"]
@@ -32,7 +32,7 @@ class RulesProposal(Struct, frozen=True, omit_defaults=True):
     ] = None
     decided_by: Annotated[str, Meta(max_length=128, description="who decided it")] = ""
     decided_at: Annotated[float, Meta(ge=0, description="when, Unix seconds, wall clock")] = 0.0
-    decided_note: Annotated[str, Meta(max_length=1000, description="why")] = ""
+    decided_note: Annotated[str, Meta(max_length=NOTE_MAX, description="why")] = ""
     version: Annotated[
         int, Meta(ge=0, description="which it has become; 0 unless it was approved")
     ] = 0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
 from agents.policy.edits import put_rules
+from schemas.edits import NOTE_MAX
 from schemas.proposals import RulesProposal, decode_proposal
 from schemas.rejected import InvalidEvent
 from streams.errors import OperationalError
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from agents.policy.edits import Signature
     from schemas.rules import MerchantRules
-
-_NOTE_MAX: Final = 1000
 
 
 class ProposalRefusedError(OperationalError):
@@ -134,4 +133,4 @@ def _decided(proposal: RulesProposal, signed: Signature) -> RulesProposal:
 def _note(proposal: RulesProposal, by: str) -> str:
     """Return why the rules were changed, and who has agreed: the log of changes has both names."""
     agreed = f"approved by {by}"
-    return f"{proposal.note[: _NOTE_MAX - len(agreed) - 2]}; {agreed}" if proposal.note else agreed
+    return f"{proposal.note[: NOTE_MAX - len(agreed) - 2]}; {agreed}" if proposal.note else agreed

@@ -111,8 +111,10 @@ class Editor:
             self._commit()
         except KafkaException as error:
             raise self._edit_error(error) from None
-        for topic in {record.topic for record in records} & self._written.keys():
-            self._wait_until_seen(topic, self._written[topic])
+        edited = {record.topic for record in records}
+        for topic, offset in self._written.items():
+            if topic in edited:
+                self._wait_until_seen(topic, offset)
 
     def _commit(self) -> None:
         """Commit, and ask again while the brokers do not answer: it may count already."""

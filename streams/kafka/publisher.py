@@ -121,4 +121,5 @@ class Publisher:
         else:
             self.failed += 1
             self.problem = error.str()
-            self._refused = refusal(error, self._config, Right("Write", "topic", topic))
+            refused = refusal(error, self._config, Right("Write", "topic", topic))
+            self._refused = self._refused or refused

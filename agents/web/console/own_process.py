@@ -63,10 +63,12 @@ class OwnProcess:
         Raises
         ------
         EndedError
-            When it was ended.
+            When it was ended; before it has begun, no process is started.
         OperationalError
             As raised there, of Kafka too, or when the process has died.
         """
+        if self._ended.is_set():
+            raise _ended()
         receiver, sender = _SPAWNING.Pipe(duplex=False)
         process = _SPAWNING.Process(target=_serve, args=(sender, self._work, self._arguments))
         with receiver:
@@ -100,7 +102,11 @@ class OwnProcess:
                     raise OperationalError(why)
                 case _, result:
                     return result
-        raise EndedError("it was ended before it was done")
+        raise _ended()
+
+
+def _ended() -> EndedError:
+    return EndedError("it was ended before it was done")
 
 
 def _end(process: SpawnProcess) -> None:

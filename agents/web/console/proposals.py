@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from agents.policy.proposals import approve_rules, decline_rules, propose_rules
 from agents.web.console.access.user_topic import audited
 from agents.web.problems import Problem
+from schemas.edits import NOTE_MAX
 
 if TYPE_CHECKING:
     from agents.policy.edits import Signature
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from schemas.proposals import Decision, RulesProposal
     from streams.kafka.editor import Written
     from streams.kafka.topics import Topics
-
-_NOTE_MAX: Final = 1000
 
 
 def propose(
@@ -74,5 +73,5 @@ def _told(action: AuditAction, edit: ProposalEdit, signed: Signature, names: Top
     note = signed.note
     if proposal.decision is not None:
         whose = f"proposed by {proposal.by}"
-        note = f"{whose}; {note}"[:_NOTE_MAX] if note else whose
+        note = f"{whose}; {note}"[:NOTE_MAX] if note else whose
     return audited(action, signed._replace(note=note), f"{proposal.merchant}, {what}", names)

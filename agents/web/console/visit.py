@@ -15,6 +15,7 @@ from agents.web.api.calls import read_body
 from agents.web.console.access.users import may
 from agents.web.problems import Problem
 from schemas.card_numbers import mask
+from schemas.edits import NOTE_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +32,6 @@ FORM_BYTES_MAX: Final = 2 * 1024 * 1024
 """A text of rules is half a million characters, of which many take three bytes in a form."""
 
 _FIELDS_MAX: Final = 2_000
-_NOTE_MAX: Final = 1_000
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -98,7 +98,7 @@ class Visit:
 
     def signature(self, note: str = "") -> Signature:
         """Return who does it now, and why; what looks like a card number is masked."""
-        return Signature(self.user.name, time.time(), mask(note.strip())[:_NOTE_MAX])
+        return Signature(self.user.name, time.time(), mask(note.strip())[:NOTE_MAX])
 
     def tell(self, message: str) -> None:
         """Have the next page say something first."""

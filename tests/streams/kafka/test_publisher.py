@@ -9,6 +9,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from streams.kafka import publisher
+from streams.kafka.access import NotAllowedError
 from streams.kafka.publisher import Publisher, PublishError
 
 SEEDS = range(50)
@@ -74,3 +75,22 @@ def test_no_dispute_is_there_before_its_charge(monkeypatch: pytest.MonkeyPatch, 
             there.add(value)
         else:
             assert value.removeprefix(b"dispute of ") in there, f"seed {seed}"
+
+
+def test_what_was_not_allowed_is_told_whatever_else_has_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Refusing(LateProducer):
+        """Refuses the first event and loses the others."""
+
+        def flush(self, timeout_s: float) -> int:  # noqa: ARG002 - of a real one
+            codes = [KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError._MSG_TIMED_OUT]
+            for code, (_, message) in zip(codes, self._under_way, strict=True):
+                message["callback"](KafkaError(code), None)
+            return 0
+
+    monkeypatch.setattr(publisher, "Producer", lambda _: Refusing(random.Random(1), set()))
+    own = Publisher({"bootstrap.servers": "kafka:9093", "sasl.username": "shop"})
+    own.publish("charges", [(None, b"1"), (None, b"2")])
+    with pytest.raises(NotAllowedError, match="User:shop the operation Write on topic charges"):
+        own.flush()

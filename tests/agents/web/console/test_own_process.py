@@ -80,6 +80,16 @@ def test_a_mistake_is_told_where_the_log_is(
     assert "ValueError: a mistake" in capfd.readouterr().err
 
 
+def test_what_is_ended_before_it_has_begun_starts_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.web.console.own_process._SPAWNING", None)
+    process = of(tmp_path, "is done")
+    process.end()
+    with pytest.raises(EndedError):
+        process.run(nothing)
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc")
 @pytest.mark.parametrize("what", ["waits", "does not listen"])
 def test_it_is_ended_from_another_thread_and_leaves_nothing(
