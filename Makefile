@@ -6,7 +6,7 @@ BIN := .venv/bin
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
-INTEGRATION := tests/integration
+SERVICES := $(patsubst %,tests/integration/test_%.py,access api_keys commands console demo gateway gateway_http read_model rules)
 FAULTS := tests/upgrade tests/chaos/test_chaos.py tests/chaos/test_planted.py
 # Of the tests in a browser `make test` has those of what people do; `make browser` has all.
 LOOKING := $(filter-out %/test_work.py,$(wildcard tests/browser/test_*.py))
@@ -14,7 +14,7 @@ LOOKING := $(filter-out %/test_work.py,$(wildcard tests/browser/test_*.py))
 # Many hundred processes start in the tests, and each would compile all sources anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-integration test-agents test-others test-faults kernels browser check-deploy lint chaos cluster upgrade schedules soak bench fuzz quality lock
+.PHONY: help setup demo test test-workers test-services test-faults test-agents test-others kernels browser check-deploy lint chaos cluster upgrade schedules soak bench fuzz quality lock
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ demo: setup ## Run everything on this machine: Kafka, simulated charges, a worke
 
 test: setup ## Check style, types and layers, then run all tests on a real Kafka
 	@$(MAKE) --no-print-directory -j 2 lint kernels build/broker.jsa
-	@$(MAKE) --no-print-directory -j 4 test-integration test-agents test-others test-faults
+	@$(MAKE) --no-print-directory -j 5 test-workers test-services test-faults test-agents test-others
 
 # Else what runs side by side below would compile the same kernels twice, for a minute each.
 kernels: setup
@@ -36,19 +36,19 @@ kernels: setup
 build/broker.jsa: deploy/kafka/pom.xml | setup
 	@$(BIN)/python -m tests.integration.broker_classes
 
-# Four parts run side by side. What computes gives way to what waits most for processes and brokers, some
-# of it within a deadline; it is two parts, so that no core is idle once the others are done. The first is
-# shown as it runs, the others tell at their end.
-test-integration:
-	$(BIN)/pytest --durations=25 $(INTEGRATION)
+# Five parts run side by side. What computes gives way to what waits most for processes and brokers, some
+# of it within a deadline. The first is shown as it runs, the others tell at their end.
+test-workers:
+	$(BIN)/pytest --durations=25 tests/integration $(SERVICES:%=--ignore=%)
 
+test-services: TESTS = $(SERVICES)
+test-faults: TESTS = $(FAULTS)
 test-agents test-others: FIRST = nice
 test-agents: TESTS = agents tests/agents
 test-others: TESTS = schemas streams deploy tests \
-  $(patsubst %,--ignore=%,tests/agents $(INTEGRATION) $(FAULTS) $(LOOKING))
-test-faults: TESTS = $(FAULTS)
+  $(patsubst %,--ignore=%,tests/agents tests/integration $(FAULTS) $(LOOKING))
 
-test-agents test-others test-faults:
+test-services test-faults test-agents test-others:
 	@mkdir -p build
 	@$(FIRST) $(BIN)/pytest --durations=25 $(TESTS) > build/$@.log 2>&1; \
 	  code=$$?; cat build/$@.log; exit $$code
