@@ -16,6 +16,7 @@ from deploy.kafka_jars import kafka_version
 from deploy.local_kafka import LocalKafka
 from streams.errors import OperationalError
 from streams.kafka.config import SECURITY_SETTINGS, Admin, Config, client_config
+from streams.kafka.retry import RetryPolicy
 from streams.kafka.topics import Topics, ensure_topics
 
 
@@ -113,8 +114,11 @@ def open_cluster(settings: Settings) -> Iterator[Cluster]:
 
 
 def _is_written(admin: Admin, topic: str, partitions: int) -> bool:
-    """Tell whether anything was ever written to a topic."""
-    return any(_ends(admin, topic, partitions))
+    """Tell whether anything was ever written to a topic.
+
+    One that was made a moment ago may have partitions that have no leader yet.
+    """
+    return RetryPolicy().ask(lambda: any(_ends(admin, topic, partitions)))
 
 
 def _ends(admin: Admin, topic: str, partitions: int) -> list[int]:
