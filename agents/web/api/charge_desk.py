@@ -243,22 +243,27 @@ class ChargeDesk:
     async def _record_fallback(self, waiting: _Waiting) -> None:
         """Put the fallback on record, unless the answer is there: it is given once it is read."""
         await waiting.on_brokers.wait()
-        try:
-            await self._brokers.catch_up()
-        except AwayError:
-            return
-        asked = waiting.asked
-        if self._waiting.get(asked.key) is not waiting:
+        if not await self._catch_up_for(waiting):
             return  # it is answered, or given up
         if waiting.is_scored:
             self._give(waiting)
             return
-        waiting.is_recording = True
+        waiting.is_recording, asked = True, waiting.asked
         action, took_s = self._fallback_of(asked.charge), self._clock() - asked.began
         try:
             self._brokers.send_fallback(asked, action, took_s, lambda _: None)
         except QueueFullError:
             waiting.is_recording = False
+
+    async def _catch_up_for(self, waiting: _Waiting) -> bool:
+        """Catch up, however often the brokers do not answer; tell if it is still waited for."""
+        while self._is_waited_for(waiting):
+            try:
+                await self._brokers.catch_up()
+            except AwayError:
+                continue
+            return self._is_waited_for(waiting)
+        return False
 
     async def _give_what_is_known(self, waiting: _Waiting) -> None:
         try:
@@ -289,8 +294,11 @@ class ChargeDesk:
                 reason = f"Kafka: {error.str()}"
                 request.set_exception(UnavailableError(reason, may_be_accepted=may_be_accepted))
 
+    def _is_waited_for(self, waiting: _Waiting) -> bool:
+        return self._waiting.get(waiting.asked.key) is waiting
+
     def _drop(self, waiting: _Waiting) -> None:
-        if self._waiting.get(waiting.asked.key) is waiting:
+        if self._is_waited_for(waiting):
             del self._waiting[waiting.asked.key]
 
     def _known(self, asked: Asked) -> Answer | None:

@@ -62,6 +62,19 @@ def test_of_a_long_deadline_enough_is_left_for_brokers_that_pause(deadline_s: fl
     run(play())
 
 
+def test_brokers_that_do_not_answer_for_a_while_are_asked_again() -> None:
+    async def play() -> None:
+        world = World(Random(15), works=False)
+        replica = world.replica()
+        loop = asyncio.get_running_loop()
+        loop.call_later(3.0, lambda: setattr(world, "is_away", True))
+        loop.call_later(4.5, lambda: setattr(world, "is_away", False))
+        assert await replica.ask("c1", 5.0) == FELL_BACK
+        assert world.fallbacks(("card", "c1")) == ["review"]
+
+    run(play())
+
+
 def test_what_is_scored_later_stays_answered_by_fallback() -> None:
     async def play() -> None:
         world = World(Random(3), work_s=(0.6, 0.6))
