@@ -151,6 +151,18 @@ class TransactionalProducer:
         with suppress(KafkaException):  # of which the next thing that is asked of it tells again
             self._producer.poll(0)
 
+    def deliver(self) -> None:
+        """Wait until the broker has what was sent, and has told the offsets that were reached.
+
+        Raises
+        ------
+        AbortableError
+            When nothing of it counts.
+        StoppedError
+            When the broker does not answer and the worker stops.
+        """
+        self._flush()
+
     def hold(self) -> None:
         """Hold back what is sent from now on, as a transaction is about to end without it."""
         self._is_held = self._is_transactional
