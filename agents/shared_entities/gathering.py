@@ -23,6 +23,7 @@ from agents.shared_entities.columns import Columns, SharedColumns
 from agents.shared_entities.early_parts import EARLY, EarlyParts
 from streams.events.batch import Batch, RowBatch
 from streams.events.rows import row_bytes
+from streams.layouts.raw_rows import joined, rows_at
 from streams.wire.entity_events import PART, PART_LAYOUT, entity_in, tickets_of
 from streams.wire.frames import FRAME, FRAME_LAYOUT
 
@@ -109,7 +110,7 @@ class Gathering:
         cut = are_parts.index(True) if True in are_parts else len(batches)
         frames = Batch.joined(batches[:cut] or [_NOTHING.frames])
         missing = frames.rows["parts"]
-        parts = np.concatenate([PART_LAYOUT.new(0), *(batch.rows for batch in batches[cut:])])
+        parts = joined([batch.rows for batch in batches[cut:]] or [PART_LAYOUT.new(0)])
         places = _places_of(parts, frames)
         if places is None or (np.bincount(places, minlength=len(frames)) != missing).any():
             return None
@@ -223,7 +224,7 @@ class Gathering:
 def _places_of(parts: Rows, frames: Batch) -> NDArray[np.intp] | None:
     """Return i8[N], the frame of each of PART[N]; `None` where not each has one of its own."""
     waiting = np.flatnonzero(frames.rows["parts"])
-    tickets = tickets_of(frames.rows["event"][waiting])
+    tickets = tickets_of(rows_at(frames.rows["event"], waiting))
     place_of = dict(zip(tickets, waiting.tolist(), strict=True))
     found = [place_of.get(ticket, -1) for ticket in tickets_of(parts)]
     kinds = set(zip(found, parts["entity"].tolist(), strict=True))

@@ -35,6 +35,7 @@ from streams.kafka.config import client_config
 from streams.kafka.installation import PARTITION, KeptLayouts
 from streams.kafka.topics import Topics
 from streams.kafka.transactional_producer import TransactionalProducer
+from streams.layouts.raw_rows import rows_at
 from streams.wire.examples import encode_examples
 from streams.wire.matured import encode_matured
 
@@ -171,7 +172,7 @@ class Pipeline:
         scattered.events["answer_to"] = partitions[scattered.places]
         handed = self.engine.sending.frames(frames, times, partitions)
         in_order = np.argsort(scattered.events["now"], kind="stable")
-        return handed, self.engine.sending.entity_events(scattered.events[in_order])
+        return handed, self.engine.sending.entity_events(rows_at(scattered.events, in_order))
 
     def count_entities(self, events: list[Told]) -> list[Arrived]:
         """Run the entity stage of each task; send the parts of vectors to their charges.

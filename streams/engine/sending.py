@@ -18,6 +18,7 @@ from streams.kafka.clients import Clients
 from streams.kafka.partitioner import partitions_of
 from streams.kafka.topics import Topics
 from streams.kafka.transactional_producer import TransactionalProducer
+from streams.layouts.raw_rows import rows_at
 from streams.wire.frames import encode_frames
 from streams.wire.row_messages import encode_rows
 
@@ -111,7 +112,7 @@ class Sending:
         """Send PART[N] to the merchant stage, each to the partition of its charge's merchant."""
         handed = []
         for partition, places in _by_partition(partitions, np.arange(len(parts))):
-            own = parts[places]
+            own = rows_at(parts, places)
             if self._send(BY_MERCHANT, encode_rows(own), partition, is_waited_for=False):
                 handed.append(Arrived(self._changed(partition), [RowBatch(own)]))
         return handed
@@ -123,7 +124,7 @@ class Sending:
             return handed
         partitions = (events["key"] ^ events["entity"]) % self.partitions
         for partition, places in _by_partition(partitions, np.arange(len(events))):
-            own = events[places]
+            own = rows_at(events, places)
             if self._send(BY_ENTITY, encode_rows(own), partition):
                 handed.append((self._changed(partition), TimedBatch(own["now"], RowBatch(own))))
         return handed
