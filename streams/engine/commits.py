@@ -110,7 +110,7 @@ class Commits:
             self.abort()
             return
         if self._direct_path.is_open:
-            self._producer.deliver()
+            self._producer.await_reached()
             pass_by(dirty, self.sent)
         reached: dict[int, int] = {}
         topics = self._member.topics
