@@ -132,6 +132,7 @@ class CardStage:
         self._order = DisputeOrder(self._index, self.waiting, dedup_window_s)
         self._meta = state.meta
         self._clock_s = self._dispute_clock_s = 0.0
+        self._clocks_kept: bytes | None = None
         self._load_clocks()
 
     def process(self, batch: Batch, *, is_paused: bool = False) -> CardOutput:

@@ -8,6 +8,7 @@ import pytest
 from streams.engine.direct_path import DirectPath, pass_by
 from streams.engine.task import BY_ENTITY, BY_MERCHANT, SOURCES, Task
 from streams.events.batch import Batch
+from streams.events.rows import EVENT
 from streams.state.store import MemoryStore
 from streams.state.tables import TaskState
 from tests.streams.engine.test_task import Counting
@@ -34,7 +35,7 @@ def fetch(task: Task, source: str, offset: int) -> None:
     """Have one event of an offset wait in a task."""
     times, offsets = np.array([1.0]), np.array([offset])
     task.buffers[source].add(
-        times, Batch(np.zeros(1), [b""], [b""], [b""]), offsets, times, [], offset + 1
+        times, Batch(np.zeros(1, EVENT), [b""], [b""], [b""]), offsets, times, [], offset + 1
     )
 
 
