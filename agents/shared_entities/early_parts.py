@@ -37,6 +37,11 @@ class EarlyParts:
         self._reader = reader
         self.reload()
 
+    @property
+    def any_wait(self) -> bool:
+        """Whether there are any."""
+        return bool(self._parts)
+
     def add(self, ticket: bytes, part: bytes) -> None:
         """Keep a part."""
         self._parts.setdefault(ticket, {})[entity_in(part)] = part

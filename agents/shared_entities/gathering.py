@@ -23,11 +23,14 @@ from agents.shared_entities.columns import Columns, SharedColumns
 from agents.shared_entities.early_parts import EARLY, EarlyParts
 from streams.events.batch import Batch, RowBatch
 from streams.events.rows import row_bytes
+from streams.layouts.raw_rows import joined, rows_at
 from streams.wire.entity_events import PART, PART_LAYOUT, entity_in, tickets_of
 from streams.wire.frames import FRAME, FRAME_LAYOUT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from streams.events.rows import Rows
     from streams.state.tables import TaskState
@@ -83,6 +86,8 @@ class Gathering:
         if not self._queues and not any(map(_concerns_parts, batches)):
             frames = Batch.joined(batches)
             return Gathered(frames, self._columns.none(len(frames)))
+        if (gathered := self._complete(batches)) is not None:
+            return gathered
         done = list[_Done]()
         for has_parts, some in groupby(batches, lambda batch: isinstance(batch, RowBatch)):
             batch = Batch.joined(list(some))
@@ -92,6 +97,30 @@ class Gathering:
         rows = np.frombuffer(b"".join(part for own in parts for part in own), PART)
         places = np.repeat(np.arange(len(parts)), [len(own) for own in parts])
         return Gathered(frames, self._columns.filled(len(frames), rows, places))
+
+    def _complete(self, batches: Sequence[Batch]) -> Gathered | None:
+        """Return frames behind which all their parts have come, `None` where it is not just that.
+
+        So it is where a worker hands on what its stages send (`streams.engine.direct_path`). What
+        comes out, in which order, is what it would be with each frame and part for itself.
+        """
+        are_parts = [isinstance(batch, RowBatch) for batch in batches]
+        if self._queues or self._early.any_wait or are_parts != sorted(are_parts):
+            return None
+        cut = are_parts.index(True) if True in are_parts else len(batches)
+        frames = Batch.joined(batches[:cut] or [_NOTHING.frames])
+        missing = frames.rows["parts"]
+        parts = joined([batch.rows for batch in batches[cut:]] or [PART_LAYOUT.new(0)])
+        places = _places_of(parts, frames)
+        if places is None or (np.bincount(places, minlength=len(frames)) != missing).any():
+            return None
+        complete_at = np.full(len(frames), -1)
+        np.maximum.at(complete_at, places, np.arange(len(parts)))
+        order = np.argsort(_released_at(frames, complete_at), kind="stable")
+        turn = np.empty(len(frames), np.intp)
+        turn[order] = np.arange(len(frames))
+        shared = self._columns.filled(len(frames), parts, turn[places])
+        return Gathered(frames.at(order), shared)
 
     def flush(self) -> None:
         """Put what waits, as far as it was not put before, into the table."""
@@ -190,6 +219,27 @@ class Gathering:
         if not queue:
             del self._queues[card]
         return released
+
+
+def _places_of(parts: Rows, frames: Batch) -> NDArray[np.intp] | None:
+    """Return i8[N], the frame of each of PART[N]; `None` where not each has one of its own."""
+    waiting = np.flatnonzero(frames.rows["parts"])
+    tickets = tickets_of(rows_at(frames.rows["event"], waiting))
+    place_of = dict(zip(tickets, waiting.tolist(), strict=True))
+    found = [place_of.get(ticket, -1) for ticket in tickets_of(parts)]
+    kinds = set(zip(found, parts["entity"].tolist(), strict=True))
+    is_each_of_one = len(place_of) == len(tickets) and len(kinds) == len(parts)
+    return np.array(found, np.intp) if is_each_of_one and -1 not in found else None
+
+
+def _released_at(frames: Batch, complete_at: NDArray[np.intp]) -> list[int]:
+    """Return when each of N frames waits no more: never before those of its card ahead of it."""
+    of_card = dict[int, int]()
+    released_at = []
+    for card, at in zip(frames.rows["event"]["card"].tolist(), complete_at.tolist(), strict=True):
+        of_card[card] = max(at, of_card.get(card, -1))
+        released_at.append(of_card[card])
+    return released_at
 
 
 def _concerns_parts(batch: Batch) -> bool:

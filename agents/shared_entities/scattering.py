@@ -15,6 +15,7 @@ import orjson
 from streams.events.headers import taken_off
 from streams.events.rows import CHARGE, hash_of
 from streams.features.entities import SHARED_WORDS, entity_code
+from streams.layouts.raw_rows import joined, rows_at
 from streams.wire.entity_events import ENTITY_EVENT_LAYOUT
 
 if TYPE_CHECKING:
@@ -64,16 +65,16 @@ class Scatter:
             keys = carried[kind] if kind in carried else events[kind][charges]
             present = charges[keys != 0]
             if len(present):
-                told.append(_entity_events(code, events[present], keys[keys != 0]))
+                told.append(_entity_events(code, rows_at(events, present), keys[keys != 0]))
                 places.append(present)
         if not told:
             return Scattered(ENTITY_EVENT_LAYOUT.new(0), charges[:0])
         of_frames = np.concatenate(places)
-        rows = np.concatenate(told)
+        rows = joined(told)
         rows["now"] = times[of_frames]
         frames.rows["parts"] += np.bincount(of_frames, minlength=len(events)).astype(np.uint8)
         order = np.argsort(of_frames, kind="stable")
-        return Scattered(rows[order], of_frames[order])
+        return Scattered(rows_at(rows, order), of_frames[order])
 
     def _carried_keys(
         self, frames: Batch, charges: NDArray[np.intp]

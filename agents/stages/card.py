@@ -34,6 +34,7 @@ from streams.features.windows import AHEAD_S
 from streams.labels.charge_indexes import ChargeIndexes
 from streams.labels.dispute_order import DisputeOrder
 from streams.labels.waiting import WaitingDisputes
+from streams.layouts.raw_rows import put_rows, rows_at
 from streams.state.entity_records import EntityRecords
 from streams.state.seen_ids import SeenIds
 from streams.wire.frames import FRAME, features_of
@@ -131,6 +132,7 @@ class CardStage:
         self._order = DisputeOrder(self._index, self.waiting, dedup_window_s)
         self._meta = state.meta
         self._clock_s = self._dispute_clock_s = 0.0
+        self._clocks_kept: bytes | None = None
         self._load_clocks()
 
     def process(self, batch: Batch, *, is_paused: bool = False) -> CardOutput:
@@ -168,7 +170,7 @@ class CardStage:
         self._index_new(batch)
         self._forget()
         rows = np.zeros(len(batch.rows), FRAME)
-        rows["event"] = batch.rows
+        put_rows(rows["event"], slice(None), batch.rows)
         rows[features_of(CARDS)] = features
         return Batch(rows, batch.cards, batch.merchants, batch.tails)
 
@@ -180,8 +182,9 @@ class CardStage:
         """Put everything changed into the tables."""
         self._cards.flush()
         clocks = orjson.dumps([self._clock_s, self._dispute_clock_s])
-        if clocks != self._meta.get(CLOCKS):
+        if clocks != self._clocks_kept:
             self._meta.put(CLOCKS, clocks)
+            self._clocks_kept = clocks
 
     def reload(self) -> None:
         """Forget everything changed since the last commit."""
@@ -193,7 +196,7 @@ class CardStage:
         self._load_clocks()
 
     def _load_clocks(self) -> None:
-        stored = self._meta.get(CLOCKS)
+        self._clocks_kept = stored = self._meta.get(CLOCKS)
         self._clock_s, self._dispute_clock_s = (
             (0.0, 0.0) if stored is None else orjson.loads(stored)
         )
@@ -202,7 +205,7 @@ class CardStage:
         """Keep which charges have come, for their disputes."""
         rows = batch.rows
         new = np.flatnonzero((rows["kind"] == CHARGE) & (rows["duplicate"] == 0))
-        self._index.add(rows[new], [batch.merchants[place] for place in new.tolist()])
+        self._index.add(rows_at(rows, new), [batch.merchants[place] for place in new.tolist()])
 
     def _rejected(self, dispute: Waiting) -> Rejected:
         """Reject a dispute that has waited in vain."""

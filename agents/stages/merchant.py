@@ -40,6 +40,7 @@ from streams.labels.join import LabelJoin, Matured
 from streams.labels.label_rules import LabelRules
 from streams.labels.lookup import Times, find_referred
 from streams.labels.pending import draws_of, pending_layout
+from streams.layouts.raw_rows import contiguous, rows_at
 from streams.state.entity_records import EntityRecords
 from streams.state.record_cache import Lookups, Slots
 from streams.state.tables import TaskState
@@ -160,7 +161,7 @@ class MerchantStage:
             What the frames have of shared entities; `None` where none has any.
         """
         shared = shared or self._columns.none(len(frames))
-        events = np.ascontiguousarray(frames.rows["event"])
+        events = contiguous(frames.rows["event"])
         self._decisions.set_apart(events)
         of_charges = np.where(events["kind"] == CHARGE, events["created"], 0.0)
         times = np.maximum.accumulate(np.maximum(of_charges, self.stream_time))
@@ -183,7 +184,7 @@ class MerchantStage:
                 rows,
                 answers,
                 times[charges],
-                joined.examples[np.isin(joined.examples["source"], (BY_DISPUTE, BY_VERDICT))],
+                _of_frauds(joined.examples),
                 self._labels.kept,
                 is_learned=scorer.version != PRIOR,
             )
@@ -386,7 +387,16 @@ def are_duplicates(charges: Rows, answers: Rows) -> npt.NDArray[np.bool_]:
 
 def _of(places: Slots, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return some of the rows; nearly always all of them, and then nothing is copied."""
-    return rows if len(places) == len(rows) else rows[places]
+    if len(places) == len(rows):
+        return rows
+    return rows_at(rows, places) if rows.dtype.names else rows[places]
+
+
+def _of_frauds(examples: Rows) -> Rows:
+    """Return the examples of charges that were found to be frauds."""
+    if not len(examples):
+        return examples
+    return examples[np.isin(examples["source"], (BY_DISPUTE, BY_VERDICT))]
 
 
 def _in_order(joined: Rows, matured: Rows) -> Rows:

@@ -35,6 +35,7 @@ from streams.kafka.config import client_config
 from streams.kafka.installation import PARTITION, KeptLayouts
 from streams.kafka.topics import Topics
 from streams.kafka.transactional_producer import TransactionalProducer
+from streams.layouts.raw_rows import rows_at
 from streams.wire.examples import encode_examples
 from streams.wire.matured import encode_matured
 
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
     from agents.settings.schema import Settings
     from schemas.drift import Drift
-    from streams.engine.inputs import Arrived, Work
+    from streams.engine.inputs import Arrived, Told, Work
     from streams.engine.task import Task
     from streams.events.batch import TimedBatch, Times
     from streams.events.headers import Headers
@@ -134,55 +135,67 @@ class Pipeline:
         self._shown_at = 0.0
         self.engine.start(partitions)
 
-    def fetch(self, timeout_s: float) -> tuple[Work, FetchedExamples]:
+    def fetch(self, timeout_s: float, gathering_s: float) -> tuple[Work, FetchedExamples]:
         """Wait for input and take what is next, and what there is to learn; see `Engine.fetch`."""
-        work = self.engine.fetch(timeout_s)
+        work = self.engine.fetch(timeout_s, gathering_s)
         metrics.count_findings(work.findings)
         self._settle_models()
         return work, self.learners.fetch()
 
-    def count_cards(self, inputs: TaskEvents) -> None:
-        """Run the card stage of each task; send on frames, and what shared entities are told."""
+    def count_cards(self, inputs: TaskEvents) -> tuple[list[Arrived], list[Told]]:
+        """Run the card stage of each task; send on frames, and what shared entities are told.
+
+        Return what the merchant and the entity stage are handed.
+        """
         counted = [
             _stages(task).card.process(events.batch, is_paused=task.is_paused)
             for task, events in inputs
         ]
         times = np.concatenate([output.times for output in counted])
+        handed: tuple[list[Arrived], list[Told]] = [], []
         if len(times):
             frames = Batch.joined([output.frames for output in counted])
-            self._send_on(frames, times)
+            handed = self._send_on(frames, times)
             events = frames.rows["event"]
             latencies.count_stage("card", events["published"][events["kind"] == CHARGE])
         for output in counted:
             self._give_up(output.rejected)
+        return handed
 
-    def _send_on(self, frames: Batch, times: Times) -> None:
+    def _send_on(self, frames: Batch, times: Times) -> tuple[list[Arrived], list[Told]]:
         """Send frames to the merchant stage, and their charges to the entities they share.
 
-        Either in the order of event time.
+        Either in the order of event time. Return what these stages are handed.
         """
-        partitions = self.engine.partitions_of(frames.merchants)
+        partitions = self.engine.sending.partitions_of(frames.merchants)
         scattered = self._scatter(frames, times)
         scattered.events["answer_to"] = partitions[scattered.places]
-        self.engine.send_frames(frames, times, partitions)
+        handed = self.engine.sending.frames(frames, times, partitions)
         in_order = np.argsort(scattered.events["now"], kind="stable")
-        self.engine.send_entity_events(scattered.events[in_order])
+        return handed, self.engine.sending.entity_events(rows_at(scattered.events, in_order))
 
-    def count_entities(self, events: TaskEvents) -> None:
-        """Run the entity stage of each task; send the parts of vectors to their charges."""
+    def count_entities(self, events: list[Told]) -> list[Arrived]:
+        """Run the entity stage of each task; send the parts of vectors to their charges.
+
+        Return what the merchant stage is handed.
+        """
+        handed: list[Arrived] = []
         for task, of_task in events:
             rows = of_task.batch.rows
             answers = _stages(task).entities.process(rows)
-            self.engine.send_parts(answers.parts, rows["answer_to"][answers.places])
+            handed += self.engine.sending.parts(answers.parts, rows["answer_to"][answers.places])
+        return handed
 
-    def score(self, frames: list[Arrived]) -> None:
+    def score(self, frames: list[Arrived]) -> list[Told]:
         """Run the merchant stage of each task; send scored events, examples, and what matured.
 
         Charges of one card may be at several merchants: their scored events are sent in the order
-        that the charges have in the partition of their card.
+        that the charges have in the partition of their card. Return what the entity stage is
+        handed.
         """
         scored: list[tuple[bytes | None, bytes | None]] = []
         headers: list[Headers] = []
+        handed: list[Told] = []
         offsets = []
         began = time()
         for task, batches in frames:
@@ -208,18 +221,19 @@ class Pipeline:
                 self._tell(task.number, output.told_value)
             self._give_up(output.rejected)
             self._send_drifts(shift.event(task.number) for shift in output.shifts)
-            self.engine.send_entity_events(output.entity_events)
+            handed += self.engine.sending.entity_events(output.entity_events)
             events = gathered.frames.rows["event"]
             self._tally.add(output, events, began, self.policies.policy.rules)
             offsets.append(events["offset"][events["kind"] == CHARGE])
         if not offsets:
-            return
+            return handed
         order = np.argsort(np.concatenate(offsets), kind="stable").tolist()
         self.producer.send(
             self.topics.scored,
             [scored[i] for i in order],
             headers=[headers[i] for i in order] if any(headers) else None,
         )
+        return handed
 
     def learn(self, examples: FetchedExamples) -> None:
         """Learn examples; send a snapshot when one is due.

@@ -46,19 +46,19 @@ class Handed:
     """What an agent is handed, and the future by which it answers."""
 
     agent: str
-    compute: Callable[[Any], None]
+    compute: Callable[[Any], Any]
     work: Any
-    done: asyncio.Future[None]
+    done: asyncio.Future[Any]
 
     def answer(self) -> None:
         """Compute; a failure goes to whoever waits, which ends the worker."""
         began = perf_counter()
         try:
-            self.compute(self.work)
+            answer = self.compute(self.work)
         except Exception as error:
             self.done.set_exception(error)
         else:
-            self.done.set_result(None)
+            self.done.set_result(answer)
         BUSY[self.agent].inc(perf_counter() - began)
 
 
@@ -150,8 +150,8 @@ class TurnService(Service):
         """See `agents.worker.turn.Driver`."""
         return await asyncio.get_running_loop().run_in_executor(self._kafka, part, *arguments)
 
-    async def hand(self, agent: str, part: Callable[[Any], None], work: Any) -> None:
+    async def hand(self, agent: str, part: Callable[[Any], T], work: Any) -> T:
         """See `agents.worker.turn.Driver`; fails as the part does."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         await self.channels[agent].send(value=Handed(agent, part, work, done))
-        await done
+        return await done

@@ -2,7 +2,7 @@
 
 ::
 
-    fetch -> merchant, entity, card, learner -> what was rejected, late snapshots
+    fetch -> card, entity, merchant, learner -> what was rejected, late snapshots
           -> commit, when it is due
 
 It has neither threads nor an event loop: where its parts run is up to whoever drives it. A worker
@@ -17,13 +17,14 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from streams.engine.inputs import together
 from streams.kafka.retry import StoppedError
 from streams.kafka.transactional_producer import AbortableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from streams.engine.inputs import Arrived, Work
+    from streams.engine.inputs import Arrived, Told, Work
     from streams.engine.task import Task
     from streams.events.batch import TimedBatch
     from streams.events.rejected import Rejected
@@ -39,17 +40,19 @@ CARD, ENTITY, MERCHANT, LEARNER = AGENTS = ("card", "entity", "merchant", "learn
 class Parts(Protocol):
     """What a turn is made of; see `agents.worker.pipeline.Pipeline`."""
 
-    def fetch(self, timeout_s: float) -> tuple[Work, Any]:
+    def fetch(self, timeout_s: float, gathering_s: float) -> tuple[Work, Any]:
         """Wait for input and take what is next, and what there is to learn; blocks."""
 
-    def score(self, frames: list[Arrived]) -> None:
-        """Run the merchant stage."""
+    def count_cards(
+        self, inputs: list[tuple[Task, TimedBatch]]
+    ) -> tuple[list[Arrived], list[Told]]:
+        """Run the card stage; return what the merchant and the entity stage are handed."""
 
-    def count_entities(self, events: list[tuple[Task, TimedBatch]]) -> None:
-        """Run the entity stage."""
+    def count_entities(self, events: list[Told]) -> list[Arrived]:
+        """Run the entity stage; return what the merchant stage is handed."""
 
-    def count_cards(self, inputs: list[tuple[Task, TimedBatch]]) -> None:
-        """Run the card stage."""
+    def score(self, frames: list[Arrived]) -> list[Told]:
+        """Run the merchant stage; return what the entity stage is handed."""
 
     def learn(self, lessons: Any) -> None:
         """Learn."""
@@ -76,8 +79,8 @@ class Driver(Protocol):
     async def block(self, part: Callable[..., T], *arguments: Any) -> T:
         """Run a part that may wait for Kafka."""
 
-    async def hand(self, agent: str, part: Callable[[Any], None], work: Any) -> None:
-        """Have an agent run a part, and wait until it has."""
+    async def hand(self, agent: str, part: Callable[[Any], T], work: Any) -> T:
+        """Have an agent run a part, and return what that returned."""
 
 
 class Turns:
@@ -116,7 +119,9 @@ class Turns:
     async def take(self) -> None:
         """Take a turn; undo all since the last commit when it cannot count, or is not finished."""
         try:
-            work, lessons = await self._driver.block(self._parts.fetch, self._patience_s())
+            due_s = self._due_s()
+            timeout_s = due_s if self._has_sent else self._idle_poll_s
+            work, lessons = await self._driver.block(self._parts.fetch, timeout_s, due_s)
             await self._hand_on(work, lessons)
             await self._commit_if_due()
         except AbortableError as error:
@@ -134,29 +139,29 @@ class Turns:
         await self._driver.block(self._parts.close)
 
     async def _hand_on(self, work: Work, lessons: Any) -> None:
-        parts = self._parts
-        if work.frames:
-            await self._driver.hand(MERCHANT, parts.score, work.frames)
-        if work.entities:
-            await self._driver.hand(ENTITY, parts.count_entities, work.entities)
+        parts, hand = self._parts, self._driver.hand
+        frames, events = list(work.frames), list(work.entities)
         if work.inputs:
-            await self._driver.hand(CARD, parts.count_cards, work.inputs)
+            sent_on, scattered = await hand(CARD, parts.count_cards, work.inputs)
+            frames, events = frames + sent_on, events + scattered
+        if events:
+            frames += await hand(ENTITY, parts.count_entities, events)
+        if frames and (told := await hand(MERCHANT, parts.score, together(frames))):
+            await hand(ENTITY, parts.count_entities, told)
         if lessons:
-            await self._driver.hand(LEARNER, parts.learn, lessons)
+            await hand(LEARNER, parts.learn, lessons)
         parts.reject(work.rejected)
         published = parts.publish_late()
         self._has_sent = self._has_sent or bool(work or lessons or published)
 
     async def _commit_if_due(self) -> None:
-        if self._has_sent and self._patience_s() <= 0.0:
+        if self._has_sent and self._due_s() <= 0.0:
             self._committed_at, self._has_sent = self._clock(), False
             await self._driver.block(self._parts.commit)
 
     async def _undo(self) -> None:
         await self._driver.block(self._parts.abort)
 
-    def _patience_s(self) -> float:
-        """Tell how long to wait for more before the commit, seconds."""
-        if not self._has_sent:
-            return self._idle_poll_s
+    def _due_s(self) -> float:
+        """Tell how long it is until the next commit, seconds."""
         return max(0.0, self._committed_at + self._commit_interval_s - self._clock())

@@ -140,6 +140,11 @@ class PartitionBuffer:
         if not self.held:
             self.fetched = max(self.fetched, self._end_met)
 
+    def pass_by(self, offset: int) -> None:
+        """Take what comes before an offset as taken, where that is further on."""
+        assert offset <= self.fetched or not self._chunks
+        self.fetched = max(self.fetched, offset)
+
     def release(self) -> list[Any]:
         """Return what is held, which is no more."""
         messages, self.held = self.held, []

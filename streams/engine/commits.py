@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from streams.engine.application import Observer
+from streams.engine.direct_path import DirectPath, pass_by
 from streams.engine.group_member import GroupMember
 from streams.engine.task import BY_ENTITY, BY_MERCHANT, Task
 from streams.engine.worker_tasks import WorkerTasks
@@ -42,6 +43,8 @@ class Commits:
         Has the outputs, and writes the changelogs.
     tasks
         The tasks of this worker, which are told what becomes of their work.
+    direct_path
+        Tells whether the stages have been handed what they were sent.
     observer
         Hears of it.
 
@@ -60,6 +63,7 @@ class Commits:
         member: GroupMember,
         producer: TransactionalProducer,
         tasks: WorkerTasks,
+        direct_path: DirectPath,
         observer: Observer,
     ) -> None:
         self.sent: dict[str, dict[int, int]] = {BY_MERCHANT: {}, BY_ENTITY: {}}
@@ -68,6 +72,7 @@ class Commits:
         self._member = member
         self._producer = producer
         self._tasks = tasks
+        self._direct_path = direct_path
         self._observer = observer
         self._executor = clients.executor("commit")
         self._ending: Future[None] | None = None
@@ -85,6 +90,12 @@ class Commits:
         5. Every changed task writes its changes to its store.
 
         Tasks that were given to this worker as a former member of the group are in doubt instead.
+        Of what stages were handed the offsets are only known once the broker has it.
+
+        Raises
+        ------
+        AbortableError
+            When the broker does not take it.
         """
         self.settle()
         self._producer.release()  # if the one before was given up half way
@@ -98,6 +109,9 @@ class Commits:
             self._tasks.doubt(former)
             self.abort()
             return
+        if self._direct_path.is_open:
+            self._producer.await_reached()
+            pass_by(dirty, self.sent)
         reached: dict[int, int] = {}
         topics = self._member.topics
         offsets = [
@@ -174,6 +188,7 @@ class Commits:
             When the broker does not answer and the worker stops.
         """
         self.settle()
+        self._direct_path.close()
         for offsets_sent in self.sent.values():
             offsets_sent.clear()
         self._tasks.roll_back()
@@ -188,6 +203,9 @@ class Commits:
         try:
             self.begin()
             self.settle()
+        except AbortableError as error:
+            logger.warning("the last commit failed, its work will be done again: %s", error)
+            self.abort()
         except StoppedError as error:
             logger.warning("the last commit is missing, its work will be done again: %s", error)
 

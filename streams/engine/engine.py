@@ -6,43 +6,37 @@ A commit ends in a thread of its own while the next turns go on. Rebalances are 
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-import numpy as np
-import numpy.typing as npt
 from confluent_kafka import KafkaError, Message
 
 from streams.engine.application import Application
 from streams.engine.commits import Commits
 from streams.engine.committed_offsets import GroupOffsets
+from streams.engine.direct_path import DirectPath
 from streams.engine.group_member import GroupMember, TaskTopics
 from streams.engine.inputs import Inputs, Work
 from streams.engine.membership import Membership
 from streams.engine.opening import TaskOpener
 from streams.engine.restore import Progress
+from streams.engine.sending import Sending
 from streams.engine.settings import EngineSettings
 from streams.engine.standby import Standbys
-from streams.engine.task import BY_ENTITY, BY_MERCHANT, Task
+from streams.engine.task import Task
 from streams.engine.unassigned_tasks import UnassignedTasks
 from streams.engine.worker_tasks import WorkerTasks
 from streams.errors import OperationalError
-from streams.events.batch import Batch, Times
-from streams.events.rows import Rows
 from streams.kafka.access import Right, refusal
 from streams.kafka.clients import Attempt, Clients
 from streams.kafka.partition_watch import PartitionWatch
-from streams.kafka.partitioner import partitions_of
 from streams.kafka.retry import Outage
 from streams.kafka.topics import Topics
 from streams.kafka.transactional_producer import TransactionalProducer
-from streams.wire.frames import encode_frames
-from streams.wire.row_messages import encode_rows
 
 logger = logging.getLogger(__name__)
 
-_ANSWER_S = 2.0  # after which it is asked again
 _LEAVE_S = 2.0
+_GATHERING_S = 0.05  # at the most, so that models and rules are taken over soon
 _ABORTED_WITHIN_S = 20.0  # of its timeout, a transaction that was left open
 
 
@@ -69,6 +63,11 @@ class Engine:
         Writes everything.
     application
         What runs on it.
+
+    Attributes
+    ----------
+    sending
+        Sends what the stages have for each other.
     """
 
     def __init__(
@@ -101,8 +100,20 @@ class Engine:
         )
         opener = TaskOpener(clients, task_topics, group_offsets, factory, self._standbys)
         self._tasks = WorkerTasks()
-        self._commits = Commits(clients, self._member, producer, self._tasks, application.observer)
+        self._direct_path = DirectPath()
+        self._commits = Commits(
+            clients, self._member, producer, self._tasks, self._direct_path, application.observer
+        )
         self._membership = Membership(self._member, self._tasks, self._commits, opener, self._watch)
+        self.sending = Sending(
+            clients,
+            self._consumer,
+            topics,
+            producer,
+            self._tasks,
+            self._commits,
+            self._direct_path,
+        )
         self._inputs = Inputs(
             self._member,
             settings,
@@ -110,7 +121,6 @@ class Engine:
             application.layouts,
             application.payloads,
         )
-        self._partitions = 0
 
     @property
     def tasks(self) -> Mapping[int, Task]:
@@ -153,8 +163,16 @@ class Engine:
             self._standbys.start()
         self._unassigned.start()
 
-    def fetch(self, timeout_s: float) -> Work:
+    def fetch(self, timeout_s: float, gathering_s: float = 0.0) -> Work:
         """Wait for input, serve rebalances, and take what is next in event time.
+
+        Parameters
+        ----------
+        timeout_s
+            How long is waited for a first message, seconds.
+        gathering_s
+            How long it is until the next commit, seconds. Exactly once nothing is seen before it,
+            so more is waited for until then, and one turn does what would else be several.
 
         Raises
         ------
@@ -166,68 +184,31 @@ class Engine:
             When partitions have been added.
         """
         self._commits.settle_if_ended()
+        until = self._clients.clock() + min(gathering_s, _GATHERING_S)
         first = self._consumer.poll(timeout_s)
         self._watch.check()
         if first is not None:
             self._outage.is_complete = False
-            rest = self._consumer.consume(self._settings.max_batch, timeout=0)
+            left_s = max(0.0, until - self._clients.clock()) if self._settings.exactly_once else 0.0
+            rest = self._consumer.consume(self._settings.max_batch, timeout=left_s)
             self._sort_in([first, *rest])
         self._go_back()
         for task in self._membership.start_restored():
             logger.info("task %d: running", task.number)
-        return self._inputs.take(list(self.tasks.values()), self._commits.reach)
+        self._see_to_direct_path()
+        return self._inputs.take(
+            list(self.tasks.values()), self._commits.reach, inputs=not self._direct_path.is_draining
+        )
 
-    def partitions_of(self, merchants: Sequence[bytes]) -> npt.NDArray[np.int64]:
-        """Return i8[N], the partitions of N merchants."""
-        return partitions_of(merchants, self._count_partitions())
-
-    def send_frames(self, frames: Batch, times: Times, partitions: npt.NDArray[np.int64]) -> None:
-        """Send frames on to the merchant stage, and remember how far its partitions then reach.
-
-        Parameters
-        ----------
-        frames
-            N of them.
-        times
-            f8[N], by which they are sorted, Unix seconds.
-        partitions
-            i8[N], those of their merchants.
-        """
-        for partition, places in _by_partition(partitions, np.argsort(times, kind="stable")):
-            messages = encode_frames(frames.at(places))
-            self._send_on(BY_MERCHANT, self._topics.by_merchant, messages, partition)
-
-    def send_entity_events(self, events: Rows) -> None:
-        """Send ENTITY_EVENT[N] to the entity stage, and remember how far its partitions reach."""
-        if not len(events):
-            return
-        partitions = (events["key"] ^ events["entity"]) % self._count_partitions()
-        for partition, places in _by_partition(partitions, np.arange(len(events))):
-            messages = encode_rows(events[places])
-            self._send_on(BY_ENTITY, self._topics.by_entity, messages, partition)
-
-    def send_parts(self, parts: Rows, partitions: npt.NDArray[np.int64]) -> None:
-        """Send PART[N] to the merchant stage, each to the partition of its charge's merchant.
-
-        Nothing waits for these: what comes next is taken in meanwhile.
-        """
-        for partition, places in _by_partition(partitions, np.arange(len(parts))):
-            messages = [(None, message) for message in encode_rows(parts[places])]
-            self._producer.send(self._topics.by_merchant, messages, partition)
-
-    def _send_on(self, source: str, topic: str, messages: Sequence[bytes], partition: int) -> None:
-        """Send messages to a stage that is waited for."""
-        sent = self._commits.sent[source]
-        self._producer.send(topic, [(None, message) for message in messages], partition, sent)
-
-    def _count_partitions(self) -> int:
-        """Return how many partitions the topics of the stages have."""
-        if not self._partitions:
-            described = self._clients.retry.ask(
-                lambda: self._consumer.list_topics(self._topics.by_merchant, timeout=_ANSWER_S)
-            )
-            self._partitions = len(described.topics[self._topics.by_merchant].partitions)
-        return self._partitions
+    def _see_to_direct_path(self) -> None:
+        """Open the direct path where this worker has all tasks, and close it elsewhere."""
+        path, tasks = self._direct_path, self.tasks.values()
+        if not self._settings.exactly_once or len(tasks) < self.sending.partitions:
+            path.close()
+        elif not path.is_open and path.is_drained(tasks):
+            self._commits.conclude(is_lost=False)
+            if not self._tasks.undone and not self._tasks.in_doubt:
+                path.open_or_drain(tasks, self.sending.ends())
 
     def commit(self) -> None:
         """Make everything since the last commit count; see `Commits.begin`.
@@ -313,15 +294,6 @@ class Engine:
         for number, positions in self._tasks.undone.items():
             self._member.seek(number, positions)
         self._tasks.forget_undone()
-
-
-def _by_partition(
-    partitions: npt.NDArray[np.integer[Any]], order: npt.NDArray[np.intp]
-) -> Iterator[tuple[int, npt.NDArray[np.intp]]]:
-    """Yield each of N partitions that there is, and its places in their order."""
-    in_order = partitions[order]
-    for partition in np.unique(in_order).tolist():
-        yield partition, order[in_order == partition]
 
 
 _LOST = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)

@@ -46,11 +46,23 @@ _DECODE = {CHARGES: decode_charges, DISPUTES: decode_disputes, OUTCOMES: decode_
 _Stage = Literal["inputs", "frames", "entities"]
 
 
+Told = tuple[Task, TimedBatch]
+"""What the entity stage of a task is told, in order."""
+
+
 class Arrived(NamedTuple):
     """What has come for the merchant stage of a task, in order: frames, and parts of vectors."""
 
     task: Task
     batches: list[Batch]
+
+
+def together(arrived: Iterable[Arrived]) -> list[Arrived]:
+    """Return what has come for each task as one, in the given order."""
+    batches: dict[int, Arrived] = {}
+    for task, own in arrived:
+        batches.setdefault(task.number, Arrived(task, [])).batches.extend(own)
+    return list(batches.values())
 
 
 @dataclass(slots=True)
@@ -69,7 +81,7 @@ class Work:
 
     inputs: list[tuple[Task, TimedBatch]] = field(default_factory=list)
     frames: list[Arrived] = field(default_factory=list)
-    entities: list[tuple[Task, TimedBatch]] = field(default_factory=list)
+    entities: list[Told] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     findings: Counter[tuple[Finding, str]] = field(default_factory=Counter)
 
@@ -128,7 +140,8 @@ class Inputs:
         for (topic, partition), batch in by_partition.items():
             task = tasks.get(cast("int", partition))
             if task is not None:
-                self._decode(task, self._source_of[cast("str", topic)], batch)
+                source = self._source_of[cast("str", topic)]
+                self._decode(task, source, _not_passed_by(task.buffers[source], batch))
 
     def note_end(self, tasks: Mapping[int, Task], end: Message) -> None:
         """Note that nothing is left before an offset, commit markers included."""
@@ -137,7 +150,13 @@ class Inputs:
             buffer = task.buffers[self._source_of[cast("str", end.topic())]]
             buffer.note_end(cast("int", end.offset()))
 
-    def take(self, tasks: Sequence[Task], reach: Mapping[str, Mapping[int, int]]) -> Work:
+    def take(
+        self,
+        tasks: Sequence[Task],
+        reach: Mapping[str, Mapping[int, int]],
+        *,
+        inputs: bool = True,
+    ) -> Work:
         """Take what is next; inputs only while the other stages keep up with the card stage.
 
         Parameters
@@ -147,6 +166,8 @@ class Inputs:
         reach
             By source, offsets that partitions of the other stages are known to reach: these are
             waited for, so that what was sent on together is taken together.
+        inputs
+            Whether more is taken than what the stages have sent each other.
         """
         self._release(tasks)
         self._hold_back(tasks, reach)
@@ -154,12 +175,16 @@ class Inputs:
         self._findings = Counter()
         self._take_frames(tasks, work)
         self._take_entity_events(tasks, work)
-        sent_on = [task.buffers[source] for task in tasks for source in (BY_MERCHANT, BY_ENTITY)]
-        waiting = sum(task.stages.waiting for task in tasks)
-        if not any(buffer.is_behind for buffer in sent_on) and waiting < self._waiting_max:
+        if inputs and self._keeps_up(tasks):
             self._take_inputs(tasks, work)
         work.mark_dirty()
         return work
+
+    def _keeps_up(self, tasks: Sequence[Task]) -> bool:
+        """Tell whether the other stages keep up with the card stage."""
+        sent_on = [task.buffers[source] for task in tasks for source in (BY_MERCHANT, BY_ENTITY)]
+        waiting = sum(task.stages.waiting for task in tasks)
+        return not any(buffer.is_behind for buffer in sent_on) and waiting < self._waiting_max
 
     @property
     def _waiting_max(self) -> int:
@@ -213,6 +238,8 @@ class Inputs:
 
     def _decode(self, task: Task, source: str, messages: Sequence[Message]) -> None:
         buffer = task.buffers[source]
+        if not messages:
+            return
         if source not in _DECODE:
             self._between.add(source, buffer, messages)
         elif buffer.held:
@@ -298,6 +325,14 @@ class Inputs:
             if now - self._waiting_since.setdefault(stage, now) >= _PATIENCE_S:
                 return turn([buffer for buffer in buffers if len(buffer)], self._settings.max_batch)
         return until
+
+
+def _not_passed_by(buffer: PartitionBuffer, messages: list[Message]) -> list[Message]:
+    """Return the messages that were not handed on before they could be fetched."""
+    first = cast("int", messages[0].offset())
+    if first >= buffer.fetched:
+        return messages
+    return [message for message in messages if cast("int", message.offset()) >= buffer.fetched]
 
 
 def _inputs_of(tasks: Iterable[Task]) -> list[PartitionBuffer]:

@@ -71,6 +71,7 @@ class Task:
         self.member_id = ""
         self._committed: dict[str, int] = {}
         self._sealed: dict[str, int] = {}
+        self._later_kept = b""
 
     @property
     def is_running(self) -> bool:
@@ -102,8 +103,9 @@ class Task:
         self.state.meta.put(POSITIONS, orjson.dumps(first))
         others = {source: at for source, at in self._sealed.items() if source not in first}
         later = orjson.dumps(others)
-        if later != self.state.meta.get(LATER_POSITIONS):
+        if later != self._later_kept:
             self.state.meta.put(LATER_POSITIONS, later)
+            self._later_kept = later
         self.is_dirty, self.is_sealed = False, True
         return self.state.seal()
 
@@ -120,6 +122,7 @@ class Task:
     def unseal(self) -> None:
         """Leave what was sealed to the next commit."""
         self.state.unseal()
+        self._later_kept = b""
         self.is_dirty, self.is_sealed = True, False
 
     def roll_back(self) -> dict[str, int]:
@@ -127,6 +130,7 @@ class Task:
         self.state.discard()
         self.stages.reload()
         self.start(self._committed)
+        self._later_kept = b""
         self.is_dirty = self.is_sealed = False
         return self._committed
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.events.rows import EVENT
+from streams.layouts.raw_rows import joined, rows_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +54,7 @@ class Batch:
         chosen = places.tolist()
         cards, merchants, tails = self.cards, self.merchants, self.tails
         return type(self)(
-            self.rows[places],
+            rows_at(self.rows, places),
             [cards[i] for i in chosen],
             [merchants[i] for i in chosen],
             [tails[i] for i in chosen],
@@ -65,7 +66,7 @@ class Batch:
         if len(parts) == 1:
             return parts[0]
         return cls(
-            np.concatenate([part.rows for part in parts]),
+            joined([part.rows for part in parts]),
             [card for part in parts for card in part.cards],
             [merchant for part in parts for merchant in part.merchants],
             [tail for part in parts for tail in part.tails],
@@ -78,7 +79,7 @@ class RowBatch(Batch):
 
     def at(self, places: npt.NDArray[np.intp]) -> Self:
         """Return the events at i8[M] places, in their order."""
-        return type(self)(self.rows[places])
+        return type(self)(rows_at(self.rows, places))
 
 
 @dataclass(slots=True)

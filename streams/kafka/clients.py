@@ -4,15 +4,23 @@ In one place, so that a simulation can put a broker, threads and a clock of its 
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import cached_property
 from threading import Thread
 from time import monotonic
 from typing import Any, Protocol, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicCollection
-from confluent_kafka.admin import AclOperation
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AclOperation, OffsetSpec
 
 from streams.kafka.access import NotAllowedError, Right, raise_if_refused, refusal
 from streams.kafka.assignment import partitions_in
@@ -97,6 +105,24 @@ class Clients:
         if found.error is not None:
             raise_if_refused(found.error, self.config, Right("Describe", "topic", topic))
         return len(found.partitions)
+
+    def ends(self, topics: Sequence[str], partitions: int) -> dict[str, list[int]]:
+        """Return where the partitions of topics end, with what is not committed yet.
+
+        Raises
+        ------
+        KafkaException
+            When the broker does not answer.
+        """
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        asked = [TopicPartition(topic, number) for topic in topics for number in range(partitions)]
+        answers = self._admin.list_offsets(
+            dict.fromkeys(asked, latest),
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,
+            request_timeout=_ANSWER_S,
+        )
+        ends = {(at.topic, at.partition): end.result().offset for at, end in answers.items()}
+        return {topic: [ends[topic, number] for number in range(partitions)] for topic in topics}
 
     def answer_to(self, question: Callable[[], Answer], *needed: Right) -> Answer:
         """Return a broker's answer; see `RetryPolicy.ask`.

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import count
 from typing import Any, NamedTuple, cast
 
 from confluent_kafka import (
@@ -102,6 +103,8 @@ class TransactionalProducer:
         self._failure: KafkaError | None = None
         self._failed_topic = ""
         self._written = set[str]()
+        self._reaching = set[int]()  # what has been sent of which the offset is not known
+        self._sent = count()
         self._producer = self._connect()
 
     def send(
@@ -150,6 +153,24 @@ class TransactionalProducer:
         """Let the client tell its statistics, as it does whenever it sends something."""
         with suppress(KafkaException):  # of which the next thing that is asked of it tells again
             self._producer.poll(0)
+
+    def await_reached(self) -> None:
+        """Wait until the broker has told all offsets that are reached with what was sent.
+
+        What was sent early in a turn is there at its end, while its last outputs may linger.
+
+        Raises
+        ------
+        AbortableError
+            When nothing of it counts.
+        StoppedError
+            When the broker does not answer and the worker stops.
+        """
+        waiting = self._retry.waiting()
+        while self._reaching:
+            self._serve(self._producer.poll, _CALL_TIMEOUT_S)
+            if self._reaching:
+                waiting.say("the broker does not take our output")
 
     def hold(self) -> None:
         """Hold back what is sent from now on, as a transaction is about to end without it."""
@@ -239,6 +260,7 @@ class TransactionalProducer:
         """
         self._is_held = False
         self._held.clear()
+        self._reaching.clear()
         if self._in_transaction and not self._is_broken:
             try:
                 self._call(self._producer.abort_transaction)
@@ -265,7 +287,9 @@ class TransactionalProducer:
             for message in queued:
                 message["callback"] = self._on_delivery
         if reached is not None:
-            queued[-1]["callback"] = partial(self._on_last, reached)
+            number = next(self._sent)
+            self._reaching.add(number)
+            queued[-1]["callback"] = partial(self._on_last, reached, number)
         waiting = self._retry.waiting()
         while queued:
             self._producer.produce_batch(topic, queued, partition=partition)
@@ -304,8 +328,11 @@ class TransactionalProducer:
                 raise self._failed(exception) from exception
             self._in_transaction = True
 
-    def _on_last(self, reached: dict[int, int], error: KafkaError | None, last: Message) -> None:
+    def _on_last(
+        self, reached: dict[int, int], number: int, error: KafkaError | None, last: Message
+    ) -> None:
         self._on_delivery(error, last)
+        self._reaching.discard(number)
         if error is None:
             reached[cast("int", last.partition())] = cast("int", last.offset()) + 1
 

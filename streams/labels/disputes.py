@@ -118,6 +118,8 @@ def join_labels(
     """
     is_charge = events["kind"] == CHARGE
     places = np.flatnonzero(~is_charge | imputed)
+    if not len(places):
+        return Joined(labels.no_examples, [], 0, [], [], [])
     labelled: list[Rows] = [labels.no_examples]
     rejected: list[Rejected] = []
     disputed, disputed_at = list[bytes](), list[float]()

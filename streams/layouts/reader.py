@@ -37,6 +37,7 @@ from streams.layouts.layout import (
     Tiles,
     number_in,
 )
+from streams.layouts.raw_rows import put_rows
 from streams.layouts.sparse import whole
 
 if TYPE_CHECKING:
@@ -97,9 +98,10 @@ class Reader:
             places = [place for place, of_value in enumerate(numbers) if of_value == number]
             of_number = [values[place] for place in places]
             if number == self.record.layout.number:
-                rows[places] = _read(of_number, self.record.dtype, self.record.layout.name)
+                read = _read(of_number, self.record.dtype, self.record.layout.name)
             else:
-                rows[places] = self.conversion(number)(of_number)
+                read = self.conversion(number)(of_number)
+            put_rows(rows, np.array(places), read)
         return rows
 
     def knows(self, number: int) -> bool:

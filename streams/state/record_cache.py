@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from streams.layouts.raw_rows import put_rows, rows_at
 from streams.layouts.reader import Reader
 from streams.state.tables import Table
 
@@ -58,6 +59,7 @@ class RecordCache:
         self._slot_of: dict[bytes, int] = {}
         self._key_of: list[bytes | None] = [None] * capacity
         self._dirty = np.zeros(capacity, np.bool_)
+        self._asked: list[Slots] = []  # since the last flush; all dirty ones are among them
         self._used_at = np.full(capacity, _FREE)
         self._clock = 0
         self._free = list(range(capacity - 1, -1, -1))
@@ -82,6 +84,7 @@ class RecordCache:
             self._load(dict.fromkeys(absent))
             slots[missing] = [slot_of[key] for key in absent]
         self._dirty[slots] = True
+        self._asked.append(slots)
         return slots
 
     def take_lookups(self) -> Lookups:
@@ -91,15 +94,20 @@ class RecordCache:
 
     def flush(self) -> None:
         """Put every changed record into the table."""
-        changed = np.flatnonzero(self._dirty)
+        if not self._asked:
+            return
+        asked = np.unique(np.concatenate(self._asked))
+        changed = asked[self._dirty[asked]]
         self._put(changed)
         self._dirty[changed] = False
+        self._asked.clear()
 
     def clear(self) -> None:
         """Forget everything, changed or not: the table is asked again."""
         self._slot_of.clear()
         self._key_of = [None] * len(self.records)
         self._dirty[:] = False
+        self._asked.clear()
         self._used_at[:] = _FREE
         self._free = list(range(len(self.records) - 1, -1, -1))
 
@@ -111,9 +119,11 @@ class RecordCache:
         slots = self._free[-len(keys) :]
         del self._free[-len(keys) :]
         stored = self._table.get_many(list(keys))
-        self.records[slots] = self._reader.record.new(1)
+        put_rows(self.records, np.array(slots), self._reader.record.new(len(slots)))
         found = [slot for slot, value in zip(slots, stored, strict=True) if value is not None]
-        self.records[found] = self._reader.rows([value for value in stored if value is not None])
+        if found:
+            read = self._reader.rows([value for value in stored if value is not None])
+            put_rows(self.records, np.array(found), read)
         self._used_at[slots] = self._clock
         for key, slot in zip(keys, slots, strict=True):
             self._slot_of[key] = slot
@@ -144,7 +154,7 @@ class RecordCache:
         self._free += range(first, first + more)
 
     def _put(self, slots: Slots) -> None:
-        values = self._reader.record.written(self.records[slots])
+        values = self._reader.record.written(rows_at(self.records, slots))
         for slot, value in zip(slots.tolist(), values, strict=True):
             key = self._key_of[slot]
             assert key is not None

@@ -132,6 +132,7 @@ def ends_of_transactions(cluster: Cluster) -> list[Any]:
         seen.append(reader.get_watermark_offsets(cluster.log(), ANSWER_S))
         seen.append(cluster.read(reader))
         seen.append(reader.get_watermark_offsets(cluster.log(), cached=True)[1])
+        seen.append(cluster.clients.ends([topic := cluster.topic("log")], 1)[topic])
         end(ANSWER_S)
         cluster.until_end(reader, offset)
         seen.append(cluster.read(reader))

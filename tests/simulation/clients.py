@@ -15,7 +15,7 @@ from tests.simulation.errors import error
 from tests.simulation.producer import SimulatedProducer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from confluent_kafka import Consumer, Producer
 
@@ -55,6 +55,11 @@ class SimulatedClients(Clients):
     def partitions(self, topic: str) -> int:
         self._ask("describe topic")
         return self._broker.partitions[topic]
+
+    def ends(self, topics: Sequence[str], partitions: int) -> dict[str, list[int]]:
+        self._ask("ends")
+        logs = self._broker.logs
+        return {topic: [logs[topic, n].end for n in range(partitions)] for topic in topics}
 
     def _ask(self, name: str) -> None:
         self._process.step(name)

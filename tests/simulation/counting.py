@@ -28,7 +28,7 @@ from streams.wire.frames import FRAME
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from streams.engine.inputs import Arrived, Work
+    from streams.engine.inputs import Arrived, Told, Work
     from streams.engine.settings import EngineSettings
     from streams.events.batch import TimedBatch
     from streams.events.rejected import Rejected
@@ -138,10 +138,10 @@ class CountingPipeline:
         self.engine = Engine(settings, topics, clients, self._producer, application)
         self.engine.start()
 
-    def fetch(self, timeout_s: float) -> tuple[Work, None]:
-        return self.engine.fetch(timeout_s), None
+    def fetch(self, timeout_s: float, gathering_s: float) -> tuple[Work, None]:
+        return self.engine.fetch(timeout_s, gathering_s), None
 
-    def count_cards(self, inputs: TaskEvents) -> None:
+    def count_cards(self, inputs: TaskEvents) -> tuple[list[Arrived], list[Told]]:
         frames: list[Batch] = []
         for task, events in inputs:
             counts = [
@@ -156,14 +156,17 @@ class CountingPipeline:
             rows["event"], rows["card_features"] = events.batch.rows, features
             frames.append(replace(events.batch, rows=rows))
         times = np.concatenate([events.times for _, events in inputs])
-        if len(times):
-            sent = Batch.joined(frames)
-            self.engine.send_frames(sent, times, self.engine.partitions_of(sent.merchants))
+        if not len(times):
+            return [], []
+        sent = Batch.joined(frames)
+        partitions = self.engine.sending.partitions_of(sent.merchants)
+        return self.engine.sending.frames(sent, times, partitions), []
 
-    def count_entities(self, events: TaskEvents) -> None:
+    def count_entities(self, events: list[Told]) -> list[Arrived]:  # noqa: ARG002
         """No charge shares anything here."""
+        return []
 
-    def score(self, frames: list[Arrived]) -> None:
+    def score(self, frames: list[Arrived]) -> list[Told]:
         for task, batches in frames:
             events = Batch.joined(batches)
             shops, cards = events.merchants, events.cards
@@ -184,6 +187,7 @@ class CountingPipeline:
                     examples.append((None, name.encode()))
             self._producer.send(self._topics.scored, scored)
             self._producer.send(self._topics.examples, examples)
+        return []
 
     def learn(self, lessons: None) -> None:
         """Nothing is learned here."""

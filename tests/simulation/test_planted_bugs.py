@@ -16,8 +16,9 @@ from agents.shared_entities.gathering import Gathering
 from agents.stages import card, holdout
 from agents.stages.merchant import MerchantStage
 from agents.worker.turn import Turns
-from streams.engine import restore
+from streams.engine import commits, restore
 from streams.engine.commits import Commits
+from streams.engine.direct_path import DirectPath
 from streams.engine.engine import Engine
 from streams.engine.inputs import Inputs
 from streams.engine.membership import Membership
@@ -353,6 +354,21 @@ def a_charge_overtakes_those_of_its_card_that_wait() -> list[Any]:
     return [patch.object(Gathering, "_add_frames", at_once)]
 
 
+def what_was_handed_on_is_read_again() -> list[Any]:
+    return [patch.object(commits, "pass_by", lambda *_: None)]
+
+
+def frames_are_handed_on_before_those_in_the_topic() -> list[Any]:
+    def open_at_once(path: DirectPath, *_: object) -> None:
+        path.is_open = True
+
+    return [patch.object(DirectPath, "open_or_drain", open_at_once)]
+
+
+def frames_are_handed_on_beside_other_workers() -> list[Any]:
+    return [patch.object(DirectPath, "close", lambda _: None)]
+
+
 class _NeverRaised(Exception):  # noqa: N818
     pass
 
@@ -396,6 +412,9 @@ PLANTS = (
     Plant(what_waits_for_parts_is_not_kept, 100, is_real=True),
     Plant(parts_that_have_come_are_not_kept, 300, is_real=True),
     Plant(a_charge_overtakes_those_of_its_card_that_wait, 100, is_real=True),
+    Plant(what_was_handed_on_is_read_again, 50),
+    Plant(frames_are_handed_on_before_those_in_the_topic, 50, is_real=True),
+    Plant(frames_are_handed_on_beside_other_workers, 50, is_real=True),
 )
 
 

@@ -54,8 +54,8 @@ class AtOnce:
     async def block(self, part: Callable[..., T], *arguments: Any) -> T:
         return part(*arguments)
 
-    async def hand(self, agent: str, part: Callable[[Any], None], work: Any) -> None:  # noqa: ARG002
-        part(work)
+    async def hand(self, agent: str, part: Callable[[Any], T], work: Any) -> T:  # noqa: ARG002
+        return part(work)
 
 
 class Worker:
