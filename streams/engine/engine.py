@@ -36,6 +36,7 @@ from streams.kafka.partitioner import partitions_of
 from streams.kafka.retry import Outage
 from streams.kafka.topics import Topics
 from streams.kafka.transactional_producer import TransactionalProducer
+from streams.wire.entity_events import entity_partitions
 from streams.wire.frames import encode_frames
 from streams.wire.row_messages import encode_rows
 
@@ -201,7 +202,8 @@ class Engine:
         """Send ENTITY_EVENT[N] to the entity stage, and remember how far its partitions reach."""
         if not len(events):
             return
-        partitions = (events["key"] ^ events["entity"]) % self._count_partitions()
+        count = self._count_partitions()
+        partitions = entity_partitions(events["entity"], events["key"], count)
         for partition, places in _by_partition(partitions, np.arange(len(events))):
             messages = encode_rows(events[places])
             self._send_on(BY_ENTITY, self._topics.by_entity, messages, partition)

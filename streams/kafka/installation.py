@@ -58,13 +58,28 @@ class Installation:
             When the state is of another number: a card's history would be split. Or when the
             number cannot be kept.
         """
-        value = self._kept.get(_PARTITIONS)
-        kept = None if value is None else msgspec.json.decode(value, type=int)
+        kept = self.partitions
         if kept is None and begins:
-            self._keep({_PARTITIONS: msgspec.json.encode(found)})
+            self.keep_partitions(found)
         elif kept is not None and kept != found:
             changed = partitions_changed(self._topics.charges, f"{found} partitions", kept)
             raise TopicsError(changed)
+
+    @property
+    def partitions(self) -> int | None:
+        """The number of partitions that the state is of, `None` while there is none."""
+        value = self._kept.get(_PARTITIONS)
+        return None if value is None else msgspec.json.decode(value, type=int)
+
+    def keep_partitions(self, count: int) -> None:
+        """Keep of how many partitions the state is.
+
+        Raises
+        ------
+        TopicsError
+            When it cannot be kept.
+        """
+        self._keep({_PARTITIONS: msgspec.json.encode(count)})
 
     def hold_layouts(self, records: Sequence[Record]) -> None:
         """Keep the layouts that this version writes, if it can read all that are kept.

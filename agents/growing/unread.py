@@ -1,0 +1,110 @@
+"""What the tasks have not processed yet: it ends a growth before it begins, or is sent on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from agents.growing.moves import GrowError
+from agents.shared_entities.early_parts import EARLY
+from streams.engine.task import (
+    BY_ENTITY,
+    BY_MERCHANT,
+    CHARGES,
+    DISPUTES,
+    LATER_POSITIONS,
+    OUTCOMES,
+    POSITIONS,
+    encoded_positions,
+    positions_in,
+)
+from streams.kafka.partition_reader import PartitionReader
+from streams.kafka.partitioner import partitions_of
+from streams.state.store import KeyRange
+from streams.state.tables import GATHERING, META, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from confluent_kafka import Message
+
+    from agents.growing.changelogs import Changelogs
+    from agents.growing.places import Growth
+    from streams.engine.group_member import TaskTopics
+    from streams.kafka.clients import Clients
+    from streams.state.store import Readable
+
+BETWEEN_STAGES: Final = (BY_MERCHANT, BY_ENTITY)
+INPUTS: Final = (CHARGES, DISPUTES, OUTCOMES)
+
+_DRAIN: Final = (
+    "stop what publishes (producers, `chargewatch serve`), let the workers run until "
+    "chargewatch_lag_messages is 0, stop them, and type the command again; nothing was changed"
+)
+
+
+def check_read(
+    clients: Clients, topics: TaskTopics, stores: Sequence[Readable], sources: Sequence[str]
+) -> None:
+    """Refuse states of tasks that have not processed all that there is.
+
+    Raises
+    ------
+    GrowError
+        When a message of some sources is unread, or a charge waits for parts of its vector.
+    """
+    for task, store in enumerate(stores):
+        waiting = KeyRange(GATHERING, GATHERING + EARLY)
+        if next(iter(store.scan(waiting)), None) is not None:
+            raise GrowError(f"charges wait in task {task} for parts of their vectors: {_DRAIN}")
+        for source in sources:
+            messages = unread(clients, topics, store, task, source)
+            if next(messages, None) is not None:
+                topic = topics.inputs[source]
+                raise GrowError(f"topic {topic} has messages that are not processed: {_DRAIN}")
+
+
+def unread(
+    clients: Clients, topics: TaskTopics, store: Readable, task: int, source: str
+) -> Iterator[list[Message]]:
+    """Yield the messages of a source that do not count yet in the state of a task."""
+    positions = positions_in(Table(store, META)) or {}
+    reader = PartitionReader(clients, topics.inputs[source], task, positions.get(source))
+    try:
+        for messages in reader.read_to_end():
+            if messages:
+                yield messages
+    finally:
+        reader.close()
+
+
+def send_on(
+    clients: Clients,
+    topics: TaskTopics,
+    stores: Sequence[Readable],
+    growth: Growth,
+    changelogs: Changelogs,
+) -> int:
+    """Send inputs on to the partitions that their keys have now, and return how many.
+
+    They came while there were fewer. That they were sent on and that they count as processed is in
+    one transaction. A partition whose unread inputs all belong there is left as it is.
+    """
+    sent = 0
+    for task, store in enumerate(stores[: growth.before]):
+        positions = positions_in(Table(store, META))
+        if positions is None:
+            continue
+        for source in INPUTS:
+            for messages in unread(clients, topics, store, task, source):
+                keys = [message.key() or b"" for message in messages]
+                if (partitions_of(keys, growth.after) == task).all():
+                    break
+                positions[source] = (messages[-1].offset() or 0) + 1
+                first, later = encoded_positions(positions)
+                told: dict[bytes, bytes | None] = {
+                    META + POSITIONS: first,
+                    META + LATER_POSITIONS: later,
+                }
+                changelogs.write({task: told}, {topics.inputs[source]: messages})
+                sent += len(messages)
+    return sent
