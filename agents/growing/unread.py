@@ -56,19 +56,41 @@ def check_read(
         waiting = KeyRange(GATHERING, GATHERING + EARLY)
         if next(iter(store.scan(waiting)), None) is not None:
             raise GrowError(f"charges wait in task {task} for parts of their vectors: {_DRAIN}")
-        for source in sources:
-            messages = unread(clients, topics, store, task, source)
-            if next(messages, None) is not None:
-                topic = topics.inputs[source]
-                raise GrowError(f"topic {topic} has messages that are not processed: {_DRAIN}")
+    for task, source in _written_since(clients, topics, stores, sources):
+        if next(unread(clients, topics, stores[task], task, source), None) is not None:
+            topic = topics.inputs[source]
+            raise GrowError(f"topic {topic} has messages that are not processed: {_DRAIN}")
+
+
+def _written_since(
+    clients: Clients, topics: TaskTopics, stores: Sequence[Readable], sources: Sequence[str]
+) -> Iterator[tuple[int, str]]:
+    """Yield tasks and sources whose end is past the position: by messages, or by markers alone.
+
+    One client asks for all of them, as a client for each takes longer than the answers.
+    """
+    asker = PartitionReader(clients, topics.changelog, 0)
+    try:
+        for task, store in enumerate(stores):
+            for source in sources:
+                low, end = asker.watermarks_of(topics.inputs[source], task)
+                if end > max(low, _position(store, source) or 0):
+                    yield task, source
+    finally:
+        asker.close()
+
+
+def _position(store: Readable, source: str) -> int | None:
+    """Return the position of a source in a state, `None` where it has none."""
+    return (positions_in(Table(store, META)) or {}).get(source)
 
 
 def unread(
     clients: Clients, topics: TaskTopics, store: Readable, task: int, source: str
 ) -> Iterator[list[Message]]:
     """Yield the messages of a source that do not count yet in the state of a task."""
-    positions = positions_in(Table(store, META)) or {}
-    reader = PartitionReader(clients, topics.inputs[source], task, positions.get(source))
+    position = _position(store, source)
+    reader = PartitionReader(clients, topics.inputs[source], task, position)
     try:
         for messages in reader.read_to_end():
             if messages:
@@ -90,21 +112,19 @@ def send_on(
     one transaction. A partition whose unread inputs all belong there is left as it is.
     """
     sent = 0
-    for task, store in enumerate(stores[: growth.before]):
-        positions = positions_in(Table(store, META))
-        if positions is None:
-            continue
-        for source in INPUTS:
-            for messages in unread(clients, topics, store, task, source):
-                keys = [message.key() or b"" for message in messages]
-                if (partitions_of(keys, growth.after) == task).all():
-                    break
-                positions[source] = (messages[-1].offset() or 0) + 1
-                first, later = encoded_positions(positions)
-                told: dict[bytes, bytes | None] = {
-                    META + POSITIONS: first,
-                    META + LATER_POSITIONS: later,
-                }
-                changelogs.write({task: told}, {topics.inputs[source]: messages})
-                sent += len(messages)
+    old = stores[: growth.before]
+    positions = [positions_in(Table(store, META)) or {} for store in old]
+    for task, source in _written_since(clients, topics, old, INPUTS):
+        for messages in unread(clients, topics, old[task], task, source):
+            keys = [message.key() or b"" for message in messages]
+            if (partitions_of(keys, growth.after) == task).all():
+                break
+            positions[task][source] = (messages[-1].offset() or 0) + 1
+            first, later = encoded_positions(positions[task])
+            told: dict[bytes, bytes | None] = {
+                META + POSITIONS: first,
+                META + LATER_POSITIONS: later,
+            }
+            changelogs.write({task: told}, {topics.inputs[source]: messages})
+            sent += len(messages)
     return sent

@@ -1,4 +1,4 @@
-"""More partitions under a state: refused while somebody works, stopped half way, and gone on with."""
+"""More partitions under a state: refused while workers run, stopped half way, and gone on with."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from streams.simulator import Simulation
 from streams.state.tables import PENDING
 from tests.agents.growing.tasks import Tasks
 from tests.agents.stages.stages import simulated
+from tests.integration.kafka import Kafka
 from tests.integration.worker import WorkerProcess
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from click.testing import Result
 
     from tests.agents.stages.stages import Message
-    from tests.integration.kafka import Kafka
 
 BEFORE, AFTER = 2, 3
 SEED = 11
@@ -84,7 +84,7 @@ def test_scores_go_on_as_if_there_had_always_been_as_many(
     assert "is of 3 partitions now: start the workers" in grown.output
     again = grow(env)
     assert (again.exit_code, "all is done" in again.output) == (0, True)
-    publish(kafka, topics, then, AFTER)
+    publish(Kafka(kafka.config), topics, then, AFTER)  # a client that knows of the new ones
     with WorkerProcess(tmp_path / "worker", env) as worker:
         worker.wait_until_ready()
         kafka.consume(topics.scored, charges_in(stream))
