@@ -15,7 +15,7 @@ changes are those of any commit: a local state that is kept somewhere reads them
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from confluent_kafka.admin import NewPartitions
 
@@ -24,9 +24,8 @@ from agents.growing.moves import Count, GrowError, Moves, check_cards
 from agents.growing.places import COPIED, Growth
 from agents.growing.scratch import Scratch
 from agents.growing.standing import new_standing
-from agents.growing.unread import BETWEEN_STAGES, INPUTS, check_read, send_on
+from agents.growing.unread import BETWEEN_STAGES, INPUTS, check_nobody_works, check_read, send_on
 from streams.engine.group_member import TaskTopics
-from streams.kafka.access import Right
 from streams.kafka.clients import Clients
 from streams.kafka.installation import Installation
 from streams.kafka.topics import TIMEOUT_S, answered, partitions_found
@@ -135,19 +134,7 @@ class Growing:
         return Growth(kept, wanted)
 
     def _check_nobody_works(self) -> None:
-        needed = Right("Describe", "group", self._group)
-        for group in self._clients.answer_to(self._groups, needed):
-            if group.members:
-                hosts = ", ".join(sorted({str(member.client_host) for member in group.members}))
-                raise GrowError(
-                    f"{len(group.members)} workers of the group {self._group} are alive (at "
-                    f"{hosts}): stop all workers and type the command again; one that was killed "
-                    "is forgotten after session_timeout_ms"
-                )
-
-    def _groups(self) -> list[Any]:
-        groups: list[Any] = self._admin.list_groups(self._group, timeout=TIMEOUT_S)
-        return groups
+        check_nobody_works(self._admin, self._clients, self._group)
 
     def _raise_partitions(self, found: Mapping[str, int], wanted: int) -> None:
         lacking = [name for name, count in found.items() if count < wanted]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from agents.growing.moves import GrowError
 from agents.shared_entities.early_parts import EARLY
@@ -17,8 +17,10 @@ from streams.engine.task import (
     encoded_positions,
     positions_in,
 )
+from streams.kafka.access import Right
 from streams.kafka.partition_reader import PartitionReader
 from streams.kafka.partitioner import partitions_of
+from streams.kafka.topics import TIMEOUT_S
 from streams.state.store import KeyRange
 from streams.state.tables import GATHERING, META, Table
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from agents.growing.places import Growth
     from streams.engine.group_member import TaskTopics
     from streams.kafka.clients import Clients
+    from streams.kafka.config import Admin
     from streams.state.store import Readable
 
 BETWEEN_STAGES: Final = (BY_MERCHANT, BY_ENTITY)
@@ -40,6 +43,29 @@ _DRAIN: Final = (
     "stop what publishes (producers, `chargewatch serve`), let the workers run until "
     "chargewatch_lag_messages is 0, stop them, and type the command again; nothing was changed"
 )
+
+
+def check_nobody_works(admin: Admin, clients: Clients, group: str) -> None:
+    """Refuse to go on while there are workers.
+
+    Raises
+    ------
+    GrowError
+        When the group has members.
+    """
+
+    def groups() -> list[Any]:
+        found: list[Any] = admin.list_groups(group, timeout=TIMEOUT_S)
+        return found
+
+    for found in clients.answer_to(groups, Right("Describe", "group", group)):
+        if found.members:
+            hosts = ", ".join(sorted({str(member.client_host) for member in found.members}))
+            raise GrowError(
+                f"{len(found.members)} workers of the group {group} are alive (at {hosts}): stop "
+                "all workers and type the command again; one that was killed is forgotten after "
+                "session_timeout_ms"
+            )
 
 
 def check_read(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,11 +62,14 @@ def test_scores_go_on_as_if_there_had_always_been_as_many(
         kafka.consume(topics.scored, charges_in(first))
         for topic in (topics.by_merchant, topics.by_entity):
             kafka.wait_until_taken(f"{prefix}chargewatch", topic)
+        assert "committed: changelogs reach" not in worker.text()
+        worker.process.send_signal(signal.SIGUSR2)
         alive = grow(env)
         assert alive.exit_code == 1
         assert "1 workers of the group" in alive.output
         assert "stop all workers and type the command again" in alive.output
         assert worker.stop() == 0
+    assert "log level: debug, until the next SIGUSR2" in worker.text()
     assert kafka.partitions(topics.charges) == BEFORE
     written = stop_after(monkeypatch, transactions=2)
     with pytest.raises(KilledError):
