@@ -26,6 +26,7 @@ VERBS = {
     "state": "Show the local state, or check that it can be gone on from.",
     "backup": "Write an installation to files.",
     "restore": "Put a backup into an empty installation.",
+    "support": "Write what is asked for when something is wrong to one file.",
 }
 
 

@@ -54,7 +54,7 @@ def test_everything_comes_back_where_offsets_are_others(
     state = installation(kafka, here, stream)
     made = run(kafka, here, tmp_path, "backup", str(tmp_path / "backup"), "--state")
     assert made.exit_code == 0, made.output
-    assert os.stat(tmp_path / "backup" / "task-0.zst").st_mode & 0o077 == 0
+    assert (tmp_path / "backup" / "task-0.zst").stat().st_mode & 0o077 == 0
     ensure_topics(Admin(kafka.config), there, TASKS)
     kafka.publish(there.charges, [(n, b"k", b"{}") for n in range(TASKS)] * BEFORE_THEM)
     publish(kafka, there, stream)
