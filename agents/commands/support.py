@@ -7,7 +7,7 @@ import click
 
 from agents.settings.schema import Settings
 from agents.support.bundle import write_bundle
-from agents.terminal.connection import connect
+from agents.terminal.connection import client_of
 from agents.terminal.options import with_settings
 from streams.kafka.topics import Topics
 
@@ -28,10 +28,10 @@ from streams.kafka.topics import Topics
 def command(settings: Settings, file: Path, log: Path | None, metrics: str | None) -> None:
     """Write versions, settings, topics, lag, sizes of the state, metrics and log lines to a file.
 
-    Without tokens of cards, keys, passwords, addresses or e-mails: of texts only words are left
+    Brokers that do not answer are told in it. Without tokens of cards, keys, passwords, addresses or e-mails: of texts only words are left
     that can be nothing else. Look into it before you send it.
     """
-    admin, _ = connect(settings)
+    admin, _ = client_of(settings)
     topics = Topics(settings.topic_prefix)
     url = metrics or f"http://127.0.0.1:{settings.web_port}/metrics"
     missing = write_bundle(file, settings, os.environ, admin, topics, log, url)

@@ -30,7 +30,7 @@ def scrubbed_line(line: str, known: Collection[str]) -> str:
 
     >>> scrubbed_line("2026-11-30 12:00:00,123 WARNING agents: card tok_9x of ann@example.org, "
     ...               "'johndoe' at 10.0.0.7:9092: 3 times", {"agents"})
-    '2026-11-30 12:00:00,123 WARNING agents: card … of …, … at …: 3 times'
+    '2026-11-30 12:00:00,123 WARNING agents: card … of …, … at … 3 times'
     """
     parts = _QUOTED.sub(GONE, mask(line))
     return _WORD.sub(lambda found: scrubbed_word(found[0], known), parts)
