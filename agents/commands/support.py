@@ -28,8 +28,9 @@ from streams.kafka.topics import Topics
 def command(settings: Settings, file: Path, log: Path | None, metrics: str | None) -> None:
     """Write versions, settings, topics, lag, sizes of the state, metrics and log lines to a file.
 
-    Brokers that do not answer are told in it. Without tokens of cards, keys, passwords, addresses or e-mails: of texts only words are left
-    that can be nothing else. Look into it before you send it.
+    Brokers that do not answer are told in it. Without tokens of cards, keys, passwords, addresses
+    or e-mails: of texts only words are left that can be nothing else. Look into it before you send
+    it.
     """
     admin, _ = client_of(settings)
     topics = Topics(settings.topic_prefix)
