@@ -24,6 +24,9 @@ VERBS = {
     "users": "Say who may use the console.",
     "acls": "Print the commands that give each part its rights on Kafka.",
     "state": "Show the local state, or check that it can be gone on from.",
+    "backup": "Write an installation to files.",
+    "restore": "Put a backup into an empty installation.",
+    "support": "Write what is asked for when something is wrong to one file.",
 }
 
 

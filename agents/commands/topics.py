@@ -2,6 +2,7 @@
 
 import click
 
+from agents.growing.procedure import Growing
 from agents.settings.schema import Settings
 from agents.terminal.connection import connect
 from agents.terminal.options import with_settings
@@ -24,11 +25,28 @@ from streams.kafka.topics import CLUSTER_DEFAULT, DEFAULT_PARTITIONS, Topics, en
     type=click.IntRange(min=1),
     help="Replicas of each partition  [default: the cluster's]",
 )
-@with_settings("bootstrap_servers", "topic_prefix")
-def command(settings: Settings, partitions: int | None, replication: int | None) -> None:
-    """Create the topics that are missing and check the others; safe to repeat."""
+@click.option(
+    "--grow",
+    "more",
+    type=click.IntRange(min=2),
+    help="Have so many partitions, and move the state to them; all workers have to be stopped. "
+    "Typed again, it goes on where it was stopped",
+)
+@with_settings("bootstrap_servers", "topic_prefix", "application_id", "state_dir")
+def command(
+    settings: Settings, partitions: int | None, replication: int | None, more: int | None
+) -> None:
+    """Create the topics that are missing and check the others; safe to repeat.
+
+    With --grow, have more partitions under a state that is there.
+    """
     admin, config = connect(settings)
     topics = Topics(settings.topic_prefix)
+    if more is not None:
+        if partitions is not None or replication is not None:
+            raise click.UsageError("--grow goes with neither --partitions nor --replication")
+        Growing(settings, admin, config, topics, click.echo).to(more)
+        return
     reports = ensure_topics(
         admin,
         topics,

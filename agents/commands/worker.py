@@ -20,12 +20,21 @@ from agents.terminal.payloads import mapping_of, with_mapped_signals
 from agents.terminal.rates import warn_of_old_rates
 from agents.terminal.registry import registry_of
 from agents.worker.app import create_app
-from agents.worker.logs import setup_logging
+from agents.worker.logs import LogLevel, setup_logging
 from agents.worker.warm_up import rehearse
 from streams.kafka.installation import Installation
 from streams.kafka.topics import Topics, ensure_topics
 
 logger = logging.getLogger(__name__)
+
+
+class _Worker(faust.Worker):
+    """Faust's, where a signal switches the level of the log; by itself it starts a debugger."""
+
+    log_level: LogLevel
+
+    def _on_sigusr2(self) -> None:
+        self.log_level.switch()
 
 
 @click.command(
@@ -72,13 +81,14 @@ def command(settings: Settings) -> None:
     installation.hold_partitions(partitions, begins=True)
     installation.hold_layouts(layouts_of(settings))
     settings = replace(settings, web_port=_free_port(settings.web_port))
-    setup_logging(settings.log_level)
+    log_level = setup_logging(settings.log_level)
     logger.info("worker %s: web port %d", settings.worker_id, settings.web_port)
     logger.info("loading the kernels; the first time they are compiled, for half a minute or so")
     rehearse(settings)
-    worker = faust.Worker(
+    worker = _Worker(
         create_app(settings, partitions), quiet=True, override_logging=False, redirect_stdouts=False
     )
+    worker.log_level = log_level
     worker.spinner = None
     worker.execute_from_commandline()
 

@@ -30,19 +30,29 @@ def connect(settings: Settings, *needed: str) -> tuple[Admin, Config]:
     TopicsError, NotAllowedError
         When no broker answers, or a topic is missing or may not be seen.
     """
-    servers = settings.bootstrap_servers
-    if not servers:
-        raise SettingsError(
-            f"{KAFKA_VARIABLE}: not set; set it to the addresses of your brokers, such as "
-            "localhost:9092 (`chargewatch demo` brings a Kafka of its own)"
-        )
-    config = client_config(servers, os.environ)
-    admin = Admin(config)
-    found = _topics(admin, servers)
+    admin, config = client_of(settings)
+    found = _topics(admin, settings.bootstrap_servers)
     for name in needed:
         if name not in found:
             _explain(admin, name)
     return admin, config
+
+
+def client_of(settings: Settings) -> tuple[Admin, Config]:
+    """Return the same of brokers that may not answer.
+
+    Raises
+    ------
+    SettingsError, ClientError
+        When no broker is configured, or a client setting is wrong.
+    """
+    if not settings.bootstrap_servers:
+        raise SettingsError(
+            f"{KAFKA_VARIABLE}: not set; set it to the addresses of your brokers, such as "
+            "localhost:9092 (`chargewatch demo` brings a Kafka of its own)"
+        )
+    config = client_config(settings.bootstrap_servers, os.environ)
+    return Admin(config), config
 
 
 def _topics(admin: Admin, servers: str) -> set[str]:

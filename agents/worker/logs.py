@@ -2,11 +2,17 @@
 
 import logging
 import logging.config
-from typing import Any
+import signal
+from typing import Any, Final
 
 from schemas.card_numbers import mask
 from schemas.printable import printable, printable_lines
 from streams.errors import OperationalError
+
+logger = logging.getLogger(__name__)
+
+LEVEL_SIGNAL: Final = signal.SIGUSR2
+_LIBRARIES: Final = ("aiohttp", "asyncio", "faust", "mode", "kafka", "numba")
 
 
 class LineFormatter(logging.Formatter):
@@ -35,9 +41,32 @@ class LineFormatter(logging.Formatter):
         return "" if isinstance(info[1], OperationalError) else super().formatException(info)
 
 
-def setup_logging(level: str) -> None:
-    """Log to stderr from a level on; Faust's and Kafka's own news only from warnings on."""
-    libraries = level.upper() if level in {"debug", "error"} else "WARNING"
+class LogLevel:
+    """What is logged, which a signal switches: everything, or what was set.
+
+    Parameters
+    ----------
+    level
+        Least that is logged, as it is set.
+    """
+
+    def __init__(self, level: str) -> None:
+        self._level = level
+
+    def set(self) -> None:
+        """Log what was set."""
+        _set_levels(self._level)
+
+    def switch(self) -> None:
+        """Log everything, or again what was set; say which of both."""
+        is_debug = logging.getLogger().level != logging.DEBUG
+        level = "debug" if is_debug else self._level
+        _set_levels(level)
+        logger.critical("log level: %s, until the next %s", level, LEVEL_SIGNAL.name)
+
+
+def setup_logging(level: str) -> LogLevel:
+    """Log to stderr from a level on, and have a signal switch that."""
     logging.config.dictConfig(
         {
             "version": 1,
@@ -49,10 +78,18 @@ def setup_logging(level: str) -> None:
                 }
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-            "root": {"level": level.upper(), "handlers": ["stderr"]},
-            "loggers": {
-                name: {"level": libraries}
-                for name in ("aiohttp", "asyncio", "faust", "mode", "kafka", "numba")
-            },
+            "root": {"handlers": ["stderr"]},
         }
     )
+    log_level = LogLevel(level)
+    log_level.set()
+    signal.signal(LEVEL_SIGNAL, lambda *_: log_level.switch())
+    return log_level
+
+
+def _set_levels(level: str) -> None:
+    """Log from a level on; Faust's and Kafka's own news only from warnings on."""
+    logging.getLogger().setLevel(level.upper())
+    libraries = level.upper() if level in {"debug", "error"} else "WARNING"
+    for name in _LIBRARIES:
+        logging.getLogger(name).setLevel(libraries)

@@ -131,6 +131,7 @@ class Commits:
             self._producer.commit(offsets, self._member.consumer)
             for task in dirty:
                 task.write(reached[task.number])
+            logger.debug("committed: changelogs reach %s", reached)
             self._observer.committed()
 
         self._ending = self._executor.submit(end)

@@ -19,6 +19,7 @@ from streams.kafka.partitioner import partitions_of
 from streams.kafka.topics import Topics
 from streams.kafka.transactional_producer import TransactionalProducer
 from streams.layouts.raw_rows import rows_at
+from streams.wire.entity_events import entity_partitions
 from streams.wire.frames import encode_frames
 from streams.wire.row_messages import encode_rows
 
@@ -122,7 +123,7 @@ class Sending:
         handed: list[Told] = []
         if not len(events):
             return handed
-        partitions = (events["key"] ^ events["entity"]) % self.partitions
+        partitions = entity_partitions(events["entity"], events["key"], self.partitions)
         for partition, places in _by_partition(partitions, np.arange(len(events))):
             own = rows_at(events, places)
             if self._send(BY_ENTITY, encode_rows(own), partition):

@@ -6,7 +6,7 @@ import orjson
 
 from streams.engine.buffers import PartitionBuffer
 from streams.state.store import Changes
-from streams.state.tables import TaskState
+from streams.state.tables import Table, TaskState
 
 POSITIONS, LATER_POSITIONS = b"positions", b"positions/later"
 """Under them the table META has the offset of the first input of each source that does not count:
@@ -99,10 +99,8 @@ class Task:
         """
         self.stages.flush()
         self._sealed = self.positions()
-        first = {source: self._sealed[source] for source in FIRST_SOURCES}
-        self.state.meta.put(POSITIONS, orjson.dumps(first))
-        others = {source: at for source, at in self._sealed.items() if source not in first}
-        later = orjson.dumps(others)
+        first, later = encoded_positions(self._sealed)
+        self.state.meta.put(POSITIONS, first)
         if later != self._later_kept:
             self.state.meta.put(LATER_POSITIONS, later)
             self._later_kept = later
@@ -140,8 +138,20 @@ def positions_of(state: TaskState) -> dict[str, int] | None:
 
     Those of sources are missing that no version that had the state knew.
     """
-    stored, later = state.meta.get(POSITIONS), state.meta.get(LATER_POSITIONS)
+    return positions_in(state.meta)
+
+
+def positions_in(meta: Table) -> dict[str, int] | None:
+    """Return the same of the table META."""
+    stored, later = meta.get(POSITIONS), meta.get(LATER_POSITIONS)
     if stored is None:
         return None
     found = orjson.loads(stored) | orjson.loads(later or b"{}")
     return {source: found[source] for source in SOURCES if source in found}
+
+
+def encoded_positions(positions: dict[str, int]) -> tuple[bytes, bytes]:
+    """Return what is kept under `POSITIONS` and `LATER_POSITIONS`."""
+    first = {source: at for source, at in positions.items() if source in FIRST_SOURCES}
+    later = {source: at for source, at in positions.items() if source not in FIRST_SOURCES}
+    return orjson.dumps(first), orjson.dumps(later)

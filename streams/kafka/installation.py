@@ -21,6 +21,7 @@ from streams.layouts.reader import Reader
 
 _PARTITIONS: Final = b"partitions"
 _LAYOUT: Final = b"layout/"
+_RESTORING: Final = b"restoring"
 
 PARTITION: Final = 0
 """All that there is, whatever the topic has."""
@@ -58,13 +59,48 @@ class Installation:
             When the state is of another number: a card's history would be split. Or when the
             number cannot be kept.
         """
-        value = self._kept.get(_PARTITIONS)
-        kept = None if value is None else msgspec.json.decode(value, type=int)
+        if self.is_restoring:
+            raise TopicsError(
+                "a restore of this installation was begun and has not ended: type `chargewatch "
+                "restore` again, which goes on with it"
+            )
+        kept = self.partitions
         if kept is None and begins:
-            self._keep({_PARTITIONS: msgspec.json.encode(found)})
+            self.keep_partitions(found)
         elif kept is not None and kept != found:
             changed = partitions_changed(self._topics.charges, f"{found} partitions", kept)
             raise TopicsError(changed)
+
+    def keep_restoring(self, *, is_begun: bool) -> None:
+        """Keep workers away while what is kept here is put back, or let them in again.
+
+        Raises
+        ------
+        TopicsError
+            When it cannot be kept.
+        """
+        self._keep({_RESTORING: b"true" if is_begun else None})
+
+    @property
+    def is_restoring(self) -> bool:
+        """Whether a restore was begun and has not ended."""
+        return _RESTORING in self._kept
+
+    @property
+    def partitions(self) -> int | None:
+        """The number of partitions that the state is of, `None` while there is none."""
+        value = self._kept.get(_PARTITIONS)
+        return None if value is None else msgspec.json.decode(value, type=int)
+
+    def keep_partitions(self, count: int) -> None:
+        """Keep of how many partitions the state is.
+
+        Raises
+        ------
+        TopicsError
+            When it cannot be kept.
+        """
+        self._keep({_PARTITIONS: msgspec.json.encode(count)})
 
     def hold_layouts(self, records: Sequence[Record]) -> None:
         """Keep the layouts that this version writes, if it can read all that are kept.
@@ -83,7 +119,7 @@ class Installation:
         if missing := {key: value for key, value in ours.items() if key not in self._kept}:
             self._keep(missing)
 
-    def _keep(self, values: Mapping[bytes, bytes]) -> None:
+    def _keep(self, values: Mapping[bytes, bytes | None]) -> None:
         topic, failures = self._topics.installation, list[str]()
         producer = Producer(self._config | {"enable.idempotence": True, "log_level": 0})
         for key, value in values.items():
@@ -138,6 +174,8 @@ def _read(clients: Clients, topic: str) -> dict[bytes, bytes]:
                 key, value = message.key(), message.value()
                 if key is not None and value is not None:
                     kept[key] = value
+                elif key is not None:
+                    kept.pop(key, None)
     finally:
         reader.close()
     return kept

@@ -109,16 +109,22 @@ class PartitionReader:
 
     def watermarks(self) -> tuple[int, int]:
         """Ask for the first offset there is, and the one after the last committed message."""
-        low, high = self._clients.answer_to(self._ask_watermarks, *self._needed)
+        return self.watermarks_of(self._partition.topic, self._partition.partition)
+
+    def watermarks_of(self, topic: str, number: int) -> tuple[int, int]:
+        """Ask for the same of any partition."""
+        needed = (Right("Read", "topic", topic), *self._needed[1:])
+        partition = TopicPartition(topic, number)
+        low, high = self._clients.answer_to(lambda: self._ask_watermarks(partition), *needed)
         return low, high
 
-    def _ask_watermarks(self) -> tuple[int, int]:
+    def _ask_watermarks(self, partition: TopicPartition) -> tuple[int, int]:
         """Ask once; a topic that may not be seen looks to the client as if it were not there."""
         try:
-            return self._consumer.get_watermark_offsets(self._partition, timeout=_ANSWER_S)
+            return self._consumer.get_watermark_offsets(partition, timeout=_ANSWER_S)
         except KafkaException as exception:
             if exception.args[0].code() == KafkaError._UNKNOWN_PARTITION:
-                topic = self._partition.topic
+                topic = partition.topic
                 found = self._consumer.list_topics(topic, timeout=_ANSWER_S).topics[topic]
                 if found.error is not None:
                     raise_if_refused(found.error, self._clients.config, *self._needed)

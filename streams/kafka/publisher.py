@@ -60,12 +60,16 @@ class Publisher:
 
     def publish(self, topic: str, events: Sequence[Event]) -> None:
         """Publish events in order; waits while more of them are under way than memory is for."""
+        self.publish_to(topic, -1, events)
+
+    def publish_to(self, topic: str, partition: int, events: Sequence[Event]) -> None:
+        """Publish events to a partition in the same way; negative for that of each key."""
         delivered = partial(self._delivered, topic)
         queued: list[dict[str, Any]] = [
             {"key": key, "value": value, "callback": delivered} for key, value in events
         ]
         while queued:
-            self._producer.produce_batch(topic, queued)
+            self._producer.produce_batch(topic, queued, partition=partition)
             failed = [message for message in queued if "_error" in message]
             queued = []
             for message in failed:

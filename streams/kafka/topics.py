@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -47,9 +47,9 @@ def partitions_changed(name: str, found: str, kept: int) -> str:
     return (
         f"topic {name} has {found}, and the state of this installation is of {kept}: a card's "
         "history would be split between its old and its new partition, so nothing is processed. "
-        "Partitions cannot be taken away again: make all topics under another topic_prefix and "
-        "publish the history there; or, of an input topic alone, make the topic anew with "
-        f"{kept} and publish again what it held"
+        "Stop all workers and producers and type `chargewatch topics --grow` with as many as it "
+        "has: it moves the state to them, or goes on where it was stopped. Or, of an input topic "
+        f"alone, make the topic anew with {kept} and publish again what it held"
     )
 
 
@@ -240,8 +240,9 @@ def _agree(topics: Topics, found: Mapping[str, int], partitions: int | None) -> 
         counts = ", ".join(f"{name} has {count}" for name, count in tasks.items())
         raise TopicsError(
             f"topics with unequal numbers of partitions: {counts}; make anew those that were not "
-            "made with the others, or make all of them under another topic_prefix and publish the "
-            "history there"
+            "made with the others, or, with all workers and producers stopped, type `chargewatch "
+            f"topics --grow {max(tasks.values())}`: it gives all of them as many, or goes on where "
+            "it was stopped"
         )
     for name in topics.of_one_partition:
         if found.get(name, 1) != 1:
@@ -262,6 +263,20 @@ def _find(admin: Admin, names: Iterable[str]) -> dict[str, int]:
         for name, future in futures.items()
         if not _failed_as(KafkaError.UNKNOWN_TOPIC_OR_PART, future)
     }
+
+
+def partitions_found(admin: Admin, names: Sequence[str]) -> dict[str, int]:
+    """Return the number of partitions of topics that have to be there.
+
+    Raises
+    ------
+    NotAllowedError, TopicsError
+        When one is missing or may not be seen, or Kafka does not answer.
+    """
+    found = _find(admin, names)
+    if missing := [name for name in names if name not in found]:
+        raise TopicsError(f"topic {missing[0]}: not there; `chargewatch topics` makes it")
+    return found
 
 
 def _find_all(admin: Admin, names: Iterable[str]) -> dict[str, int]:

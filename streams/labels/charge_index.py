@@ -12,6 +12,7 @@ import numpy as np
 
 from streams.durations import DAY_S
 from streams.events.rows import Rows
+from streams.labels.pending import DAY_BYTES, KEY_BYTES
 from streams.labels.renewal import renew
 from streams.state.tables import AnyTable
 
@@ -121,6 +122,12 @@ class ChargeIndex:
 def is_found_instead(created: float, before: float) -> bool:
     """Whether a charge is found in place of one of its id that came before it."""
     return _period(created) >= _period(before)
+
+
+def index_key(kept: bytes) -> bytes:
+    """Return the key of a charge in an index, by the one that it is kept under: a day, its hash."""
+    day, charge = kept[:DAY_BYTES], kept[DAY_BYTES:KEY_BYTES]
+    return _period_key(_period(int.from_bytes(day, "big") * DAY_S)) + charge
 
 
 def _period(time: float) -> int:

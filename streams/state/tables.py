@@ -314,6 +314,11 @@ def layouts_in(meta: Table) -> dict[int, Layout]:
     LayoutError
         When one of them is told in a later form.
     """
-    documents = meta.scan(_LAYOUTS, _LAYOUTS_END)
-    layouts = [decode_layout(document, "the state") for _, document in documents]
+    documents = layout_documents(meta).values()
+    layouts = [decode_layout(document, "the state") for document in documents]
     return {layout.number: layout for layout in layouts}
+
+
+def layout_documents(meta: Table) -> dict[bytes, bytes]:
+    """Return the documents of these layouts, by the keys that they are under."""
+    return dict(meta.scan(_LAYOUTS, _LAYOUTS_END))

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from streams.events.rows import row_bytes
 from streams.features.shared import SHARED_FEATURES
@@ -66,6 +67,13 @@ def tickets_of(rows: np.ndarray[tuple[int], np.dtype[np.void]]) -> list[bytes]:
     for name in ("charge", "offset"):
         tickets[name] = rows[name]
     return row_bytes(tickets)
+
+
+def entity_partitions(
+    entities: npt.NDArray[np.uint32], keys: npt.NDArray[np.uint64], count: int
+) -> npt.NDArray[np.int64]:
+    """Return in which of so many partitions entities are, by what kind each is of, and which."""
+    return ((keys ^ entities) % np.uint64(count)).astype(np.int64)
 
 
 def entity_in(part: bytes) -> int:

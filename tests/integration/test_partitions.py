@@ -71,7 +71,9 @@ def test_a_worker_ends_when_partitions_are_added_and_does_not_start_again(
     error = re.findall("^Error: .*", again.text(), re.MULTILINE)[-1]
     if raised == "all":
         assert error.startswith(f"Error: topic {topics.charges} has 6 partitions, and the state of")
-        assert "make all topics under another topic_prefix and publish the history there" in error
+        assert (
+            "type `chargewatch topics --grow` with as many as it has: it moves the state" in error
+        )
     else:
         assert error.startswith("Error: topics with unequal numbers of partitions: ")
         assert f"{topics.charges} has 2, {topics.disputes} has 6" in error
@@ -170,5 +172,7 @@ def test_unequal_partitions_say_the_way_out(kafka: Kafka, prefix: str) -> None:
     topics = Topics(prefix)
     ensure_topics(Admin(kafka.config), topics, 2)
     raise_partitions(kafka, [topics.charges], 4)
-    with pytest.raises(TopicsError, match="make all of them under another topic_prefix"):
+    with pytest.raises(
+        TopicsError, match="type `chargewatch topics --grow 4`: it gives all of them"
+    ):
         ensure_topics(Admin(kafka.config), topics)

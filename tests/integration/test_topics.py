@@ -71,7 +71,8 @@ def test_unequal_partitions(kafka: Kafka, admin: Admin, prefix: str) -> None:
     assert str(raised.value) == (
         "topics with unequal numbers of partitions: "
         f"{topics.charges} has 2, {topics.disputes} has 3; make anew those that were not made with "
-        "the others, or make all of them under another topic_prefix and publish the history there"
+        "the others, or, with all workers and producers stopped, type `chargewatch topics --grow "
+        "3`: it gives all of them as many, or goes on where it was stopped"
     )
     assert kafka.partitions(topics.scored) == 0, "nothing is made when something is wrong"
 

@@ -1,0 +1,1 @@
+"""Backup of an installation to files, and back: what people decided, models, and the state."""

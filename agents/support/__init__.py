@@ -1,0 +1,1 @@
+"""The support bundle: what is asked for when something is wrong, without what is private."""
