@@ -82,6 +82,10 @@ class Nodes(ABC):
     def _settings(self, home: Path) -> dict[str, str]:
         """Return what all nodes are started with, beside their addresses."""
 
+    def _java_options(self, home: Path) -> tuple[str, ...]:  # noqa: ARG002 # of no use here
+        """Return the further options of the JVMs."""
+        return self._options
+
     @abstractmethod
     def _client(self, addresses: str) -> dict[str, str]:
         """Return the settings of a client that may do everything."""
@@ -97,8 +101,9 @@ class Nodes(ABC):
         assert self._home is None, "already started"
         self._home = Path(tempfile.mkdtemp(prefix="chargewatch-kafka-"))
         try:
+            options = self._java_options(self._home)
             self.nodes = [
-                Broker(self._home, number, self._heap_mb, self._options)
+                Broker(self._home, number, self._heap_mb, options)
                 for number in range(1, self._count + 1)
             ]
             settings = self._settings(self._home)

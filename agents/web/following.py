@@ -10,6 +10,7 @@ from agents.web.barrier import AwayError, Barrier
 from agents.web.follower import Followed, Follower
 from streams.kafka.access import NotAllowedError
 from streams.kafka.clients import Clients
+from streams.kafka.remedies import with_remedy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,7 +104,10 @@ class Following:
 
     def _on_answer(self, has_come: bool) -> None:
         if self.is_away == has_come:
+            problem = None if has_come else self.admin.problem()
             logger.warning("Kafka answers again" if has_come else "Kafka does not answer")
+            if problem is not None:
+                logger.warning("Kafka: %s", with_remedy(problem))
         self.is_away = not has_come
 
     def _fail(self, why: str) -> None:
