@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 
 _HEARTBEAT_S: Final = 1.0
 _ANSWER_S: Final = 10.0
-_RECONNECT: Final[Config] = {"reconnect.backoff.max.ms": 1000}
 
 
 class Following:
@@ -47,7 +46,7 @@ class Following:
     """
 
     def __init__(self, config: Config, admin: Admin) -> None:
-        self.clients = Clients(config | _RECONNECT)
+        self.clients = Clients(config)
         self.admin = admin
         self.is_away = False
         self.failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()

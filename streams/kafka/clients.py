@@ -16,7 +16,7 @@ from confluent_kafka.admin import AclOperation
 
 from streams.kafka.access import NotAllowedError, Right, raise_if_refused, refusal
 from streams.kafka.assignment import partitions_in
-from streams.kafka.config import CONSUMER_SETTINGS, Admin, Config
+from streams.kafka.config import CONSUMER_SETTINGS, LASTING_SETTINGS, Admin, Config
 from streams.kafka.password_file import new_consumer, new_producer
 from streams.kafka.retry import RetryPolicy
 from streams.kafka.statistics import ClientStatistics
@@ -50,7 +50,7 @@ class Clients:
     """
 
     def __init__(self, config: Config) -> None:
-        self.config = config
+        self.config = config | LASTING_SETTINGS
         self.retry = RetryPolicy()
         self.statistics = ClientStatistics()
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from streams.kafka.password_file import FiledConfig, PasswordFile, follow_password, read_secret
+from streams.kafka.password_file import FiledConfig, follow_password, password_file, read_secret
 from streams.kafka.remedies import remedy
 
 # The environment variables that are passed on; librdkafka says what each of them may be.
@@ -18,6 +18,11 @@ _IN_FILE = re.compile(r"(KAFKA_(?:SASL|SSL)_\w*(?:PASSWORD|PASSPHRASE|SECRET))_F
 _USERS_OWN: Final = "KAFKA_SASL_PASSWORD"
 
 Config = dict[str, str | int | float | bool]
+
+LASTING_SETTINGS: Config = {"reconnect.backoff.max.ms": 1000}
+"""Of every client that outlives its brokers' restarts: one that comes back is found again within a
+second. By default it may be ten, and the next broker may have gone by then.
+"""
 
 CONSUMER_SETTINGS: Config = {"fetch.queue.backoff.ms": 5}
 """Of every consumer. What waits in one is counted over all its partitions: once it is enough, none
@@ -55,7 +60,7 @@ def client_config(bootstrap: str, env: Mapping[str, str]) -> Config:
     {'bootstrap.servers': 'kafka:9093', 'security.protocol': 'SSL'}
     """
     config: Config = {"bootstrap.servers": bootstrap}
-    password_file: Path | None = None
+    file: Path | None = None
     for variable, value in env.items():
         if not value or not SECURITY_SETTINGS.fullmatch(variable):
             continue
@@ -64,13 +69,14 @@ def client_config(bootstrap: str, env: Mapping[str, str]) -> Config:
                 raise ClientError(f"{in_file[1]}, {variable}: set one of them, not both")
             config[_setting(in_file[1])] = _secret(variable, Path(value))
             if in_file[1] == _USERS_OWN:
-                password_file = Path(value)
+                file = Path(value)
         else:
             config[_setting(variable)] = value
-    if password_file is None:
+    if file is None:
         return config
-    user = str(config.get("sasl.username", ""))
-    return FiledConfig(config, PasswordFile(user, password_file))
+    watched = password_file(str(config.get("sasl.username", "")), file)
+    watched.look()  # it may have been made earlier
+    return FiledConfig(config, watched)
 
 
 class Admin(AdminClient):

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from threading import Lock, Thread
 from time import sleep
@@ -96,6 +97,12 @@ class PasswordFile:
         while True:
             sleep(_LOOKED_AT_EVERY_S)
             self.look()
+
+
+@cache
+def password_file(user: str, path: Path) -> PasswordFile:
+    """Return the one `PasswordFile` that a process has of a file; raises what reading it does."""
+    return PasswordFile(user, path)
 
 
 class FiledConfig(dict[str, Value]):

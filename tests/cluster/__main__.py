@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from deploy.kafka_cluster import ADMINISTRATOR, BROKERS, KafkaCluster
+from deploy.kafka_jars import LocalKafkaError
 from streams.kafka.access import commands
 from streams.kafka.config import Admin, client_config
 from streams.kafka.roles import ROLES
@@ -28,15 +29,18 @@ GROUP = "chargewatch"
 def main(brokers: int, partitions: int) -> None:
     """Start it, make topics and a user of every role, and print how to use them."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # and so end what was started
-    with KafkaCluster(brokers) as kafka:
-        try:
+    click.echo(f"starting {brokers} brokers, for some seconds")
+    try:
+        with KafkaCluster(brokers) as kafka:
             _prepare(kafka, partitions)
             _tell(kafka, partitions)
             signal.pause()
-        except KeyboardInterrupt:
-            click.echo("ended")
-        finally:
-            shutil.rmtree(OUT, ignore_errors=True)
+    except LocalKafkaError as error:
+        raise click.ClickException(str(error)) from None
+    except KeyboardInterrupt:
+        click.echo("ended")
+    finally:
+        shutil.rmtree(OUT, ignore_errors=True)
 
 
 def _prepare(kafka: KafkaCluster, partitions: int) -> None:
