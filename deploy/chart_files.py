@@ -1,4 +1,4 @@
-"""Write what the chart has of the program: its topics, its settings and the rights of its users.
+"""Write what the chart has of the program: topics, settings, rights of users, alerts.
 
 Run it when one of them changes.
 """
@@ -20,6 +20,7 @@ from streams.kafka.topics import Topics
 CHART: Final = Path(__file__).with_name("chart")
 TOPICS_FILE: Final = CHART / "files/topics.json"
 RIGHTS_FILE: Final = CHART / "files/rights.json"
+ALERTS_FILE: Final = CHART / "files/alerts.yml"
 SCHEMA_FILE: Final = CHART / "values.schema.json"
 
 OF_THE_CHART: Final = frozenset(
@@ -96,6 +97,11 @@ def topics() -> list[dict[str, Any]]:
     ]
 
 
+def alerts() -> str:
+    """Return the alerts."""
+    return Path(__file__).with_name("monitoring").joinpath("alerts.yml").read_text(encoding="utf-8")
+
+
 def settings_schema() -> dict[str, Any]:
     """Return the JSON Schema of the value `settings`."""
     names = [name for name in FIELDS if name not in OF_THE_CHART | SECRETS]
@@ -130,4 +136,5 @@ def _written(document: object) -> str:
 if __name__ == "__main__":
     TOPICS_FILE.write_text(_written(topics()), encoding="utf-8")
     RIGHTS_FILE.write_text(_written(rights()), encoding="utf-8")
+    ALERTS_FILE.write_text(alerts(), encoding="utf-8")
     SCHEMA_FILE.write_text(with_settings(SCHEMA_FILE.read_text(encoding="utf-8")), encoding="utf-8")

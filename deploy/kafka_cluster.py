@@ -1,4 +1,4 @@
-"""A secured Apache Kafka on this machine: several nodes, TLS, passwords, access lists.
+"""A secured Apache Kafka on this machine: several nodes, TLS, passwords, tokens, access lists.
 
 For tests of what a lone, open broker cannot show. Every topic is on all nodes, and a majority has
 to have a message before it counts. Nobody may do anything but the cluster's administrator, until
@@ -22,21 +22,37 @@ from confluent_kafka.admin import (
 from deploy.broker import HOST
 from deploy.certificates import Authority, Issued
 from deploy.nodes import Nodes
+from deploy.token_issuer import AUDIENCE, KEYS_FILE, NAME, TokenIssuer
 
 BROKERS: Final = 3
 ADMINISTRATOR: Final = "administrator"
 
 _HEAP_MB: Final = 256
 _BROKER: Final = "broker"
-_BY_PASSWORD, _BY_CERTIFICATE, _CONTROLLER = "PASSWORD", "CERTIFICATE", "CONTROLLER"
+_BY_PASSWORD, _BY_TOKEN, _BY_CERTIFICATE = "PASSWORD", "TOKEN", "CERTIFICATE"
+_CONTROLLER: Final = "CONTROLLER"
+_FILES: Final = "certificates"
+_OF_TOKENS: Final = "listener.name.token.oauthbearer"
+_OAUTH: Final = "org.apache.kafka.common.security.oauthbearer"
 _SCRAM_ITERATIONS: Final = 4096
 _SETTINGS: Final = {
-    "listener.security.protocol.map": "PASSWORD:SASL_SSL,CERTIFICATE:SSL,CONTROLLER:SSL",
+    "listener.security.protocol.map": (
+        "PASSWORD:SASL_SSL,TOKEN:SASL_SSL,CERTIFICATE:SSL,CONTROLLER:SSL"
+    ),
     "inter.broker.listener.name": _BY_CERTIFICATE,
-    "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+    "listener.name.password.sasl.enabled.mechanisms": "SCRAM-SHA-512",
     "listener.name.password.scram-sha-512.sasl.jaas.config": (
         "org.apache.kafka.common.security.scram.ScramLoginModule required;"
     ),
+    "listener.name.token.sasl.enabled.mechanisms": "OAUTHBEARER",
+    f"{_OF_TOKENS}.sasl.jaas.config": f"{_OAUTH}.OAuthBearerLoginModule required;",
+    f"{_OF_TOKENS}.sasl.server.callback.handler.class": (
+        f"{_OAUTH}.OAuthBearerValidatorCallbackHandler"
+    ),
+    f"{_OF_TOKENS}.sasl.oauthbearer.expected.audience": AUDIENCE,
+    f"{_OF_TOKENS}.sasl.oauthbearer.expected.issuer": NAME,
+    # Who has no new token once its own has expired is let in no longer.
+    f"{_OF_TOKENS}.connections.max.reauth.ms": "3600000",
     "listener.name.certificate.ssl.client.auth": "required",
     "listener.name.controller.ssl.client.auth": "required",
     "ssl.keystore.type": "PEM",
@@ -49,7 +65,7 @@ _SETTINGS: Final = {
 
 
 class KafkaCluster(Nodes):
-    """Nodes whose clients show a password or a certificate.
+    """Nodes whose clients show a password, a token or a certificate.
 
     Parameters
     ----------
@@ -75,13 +91,20 @@ class KafkaCluster(Nodes):
     authority: Authority
 
     def __init__(self, brokers: int = BROKERS, options: tuple[str, ...] = ()) -> None:
-        listeners = (_BY_PASSWORD, _BY_CERTIFICATE, _CONTROLLER)
+        listeners = (_BY_PASSWORD, _BY_TOKEN, _BY_CERTIFICATE, _CONTROLLER)
         super().__init__(brokers, listeners, _HEAP_MB, options)
+        self._issuer: TokenIssuer | None = None
 
     @property
     def env(self) -> dict[str, str]:
         """See `Nodes.env`: the administrator's, who shows a certificate."""
         return self._certificate_env(self._administrator)
+
+    @property
+    def issuer(self) -> TokenIssuer:
+        """What issues tokens that the cluster trusts."""
+        assert self._issuer is not None, "not started"
+        return self._issuer
 
     def add_user(self, name: str, password: str | None = None) -> dict[str, str]:
         """Make a user, or change the password; return the variables of the user's clients.
@@ -107,6 +130,27 @@ class KafkaCluster(Nodes):
         """Issue a certificate; return the variables of clients that show it, as `add_user`."""
         return self._certificate_env(self.authority.issue(name, valid=valid))
 
+    def add_token_user(self, name: str) -> dict[str, str]:
+        """Make a user who shows tokens; return the variables of its clients, as `add_user`."""
+        return {
+            "KAFKA_BOOTSTRAP_SERVERS": self._addresses(_BY_TOKEN),
+            "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            "KAFKA_SASL_MECHANISM": "OAUTHBEARER",
+            "KAFKA_SASL_OAUTHBEARER_METHOD": "oidc",
+            "KAFKA_SASL_OAUTHBEARER_CLIENT_ID": name,
+            "KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET": self.issuer.add_client(name),
+            "KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL": self.issuer.url,
+            "KAFKA_HTTPS_CA_LOCATION": str(self.authority.certificate),
+            "KAFKA_SSL_CA_LOCATION": str(self.authority.certificate),
+        }
+
+    def stop(self) -> None:
+        """See `Nodes.stop`."""
+        super().stop()
+        if self._issuer is not None:
+            self._issuer.close()
+            self._issuer = None
+
     def allow(self, rights: Sequence[AclBinding]) -> None:
         """Add to the access lists; nodes heed it a moment later."""
         admin = self.admin()
@@ -120,14 +164,20 @@ class KafkaCluster(Nodes):
             removed.result()
 
     def _settings(self, home: Path) -> dict[str, str]:
-        self.authority = Authority(home / "certificates")
+        self.authority = Authority(home / _FILES)
         self._administrator = self.authority.issue(ADMINISTRATOR)
+        self._issuer = TokenIssuer(home / _FILES, HOST, self.authority.issue("issuer", [HOST]))
         return {
             **_SETTINGS,
             **_replication(self._count),
             "ssl.keystore.location": str(self.authority.issue(_BROKER, [HOST]).both),
             "ssl.truststore.location": str(self.authority.certificate),
+            f"{_OF_TOKENS}.sasl.oauthbearer.jwks.endpoint.url": _keys_url(home),
         }
+
+    def _java_options(self, home: Path) -> tuple[str, ...]:
+        allowed = f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={_keys_url(home)}"
+        return (*super()._java_options(home), allowed)
 
     def _client(self, addresses: str) -> dict[str, str]:
         return {
@@ -146,6 +196,10 @@ class KafkaCluster(Nodes):
             "KAFKA_SSL_CERTIFICATE_LOCATION": str(files.certificate),
             "KAFKA_SSL_KEY_LOCATION": str(files.key),
         }
+
+
+def _keys_url(home: Path) -> str:
+    return (home / _FILES / KEYS_FILE).as_uri()
 
 
 def _replication(brokers: int) -> dict[str, str]:

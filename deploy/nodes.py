@@ -6,7 +6,7 @@ import tempfile
 import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -82,6 +82,14 @@ class Nodes(ABC):
     def _settings(self, home: Path) -> dict[str, str]:
         """Return what all nodes are started with, beside their addresses."""
 
+    def _java_options(self, home: Path) -> tuple[str, ...]:  # noqa: ARG002 # of no use here
+        """Return the further options of the JVMs."""
+        return self._options
+
+    def _advertised(self, listeners: dict[str, int]) -> dict[str, int]:
+        """Return the ports that clients are told of a node's listeners, given their own."""
+        return listeners
+
     @abstractmethod
     def _client(self, addresses: str) -> dict[str, str]:
         """Return the settings of a client that may do everything."""
@@ -97,8 +105,9 @@ class Nodes(ABC):
         assert self._home is None, "already started"
         self._home = Path(tempfile.mkdtemp(prefix="chargewatch-kafka-"))
         try:
+            options = self._java_options(self._home)
             self.nodes = [
-                Broker(self._home, number, self._heap_mb, self._options)
+                Broker(self._home, number, self._heap_mb, options)
                 for number in range(1, self._count + 1)
             ]
             settings = self._settings(self._home)
@@ -181,9 +190,13 @@ class Nodes(ABC):
         nodes = list(zip(self.nodes, self._ports, strict=True))
         voters = ",".join(f"{node.node_id}@{HOST}:{own[-1]}" for node, own in nodes)
         for node, own in nodes:
-            addresses = zip(self._listeners, own, strict=True)
-            listeners = ",".join(f"{name}://{HOST}:{port}" for name, port in addresses)
-            places = {"controller.quorum.voters": voters, "listeners": listeners}
+            listeners = _listed(dict(zip(self._listeners, own, strict=True)))
+            told = self._advertised(dict(zip(self._listeners[:-1], own, strict=False)))
+            places = {
+                "controller.quorum.voters": voters,
+                "listeners": listeners,
+                "advertised.listeners": _listed(told),
+            }
             node.configure(settings | places)
 
     def _boot(self, settings: dict[str, str]) -> None:
@@ -206,3 +219,7 @@ class Nodes(ABC):
         """Do something with all nodes at once."""
         with ThreadPoolExecutor(self._count) as pool:
             return list(pool.map(do, self.nodes))
+
+
+def _listed(listeners: Mapping[str, int]) -> str:
+    return ",".join(f"{name}://{HOST}:{port}" for name, port in listeners.items())

@@ -10,6 +10,7 @@ from agents.web.barrier import AwayError, Barrier
 from agents.web.follower import Followed, Follower
 from streams.kafka.access import NotAllowedError
 from streams.kafka.clients import Clients
+from streams.kafka.remedies import with_remedy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,6 @@ logger = logging.getLogger(__name__)
 
 _HEARTBEAT_S: Final = 1.0
 _ANSWER_S: Final = 10.0
-_RECONNECT: Final[Config] = {"reconnect.backoff.max.ms": 1000}
 
 
 class Following:
@@ -46,7 +46,7 @@ class Following:
     """
 
     def __init__(self, config: Config, admin: Admin) -> None:
-        self.clients = Clients(config | _RECONNECT)
+        self.clients = Clients(config)
         self.admin = admin
         self.is_away = False
         self.failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -103,7 +103,10 @@ class Following:
 
     def _on_answer(self, has_come: bool) -> None:
         if self.is_away == has_come:
+            problem = None if has_come else self.admin.problem()
             logger.warning("Kafka answers again" if has_come else "Kafka does not answer")
+            if problem is not None:
+                logger.warning("Kafka: %s", with_remedy(problem))
         self.is_away = not has_come
 
     def _fail(self, why: str) -> None:

@@ -24,7 +24,8 @@ from confluent_kafka.admin import AclOperation, OffsetSpec
 
 from streams.kafka.access import NotAllowedError, Right, raise_if_refused, refusal
 from streams.kafka.assignment import partitions_in
-from streams.kafka.config import CONSUMER_SETTINGS, Admin, Config
+from streams.kafka.config import CONSUMER_SETTINGS, LASTING_SETTINGS, Admin, Config
+from streams.kafka.password_file import new_consumer, new_producer
 from streams.kafka.retry import RetryPolicy
 from streams.kafka.statistics import ClientStatistics
 
@@ -57,7 +58,7 @@ class Clients:
     """
 
     def __init__(self, config: Config) -> None:
-        self.config = config
+        self.config = config | LASTING_SETTINGS
         self.retry = RetryPolicy()
         self.statistics = ClientStatistics()
 
@@ -66,12 +67,13 @@ class Clients:
     ) -> Consumer:
         """Return a consumer of these settings; `on_error` hears of what it waits for."""
         told = {"error_cb": on_error} if on_error is not None else {}
-        config = {**self.config, **CONSUMER_SETTINGS, **settings, **told}
-        return Consumer(config, logger=logging.getLogger("kafka"))
+        config = self.config | CONSUMER_SETTINGS | dict[str, Any](settings) | told
+        return new_consumer(config, logger=logging.getLogger("kafka"))
 
     def producer(self, settings: Mapping[str, object]) -> Producer:
         """Return a producer of these settings."""
-        return Producer({**self.config, **settings}, logger=logging.getLogger("kafka"))
+        config = self.config | dict[str, Any](settings)
+        return new_producer(config, logger=logging.getLogger("kafka"))
 
     def stable_assignment(self, group: str) -> dict[str, set[int]]:
         """Return the partitions of each member of a group by its id; none while it rebalances.

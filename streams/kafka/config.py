@@ -8,12 +8,21 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
+from streams.kafka.password_file import FiledConfig, follow_password, password_file, read_secret
+from streams.kafka.remedies import remedy
+
 # The environment variables that are passed on; librdkafka says what each of them may be.
 SECURITY_SETTINGS = re.compile(r"KAFKA_(SECURITY_PROTOCOL|(SASL|SSL|HTTPS|ENABLE_(SASL|SSL))_\w+)")
 # Secrets that may be in a file, as containers get them: a variable names it, with _FILE behind.
 _IN_FILE = re.compile(r"(KAFKA_(?:SASL|SSL)_\w*(?:PASSWORD|PASSPHRASE|SECRET))_FILE")
+_USERS_OWN: Final = "KAFKA_SASL_PASSWORD"
 
 Config = dict[str, str | int | float | bool]
+
+LASTING_SETTINGS: Config = {"reconnect.backoff.max.ms": 1000}
+"""Of every client that outlives its brokers' restarts: one that comes back is found again within a
+second. By default it may be ten, and the next broker may have gone by then.
+"""
 
 CONSUMER_SETTINGS: Config = {"fetch.queue.backoff.ms": 5}
 """Of every consumer. What waits in one is counted over all its partitions: once it is enough, none
@@ -30,7 +39,8 @@ def client_config(bootstrap: str, env: Mapping[str, str]) -> Config:
 
     A variable's name is the librdkafka setting's in capitals, after ``KAFKA_`` and with ``_`` for
     each dot. Empty ones count as unset. A password, passphrase or secret may be in a file, which
-    its variable with ``_FILE`` behind names: the end of its line is not part of it.
+    its variable with ``_FILE`` behind names: the end of its line is not part of it. The user's
+    password is read again while clients run (`PasswordFile`).
 
     Parameters
     ----------
@@ -50,16 +60,23 @@ def client_config(bootstrap: str, env: Mapping[str, str]) -> Config:
     {'bootstrap.servers': 'kafka:9093', 'security.protocol': 'SSL'}
     """
     config: Config = {"bootstrap.servers": bootstrap}
+    file: Path | None = None
     for variable, value in env.items():
         if not value or not SECURITY_SETTINGS.fullmatch(variable):
             continue
         if in_file := _IN_FILE.fullmatch(variable):
             if env.get(in_file[1]):
                 raise ClientError(f"{in_file[1]}, {variable}: set one of them, not both")
-            config[_setting(in_file[1])] = _secret(variable, value)
+            config[_setting(in_file[1])] = _secret(variable, Path(value))
+            if in_file[1] == _USERS_OWN:
+                file = Path(value)
         else:
             config[_setting(variable)] = value
-    return config
+    if file is None:
+        return config
+    watched = password_file(str(config.get("sasl.username", "")), file)
+    watched.look()  # it may have been made earlier
+    return FiledConfig(config, watched)
 
 
 class Admin(AdminClient):
@@ -83,6 +100,7 @@ class Admin(AdminClient):
         quiet: dict[str, Any] = {"log_level": 0, "error_cb": self._note}
         try:
             super().__init__(config | quiet)
+            follow_password(config, self)
         except KafkaException as error:
             reason = error.args[0].str().removeprefix("Failed to create admin client: ")
             raise ClientError(_name_variables(reason, config)) from None
@@ -94,46 +112,21 @@ class Admin(AdminClient):
 
     def is_refused(self) -> bool:
         """Tell whether what went wrong is of the settings, and waiting does not help."""
-        problem = self.problem()
-        return problem is not None and (
-            problem.code() in _REMEDIES or _is_of_our_certificate(problem)
-        )
+        return bool(self.remedy())
 
     def remedy(self) -> str:
         """Return what to do about what went wrong, empty where that is not in the settings."""
         problem = self.problem()
-        if problem is None:
-            return ""
-        if _is_of_our_certificate(problem):
-            return _RENEW
-        return _REMEDIES.get(problem.code(), "")
+        return "" if problem is None else remedy(problem)
 
     def _note(self, error: KafkaError) -> None:
         if error.code() != KafkaError._ALL_BROKERS_DOWN:  # a summary that says less
             self._problem = error
 
 
-_REMEDIES: Final[dict[int, str]] = {
-    KafkaError._AUTHENTICATION: "mend KAFKA_SASL_USERNAME or KAFKA_SASL_PASSWORD, or the "
-    "user's password on the brokers",
-    KafkaError._SSL: "mend KAFKA_SSL_CA_LOCATION, the file of the authority that the brokers' "
-    "certificates are of, or renew theirs",
-}
-_RENEW: Final = (
-    "mend or renew the certificate that KAFKA_SSL_CERTIFICATE_LOCATION and KAFKA_SSL_KEY_LOCATION "
-    "name"
-)
-
-
-def _is_of_our_certificate(problem: KafkaError) -> bool:
-    """Tell whether the broker has refused a certificate, and not we: after TLS was agreed on."""
-    told = problem.str()
-    return "SSL routines" in told and "alert" in told
-
-
-def _secret(variable: str, file: str) -> str:
+def _secret(variable: str, file: Path) -> str:
     try:
-        return Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+        return read_secret(file)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
         raise ClientError(f"{variable}: {file}: {reason}") from None

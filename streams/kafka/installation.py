@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
-from confluent_kafka import Producer
 
 from streams.kafka.clients import Clients
 from streams.kafka.config import Config
 from streams.kafka.partition_reader import PartitionReader
+from streams.kafka.password_file import new_producer
 from streams.kafka.topics import TIMEOUT_S, Topics, TopicsError, partitions_changed
 from streams.layouts.layout import Layout, Record, decode_layout
 from streams.layouts.reader import Reader
@@ -121,7 +121,7 @@ class Installation:
 
     def _keep(self, values: Mapping[bytes, bytes | None]) -> None:
         topic, failures = self._topics.installation, list[str]()
-        producer = Producer(self._config | {"enable.idempotence": True, "log_level": 0})
+        producer = new_producer(self._config | {"enable.idempotence": True, "log_level": 0})
         for key, value in values.items():
             producer.produce(
                 topic,

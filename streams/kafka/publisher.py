@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, Message
 
 from streams.errors import OperationalError
 from streams.kafka.access import NotAllowedError, Right, refusal
 from streams.kafka.config import Config
+from streams.kafka.password_file import new_producer
 
 _FLUSH_WAIT_S = 1.0
 _QUEUE_FULL_WAIT_S = 0.1
@@ -56,7 +57,7 @@ class Publisher:
             "message.timeout.ms": 60_000,
             "log_level": 0,  # what goes wrong is in `problem`
         }
-        self._producer = Producer(config | own)
+        self._producer = new_producer(config | own)
 
     def publish(self, topic: str, events: Sequence[Event]) -> None:
         """Publish events in order; waits while more of them are under way than memory is for."""

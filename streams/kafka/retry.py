@@ -13,6 +13,7 @@ from typing import TypeVar
 from confluent_kafka import KafkaError, KafkaException
 
 from streams.errors import OperationalError
+from streams.kafka.remedies import with_remedy
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +124,7 @@ class Outage:
         code, now = error.code(), self._clock()
         self.is_complete = self.is_complete or code == KafkaError._ALL_BROKERS_DOWN
         if now - self._said_at.get(code, -inf) > _SAID_EVERY_S:
-            logger.warning("Kafka: %s", error.str())
+            logger.warning("Kafka: %s", with_remedy(error))
             self._said_at[code] = now
 
 

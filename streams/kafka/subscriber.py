@@ -7,7 +7,6 @@ from typing import Self
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
-    Consumer,
     KafkaError,
     KafkaException,
     Message,
@@ -16,6 +15,7 @@ from confluent_kafka import (
 
 from streams.kafka.access import Right, raise_if_refused
 from streams.kafka.config import CONSUMER_SETTINGS, Config
+from streams.kafka.password_file import new_consumer
 from streams.kafka.retry import RetryPolicy
 from streams.kafka.roles import SUBSCRIBER
 
@@ -40,7 +40,7 @@ class Subscriber:
         self, config: Config, topics: Sequence[str], *, from_beginning: bool = False
     ) -> None:
         self._config = config
-        self._consumer = Consumer(
+        self._consumer = new_consumer(
             config
             | CONSUMER_SETTINGS
             | {

@@ -27,7 +27,9 @@ logger = logging.getLogger(__name__)
 
 _CALL_TIMEOUT_S = 1.0  # of a call that is made again until it succeeds, or the worker stops
 _QUEUE_FULL_WAIT_S = 0.05
-_HUNG_S = 5.0
+_HUNG_S, _HUNG_MAX_S = 1.0, 8.0
+_TIMES_AS_LONG = 4
+_LOOKED_AT_EVERY_S = 0.25
 
 
 class NotDeliveredError(OperationalError):
@@ -100,6 +102,7 @@ class TransactionalProducer:
         self._held: list[Callable[[], None]] = []
         self._in_transaction = False
         self._is_broken = False
+        self._hangs_after_s = _HUNG_S
         self._failure: KafkaError | None = None
         self._failed_topic = ""
         self._written = set[str]()
@@ -376,17 +379,22 @@ class TransactionalProducer:
     def _send_offsets(self, offsets: list[TopicPartition], group: object, timeout_s: float) -> None:
         """Send offsets in a thread of its own, as the client may wait for ever.
 
-        librdkafka 2.16 can miss that a group coordinator is back, whatever timeout it is given (its
-        issues 5456 and 5511). The thread and the producer it hangs in are then left behind.
+        librdkafka 2.16 can miss that a group has another coordinator, or its own is back, whatever
+        timeout it is given (its issues 5456 and 5511). The thread and the producer it hangs in are
+        then left behind. It is given some times as long as the one before, and twice as long after
+        each one that was given up: brokers may be as slow as that.
         """
         send = partial(self._producer.send_offsets_to_transaction, offsets, group, timeout_s)
-        sending = Attempt(self._clients, send)
-        for _ in range(round(_HUNG_S / _CALL_TIMEOUT_S)):
-            if sending.has_ended(_CALL_TIMEOUT_S):
+        sending, began = Attempt(self._clients, send), self._clients.clock()
+        for _ in range(round(self._hangs_after_s / _LOOKED_AT_EVERY_S)):
+            if sending.has_ended(_LOOKED_AT_EVERY_S):
+                took_s = self._clients.clock() - began
+                self._hangs_after_s = min(max(_HUNG_S, _TIMES_AS_LONG * took_s), _HUNG_MAX_S)
                 return
             if self._retry.stopping.is_set():
                 break
         self._is_broken = True
+        self._hangs_after_s = min(2 * self._hangs_after_s, _HUNG_MAX_S)
         raise AbortableError("the client hangs on its offsets")
 
     def _deliver(self) -> None:

@@ -57,7 +57,7 @@ def main(
     report = run(plan, out)
     click.echo(str(report))
     (out / "report.json").write_text(report.json(), encoding="utf-8")
-    sys.exit(1 if report.findings else 0)
+    sys.exit(0 if report.is_good else 1)
 
 
 if __name__ == "__main__":

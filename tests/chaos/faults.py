@@ -1,12 +1,12 @@
-"""The faults: what is done to a worker or to the broker, and which tasks it hits."""
+"""The faults: what is done to workers, and which tasks it hits; those of brokers are beside it."""
 
 from __future__ import annotations
 
-import signal
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tests.chaos.broker_faults import BrokerFaults
 from tests.chaos.fleet import delete_state, kill, state_files, suspend
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ SESSION_TIMEOUT_S = 6.0
 _TORN_FILES = 3
 _TORN_BYTES = 64
 _TARGET_TIMEOUT_S = 90.0
-_AWAY_S = 2.0
 
 
 @dataclass
@@ -79,7 +78,9 @@ class Faults:
     make_busy: Callable[[set[int]], None]
     only: tuple[str, ...] = ()
     _bag: list[str] = field(default_factory=list)
-    _turn: int = 0
+
+    def __post_init__(self) -> None:
+        self._brokers = BrokerFaults(self.random, self.kafka, SESSION_TIMEOUT_S)
 
     def make(self) -> Fault:
         """Make the next fault; every kind has its turn before any comes again."""
@@ -95,17 +96,16 @@ class Faults:
         }
         everywhere: dict[str, Callable[[], None]] = {
             "worker added": lambda: _ignore(self.fleet.add()),
-            "broker restarted": lambda: self.kafka.restart_node(self._turn),
-            "broker killed": self._kill_broker,
+            **self._brokers.kinds(),
         }
-        if len(self.kafka.nodes) > 1:
-            everywhere["broker suspended"] = self._suspend_broker
+        if self._brokers.can_cut:
+            kinds["cut off from a broker"] = lambda slot: self._brokers.cut_off(slot.process_id)
         kind = self._draw([kind for kind in [*kinds, *everywhere] if self._is_wanted(kind)])
         if "broker" in kind:
-            self._turn = (self._turn + 1) % len(self.kafka.nodes)
-            self.kafka.wait_until_in_sync()
+            self._brokers.prepare(kind)
         if kind in everywhere:
-            fault = self._begin(kind, "broker" if "broker" in kind else "all", self._all_tasks())
+            target = "broker" if kind in self._brokers.kinds() else "all"
+            fault = self._begin(kind, target, self._all_tasks())
             everywhere[kind]()
         else:
             slot, tasks = self._target()
@@ -150,19 +150,6 @@ class Faults:
 
     def _is_wanted(self, kind: str) -> bool:
         return not self.only or kind in self.only
-
-    def _kill_broker(self) -> None:
-        self.kafka.kill_node(self._turn)
-        time.sleep(self.random.uniform(0.0, _AWAY_S))
-        self.kafka.restart_node(self._turn)
-
-    def _suspend_broker(self) -> None:
-        """Let a broker stand still until the others take over, and go on as if nothing had been."""
-        process = self.kafka.nodes[self._turn].process
-        assert process is not None
-        process.send_signal(signal.SIGSTOP)
-        time.sleep(SESSION_TIMEOUT_S + self.random.uniform(1.0, 4.0))
-        process.send_signal(signal.SIGCONT)
 
     def _kill_and_delete(self, slot: Slot) -> None:
         with slot.lock:  # the supervisor waits meanwhile

@@ -56,6 +56,11 @@ class Slot:
         return self.directory.name
 
     @property
+    def process_id(self) -> int:
+        assert self.worker is not None
+        return self.worker.process.pid
+
+    @property
     def is_alive(self) -> bool:
         return self.worker is not None and self.worker.process.poll() is None
 

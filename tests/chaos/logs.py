@@ -84,11 +84,15 @@ class Logs:
         committed = self._ask(lambda asking: asking.committed(partitions, _SHORT_S))
         return sum(self._end(partition) - max(partition.offset, 0) for partition in committed)
 
-    def uncounted(self, topic: str) -> list[Read]:
-        """Return what is committed in a topic, and not counted by the group yet."""
+    def positions(self, topic: str) -> dict[int, int]:
+        """Return the offset of the group in each partition of a topic."""
         partitions = [TopicPartition(topic, number) for number in self.partitions(topic)]
         committed = self._ask(lambda asking: asking.committed(partitions, _SHORT_S))
-        positions = {partition.partition: max(partition.offset, 0) for partition in committed}
+        return {partition.partition: max(partition.offset, 0) for partition in committed}
+
+    def uncounted(self, topic: str) -> list[Read]:
+        """Return what is committed in a topic, and not counted by the group yet."""
+        positions = self.positions(topic)
         return [r for r in self.committed(topic) if r.offset >= positions[r.partition]]
 
     def open_transactions(self, topics: Sequence[str]) -> list[str]:

@@ -9,12 +9,15 @@ from dataclasses import asdict, dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from deploy.kafka_cluster import KafkaCluster
-from deploy.local_kafka import LocalKafka
+from confluent_kafka import KafkaException
+
+from deploy.local_kafka import LocalKafka, LocalKafkaError
 from tests.chaos.faults import Fault, Faults
 from tests.chaos.recovery import Felt, Passage, by_kind, feel, markdown
 from tests.chaos.scene import DRAIN_TIMEOUT_S, Scene
+from tests.chaos.torn_cluster import TornCluster
 from tests.chaos.traffic import ENFORCED
+from tests.chaos.unfinished import Unfinished
 from tests.chaos.verify import Verifier
 
 if TYPE_CHECKING:
@@ -76,7 +79,7 @@ class Plan:
 
 @dataclass
 class Report:
-    """What a run found."""
+    """What a run found; `stopped` tells why it could not go on, if it did not come to its end."""
 
     plan: Plan
     inputs: int
@@ -84,11 +87,18 @@ class Report:
     felt: list[Felt]
     ended: list[str]
     markers: list[str]
+    stopped: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it was carried to its end, and nothing is wrong."""
+        return not self.stopped and not self.findings
 
     def __str__(self) -> str:
         return "\n".join(
             [
                 f"seed {self.plan.seed}: {self.inputs} inputs, {len(self.felt)} faults",
+                *([f"it could not go on: {self.stopped}"] if self.stopped else []),
                 str(self.findings),
                 *(f"worker: {end}" for end in self.ended),
                 *(f"written in the broker's place: {marker}" for marker in self.markers),
@@ -106,6 +116,7 @@ class Report:
             {
                 "plan": asdict(self.plan),
                 "inputs": self.inputs,
+                "stopped": self.stopped,
                 "checked": self.findings.checked,
                 "wrong": {what: len(found) for what, found in self.findings.wrong.items()},
                 "recovery": by_kind(self.felt),
@@ -132,7 +143,9 @@ class Run:
     def __init__(self, plan: Plan, kafka: Nodes, directory: Path) -> None:
         self._plan = plan
         self._kafka = kafka
-        self._env = ENFORCED | {"CHARGEWATCH_PROCESSING_GUARANTEE": plan.guarantee, **plan.env}
+        reached = kafka.worker_env() if isinstance(kafka, TornCluster) else {}
+        guarantee = {"CHARGEWATCH_PROCESSING_GUARANTEE": plan.guarantee}
+        self._env = ENFORCED | reached | guarantee | plan.env
         self._scene = Scene(
             kafka,
             directory,
@@ -148,11 +161,26 @@ class Run:
         self._made: list[Fault] = []
 
     def carry_out(self) -> Report:
-        """Run, drain and verify."""
+        """Run, drain and verify; a run that cannot go on verifies what was done until then."""
         with self._scene as scene:
-            self._operate()
+            try:
+                self._operate()
+            except (AssertionError, TimeoutError, KafkaException, LocalKafkaError) as failure:
+                logger.exception("the run cannot go on")
+                return self._verify_until_now(str(failure).partition("\n")[0])
             logger.info("verifying %d inputs", len(scene.publishing.sent))
             return self._verify()
+
+    def _verify_until_now(self, stopped: str) -> Report:
+        scene, sent = self._scene, self._scene.publishing.sent
+        for place in range(len(self._kafka.nodes)):  # it may be that one of them is the trouble
+            self._kafka.restart_node(place)
+        positions = scene.halt()
+        logger.info("verifying what was done of %d inputs", len(sent))
+        verifier = Unfinished(scene.logs, scene.topics, sent, env=_of_settings(self._env))
+        findings = verifier.at_most_once(positions)
+        felt = feel(self._made, self._passages(verifier))
+        return Report(self._plan, len(sent), findings, felt, scene.fleet.ended, [], stopped)
 
     def _operate(self) -> None:
         """Run the workers until they have done everything."""
@@ -215,6 +243,7 @@ class Run:
     def _passages(self, verifier: Verifier) -> list[Passage]:
         merchant_task = verifier.merchant_tasks()
         delivered, scored = self._scene.publishing.delivered, self._scene.watcher.scored
+        passed = scored.keys() & merchant_task.keys() & delivered.keys()
         return [
             Passage(
                 (delivered[sent.number][1], merchant_task[sent.number]),
@@ -222,7 +251,7 @@ class Run:
                 scored[sent.number],
             )
             for sent in self._scene.charges()
-            if sent.number in scored and sent.number in merchant_task
+            if sent.number in passed
         ]
 
 
@@ -233,5 +262,5 @@ def _of_settings(env: Mapping[str, str]) -> dict[str, str]:
 
 def run(plan: Plan, directory: Path) -> Report:
     """Carry out a plan on brokers of its own; `directory` gets the workers' states and logs."""
-    with LocalKafka() if plan.brokers == 1 else KafkaCluster(plan.brokers) as kafka:
+    with LocalKafka() if plan.brokers == 1 else TornCluster(plan.brokers) as kafka:
         return Run(plan, kafka, directory).carry_out()

@@ -139,6 +139,11 @@ class Scene:
         """The topics that transactions write to."""
         return [*self.topics.configs(), "__consumer_offsets"]
 
+    @property
+    def inputs(self) -> tuple[str, str, str]:
+        """The topics that everything comes from."""
+        return self.topics.charges, self.topics.disputes, self.topics.outcomes
+
     def begin(self) -> None:
         """Start the traffic once a worker has tasks."""
         self.await_(
@@ -162,6 +167,28 @@ class Scene:
             lambda: not self.logs.open_transactions(self.transactional),
             "the end of all transactions",
         )
+
+    def halt(self) -> dict[str, dict[int, int]]:
+        """End all at once, and return how far the group had come; nothing if it does not say.
+
+        Offsets by topic and partition.
+        """
+        self.publishing.halt()
+        if self.fleet.running:
+            self.fleet.remove_all(kills=True)
+        read = (*self.inputs, self.topics.by_merchant)
+        positions: dict[str, dict[int, int]] = {}
+
+        def ask() -> dict[str, dict[int, int]]:
+            return {name: self.logs.positions(name) for name in read}
+
+        with suppress(AssertionError):
+            self.await_(
+                lambda: not self.logs.open_transactions(self.transactional),
+                "the end of all transactions",
+            )
+            self.await_(lambda: positions.update(ask()) is None, "offsets of the group")
+        return positions
 
     def make_busy(self, tasks: set[int]) -> None:
         """Publish at once what takes a moment, and return while the tasks have work left."""
@@ -190,7 +217,7 @@ class Scene:
     def drain(self) -> None:
         """Wait until everything that was published is done, or nothing more comes of it."""
         numbers = range(self.partitions)
-        for topic in (self.topics.charges, self.topics.disputes, self.topics.outcomes):
+        for topic in self.inputs:
             self.await_(
                 lambda t=topic: self.logs.lag(t, numbers) == 0,  # type: ignore[misc]
                 f"commits of {topic}",

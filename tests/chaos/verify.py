@@ -198,7 +198,11 @@ class Verifier:
             for read in self._logs.committed(name):
                 item = by_content.pop((topic, read.key, read.value))
                 self._inputs[name, read.partition, read.offset] = item
-        assert not by_content, f"{len(by_content)} inputs were never in the log"
+        self._check_read(len(by_content))
+
+    def _check_read(self, missing: int) -> None:
+        """Check how many inputs were published and are not in the log."""
+        assert not missing, f"{missing} inputs were never in the log"
 
     def _origin(self, read: Read) -> tuple[str, int, int]:
         headers = read.headers
@@ -226,8 +230,12 @@ class Verifier:
                 frames.append(Frame(read.partition, place, number, duplicate, features, layout, 0))
         turns = {n: turn for order in orders.values() for turn, n in enumerate(order.numbers)}
         left = [number for order in orders.values() for number in order.left]
-        self.findings.check("all parts have come", not left, left[:5])
+        self._check_parts(left)
         return [frame._replace(turn=turns.get(frame.number, -1)) for frame in frames]
+
+    def _check_parts(self, left: list[int]) -> None:
+        """Check that no input waits for what others have to say of it."""
+        self.findings.check("all parts have come", not left, left[:5])
 
     def _number(self, kind: int, tail: bytes) -> int:
         """Return the number of the input that a frame is of."""

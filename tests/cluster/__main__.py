@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from deploy.kafka_cluster import ADMINISTRATOR, BROKERS, KafkaCluster
+from deploy.kafka_jars import LocalKafkaError
 from streams.kafka.access import commands
 from streams.kafka.config import Admin, client_config
 from streams.kafka.roles import ROLES
@@ -18,6 +19,7 @@ from streams.kafka.topics import DEFAULT_PARTITIONS, Topics, ensure_topics
 from tests.integration.access_lists import granted_by
 
 OUT = Path("build/cluster")
+PROPERTIES = OUT / "administrator.properties"
 GROUP = "chargewatch"
 
 
@@ -27,15 +29,18 @@ GROUP = "chargewatch"
 def main(brokers: int, partitions: int) -> None:
     """Start it, make topics and a user of every role, and print how to use them."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # and so end what was started
-    with KafkaCluster(brokers) as kafka:
-        try:
+    click.echo(f"starting {brokers} brokers, for some seconds")
+    try:
+        with KafkaCluster(brokers) as kafka:
             _prepare(kafka, partitions)
             _tell(kafka, partitions)
             signal.pause()
-        except KeyboardInterrupt:
-            click.echo("ended")
-        finally:
-            shutil.rmtree(OUT, ignore_errors=True)
+    except LocalKafkaError as error:
+        raise click.ClickException(str(error)) from None
+    except KeyboardInterrupt:
+        click.echo("ended")
+    finally:
+        shutil.rmtree(OUT, ignore_errors=True)
 
 
 def _prepare(kafka: KafkaCluster, partitions: int) -> None:
@@ -44,19 +49,40 @@ def _prepare(kafka: KafkaCluster, partitions: int) -> None:
     servers = env["KAFKA_BOOTSTRAP_SERVERS"]
     ensure_topics(Admin(client_config(servers, env)), topics, partitions)
     OUT.mkdir(parents=True, exist_ok=True)
-    _write(ADMINISTRATOR, env)
+    administrator = kafka.add_user(ADMINISTRATOR)
+    _write(ADMINISTRATOR, administrator)
+    _private(PROPERTIES).write_text(_properties(administrator), encoding="utf-8")
     for role, what in ROLES.items():
         _write(role, kafka.add_user(role))
+        _write(f"{role}.token", kafka.add_token_user(role))
         lines = commands(what.rights(topics, GROUP), f"User:{role}", servers)
         kafka.allow([right.binding() for line in lines for right in granted_by(line)])
 
 
 def _write(user: str, env: dict[str, str]) -> None:
     """Write the variables of a user where this user alone can read them."""
-    file = OUT / f"{user}.env"
-    file.touch(mode=0o600)
     lines = [f"export {name}={shlex.quote(value)}\n" for name, value in env.items()]
-    file.write_text("".join(lines), encoding="utf-8")
+    _private(OUT / f"{user}.env").write_text("".join(lines), encoding="utf-8")
+
+
+def _private(file: Path) -> Path:
+    file.touch(mode=0o600)
+    return file
+
+
+def _properties(env: dict[str, str]) -> str:
+    """Return the settings by which Kafka's own commands are a user with a password."""
+    login = (
+        "org.apache.kafka.common.security.scram.ScramLoginModule required "
+        f'username="{env["KAFKA_SASL_USERNAME"]}" password="{env["KAFKA_SASL_PASSWORD"]}";'
+    )
+    return (
+        f"security.protocol={env['KAFKA_SECURITY_PROTOCOL']}\n"
+        f"sasl.mechanism={env['KAFKA_SASL_MECHANISM']}\n"
+        f"sasl.jaas.config={login}\n"
+        "ssl.truststore.type=PEM\n"
+        f"ssl.truststore.location={env['KAFKA_SSL_CA_LOCATION']}\n"
+    )
 
 
 def _tell(kafka: KafkaCluster, partitions: int) -> None:
@@ -66,7 +92,8 @@ def _tell(kafka: KafkaCluster, partitions: int) -> None:
     click.echo("users, each with a file of variables for its commands:")
     for role, what in ROLES.items():
         click.echo(f"  {OUT / role}.env  {what.does}")
-    click.echo(f"  {OUT / ADMINISTRATOR}.env  everything, with a certificate")
+    click.echo(f"  {OUT / ADMINISTRATOR}.env  everything; {PROPERTIES} for Kafka's own commands")
+    click.echo(f"  {OUT}/ROLE.token.env  the same users, with tokens of {kafka.issuer.url}")
     click.echo("for example, each in a terminal of its own:")
     for verb, role in {"worker": "worker", "simulate": "producer", "watch": "subscriber"}.items():
         click.echo(f"  (. {OUT / role}.env; .venv/bin/chargewatch {verb})")

@@ -10,12 +10,14 @@ import yaml
 
 from agents.settings.schema import FIELDS
 from deploy.chart_files import (
+    ALERTS_FILE,
     CHART,
     OF_THE_CHART,
     RIGHTS_FILE,
     SCHEMA_FILE,
     SECRETS,
     TOPICS_FILE,
+    alerts,
     rights,
     topics,
     with_settings,
@@ -49,6 +51,10 @@ def test_a_longer_horizon_changes_what_the_chart_changes() -> None:
 def test_settings_are_those_there_are() -> None:
     schema = SCHEMA_FILE.read_text()
     assert schema == with_settings(schema), "python -m deploy.chart_files"
+
+
+def test_alerts_are_those_there_are() -> None:
+    assert ALERTS_FILE.read_text() == alerts(), "python -m deploy.chart_files"
 
 
 def test_settings_of_the_chart_and_secrets_exist() -> None:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from deploy.kafka_cluster import KafkaCluster
 from deploy.local_kafka import LocalKafka
 from streams.kafka.config import client_config
+from tests.integration.access_lists import AUTHORIZER_LOG
 from tests.integration.kafka import Kafka
 
 
@@ -29,6 +31,13 @@ def lone_kafka(kafka: Kafka) -> Iterator[Kafka]:
         return
     with LocalKafka() as local:
         yield Kafka(client_config(local.bootstrap_servers, {}))
+
+
+@pytest.fixture(scope="session")
+def secured() -> Iterator[KafkaCluster]:
+    """Give a secured Kafka of one node, which decides as several do."""
+    with KafkaCluster(1, AUTHORIZER_LOG) as made:
+        yield made
 
 
 @pytest.fixture

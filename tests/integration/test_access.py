@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from deploy.kafka_cluster import KafkaCluster
 from streams.errors import OperationalError
 from streams.kafka.clients import Clients
 from streams.kafka.config import client_config
@@ -21,7 +20,6 @@ from streams.kafka.subscriber import Subscriber
 from streams.kafka.topics import Topics
 from streams.kafka.transactional_producer import TransactionalProducer
 from tests.integration.access_lists import (
-    AUTHORIZER_LOG,
     Granted,
     asked_by,
     granted_by,
@@ -38,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from deploy.kafka_cluster import KafkaCluster
     from tests.integration.http_load import Reply
 
 PARTITIONS = "2"
@@ -48,13 +47,6 @@ USED = (
     ("lists", "add", "blocked_cards", "tok_none"), ("rules", "show"), ("models", "estimates"),
 )  # fmt: skip
 SIMULATED = ("simulate", "--days", "0.01", "--cards", "50", "--merchants", "5")
-
-
-@pytest.fixture(scope="module")
-def secured() -> Iterator[KafkaCluster]:
-    """Give one node, which decides as several do."""
-    with KafkaCluster(1, AUTHORIZER_LOG) as made:
-        yield made
 
 
 class Installation:
@@ -275,7 +267,8 @@ def test_a_missing_right_is_named_until_the_commands_that_are_shown_have_mended_
     assert {(each.principal, each.kind) for each in given} == {(right.principal, right.kind)}
 
 
-def _refused(env: dict[str, str], **changed: str) -> str:
+def told_by_a_command(env: dict[str, str], **changed: str) -> str:
+    """Return the one line of a command that is not let in."""
     began = time.monotonic()
     done = invoke(env | changed, "watch")
     assert done.exit_code in {1, 2}, done.output
@@ -287,15 +280,15 @@ def _refused(env: dict[str, str], **changed: str) -> str:
 def test_who_is_not_let_in_reads_why(secured: KafkaCluster, tmp_path: Path) -> None:
     env = secured.add_user("somebody", "secret-of-somebody")
     own = secured.add_certificate("somebody")
-    wrong = _refused(env, KAFKA_SASL_PASSWORD="wrong-secret")
+    wrong = told_by_a_command(env, KAFKA_SASL_PASSWORD="wrong-secret")
     assert "mend KAFKA_SASL_USERNAME or KAFKA_SASL_PASSWORD" in wrong
     assert "wrong-secret" not in wrong
     file = tmp_path / "password"
     file.write_text("secret-of-somebody\n")
     by_file = {name: value for name, value in env.items() if name != "KAFKA_SASL_PASSWORD"}
-    let_in = _refused(by_file, KAFKA_SASL_PASSWORD_FILE=str(file))
+    let_in = told_by_a_command(by_file, KAFKA_SASL_PASSWORD_FILE=str(file))
     assert "does not allow User:somebody the operation Describe on topic scored" in let_in
-    strange = _refused(env, KAFKA_SSL_CA_LOCATION=own["KAFKA_SSL_CERTIFICATE_LOCATION"])
+    strange = told_by_a_command(env, KAFKA_SSL_CA_LOCATION=own["KAFKA_SSL_CERTIFICATE_LOCATION"])
     assert "mend KAFKA_SSL_CA_LOCATION" in strange
-    expired = _refused(secured.add_certificate("late", timedelta(minutes=-1)))
+    expired = told_by_a_command(secured.add_certificate("late", timedelta(minutes=-1)))
     assert "renew the certificate that KAFKA_SSL_CERTIFICATE_LOCATION" in expired

@@ -66,11 +66,9 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
   value: SCRAM-SHA-512
 - name: KAFKA_SASL_USERNAME
   value: {{ include "chargewatch.kafkaUser" . }}
-- name: KAFKA_SASL_PASSWORD
-  valueFrom:
-    secretKeyRef:
-      name: {{ include "chargewatch.kafkaUser" . }}
-      key: password
+# Read again when it changes.
+- name: KAFKA_SASL_PASSWORD_FILE
+  value: /etc/kafka/user/password
 {{- else if $tls }}
 - name: KAFKA_SECURITY_PROTOCOL
   value: SSL
@@ -93,7 +91,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
   readOnly: true
 - name: tmp
   mountPath: /tmp
-{{- if eq .root.Values.kafka.authentication "tls" }}
+{{- if ne .root.Values.kafka.authentication "none" }}
 - name: kafka-user
   mountPath: /etc/kafka/user
   readOnly: true
@@ -112,13 +110,14 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 - name: tmp
   emptyDir:
     sizeLimit: 1Gi
-{{- if eq .root.Values.kafka.authentication "tls" }}
+{{- if ne .root.Values.kafka.authentication "none" }}
 - name: kafka-user
   secret:
     secretName: {{ include "chargewatch.kafkaUser" . }}
     items:
-      - {key: user.crt, path: user.crt}
-      - {key: user.key, path: user.key}
+      {{- range ternary (list "user.crt" "user.key") (list "password") (eq .root.Values.kafka.authentication "tls") }}
+      - {key: {{ . }}, path: {{ . }}}
+      {{- end }}
 {{- end }}
 {{- if and (include "chargewatch.hasTls" .root) .root.Values.kafka.tls.caSecret }}
 - name: kafka-ca

@@ -56,6 +56,7 @@ CHART = [
     ),
     Mistake("chart/templates/scaledobject.yaml", "maxReplicaCount", "maxReplicas", "maxReplicas"),
     Mistake("chart/templates/scaledobject.yaml", "  triggers:", "  trigger:", "triggers"),
+    Mistake("chart/files/alerts.yml", "    rules:\n", "    rule:\n", "rule"),
     Mistake("chart/templates/monitoring.yaml", "podMetricsEndpoints", "endpoints", "endpoints"),
     Mistake(
         "chart/templates/kafkatopics.yaml",

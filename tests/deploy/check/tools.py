@@ -30,12 +30,15 @@ OPERATORS: Final = (
     (
         "github.com/kedacore/keda/v2@v2.21.0",
         "h1:R6z2HZvstK4RLUMxroNACzBj74xGxt3kG59b5Xc+Xps=",
-        "config/crd/bases/keda.sh_scaledobjects.yaml",
+        ("config/crd/bases/keda.sh_scaledobjects.yaml",),
     ),
     (
         "github.com/prometheus-operator/prometheus-operator@v0.85.0",
         "h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=",
-        "example/prometheus-operator-crd/monitoring.coreos.com_*monitors.yaml",
+        (
+            "example/prometheus-operator-crd/monitoring.coreos.com_*monitors.yaml",
+            "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",
+        ),
     ),
 )
 """Go modules of operators, what is in them by their sums, and the definitions of their kinds."""
@@ -145,7 +148,8 @@ def _of_go_modules() -> Iterator[Path]:
         downloaded = json.loads(answer)
         if downloaded["Sum"] != expected:
             raise ToolError(f"{module}: expected the sum {expected}, got {downloaded['Sum']}")
-        yield from Path(downloaded["Dir"]).glob(files)
+        for pattern in files:
+            yield from Path(downloaded["Dir"]).glob(pattern)
 
 
 def _of_strimzi() -> Iterator[Path]:

@@ -55,7 +55,7 @@ def test_no_dispute_is_there_before_its_charge(monkeypatch: pytest.MonkeyPatch, 
     rng = random.Random(seed)
     failing = {b"7"} if rng.random() < 0.5 else set()
     late = LateProducer(rng, failing)
-    monkeypatch.setattr(publisher, "Producer", lambda _: late)
+    monkeypatch.setattr(publisher, "new_producer", lambda _: late)
     own = Publisher({})
     charges = 0
     for _ in range(20):
@@ -89,7 +89,7 @@ def test_what_was_not_allowed_is_told_whatever_else_has_failed(
                 message["callback"](KafkaError(code), None)
             return 0
 
-    monkeypatch.setattr(publisher, "Producer", lambda _: Refusing(random.Random(1), set()))
+    monkeypatch.setattr(publisher, "new_producer", lambda _: Refusing(random.Random(1), set()))
     own = Publisher({"bootstrap.servers": "kafka:9093", "sasl.username": "shop"})
     own.publish("charges", [(None, b"1"), (None, b"2")])
     with pytest.raises(NotAllowedError, match="User:shop the operation Write on topic charges"):

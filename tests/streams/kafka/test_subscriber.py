@@ -42,7 +42,7 @@ class JustMade:
 def test_it_begins_at_the_end_of_topics_that_were_just_made(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(subscriber, "Consumer", JustMade)
+    monkeypatch.setattr(subscriber, "new_consumer", JustMade)
     begun: Any = Subscriber({}, ["scored"])
     assert begun._consumer.assigned == [("scored", number, 10 + number) for number in range(3)]
 
@@ -53,6 +53,6 @@ def test_what_brokers_refuse_is_an_error(monkeypatch: pytest.MonkeyPatch) -> Non
             super().__init__(config)
             self.refusals = {1: KafkaError.TOPIC_AUTHORIZATION_FAILED}
 
-    monkeypatch.setattr(subscriber, "Consumer", Refused)
+    monkeypatch.setattr(subscriber, "new_consumer", Refused)
     with pytest.raises(NotAllowedError, match="--operation Read --topic scored"):
         Subscriber({"bootstrap.servers": "kafka:9093"}, ["scored"])
