@@ -124,8 +124,10 @@ def mask_payload(value: bytes | None) -> bytes | None:
     >>> mask_payload(rb'{"card":"\u0034242424242424242"}')
     b'{"card":"\\u002a***************"}'
     """
-    if value is None:
-        return None
+    return None if value is None else _masked_bytes(value)
+
+
+def _masked_bytes(value: bytes) -> bytes:
     text = value.decode("latin-1")
     # Masking the plain digits can cut an escape and so end an escaped run: repeat until neither
     # reading holds a card number. Every round masks at least one digit.
@@ -137,7 +139,8 @@ def mask_payload(value: bytes | None) -> bytes | None:
 def mask_json(written: bytes) -> bytes:
     r"""Return valid JSON text with the digits of card numbers masked, valid as well.
 
-    A string without one stays byte for byte as it was written; a number becomes a string.
+    A string without one stays byte for byte as it was written; a number becomes a string. A string
+    that is no UTF-8, as a binary format may hold, is masked as any payload is.
 
     Examples
     --------
@@ -203,7 +206,10 @@ def _masked_value(value: re.Match[bytes]) -> bytes:
         return _masked_number(written)
     if len(written) < DIGITS_MIN + 2:
         return written
-    content = orjson.loads(written)
+    try:
+        content = orjson.loads(written)
+    except orjson.JSONDecodeError:
+        return _masked_bytes(written)
     masked = mask(content)
     return written if masked == content else orjson.dumps(masked)
 

@@ -199,6 +199,19 @@ def test_damage_is_an_event_or_refused(
         assert copy.reason in get_args(RejectReason)
 
 
+@pytest.mark.parametrize("notes", ["two words, no UTF-8 _", "4242 4242 4242 4242 _"])
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_text_that_is_no_utf_8_is_refused_and_masked(
+    form: str, notes: str, serializers: dict[bool, Serializers], payloads: Payloads
+) -> None:
+    value, _ = serializers[False].write(form, EXAMPLE | {"shop_notes": notes})
+    assert value.count(b" _") == 1
+    (copy,) = decoded(read(payloads, [received(EXAMPLE, value.replace(b" _", b" \x80"))])).rejected
+    assert copy.reason in {"json", "schema"}
+    assert b"4242" not in (copy.value or b"")
+    assert b"\x80" in (copy.value or b"")
+
+
 @pytest.mark.parametrize("form", ["avro", "protobuf"])
 def test_what_is_cut_off_is_refused(
     form: str, serializers: dict[bool, Serializers], payloads: Payloads
