@@ -414,7 +414,7 @@ PLANTS = (
     Plant(a_charge_overtakes_those_of_its_card_that_wait, 100, is_real=True),
     Plant(what_was_handed_on_is_read_again, 50),
     Plant(frames_are_handed_on_before_those_in_the_topic, 50, is_real=True),
-    Plant(frames_are_handed_on_beside_other_workers, 50, is_real=True),
+    Plant(frames_are_handed_on_beside_other_workers, 50, first=100),
 )
 
 
