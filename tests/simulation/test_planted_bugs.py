@@ -391,7 +391,7 @@ PLANTS = (
     Plant(a_commit_without_an_answer_is_undone, 50, (TWIN,)),
     Plant(a_lost_task_goes_on, 50, (ZOMBIE,)),
     Plant(the_clock_is_moved_by_disputes, 50, is_real=True),
-    Plant(an_abort_leaves_disputes_waiting_though_charges_have_paused, 50, is_real=True, first=660),
+    Plant(an_abort_leaves_disputes_waiting_though_charges_have_paused, 50, is_real=True, first=670),
     Plant(
         a_member_that_was_forgotten_goes_on_with_its_tasks,
         100,
