@@ -141,8 +141,8 @@ class PartitionBuffer:
             self.fetched = max(self.fetched, self._end_met)
 
     def pass_by(self, offset: int) -> None:
-        """Take what comes before an offset as taken, where that is further on."""
-        assert offset <= self.fetched or not self._chunks
+        """Take what comes before an offset as taken; nothing may wait here."""
+        assert not self._chunks
         self.fetched = max(self.fetched, offset)
 
     def release(self) -> list[Any]:

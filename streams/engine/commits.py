@@ -111,7 +111,10 @@ class Commits:
             return
         if self._direct_path.is_open:
             self._producer.await_reached()
-            pass_by(dirty, self.sent)
+            if not pass_by(dirty, self.sent):
+                logger.warning("others have written between the stages: work is done again")
+                self.abort()
+                return
         reached: dict[int, int] = {}
         topics = self._member.topics
         offsets = [

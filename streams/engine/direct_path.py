@@ -68,8 +68,17 @@ class DirectPath:
         self.is_open, self._ends = False, {}
 
 
-def pass_by(tasks: Iterable[Task], sent: Mapping[str, Mapping[int, int]]) -> None:
-    """Take what was handed on as read: it is before the offsets that its partitions reach."""
+def pass_by(tasks: Iterable[Task], sent: Mapping[str, Mapping[int, int]]) -> bool:
+    """Take what was handed on as read: it is before the offsets that its partitions reach.
+
+    Return `False` where something waits to be taken. Others have written it: they have the tasks by
+    now, and this worker has not heard of it.
+    """
     for task in tasks:
         for source in BETWEEN:
-            task.buffers[source].pass_by(sent[source].get(task.number, 0))
+            buffer, reached = task.buffers[source], sent[source].get(task.number, 0)
+            if reached > buffer.fetched:
+                if len(buffer):
+                    return False
+                buffer.pass_by(reached)
+    return True

@@ -355,7 +355,7 @@ def a_charge_overtakes_those_of_its_card_that_wait() -> list[Any]:
 
 
 def what_was_handed_on_is_read_again() -> list[Any]:
-    return [patch.object(commits, "pass_by", lambda *_: None)]
+    return [patch.object(commits, "pass_by", lambda *_: True)]
 
 
 def frames_are_handed_on_before_those_in_the_topic() -> list[Any]:
@@ -391,7 +391,7 @@ PLANTS = (
     Plant(a_commit_without_an_answer_is_undone, 50, (TWIN,)),
     Plant(a_lost_task_goes_on, 50, (ZOMBIE,)),
     Plant(the_clock_is_moved_by_disputes, 50, is_real=True),
-    Plant(an_abort_leaves_disputes_waiting_though_charges_have_paused, 50, is_real=True, first=440),
+    Plant(an_abort_leaves_disputes_waiting_though_charges_have_paused, 50, is_real=True, first=670),
     Plant(
         a_member_that_was_forgotten_goes_on_with_its_tasks,
         100,
@@ -414,7 +414,7 @@ PLANTS = (
     Plant(a_charge_overtakes_those_of_its_card_that_wait, 100, is_real=True),
     Plant(what_was_handed_on_is_read_again, 50),
     Plant(frames_are_handed_on_before_those_in_the_topic, 50, is_real=True),
-    Plant(frames_are_handed_on_beside_other_workers, 50, is_real=True),
+    Plant(frames_are_handed_on_beside_other_workers, 50, first=100),
 )
 
 

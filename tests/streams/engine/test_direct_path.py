@@ -75,6 +75,14 @@ def test_closed_it_waits_for_nothing() -> None:
 
 def test_what_was_handed_on_is_before_the_positions() -> None:
     tasks = some_tasks(by_merchant=4, by_entity=2)
-    pass_by(tasks, {BY_MERCHANT: {0: 9, 1: 3}, BY_ENTITY: {2: 6}})
+    assert pass_by(tasks, {BY_MERCHANT: {0: 9, 1: 3}, BY_ENTITY: {2: 6}})
     found = [(task.positions()[BY_MERCHANT], task.positions()[BY_ENTITY]) for task in tasks]
     assert found == [(9, 2), (4, 2), (4, 6)]
+
+
+def test_what_others_have_written_is_not_passed_by() -> None:
+    tasks = some_tasks()
+    fetch(tasks[1], BY_MERCHANT, 0)
+    assert pass_by(tasks, {BY_MERCHANT: {0: 5}, BY_ENTITY: {1: 5}})
+    assert not pass_by(tasks, {BY_MERCHANT: {1: 5}, BY_ENTITY: {}})
+    assert tasks[1].positions()[BY_MERCHANT] == 0
