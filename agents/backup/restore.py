@@ -101,8 +101,8 @@ class Restore:
             self._put_installation(directory, manifest)
             installation.keep_partitions(len(manifest.tasks))
         installation.keep_restoring(is_begun=False)
-        records = sum(file.records for file in manifest.files)
-        self._say(f"{records:,} records are back; start the workers, then the others.")
+        count = sum(file.records for file in manifest.files)
+        self._say(f"{count:,} records are back; start the workers, then the others.")
 
     def _check_empty(self, partitions: int) -> None:
         """Refuse an installation in which workers have worked."""
