@@ -17,6 +17,7 @@ from streams.engine.group_member import TaskTopics
 from streams.engine.task import positions_in
 from streams.kafka.clients import Clients
 from streams.kafka.installation import Installation
+from streams.kafka.topics import partitions_found
 from streams.state.store import KeyRange
 from streams.state.tables import META, Table
 
@@ -95,6 +96,12 @@ class Backup:
         count = Installation(self._config, self._topics).partitions
         if count is None:
             raise BackupError("there is no state: no worker has ever run; leave --state out")
+        found = set(partitions_found(self._admin, self._topics.of_a_task).values())
+        if found != {count}:
+            raise BackupError(
+                f"the state is of {count} partitions, and its topics have others: a growth was "
+                f"stopped; type `chargewatch topics --grow {max(found)}` again, then this"
+            )
         scratch = Scratch(self._settings, self._clients, self._topics.changelog)
         scratch.remove()
         self._say(f"Reading the state of {count} tasks into {scratch.directory}")

@@ -2,8 +2,8 @@
 
 ::
 
-    4 bytes     4 bytes                 key     value, nothing where it is deleted
-    key size    value size, or 2^32-1
+    4 bytes     4 bytes       key     value
+    key size    value size
 """
 
 from __future__ import annotations
@@ -21,13 +21,11 @@ from streams.errors import OperationalError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
-    from typing import BinaryIO
 
 _SIZES: Final = Struct("<II")
-_DELETED: Final = 2**32 - 1
 _READ_BYTES: Final = 1 << 20
 
-Record = tuple[bytes, bytes | None]
+Record = tuple[bytes, bytes]
 """A key and its value."""
 
 
@@ -67,8 +65,7 @@ def write_records(directory: Path, name: str, records: Iterable[Record]) -> Reco
         with open(descriptor, "wb") as file:  # noqa: PTH123 - of a descriptor
             with zstandard.ZstdCompressor().stream_writer(file, closefd=False) as packed:
                 for key, value in records:
-                    size = _DELETED if value is None else len(value)
-                    packed.write(_SIZES.pack(len(key), size) + key + (value or b""))
+                    packed.write(_SIZES.pack(len(key), len(value)) + key + value)
                     count += 1
             file.flush()
             os.fsync(file.fileno())
@@ -91,7 +88,7 @@ def read_records(directory: Path, file: RecordFile) -> Iterator[Record]:
             while sizes := _read(plain, _SIZES.size):
                 key_bytes, value_bytes = _SIZES.unpack(sizes)
                 key = _read(plain, key_bytes)
-                yield key, None if value_bytes == _DELETED else _read(plain, value_bytes)
+                yield key, _read(plain, value_bytes)
     except OSError as error:
         raise BackupError(f"{path}: {error.strerror}") from None
 
@@ -124,7 +121,7 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _read(plain: zstandard.ZstdDecompressionReader | BinaryIO, size: int) -> bytes:
+def _read(plain: zstandard.ZstdDecompressionReader, size: int) -> bytes:
     """Read so many bytes, fewer only at the end."""
     found = b""
     while len(found) < size and (part := plain.read(size - len(found))):

@@ -9,6 +9,8 @@ from agents.backup.files import BackupError
 from streams.kafka.partition_reader import PartitionReader
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from confluent_kafka import Message
 
     from streams.kafka.clients import Clients
@@ -57,7 +59,7 @@ def position_behind(clients: Clients, topic: str, partition: int, mark: str | No
     )
 
 
-def _backwards(reader: PartitionReader, low: int, end: int):  # type: ignore[no-untyped-def]
+def _backwards(reader: PartitionReader, low: int, end: int) -> Iterator[Message]:
     """Yield the messages below an offset, the last one first."""
     while end > low:
         start = max(low, end - _AT_ONCE)

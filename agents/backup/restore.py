@@ -15,18 +15,12 @@ from agents.backup.files import BackupError, check_file, read_records
 from agents.backup.manifest import Manifest, read_manifest
 from agents.backup.marks import position_behind
 from agents.backup.topics import LATEST, latest_of
-from agents.growing.unread import INPUTS, check_nobody_works
+from agents.growing.unread import BETWEEN_STAGES, INPUTS, check_nobody_works
 from schemas.control import CHAMPION_KEY, LOADED_PREFIX
 from schemas.snapshot import decode_snapshot, encode_snapshot
 from schemas.topics import INSTALLATION, MODELS, MODELS_BYTES_MAX
 from streams.engine.group_member import TaskTopics
-from streams.engine.task import (
-    BY_ENTITY,
-    BY_MERCHANT,
-    LATER_POSITIONS,
-    POSITIONS,
-    encoded_positions,
-)
+from streams.engine.task import LATER_POSITIONS, POSITIONS, encoded_positions
 from streams.kafka.clients import Clients
 from streams.kafka.installation import Installation
 from streams.kafka.partition_reader import PartitionReader
@@ -107,13 +101,13 @@ class Restore:
             self._put_installation(directory, manifest)
             installation.keep_partitions(len(manifest.tasks))
         installation.keep_restoring(is_begun=False)
-        records = sum(file.records for file in manifest.files)
-        self._say(f"{records:,} records are back; start the workers, then the others.")
+        count = sum(file.records for file in manifest.files)
+        self._say(f"{count:,} records are back; start the workers, then the others.")
 
     def _check_empty(self, partitions: int) -> None:
         """Refuse an installation in which workers have worked."""
         names = TaskTopics(self._topics).inputs
-        of_tasks = [self._topics.changelog, names[BY_MERCHANT], names[BY_ENTITY]]
+        of_tasks = [self._topics.changelog, *(names[source] for source in BETWEEN_STAGES)]
         places = [(topic, number) for topic in of_tasks for number in range(partitions)]
         asker = PartitionReader(self._clients, self._topics.examples, 0)
         try:
@@ -143,7 +137,6 @@ class Restore:
     ) -> Iterator[tuple[bytes, bytes]]:
         """Yield the records for a topic: of models, as they go on."""
         for key, value in read_records(directory, manifest.topics[name]):
-            assert value is not None
             is_snapshot = name == MODELS.name and key != CHAMPION_KEY
             if is_snapshot and not key.startswith(LOADED_PREFIX.encode()):
                 snapshot = replace(decode_snapshot(value), offset=0, loaded_at=0)
@@ -153,17 +146,22 @@ class Restore:
 
     def _positions(self, manifest: Manifest) -> list[dict[str, int]]:
         """Return where each task goes on, before anything is written."""
-        names = TaskTopics(self._topics)
-        return [
+        names = TaskTopics(self._topics).inputs
+        positions = [
             {
-                source: position_behind(
-                    self._clients, names.inputs[source], number, task.last.get(source)
-                )
+                source: position_behind(self._clients, names[source], number, task.last.get(source))
                 for source in INPUTS
             }
-            | {BY_MERCHANT: 0, BY_ENTITY: 0}
             for number, task in enumerate(manifest.tasks)
         ]
+        asker = PartitionReader(self._clients, self._topics.changelog, 0)
+        try:
+            for number, of_task in enumerate(positions):
+                for source in BETWEEN_STAGES:
+                    _, of_task[source] = asker.watermarks_of(names[source], number)
+        finally:
+            asker.close()
+        return positions
 
     def _put_task(
         self, directory: Path, manifest: Manifest, number: int, positions: dict[str, int]

@@ -116,6 +116,8 @@ class Growing:
 
     def _growth(self, found: Mapping[str, int], wanted: int) -> Growth | None:
         """Return what is to be done, `None` where all is done."""
+        if self._installation.is_restoring:
+            raise GrowError("a restore has not ended: type `chargewatch restore` again, then this")
         kept, largest = self._installation.partitions, max(found.values())
         if kept is None:
             raise GrowError(

@@ -101,8 +101,9 @@ def group_page(admin: Admin, topics: Topics, group: str) -> Page:
         for topic, count in partitions_found(admin, inputs).items()
         for number in range(count)
     ]
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
     ends = admin.list_offsets(
-        dict.fromkeys(places, OffsetSpec.latest()),  # type: ignore[no-untyped-call]
+        dict.fromkeys(places, latest),
         isolation_level=IsolationLevel.READ_COMMITTED,
         request_timeout=TIMEOUT_S,
     )

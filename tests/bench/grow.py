@@ -79,7 +79,7 @@ def main() -> None:
         fill(config, topics, asked)
         say(f"filled in {time.monotonic() - began:.0f} s")
         held = counted(config, topics, asked.before)
-        settings = Settings(topic_prefix="grow.", state_dir=str(Path(directory) / "state"))
+        settings = Settings(topic_prefix="grow.", state_dir=Path(directory) / "state")
         began, cpu_s = time.monotonic(), time.process_time()
         Growing(settings, admin, config, topics, say).to(asked.after)
         say(
@@ -203,4 +203,4 @@ def check(before: list[dict[bytes, int]], after: list[dict[bytes, int]], partiti
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
