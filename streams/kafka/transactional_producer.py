@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 _CALL_TIMEOUT_S = 1.0  # of a call that is made again until it succeeds, or the worker stops
 _QUEUE_FULL_WAIT_S = 0.05
-_HUNG_S, _HUNG_MAX_S = 1.0, 8.0
+_HUNG_S, _HUNG_MAX_S = 2.0, 8.0
 _TIMES_AS_LONG = 4
 _LOOKED_AT_EVERY_S = 0.25
 
@@ -346,7 +346,7 @@ class TransactionalProducer:
     def _connect(self) -> Producer:
         producer = self._clients.producer(self._settings)
         if self._is_transactional:
-            self._call(producer.init_transactions)
+            self._call(partial(_init, producer))
         return producer
 
     def _send_offsets(self, offsets: list[TopicPartition], group: object, timeout_s: float) -> None:
@@ -403,3 +403,10 @@ class TransactionalProducer:
                 waiting.say(error.str())
             else:
                 return
+
+
+def _init(producer: Producer, timeout_s: float) -> None:
+    try:
+        producer.init_transactions(timeout_s)
+    finally:
+        producer.poll(0)  # in which the client says why it gets no answer
