@@ -24,8 +24,9 @@ class Lasting:
         self._clients, self._left_s = clients, lasts_s
 
     def join(self, timeout: float) -> None:
-        self._clients.now += timeout
-        self._left_s -= timeout
+        waited_s = min(timeout, self._left_s)
+        self._clients.now += waited_s
+        self._left_s -= waited_s
         if self._left_s <= 0 and self._clients.run is not None:
             self._clients.run()
 
