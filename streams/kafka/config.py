@@ -125,6 +125,10 @@ class Admin(Showing, AdminClient):
         self.poll(0)
         return self._problem
 
+    def forget(self) -> None:
+        """Take what went wrong for mended, as brokers answer."""
+        self._problem = None
+
     def is_refused(self) -> bool:
         """Tell whether what went wrong is of the settings, and waiting does not help."""
         return bool(self.remedy())
@@ -135,7 +139,10 @@ class Admin(Showing, AdminClient):
         return "" if problem is None else remedy(problem)
 
     def _note(self, error: KafkaError) -> None:
-        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # a summary that says less
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # a summary that says less
+            return
+        # What there is a remedy for is followed by lost connections, which say less, too.
+        if self._problem is None or remedy(error) or not remedy(self._problem):
             self._problem = error
 
 
