@@ -103,9 +103,11 @@ class Following:
 
     def _on_answer(self, has_come: bool) -> None:
         if self.is_away == has_come:
-            problem = None if has_come else self.admin.problem()
+            problem = self.admin.problem()
             logger.warning("Kafka answers again" if has_come else "Kafka does not answer")
-            if problem is not None:
+            if has_come:
+                self.admin.forget()
+            elif problem is not None:
                 logger.warning("Kafka: %s", with_remedy(problem))
         self.is_away = not has_come
 

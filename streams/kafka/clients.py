@@ -26,7 +26,7 @@ from streams.kafka.access import NotAllowedError, Right, raise_if_refused, refus
 from streams.kafka.assignment import partitions_in
 from streams.kafka.config import CONSUMER_SETTINGS, LASTING_SETTINGS, Admin, Config
 from streams.kafka.password_file import new_consumer, new_producer
-from streams.kafka.retry import RetryPolicy
+from streams.kafka.retry import Outage, RetryPolicy
 from streams.kafka.statistics import ClientStatistics
 
 Answer = TypeVar("Answer")
@@ -61,18 +61,23 @@ class Clients:
         self.config = config | LASTING_SETTINGS
         self.retry = RetryPolicy()
         self.statistics = ClientStatistics()
+        self._outage = Outage(self.clock)
 
     def consumer(
         self, settings: Mapping[str, object], on_error: Callable[[KafkaError], None] | None = None
     ) -> Consumer:
-        """Return a consumer of these settings; `on_error` hears of what it waits for."""
-        told = {"error_cb": on_error} if on_error is not None else {}
+        """Return a consumer of these settings; `on_error` hears of what it waits for.
+
+        Else that is logged now and then.
+        """
+        told = {"error_cb": on_error or self._outage.hear}
         config = self.config | CONSUMER_SETTINGS | dict[str, Any](settings) | told
         return new_consumer(config, logger=logging.getLogger("kafka"))
 
     def producer(self, settings: Mapping[str, object]) -> Producer:
-        """Return a producer of these settings."""
-        config = self.config | dict[str, Any](settings)
+        """Return a producer of these settings; what it waits for is logged now and then."""
+        told: dict[str, Any] = {"error_cb": self._outage.hear}
+        config = self.config | told | dict[str, Any](settings)
         return new_producer(config, logger=logging.getLogger("kafka"))
 
     def stable_assignment(self, group: str) -> dict[str, set[int]]:

@@ -8,7 +8,13 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from streams.kafka.password_file import FiledConfig, follow_password, password_file, read_secret
+from streams.kafka.password_file import (
+    FiledConfig,
+    Showing,
+    password_file,
+    read_secret,
+    shows_password,
+)
 from streams.kafka.remedies import remedy
 
 # The environment variables that are passed on; librdkafka says what each of them may be.
@@ -79,7 +85,16 @@ def client_config(bootstrap: str, env: Mapping[str, str]) -> Config:
     return FiledConfig(config, watched)
 
 
-class Admin(AdminClient):
+@shows_password(
+    "poll",
+    "list_topics",
+    "list_groups",
+    "list_offsets",
+    "list_consumer_group_offsets",
+    "describe_topics",
+    "describe_configs",
+)
+class Admin(Showing, AdminClient):
     """An admin client that finds the wrong settings, and knows why its brokers do not answer.
 
     Attributes
@@ -100,7 +115,7 @@ class Admin(AdminClient):
         quiet: dict[str, Any] = {"log_level": 0, "error_cb": self._note}
         try:
             super().__init__(config | quiet)
-            follow_password(config, self)
+            self.show(config)
         except KafkaException as error:
             reason = error.args[0].str().removeprefix("Failed to create admin client: ")
             raise ClientError(_name_variables(reason, config)) from None
@@ -109,6 +124,10 @@ class Admin(AdminClient):
         """Return the last thing that went wrong with a broker."""
         self.poll(0)
         return self._problem
+
+    def forget(self) -> None:
+        """Take what went wrong for mended, as brokers answer."""
+        self._problem = None
 
     def is_refused(self) -> bool:
         """Tell whether what went wrong is of the settings, and waiting does not help."""
@@ -120,7 +139,10 @@ class Admin(AdminClient):
         return "" if problem is None else remedy(problem)
 
     def _note(self, error: KafkaError) -> None:
-        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # a summary that says less
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # a summary that says less
+            return
+        # What there is a remedy for is followed by lost connections, which say less, too.
+        if self._problem is None or remedy(error) or not remedy(self._problem):
             self._problem = error
 
 

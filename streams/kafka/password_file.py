@@ -1,14 +1,11 @@
-"""A user's password that is in a file: read again, and given to the clients that run."""
+"""A user's password that is in a file: read again, and shown by the clients that run."""
 
 import logging
-from collections.abc import Mapping
-from contextlib import suppress
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, wraps
 from pathlib import Path
-from threading import Lock, Thread
-from time import sleep
-from typing import Any, Protocol, Self
-from weakref import WeakSet
+from time import monotonic
+from typing import Any, Self
 
 from confluent_kafka import Consumer, Producer
 
@@ -16,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 Value = str | int | float | bool
 
-_LOOKED_AT_EVERY_S = 5.0
+_READ_EVERY_S = 5.0
 
 
 def read_secret(path: Path) -> str:
@@ -30,17 +27,8 @@ def read_secret(path: Path) -> str:
     return path.read_text(encoding="utf-8").rstrip("\r\n")
 
 
-class Client(Protocol):
-    """A client whose password can be changed while it runs."""
-
-    def set_sasl_credentials(self, username: str, password: str) -> None:
-        """Have connections that are made from now on show these."""
-
-
 class PasswordFile:
-    """The password of a user, and those of our clients that show it.
-
-    Connections live on with the password that they were made with.
+    """The password of a user, read again now and then when it is asked for.
 
     Parameters
     ----------
@@ -51,6 +39,8 @@ class PasswordFile:
 
     Attributes
     ----------
+    user
+        Whose it is.
     password
         As the file was last read.
 
@@ -61,42 +51,28 @@ class PasswordFile:
     """
 
     def __init__(self, user: str, path: Path) -> None:
+        self.user = user
         self.password = read_secret(path)
-        self._user = user
         self._path = path
-        self._clients: WeakSet[Client] = WeakSet()
-        self._lock = Lock()
-        self._watching: Thread | None = None
+        self._read_at = monotonic()
 
-    def follow(self, client: Client) -> None:
-        """Give a new password to a client for as long as it is there."""
-        with self._lock:
-            self._clients.add(client)
-            client.set_sasl_credentials(self._user, self.password)
-            if self._watching is None:
-                self._watching = Thread(target=self._watch, name="password file", daemon=True)
-                self._watching.start()
+    def latest(self) -> str:
+        """Return the password as it is, or was some seconds ago."""
+        if monotonic() - self._read_at >= _READ_EVERY_S:
+            self.look()
+        return self.password
 
     def look(self) -> None:
-        """Read the file, and give clients its password if that is another one."""
+        """Read the file."""
+        self._read_at = monotonic()
         try:
             password = read_secret(self._path)
         except (OSError, UnicodeDecodeError) as error:
             logger.warning("the password stays what it was: %s", error)
             return
-        with self._lock:
-            if password in {self.password, ""}:  # as of a file that is being written
-                return
+        if password not in {self.password, ""}:  # as of a file that is being written
             self.password = password
-            for client in self._clients:
-                with suppress(RuntimeError):  # it has been closed
-                    client.set_sasl_credentials(self._user, password)
-        logger.info("%s has another password: new connections to Kafka show it", self._path)
-
-    def _watch(self) -> None:
-        while True:
-            sleep(_LOOKED_AT_EVERY_S)
-            self.look()
+            logger.info("%s has another password: new connections to Kafka show it", self._path)
 
 
 @cache
@@ -117,7 +93,7 @@ class FiledConfig(dict[str, Value]):
     """
 
     def __init__(self, settings: Mapping[str, Value], file: PasswordFile) -> None:
-        super().__init__(settings, **{"sasl.password": file.password})
+        super().__init__(settings, **{"sasl.password": file.latest()})
         self.file = file
 
     def __or__(self, other: Mapping[str, Value]) -> Self:  # type: ignore[override]
@@ -125,29 +101,74 @@ class FiledConfig(dict[str, Value]):
         return type(self)({**self, **other}, self.file)
 
 
-class _Consumer(Consumer):
-    """A consumer that can be referred to weakly."""
+def shows_password(*calls: str) -> Callable[[type], type]:
+    """Have the clients of a class show the latest password of their file from these calls on.
+
+    It has to be set in the thread that uses the client: confluent-kafka lets another one wait until
+    it is not in use, which may be never of one that is always polled. Connections live on with the
+    password that they were made with.
+    """
+
+    def decorate(kind: type) -> type:
+        for name in calls:
+            setattr(kind, name, _showing(getattr(kind, name)))
+        return kind
+
+    return decorate
 
 
-class _Producer(Producer):
-    """A producer that can be referred to weakly."""
+def _showing(call: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(call)
+    def show(client: Any, *arguments: object, **named: object) -> Any:
+        file: PasswordFile | None = client.file
+        if file is not None and client.shown != (password := file.latest()):
+            client.shown = password
+            client.set_sasl_credentials(file.user, password)
+        return call(client, *arguments, **named)
+
+    return show
+
+
+class Showing:
+    """A client that shows a password.
+
+    Attributes
+    ----------
+    file
+        Of the password, if it is in one.
+    shown
+        The password that it shows.
+    """
+
+    def show(self, config: Mapping[str, Any]) -> None:
+        """Take the file from the settings that the client was made with."""
+        self.file = config.file if isinstance(config, FiledConfig) else None
+        self.shown = config.get("sasl.password")
+
+
+@shows_password("poll", "consume", "committed", "get_watermark_offsets", "list_topics")
+class _Consumer(Showing, Consumer):
+    """A consumer whose password is in a file."""
+
+
+@shows_password("poll", "flush", "init_transactions", "list_topics")
+class _Producer(Showing, Producer):
+    """A producer whose password is in a file."""
 
 
 def new_consumer(config: dict[str, Any], **further: Any) -> Consumer:
-    """Return a consumer, which follows the file of its password if it is in one."""
+    """Return a consumer, which shows the latest password if that is in a file."""
+    if not isinstance(config, FiledConfig):
+        return Consumer(config, **further)
     consumer = _Consumer(config, **further)
-    follow_password(config, consumer)
+    consumer.show(config)
     return consumer
 
 
 def new_producer(config: dict[str, Any], **further: Any) -> Producer:
-    """Return a producer, which follows the file of its password if it is in one."""
+    """Return a producer, which shows the latest password if that is in a file."""
+    if not isinstance(config, FiledConfig):
+        return Producer(config, **further)
     producer = _Producer(config, **further)
-    follow_password(config, producer)
+    producer.show(config)
     return producer
-
-
-def follow_password(config: Mapping[str, Any], client: Client) -> None:
-    """Have a client follow the file of its password, if its settings have it in one."""
-    if isinstance(config, FiledConfig):
-        config.file.follow(client)

@@ -27,9 +27,8 @@ logger = logging.getLogger(__name__)
 
 _CALL_TIMEOUT_S = 1.0  # of a call that is made again until it succeeds, or the worker stops
 _QUEUE_FULL_WAIT_S = 0.05
-_HUNG_S, _HUNG_MAX_S = 1.0, 8.0
+_HUNG_S, _HUNG_MAX_S = 2.0, 8.0
 _TIMES_AS_LONG = 4
-_LOOKED_AT_EVERY_S = 0.25
 
 
 class NotDeliveredError(OperationalError):
@@ -373,7 +372,7 @@ class TransactionalProducer:
     def _connect(self) -> Producer:
         producer = self._clients.producer(self._settings)
         if self._is_transactional:
-            self._call(producer.init_transactions)
+            self._call(partial(_init, producer))
         return producer
 
     def _send_offsets(self, offsets: list[TopicPartition], group: object, timeout_s: float) -> None:
@@ -386,8 +385,8 @@ class TransactionalProducer:
         """
         send = partial(self._producer.send_offsets_to_transaction, offsets, group, timeout_s)
         sending, began = Attempt(self._clients, send), self._clients.clock()
-        for _ in range(round(self._hangs_after_s / _LOOKED_AT_EVERY_S)):
-            if sending.has_ended(_LOOKED_AT_EVERY_S):
+        for _ in range(round(self._hangs_after_s / _CALL_TIMEOUT_S)):
+            if sending.has_ended(_CALL_TIMEOUT_S):
                 took_s = self._clients.clock() - began
                 self._hangs_after_s = min(max(_HUNG_S, _TIMES_AS_LONG * took_s), _HUNG_MAX_S)
                 return
@@ -430,3 +429,10 @@ class TransactionalProducer:
                 waiting.say(error.str())
             else:
                 return
+
+
+def _init(producer: Producer, timeout_s: float) -> None:
+    try:
+        producer.init_transactions(timeout_s)
+    finally:
+        producer.poll(0)  # in which the client says why it gets no answer

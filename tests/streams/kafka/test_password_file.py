@@ -1,29 +1,33 @@
-"""The file of a password: what clients are given of it, and when."""
+"""The file of a password: when it is read again, and from when on clients show it."""
 
-import gc
 import logging
 from pathlib import Path
 
 import pytest
 
+from streams.kafka import password_file
 from streams.kafka.config import client_config
-from streams.kafka.password_file import FiledConfig, PasswordFile
+from streams.kafka.password_file import FiledConfig, PasswordFile, Showing, shows_password
 
 NOWHERE = "127.0.0.1:1"
 
 
-class Given:
+class Client:
     """A client that notes what it is given."""
 
     def __init__(self) -> None:
-        self.passwords: list[str] = []
-        self.is_closed = False
+        self.given: list[tuple[str, str]] = []
 
     def set_sasl_credentials(self, username: str, password: str) -> None:
-        if self.is_closed:
-            raise RuntimeError("Handle has been closed")
-        assert username == "teller"
-        self.passwords.append(password)
+        self.given.append((username, password))
+
+    def poll(self, timeout: float) -> float:
+        return timeout
+
+
+@shows_password("poll")
+class Following(Showing, Client):
+    """One that shows a password of a file."""
 
 
 @pytest.fixture
@@ -33,41 +37,54 @@ def path(tmp_path: Path) -> Path:
     return made
 
 
-def test_every_client_that_is_there_is_given_a_new_password_once(path: Path) -> None:
-    file = PasswordFile("teller", path)
-    closed, client, gone = Given(), Given(), Given()
-    for each in (closed, client, gone):
-        file.follow(each)
-    closed.is_closed = True
-    told = gone.passwords
-    del gone, each
-    gc.collect()
-    file.look()
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [100.0]
+    monkeypatch.setattr(password_file, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_client_shows_a_new_password_from_its_next_call_on(
+    path: Path, clock: list[float]
+) -> None:
+    config = FiledConfig({}, PasswordFile("teller", path))
+    clients = [Following(), Following()]
+    for client in clients:
+        client.show(config)
     path.write_text("two\n")
-    file.look()
-    file.look()
-    assert client.passwords == ["one", "two"]
-    assert told == closed.passwords == ["one"]
-    late = Given()
-    file.follow(late)
-    assert late.passwords == ["two"]
+    assert [client.poll(0.5) for client in clients] == [0.5, 0.5]
+    assert [client.given for client in clients] == [[], []], "it is read now and then"
+    clock[0] += 5.0
+    for _ in range(2):
+        assert clients[0].poll(0.5) == 0.5
+    assert [client.given for client in clients] == [[("teller", "two")], []]
+    late = Following()
+    late.show(config | {"linger.ms": 5})
+    late.poll(0.5)
+    assert late.given == []
+
+
+def test_a_client_whose_password_is_in_no_file_is_left_alone() -> None:
+    client = Following()
+    client.show({"sasl.password": "one"})
+    assert client.poll(0.5) == 0.5
+    assert client.given == []
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\n", b"\xff"])
 def test_a_file_that_is_just_being_replaced_changes_nothing(
     path: Path, content: bytes | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    file, client = PasswordFile("teller", path), Given()
-    file.follow(client)
+    file = PasswordFile("teller", path)
     path.unlink()
     if content is not None:
         path.write_bytes(content)
     file.look()
-    assert client.passwords == [file.password] == ["one"]
+    assert file.password == "one"
     path.write_text("two")
     with caplog.at_level(logging.INFO):
         file.look()
-    assert client.passwords == ["one", "two"]
+    assert file.password == "two"
     assert "has another password" in caplog.text
     assert "two" not in caplog.text
 
@@ -83,3 +100,6 @@ def test_settings_with_others_beside_have_the_latest_password(path: Path) -> Non
     assert more["sasl.password"] == "two"
     assert more["linger.ms"] == 5
     assert more["sasl.username"] == "teller"
+    again = client_config(NOWHERE, env)
+    assert isinstance(again, FiledConfig)
+    assert again.file is config.file
