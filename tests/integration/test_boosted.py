@@ -8,6 +8,8 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from schemas.snapshot import Snapshot, decode_snapshot
 from streams.kafka.topics import Topics
 from tests.integration.test_same_model import STAGES, command, write_history
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
     from tests.integration.kafka import Kafka
 
 KIND = "blend"
-TIMEOUT_S = 120.0
+TIMEOUT_S = 280.0
+"""A trainer takes what no other process of the machine wants."""
 
 
 def newest(kafka: Kafka, topics: Topics) -> Snapshot | None:
@@ -51,6 +54,7 @@ def is_there(pid: int) -> bool:
     return True
 
 
+@pytest.mark.timeout(1000)
 def test_a_trainer_that_is_killed_begins_anew_and_one_whose_worker_is_killed_ends(
     kafka: Kafka, prefix: str, tmp_path: Path
 ) -> None:
