@@ -6,7 +6,7 @@ BIN := .venv/bin
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
-SERVICES := $(patsubst %,tests/integration/test_%.py,access api_keys commands console demo gateway gateway_http read_model rules)
+SERVICES := $(patsubst %,tests/integration/test_%.py,access api_keys commands console credentials demo gateway gateway_http read_model rules)
 FAULTS := tests/upgrade tests/chaos/test_chaos.py tests/chaos/test_planted.py
 # Of the tests in a browser `make test` has those of what people do; `make browser` has all.
 LOOKING := $(filter-out %/test_work.py,$(wildcard tests/browser/test_*.py))

@@ -12,7 +12,7 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from streams.kafka.config import Config
 
@@ -65,15 +65,10 @@ class Kafka:
         return {one.group_instance_id or one.member_id: one.member_id for one in described.members}
 
     def wait_until_taken(self, group: str, topic: str) -> None:
-        """Wait until a group has committed that it has read all that is in a topic."""
+        """Wait until a group has committed that it has read all messages of a topic."""
         deadline = time.monotonic() + TIMEOUT_S
-        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        partitions = [TopicPartition(topic, number) for number in range(self.partitions(topic))]
-        asked = self._admin.list_offsets(dict.fromkeys(partitions, latest))
-        ends = {partition.partition: end.result().offset for partition, end in asked.items()}
-        while any(end > self._committed(group, topic).get(part, 0) for part, end in ends.items()):
-            assert time.monotonic() < deadline, f"{topic}: {group} has not taken all of it"
-            time.sleep(0.02)
+        while left := self.read_all(topic, self._committed(group, topic)):
+            assert time.monotonic() < deadline, f"{topic}: {group} has not taken {len(left)}"
 
     def _committed(self, group: str, topic: str) -> dict[int, int]:
         asked = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
@@ -124,7 +119,7 @@ class Kafka:
         It fails when they do not come in time. That there are no more of them is `read_all`'s to
         say.
         """
-        consumer = self._reader(topic)
+        consumer = self._reader(topic, {})
         messages: list[Message] = []
         deadline = time.monotonic() + timeout_s
         try:
@@ -135,14 +130,17 @@ class Kafka:
             consumer.close()
         return messages
 
-    def read_all(self, topic: str) -> list[Message]:
-        """Read all that is committed in a topic now; by partition, each in its own order."""
+    def read_all(self, topic: str, since: Mapping[int, int] | None = None) -> list[Message]:
+        """Read all that is committed in a topic now; by partition, each in its own order.
+
+        From its start on, or from the offset of each partition that is given.
+        """
         messages: list[Message] = []
-        deadline = time.monotonic() + TIMEOUT_S
-        consumer, ends = self._reader_and_ends(topic, deadline)
+        deadline, since = time.monotonic() + TIMEOUT_S, since or {}
+        consumer, ends = self._reader_and_ends(topic, since, deadline)
         try:
             while any(
-                max(position.offset, 0) < ends[position.partition]
+                max(position.offset, since.get(position.partition, 0)) < ends[position.partition]
                 for position in consumer.position(consumer.assignment())
             ):
                 assert time.monotonic() < deadline, f"{topic}: its end was not reached"
@@ -151,7 +149,9 @@ class Kafka:
             consumer.close()
         return sorted(messages, key=lambda message: (message.partition(), message.offset()))
 
-    def _reader_and_ends(self, topic: str, deadline: float) -> tuple[Consumer, dict[int, int]]:
+    def _reader_and_ends(
+        self, topic: str, since: Mapping[int, int], deadline: float
+    ) -> tuple[Consumer, dict[int, int]]:
         """Return a reader, and the end of each partition.
 
         Under read_committed the high watermark is the last stable offset: it also counts the commit
@@ -160,7 +160,7 @@ class Kafka:
         120 s, with librdkafka 2.16): another one does.
         """
         while True:
-            consumer = self._reader(topic)
+            consumer = self._reader(topic, since)
             patience = min(deadline, time.monotonic() + _ANSWER_S)
             try:
                 return consumer, {
@@ -172,7 +172,7 @@ class Kafka:
                 if time.monotonic() > deadline:
                     raise
 
-    def _reader(self, topic: str) -> Consumer:
+    def _reader(self, topic: str, since: Mapping[int, int]) -> Consumer:
         consumer = Consumer(
             self.config
             | {
@@ -182,9 +182,8 @@ class Kafka:
                 "auto.offset.reset": "earliest",
             }
         )
-        consumer.assign(
-            [TopicPartition(topic, number, 0) for number in range(self.partitions(topic))]
-        )
+        numbers = range(self.partitions(topic))
+        consumer.assign([TopicPartition(topic, each, since.get(each, 0)) for each in numbers])
         return consumer
 
 
