@@ -25,7 +25,7 @@ from tests.integration.worker import WorkerProcess
 PREFIX = "drill."
 TASKS = 3
 OTHERS_BEFORE = 7
-"""Messages that each partition of the other cluster had before the mirrored ones."""
+"""Messages that each partition of charges had there before the mirrored ones."""
 
 _STARTED = time.monotonic()
 
@@ -74,8 +74,9 @@ def work(kafka: Kafka, topics: Topics, directory: Path, scored: int) -> None:
 def mirror(source: Kafka, target: Kafka, topics: Topics) -> None:
     """Copy what is on the inputs to the same partitions of another cluster."""
     ensure_topics(Admin(target.config), topics, TASKS)
+    others = [(number, b"other", b"{}") for number in range(TASKS)]
+    target.publish(topics.charges, others * OTHERS_BEFORE)
     for topic in (topics.charges, topics.disputes):
-        target.publish(topic, [(n, b"k", b"{}") for n in range(TASKS)] * OTHERS_BEFORE)
         copied = [(m.partition() or 0, m.key(), m.value()) for m in source.read_all(topic)]
         target.publish(topic, copied)
 
