@@ -434,5 +434,6 @@ class TransactionalProducer:
 def _init(producer: Producer, timeout_s: float) -> None:
     try:
         producer.init_transactions(timeout_s)
-    finally:
+    except KafkaException:
         producer.poll(0)  # in which the client says why it gets no answer
+        raise

@@ -88,7 +88,7 @@ def by_kind(felt: Sequence[Felt]) -> dict[str, dict[str, float | None]]:
 
 
 def markdown(table: Mapping[str, Mapping[str, float | None]]) -> str:
-    """Return the table as it stands in the architecture notes."""
+    """Return the table as it stands in the results."""
     lines = [
         "| fault | times | last waiting charge scored after, median (max) s "
         "| pause of other tasks, median (max) s |",

@@ -397,7 +397,7 @@ PLANTS = (
         100,
         (FORGOTTEN,),
         is_static=True,
-        first=4870,
+        first=5860,
     ),
     Plant(a_turn_commits_before_its_work_is_handed_on, 50),
     Plant(a_turn_commits_before_its_work_is_handed_on, 50, is_real=True),
