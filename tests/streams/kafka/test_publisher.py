@@ -32,7 +32,8 @@ class LateProducer:
         self._failing = failing
         self._under_way: list[tuple[str, dict[str, Any]]] = []
 
-    def produce_batch(self, topic: str, messages: list[dict[str, Any]]) -> None:
+    def produce_batch(self, topic: str, messages: list[dict[str, Any]], *, partition: int) -> None:
+        assert partition < 0, "the partition is that of the key"
         self._under_way += [(topic, message) for message in messages]
 
     def poll(self, _: float) -> None:
