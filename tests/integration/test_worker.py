@@ -12,10 +12,13 @@ from confluent_kafka import Message
 
 from agents.stages.tasks import STATE_FORMS
 from schemas.scored import Scored
+from streams.engine.direct_path import BETWEEN
+from streams.engine.task import LATER_POSITIONS, POSITIONS
 from streams.kafka.topics import Topics
 from streams.simulator import Simulation
 from streams.state.rocksdb import RocksStore
 from streams.state.store import KeyRange
+from streams.state.tables import META
 from tests.integration.kafka import Kafka
 from tests.integration.worker import WorkerProcess
 
@@ -59,11 +62,20 @@ def values(messages: list[Message]) -> list[dict[str, object]]:
 
 
 def databases(state_dir: Path) -> dict[str, dict[bytes, bytes]]:
-    """Return everything in every task's database but where its changelog stands."""
+    """Return everything in every task's database but where its changelog stands.
+
+    Nor how far it has read what the stages send each other: the marker of a commit that is the last
+    there is passed with the next one, whenever that is.
+    """
     contents = {}
     for path in sorted(path.parent for path in state_dir.rglob("CURRENT")):
         store = RocksStore(path, *STATE_FORMS)
-        contents[path.name] = dict(store.scan(KeyRange(b"\x01", b"\xff")))
+        records = dict(store.scan(KeyRange(b"\x01", b"\xff")))
+        for key in (META + POSITIONS, META + LATER_POSITIONS):
+            told = orjson.loads(records[key])
+            inputs = {source: at for source, at in told.items() if source not in BETWEEN}
+            records[key] = orjson.dumps(inputs)
+        contents[path.name] = records
         store.close()
     return contents
 
