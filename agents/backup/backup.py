@@ -11,10 +11,10 @@ from agents.backup.manifest import FORM, MANIFEST, Manifest, Task, write_manifes
 from agents.backup.marks import mark_before
 from agents.backup.topics import LATEST, latest_of
 from agents.growing.scratch import Scratch
-from agents.growing.unread import BETWEEN_STAGES, INPUTS, check_nobody_works, check_read
+from agents.growing.unread import INPUTS, check_nobody_works, check_read
 from schemas.topics import INSTALLATION
 from streams.engine.group_member import TaskTopics
-from streams.engine.task import positions_in
+from streams.engine.task import BETWEEN_STAGES, positions_in
 from streams.kafka.clients import Clients
 from streams.kafka.installation import Installation
 from streams.kafka.topics import partitions_found
@@ -91,7 +91,7 @@ class Backup:
         return write_records(directory, f"{name}.zst", latest.items())
 
     def _tasks(self, directory: Path) -> list[Task]:
-        group = f"{self._topics.prefix}{self._settings.application_id}"
+        group = self._settings.group_id
         check_nobody_works(self._admin, self._clients, group)
         count = Installation(self._config, self._topics).partitions
         if count is None:

@@ -15,12 +15,12 @@ from agents.backup.files import BackupError, check_file, read_records
 from agents.backup.manifest import Manifest, read_manifest
 from agents.backup.marks import position_behind
 from agents.backup.topics import LATEST, latest_of
-from agents.growing.unread import BETWEEN_STAGES, INPUTS, check_nobody_works
+from agents.growing.unread import INPUTS, check_nobody_works
 from schemas.control import CHAMPION_KEY, LOADED_PREFIX
 from schemas.snapshot import decode_snapshot, encode_snapshot
 from schemas.topics import INSTALLATION, MODELS, MODELS_BYTES_MAX
 from streams.engine.group_member import TaskTopics
-from streams.engine.task import LATER_POSITIONS, POSITIONS, encoded_positions
+from streams.engine.task import BETWEEN_STAGES, LATER_POSITIONS, POSITIONS, encoded_positions
 from streams.kafka.clients import Clients
 from streams.kafka.installation import Installation
 from streams.kafka.partition_reader import PartitionReader
@@ -76,7 +76,7 @@ class Restore:
         manifest = read_manifest(directory)
         for file in manifest.files:
             check_file(directory, file)
-        group = f"{self._topics.prefix}{self._settings.application_id}"
+        group = self._settings.group_id
         check_nobody_works(self._admin, self._clients, group)
         reports = ensure_topics(
             self._admin,

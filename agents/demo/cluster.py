@@ -86,7 +86,7 @@ class Cluster:
             When the brokers do not tell.
         """
         admin = Admin(self.config)
-        group = f"{self.topics.prefix}{self.settings.application_id}"
+        group = self.settings.group_id
         (found,) = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]).values()
         taken = {
             each.partition: each.offset

@@ -24,8 +24,9 @@ from agents.growing.moves import Count, GrowError, Moves, check_cards
 from agents.growing.places import COPIED, Growth
 from agents.growing.scratch import Scratch
 from agents.growing.standing import new_standing
-from agents.growing.unread import BETWEEN_STAGES, INPUTS, check_nobody_works, check_read, send_on
+from agents.growing.unread import INPUTS, check_nobody_works, check_read, send_on
 from streams.engine.group_member import TaskTopics
+from streams.engine.task import BETWEEN_STAGES
 from streams.kafka.clients import Clients
 from streams.kafka.installation import Installation
 from streams.kafka.topics import TIMEOUT_S, answered, partitions_found
@@ -67,7 +68,7 @@ class Growing:
         self._admin = admin
         self._topics = topics
         self._say = say
-        self._group = f"{topics.prefix}{settings.application_id}"
+        self._group = settings.group_id
         self._clients = Clients(config)
         self._task_topics = TaskTopics(topics)
         self._installation = Installation(config, topics)

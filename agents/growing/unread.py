@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 from agents.growing.moves import GrowError
 from agents.shared_entities.early_parts import EARLY
 from streams.engine.task import (
-    BY_ENTITY,
-    BY_MERCHANT,
     CHARGES,
     DISPUTES,
     LATER_POSITIONS,
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
     from streams.kafka.config import Admin
     from streams.state.store import Readable
 
-BETWEEN_STAGES: Final = (BY_MERCHANT, BY_ENTITY)
 INPUTS: Final = (CHARGES, DISPUTES, OUTCOMES)
 
 _DRAIN: Final = (
@@ -135,16 +132,20 @@ def send_on(
     """Send inputs on to the partitions that their keys have now, and return how many.
 
     They came while there were fewer. That they were sent on and that they count as processed is in
-    one transaction. A partition whose unread inputs all belong there is left as it is.
+    one transaction. A partition whose unread inputs all belong there is left as it is; of another
+    one all are sent on, as the order of a key's events is that of its partition.
     """
     sent = 0
     old = stores[: growth.before]
     positions = [positions_in(Table(store, META)) or {} for store in old]
     for task, source in _written_since(clients, topics, old, INPUTS):
-        for messages in unread(clients, topics, old[task], task, source):
-            keys = [message.key() or b"" for message in messages]
-            if (partitions_of(keys, growth.after) == task).all():
-                break
+
+        def parts(task: int = task, source: str = source) -> Iterator[list[Message]]:
+            return unread(clients, topics, old[task], task, source)
+
+        if all(_belong(messages, task, growth.after) for messages in parts()):
+            continue
+        for messages in parts():
             positions[task][source] = (messages[-1].offset() or 0) + 1
             first, later = encoded_positions(positions[task])
             told: dict[bytes, bytes | None] = {
@@ -154,3 +155,9 @@ def send_on(
             changelogs.write({task: told}, {topics.inputs[source]: messages})
             sent += len(messages)
     return sent
+
+
+def _belong(messages: Sequence[Message], task: int, partitions: int) -> bool:
+    """Tell whether messages are in the partition of their keys."""
+    keys = [message.key() or b"" for message in messages]
+    return bool((partitions_of(keys, partitions) == task).all())

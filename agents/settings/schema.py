@@ -442,6 +442,11 @@ class Settings(Struct, frozen=True, kw_only=True):
         return self.processing_guarantee == "exactly_once"
 
     @property
+    def group_id(self) -> str:
+        """Consumer group of the workers, start of their transactional ids, name of their state."""
+        return f"{self.topic_prefix}{self.application_id}"
+
+    @property
     def commit_interval_s(self) -> float:
         """Longest time between two commits, seconds."""
         chosen_ms = _EXACTLY_ONCE_MS if self.is_exactly_once else _AT_LEAST_ONCE_MS

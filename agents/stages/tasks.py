@@ -140,7 +140,7 @@ def open_store(number: int, settings: Settings) -> Store:
 
 def state_directory(settings: Settings) -> Path:
     """Return where the local stores of all tasks are, each under its number."""
-    return Path(settings.state_dir) / f"{settings.topic_prefix}{settings.application_id}"
+    return Path(settings.state_dir) / settings.group_id
 
 
 def new_task(number: int, store: Store, settings: Settings) -> Task:

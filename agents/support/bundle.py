@@ -59,7 +59,7 @@ def write_bundle(
     BundleError
         When it cannot be written.
     """
-    group = f"{topics.prefix}{settings.application_id}"
+    group = settings.group_id
     pages: dict[str, Callable[[], Any]] = {
         "about.json": contents.about,
         "settings.json": lambda: contents.settings_page(settings, env),

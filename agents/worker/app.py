@@ -45,7 +45,7 @@ def create_app(settings: Settings, partitions: int | None = None) -> faust.App:
         That the state of the tasks is of; not watched when `None`.
     """
     app = Chargewatch(
-        f"{settings.topic_prefix}{settings.application_id}",
+        settings.group_id,
         broker="kafka://",
         store="memory://",
         web_port=settings.web_port,

@@ -83,9 +83,8 @@ class Pipeline:
     ) -> None:
         clients = clients or Clients(client_config(settings.bootstrap_servers, os.environ))
         self.retry = clients.retry
-        application_id = f"{settings.topic_prefix}{settings.application_id}"
         transactional_id = (
-            f"{application_id}-{settings.worker_id}" if settings.is_exactly_once else None
+            f"{settings.group_id}-{settings.worker_id}" if settings.is_exactly_once else None
         )
         self.topics = Topics(settings.topic_prefix)
         of_charges = latencies.Latencies(is_seen_at_once=not settings.is_exactly_once)
@@ -100,7 +99,7 @@ class Pipeline:
         )
         self.engine = Engine(
             EngineSettings(
-                application_id=application_id,
+                application_id=settings.group_id,
                 instance_id=settings.instance_id,
                 exactly_once=settings.is_exactly_once,
                 session_timeout_ms=settings.session_timeout_ms,

@@ -16,12 +16,9 @@ So the topics tell the same as ever, and who has a task later goes on behind wha
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 
-from streams.engine.task import BY_ENTITY, BY_MERCHANT, Task
+from streams.engine.task import BETWEEN_STAGES, Task
 
 logger = logging.getLogger(__name__)
-
-BETWEEN = (BY_MERCHANT, BY_ENTITY)
-"""The sources that stages send to."""
 
 Ends = Mapping[str, Sequence[int]]
 """By source, the end of each partition, with what is not committed yet."""
@@ -75,7 +72,7 @@ def pass_by(tasks: Iterable[Task], sent: Mapping[str, Mapping[int, int]]) -> boo
     now, and this worker has not heard of it.
     """
     for task in tasks:
-        for source in BETWEEN:
+        for source in BETWEEN_STAGES:
             buffer, reached = task.buffers[source], sent[source].get(task.number, 0)
             if reached > buffer.fetched:
                 if len(buffer):

@@ -14,6 +14,7 @@ from streams.engine.group_member import GroupMember
 from streams.engine.settings import EngineSettings
 from streams.engine.stage_messages import StageMessages, logged_at, offsets_of
 from streams.engine.task import (
+    BETWEEN_STAGES,
     BY_ENTITY,
     BY_MERCHANT,
     CHARGES,
@@ -182,7 +183,7 @@ class Inputs:
 
     def _keeps_up(self, tasks: Sequence[Task]) -> bool:
         """Tell whether the other stages keep up with the card stage."""
-        sent_on = [task.buffers[source] for task in tasks for source in (BY_MERCHANT, BY_ENTITY)]
+        sent_on = [task.buffers[source] for task in tasks for source in BETWEEN_STAGES]
         waiting = sum(task.stages.waiting for task in tasks)
         return not any(buffer.is_behind for buffer in sent_on) and waiting < self._waiting_max
 

@@ -18,6 +18,9 @@ BY_MERCHANT, BY_ENTITY = "by_merchant", "by_entity"
 SOURCES = (CHARGES, DISPUTES, OUTCOMES, BY_MERCHANT, BY_ENTITY)
 """The inputs of a task; a partition number has one of each."""
 
+BETWEEN_STAGES = (BY_MERCHANT, BY_ENTITY)
+"""Those that the stages send each other."""
+
 FIRST_SOURCES = (CHARGES, DISPUTES, BY_MERCHANT)
 """Those of the first release."""
 

@@ -59,7 +59,7 @@ class RecordCache:
         self._slot_of: dict[bytes, int] = {}
         self._key_of: list[bytes | None] = [None] * capacity
         self._dirty = np.zeros(capacity, np.bool_)
-        self._asked: list[Slots] = []  # since the last flush; all dirty ones are among them
+        self._changed: list[Slots] = []  # the dirty ones, each in the call that made it dirty
         self._used_at = np.full(capacity, _FREE)
         self._clock = 0
         self._free = list(range(capacity - 1, -1, -1))
@@ -83,8 +83,10 @@ class RecordCache:
             absent = [keys[i] for i in missing.tolist()]
             self._load(dict.fromkeys(absent))
             slots[missing] = [slot_of[key] for key in absent]
-        self._dirty[slots] = True
-        self._asked.append(slots)
+        changed = slots[~self._dirty[slots]]
+        if len(changed):
+            self._dirty[changed] = True
+            self._changed.append(changed)
         return slots
 
     def take_lookups(self) -> Lookups:
@@ -94,20 +96,19 @@ class RecordCache:
 
     def flush(self) -> None:
         """Put every changed record into the table."""
-        if not self._asked:
+        if not self._changed:
             return
-        asked = np.unique(np.concatenate(self._asked))
-        changed = asked[self._dirty[asked]]
+        changed = np.unique(np.concatenate(self._changed))
         self._put(changed)
         self._dirty[changed] = False
-        self._asked.clear()
+        self._changed.clear()
 
     def clear(self) -> None:
         """Forget everything, changed or not: the table is asked again."""
         self._slot_of.clear()
         self._key_of = [None] * len(self.records)
         self._dirty[:] = False
-        self._asked.clear()
+        self._changed.clear()
         self._used_at[:] = _FREE
         self._free = list(range(len(self.records) - 1, -1, -1))
 
@@ -136,6 +137,7 @@ class RecordCache:
         oldest = idle[np.argsort(self._used_at[idle], kind="stable")[:wanted]]
         self._put(oldest[self._dirty[oldest]])
         self._dirty[oldest] = False
+        self._changed = [np.flatnonzero(self._dirty)]
         self._used_at[oldest] = _FREE
         for slot in oldest.tolist():
             key = self._key_of[slot]

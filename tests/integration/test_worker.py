@@ -12,8 +12,7 @@ from confluent_kafka import Message
 
 from agents.stages.tasks import STATE_FORMS
 from schemas.scored import Scored
-from streams.engine.direct_path import BETWEEN
-from streams.engine.task import LATER_POSITIONS, POSITIONS
+from streams.engine.task import BETWEEN_STAGES, LATER_POSITIONS, POSITIONS
 from streams.kafka.topics import Topics
 from streams.simulator import Simulation
 from streams.state.rocksdb import RocksStore
@@ -73,7 +72,7 @@ def databases(state_dir: Path) -> dict[str, dict[bytes, bytes]]:
         records = dict(store.scan(KeyRange(b"\x01", b"\xff")))
         for key in (META + POSITIONS, META + LATER_POSITIONS):
             told = orjson.loads(records[key])
-            inputs = {source: at for source, at in told.items() if source not in BETWEEN}
+            inputs = {source: at for source, at in told.items() if source not in BETWEEN_STAGES}
             records[key] = orjson.dumps(inputs)
         contents[path.name] = records
         store.close()

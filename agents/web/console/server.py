@@ -171,7 +171,7 @@ class Console(NamedTuple):
         """Return them."""
         settings, templates, guard, link, reader = self
         recorder, names, lockout = link.recorder, link.topics, Lockout(clock)
-        lag = WorkerLag(link, f"{settings.topic_prefix}{settings.application_id}")
+        lag = WorkerLag(link, settings.group_id)
         url, issuer = settings.console_url, settings.console_oidc_issuer
         by_provider = (
             [ByProvider(Provider(settings), guard, link.users, recorder, names, url, clock)]

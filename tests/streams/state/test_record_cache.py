@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -137,6 +138,29 @@ def test_memory_does_not_grow_with_the_keys() -> None:
     assert cache.records.nbytes == 100 * RECORD.dtype.itemsize
     cache.flush()
     assert len(stored(state)) == 5000
+
+
+@pytest.mark.parametrize("capacity", [4, 100])
+def test_what_is_never_flushed_holds_no_more_memory_with_time(capacity: int) -> None:
+    """A backtest looks at its records by the million and commits nothing."""
+    table = Table(MemoryStore(), b"t")
+    cache = RecordCache(table, Reader(RECORD, {}), capacity)
+    keys = [b"%d" % key for key in range(8)]
+
+    def look() -> None:
+        for first in range(0, 8, 2):
+            cache.slots(keys[first : first + 2] * 2)
+
+    def held_bytes(times: int) -> int:
+        tracemalloc.start()
+        for _ in range(times):
+            look()
+        held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return held
+
+    held_bytes(100)
+    assert held_bytes(2_000) < 20_000
 
 
 def test_unchanged_records_are_not_put_again() -> None:
