@@ -59,8 +59,8 @@ def check_nobody_works(admin: Admin, clients: Clients, group: str) -> None:
         if found.members:
             hosts = ", ".join(sorted({str(member.client_host) for member in found.members}))
             raise GrowError(
-                f"{len(found.members)} workers of the group {group} are alive (at {hosts}): stop "
-                "all workers and type the command again; one that was killed is forgotten after "
+                f"workers of the group {group} are alive ({len(found.members)}, at {hosts}): stop "
+                "all of them and type the command again; one that was killed is forgotten after "
                 "session_timeout_ms"
             )
 

@@ -122,6 +122,7 @@ class TurnService(Service):
             async with self._turn_lock:
                 await self._turns.end(has_failed=self.crashed)
             give_up.cancel()
+            logger.info("worker stopped")
         self._kafka.shutdown()
 
     @Service.task
