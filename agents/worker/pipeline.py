@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic, time
@@ -30,8 +29,6 @@ from streams.engine.engine import Engine
 from streams.engine.settings import EngineSettings
 from streams.events.batch import Batch
 from streams.events.rows import CHARGE
-from streams.kafka.clients import Clients
-from streams.kafka.config import client_config
 from streams.kafka.installation import PARTITION, KeptLayouts
 from streams.kafka.topics import Topics
 from streams.kafka.transactional_producer import TransactionalProducer
@@ -49,6 +46,7 @@ if TYPE_CHECKING:
     from streams.events.batch import TimedBatch, Times
     from streams.events.headers import Headers
     from streams.events.rejected import Rejected
+    from streams.kafka.clients import Clients
 
     TaskEvents = list[tuple[Task, TimedBatch]]
 
@@ -67,7 +65,7 @@ class Pipeline:
     settings
         Of the worker.
     clients
-        Makes its Kafka clients; those of `settings` when `None`.
+        Makes its Kafka clients.
     factory
         Makes its tasks; with their state where `settings` has it when `None`.
     partitions
@@ -77,11 +75,10 @@ class Pipeline:
     def __init__(
         self,
         settings: Settings,
-        clients: Clients | None = None,
+        clients: Clients,
         factory: TaskFactory | None = None,
         partitions: int | None = None,
     ) -> None:
-        clients = clients or Clients(client_config(settings.bootstrap_servers, os.environ))
         self.retry = clients.retry
         transactional_id = (
             f"{settings.group_id}-{settings.worker_id}" if settings.is_exactly_once else None

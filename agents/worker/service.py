@@ -24,6 +24,9 @@ from agents.worker.latencies import BUSY
 from agents.worker.pipeline import Pipeline
 from agents.worker.turn import AGENTS, Turns
 from agents.worker.watchdog import Watchdog
+from streams.kafka.clients import Clients
+from streams.kafka.config import client_config
+from streams.kafka.retry import StoppedError
 from streams.kafka.statistics import TOLD_EVERY_MS
 
 if TYPE_CHECKING:
@@ -92,6 +95,7 @@ class TurnService(Service):
         self._settings = settings
         self._partitions = partitions
         self._kafka = ThreadPoolExecutor(1, "kafka")
+        self._clients = Clients(client_config(settings.bootstrap_servers, os.environ))
         self._watchdog = Watchdog(settings.wedged_after_s)
         self._turn_lock = asyncio.Lock()
         self._clients_shown_at = 0.0
@@ -103,26 +107,31 @@ class TurnService(Service):
         return self.pipeline is not None and self.pipeline.engine.is_ready
 
     async def on_start(self) -> None:
-        """Connect."""
+        """Connect; a stop that comes meanwhile waits for it no longer than for a turn."""
         show_certificates({}, os.environ)
-        self.pipeline = await self.block(
-            partial(Pipeline, self._settings, partitions=self._partitions)
-        )
-        self.pipeline.retry.on_wait = self._watchdog.alive
-        self._turns = Turns(self.pipeline, self, self._settings.commit_interval_s)
-        self._watchdog.start()
-        self._app.flow_control.resume()  # streams wait for it, and nobody else does it
+        async with self._turn_lock:
+            try:
+                self.pipeline = await self.block(
+                    partial(Pipeline, self._settings, self._clients, partitions=self._partitions)
+                )
+            except StoppedError as error:
+                logger.warning("%s", error)
+                return
+            self._clients.retry.on_wait = self._watchdog.alive
+            self._turns = Turns(self.pipeline, self, self._settings.commit_interval_s)
+            self._watchdog.start()
+            self._app.flow_control.resume()  # streams wait for it, and nobody else does it
 
     async def on_stop(self) -> None:
         """Commit what is done and give the tasks back; a turn that has begun is finished first."""
-        if self.pipeline is not None and self._turns is not None:
-            give_up = asyncio.get_running_loop().call_later(
-                _STOP_PATIENCE_S, self.pipeline.retry.stopping.set
-            )
-            async with self._turn_lock:
+        give_up = asyncio.get_running_loop().call_later(
+            _STOP_PATIENCE_S, self._clients.retry.stopping.set
+        )
+        async with self._turn_lock:
+            if self._turns is not None:
                 await self._turns.end(has_failed=self.crashed)
-            give_up.cancel()
-            logger.info("worker stopped")
+        give_up.cancel()
+        logger.info("worker stopped")
         self._kafka.shutdown()
 
     @Service.task

@@ -202,12 +202,19 @@ def test_a_worker_outlives_its_broker_and_stops_in_time_without_it(
     kafka = Kafka(client_config(own_kafka.bootstrap_servers, {}))
     env = prepare(kafka, prefix)
     produce(kafka, prefix, range(20_000))
-    assert own_kafka.nodes[0].process is not None
+    broker = own_kafka.nodes[0].process
+    assert broker is not None
+    with WorkerProcess(tmp_path, env) as worker:
+        worker.wait_until_logged("loading the kernels")
+        broker.send_signal(signal.SIGSTOP)  # connected, and never answers
+        worker.wait_until_logged("waiting for Kafka")
+        assert_stops_in_order(worker)
+    broker.send_signal(signal.SIGCONT)
     with WorkerProcess(tmp_path, env) as worker:
         kafka.consume(f"{prefix}scored", 1)
-        own_kafka.nodes[0].process.send_signal(signal.SIGSTOP)  # connected, and never answers
+        broker.send_signal(signal.SIGSTOP)
         assert_stops_in_order(worker)
-    own_kafka.nodes[0].process.send_signal(signal.SIGCONT)
+    broker.send_signal(signal.SIGCONT)
     with markers_written(own_kafka, prefix):
         scored = len(kafka.read_all(f"{prefix}scored"))
         produce(kafka, prefix, range(20_000, 40_000))

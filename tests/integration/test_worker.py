@@ -255,8 +255,6 @@ def test_a_worker_told_to_stop_before_it_has_tasks_ends_as_one_that_has(
     env: dict[str, str], tmp_path: Path
 ) -> None:
     with WorkerProcess(tmp_path, env) as worker:
-        while "loading the kernels" not in worker.text():
-            assert worker.process.poll() is None, worker.text()
-            time.sleep(0.01)
+        worker.wait_until_logged("loading the kernels")
         assert worker.stop() == 0
         assert "tasks assigned" not in worker.text()

@@ -111,6 +111,14 @@ class WorkerProcess:
         except OSError:
             return 0, ""
 
+    def wait_until_logged(self, words: str, timeout_s: float = READY_TIMEOUT_S) -> None:
+        """Wait until some words are in the log."""
+        deadline = time.monotonic() + timeout_s
+        while words not in self.text():
+            assert self.process.poll() is None, f"the worker ended:\n{self.text()[-4000:]}"
+            assert time.monotonic() < deadline, f"no {words!r} in:\n{self.text()[-4000:]}"
+            time.sleep(0.01)
+
     def wait_until_ready(self, timeout_s: float = READY_TIMEOUT_S) -> None:
         """Wait until all its tasks run."""
         deadline = time.monotonic() + timeout_s
