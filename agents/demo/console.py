@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from agents.demo.cluster import Cluster
 from agents.demo.process import Process, free_port
+from agents.demo.worker import with_horizon
 from agents.policy.edits import Signature
 from agents.settings.schema import Settings
 from agents.web.console.access.user_topic import audited
@@ -31,6 +32,8 @@ class DemoConsole(Process):
         Where its topics are; its settings name the port, another one is taken if that is not free.
     directory
         For its read model and its log.
+    label_horizon_days
+        That of the worker, by which it backtests.
 
     Attributes
     ----------
@@ -38,11 +41,12 @@ class DemoConsole(Process):
         Where browsers find it.
     """
 
-    def __init__(self, cluster: Cluster, directory: Path) -> None:
+    def __init__(self, cluster: Cluster, directory: Path, label_horizon_days: float) -> None:
         super().__init__("console", cluster.env, directory)
+        settings = with_horizon(cluster.settings, label_horizon_days)
         port = free_port(cluster.settings.console_port)
         self.url = f"http://{HOST}:{port}"
-        self.start(of_this_machine(cluster.settings, port), port)
+        self.start(of_this_machine(settings, port), port)
         os.setpriority(os.PRIO_PROCESS, self.pid, _NICENESS)
 
     def is_at(self, port: int) -> bool:

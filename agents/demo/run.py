@@ -35,9 +35,9 @@ def run(settings: Settings, play: Play, screen: Screen, sleep: Callable[[float],
         directory = Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="chargewatch-demo-"))
         )
-        console = stack.enter_context(DemoConsole(cluster, directory))
+        horizon_days = play.scenario.label_horizon_days
+        console = stack.enter_context(DemoConsole(cluster, directory, horizon_days))
         with screen.step("Starting a worker; the first time, its kernels are compiled") as done:
-            horizon_days = play.scenario.label_horizon_days
             worker = stack.enter_context(Worker(cluster, directory, horizon_days))
             worker.wait_until_ready(sleep)
             done("one worker: it knows no dispute yet, and scores with a fixed prior")

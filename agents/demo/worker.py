@@ -6,7 +6,13 @@ from msgspec.structs import replace
 
 from agents.demo.cluster import Cluster
 from agents.demo.process import Process, free_port
-from agents.settings.schema import Actions
+from agents.settings.schema import Actions, Settings
+
+
+def with_horizon(settings: Settings, label_horizon_days: float) -> Settings:
+    """Return settings of another label horizon, as far as disputes are kept."""
+    days = min(label_horizon_days, settings.dispute_retention_days)
+    return replace(settings, label_horizon_days=days)
 
 
 class Worker(Process):
@@ -26,10 +32,7 @@ class Worker(Process):
 
     def __init__(self, cluster: Cluster, directory: Path, label_horizon_days: float) -> None:
         super().__init__("worker", cluster.env, directory)
-        self._settings = replace(
-            cluster.settings,
-            label_horizon_days=min(label_horizon_days, cluster.settings.dispute_retention_days),
-        )
+        self._settings = with_horizon(cluster.settings, label_horizon_days)
         self._start("advisory")
 
     def _start(self, actions: Actions) -> None:

@@ -17,13 +17,12 @@ from agents.policy.proposals import ProposalBook
 from agents.stages.tasks import terms_of
 from agents.terminal.connection import connect
 from schemas.card_numbers import mask
-from schemas.changes import Change, change_key, encode_change
+from schemas.changes import Change, change_key, decode_change, encode_change
 from schemas.lists import ListEntry, decode_list_change, encode_list_entry, list_key
 from schemas.merchants import MerchantSettings, encode_merchant
 from schemas.proposals import encode_proposal
 from schemas.rejected import InvalidEvent
 from schemas.rules import MerchantRules, encode_rules
-from streams.kafka.change_log import read_changes
 from streams.kafka.clients import Clients
 from streams.kafka.editor import EditError, Editor, Written
 from streams.kafka.partition_reader import PartitionReader
@@ -71,6 +70,15 @@ class PolicyTopics:
         self._readers: dict[str, PartitionReader] = {}
         self._rules, self._lists, self._proposals = RulesBook(), ListsBook(), ProposalBook()
         self._merchants = MerchantsBook(terms_of(settings))
+        self._changes: dict[bytes, Change] = {}
+
+    def read(self) -> None:
+        """Read all that there is now: from here on, only what has come since has to be read."""
+        self.rules()
+        self.merchants()
+        self.lists()
+        self.proposals()
+        self._all_changes()
 
     def rules(self) -> RulesBook:
         """Return the rules as they are now."""
@@ -96,8 +104,9 @@ class PolicyTopics:
 
     def changes(self, kind: Kind, key: str | None = None) -> list[Change]:
         """Return the changes of a kind, of one key where it is given, the oldest first."""
-        changes = read_changes(self.clients, self.names.changes)
-        return [each for each in changes if each.kind == kind and key in {None, each.key}]
+        return [
+            each for each in self._all_changes() if each.kind == kind and key in {None, each.key}
+        ]
 
     def edit_rules(self, edit: Callable[[RulesBook], MerchantRules]) -> MerchantRules:
         """Make an edit of what is there, and return the record that was written."""
@@ -200,7 +209,15 @@ class PolicyTopics:
             with suppress(InvalidEvent):
                 book.take(key, value)
         if book.lost:
-            book.recover(read_changes(self.clients, self.names.changes))
+            book.recover(self._all_changes())
+
+    def _all_changes(self) -> list[Change]:
+        """Return all changes, each key's oldest first."""
+        for key, value in self._records(self.names.changes):
+            if value is not None:
+                with suppress(InvalidEvent):
+                    self._changes[key] = decode_change(value)
+        return [self._changes[key] for key in sorted(self._changes)]
 
     def _records(self, topic: str) -> Iterator[tuple[bytes, bytes | None]]:
         """Yield what has come to a topic since it was last read."""

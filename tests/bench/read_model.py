@@ -1,12 +1,14 @@
 """`python -m tests.bench.read_model`: how fast the read model is built, and how soon it answers.
 
 Charges with their scored events, 2% of them disputed and most reviews judged, are put on a real
-Kafka. A process builds the read model of them, from nothing; then each query is asked many times,
-of the merchant, card and device that have the most charges, too.
+Kafka, up to now and as if they had come when they were made. A process builds the read model of
+them, from nothing; then each query is asked many times, of the merchant, card and device that have
+the most charges, too, and each page of a console, over HTTP.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -14,12 +16,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
 from confluent_kafka import Producer
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -35,28 +43,40 @@ from agents.web.read_model.queries.rejected_inputs import count_by_reason, rejec
 from agents.web.read_model.queries.review_queue import QueueFilter, count_queue, queue_page
 from agents.web.read_model.queries.search import search
 from deploy.local_kafka import LocalKafka
-from streams.kafka.config import Admin, client_config
-from streams.kafka.topics import Topics, ensure_topics
+from streams.durations import DAY_S
+from streams.kafka.config import client_config
 from tests.agents.web.read_model.databases import PostgreSQL, postgresql_binaries, sqlite_url
+from tests.bench.console_pages import (
+    addresses,
+    put_what_else_there_is,
+    times_ms,
+    verdicts_ms,
+)
 from tests.bench.machine import machine
+from tests.bench.made_charges import made_events
 from tests.bench.percentiles import quantile
 from tests.bench.process import CPU_TICKS_PER_S
 from tests.integration.follower import FollowerProcess, wait_until_fresh
+from tests.integration.gateway import Gateway
 from tests.integration.kafka import Kafka
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Mapping, Sequence
 
     from sqlalchemy import Connection
     from sqlalchemy.engine import URL
 
     from streams.kafka.config import Config
 
-SEED = 21
-BEGAN, SPAN_S = 1_785_000_000.0, 60 * 86_400.0
-PARTITIONS = 4
+SPAN_S = 60 * DAY_S
+UNTIL = time.time()
+BEGAN = UNTIL - SPAN_S
+LATEST, LATEST_SPAN_S = 2000, 60.0
+"""Charges of the last moment, when pages are asked."""
 BUILD_TIMEOUT_S = 1800.0
 ROUNDS = 15
+AS_SENT = {"message.timestamp.type": "CreateTime", "retention.ms": "-1"}
+"""Of topics whose messages tell when they were put there: as if they had come all along."""
 
 say = partial(click.echo, err=True)
 Query = tuple[str, "Callable[[Connection], object]"]
@@ -71,27 +91,43 @@ def main(charges: int, database: str) -> None:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chargewatch-")))
         local = stack.enter_context(LocalKafka())
         kafka = Kafka(client_config(local.bootstrap_servers, {}))
+        gateway = stack.enter_context(Gateway(kafka, "", directory))
         url = sqlite_url(directory)
         if database == "postgresql":
             binaries = postgresql_binaries()
             assert binaries, "PostgreSQL is not installed"
             url = stack.enter_context(PostgreSQL(binaries)).url
-        ensure_topics(Admin(kafka.config), Topics(), PARTITIONS)
+        for topic in (gateway.topics.charges, gateway.topics.scored):
+            set_topic_config(kafka, topic, AS_SENT)
         say(f"publishing {charges:,} charges")
         events = publish(kafka.config, charges)
         say("building")
         built = build(kafka, url, directory)
         show(database, events, built, url)
+        say("pages")
+        show_pages(kafka, gateway, url, charges)
 
 
-def publish(config: Config, charges: int) -> int:
+def set_topic_config(kafka: Kafka, topic: str, config: Mapping[str, str]) -> None:
+    """Change settings of a topic."""
+    entries = [
+        ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+        for name, value in config.items()
+    ]
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
+    admin = AdminClient(kafka.config)
+    [done] = admin.incremental_alter_configs([resource]).values()
+    done.result()
+
+
+def publish(config: Config, charges: int, began: float = BEGAN, span_s: float = SPAN_S) -> int:
     """Publish charges and all that is about them; return how many events they are."""
     producer = Producer(config | {"linger.ms": 50, "queue.buffering.max.messages": 1_000_000})
     count = 0
-    for topic, card, event in _events(charges):
+    for topic, card, event, at in made_events(charges, began, span_s):
         while True:
             try:
-                producer.produce(topic, orjson.dumps(event), card)
+                producer.produce(topic, orjson.dumps(event), card, timestamp=round(1e3 * at))
                 break
             except BufferError:
                 producer.poll(0.1)
@@ -99,52 +135,6 @@ def publish(config: Config, charges: int) -> int:
         count += 1
     assert producer.flush(60) == 0
     return count
-
-
-def _events(charges: int) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    random = Random(SEED)
-    for number in range(charges):
-        charge = _charge(random, number, BEGAN + SPAN_S * number / charges)
-        card, about = charge["card"], {n: charge[n] for n in ("card", "merchant")}
-        yield "charges", card, charge
-        draw = random.random()
-        action = "allow" if draw < 0.95 else "challenge" if draw < 0.97 else "review"
-        action = "block" if draw > 0.985 else action
-        yield "scored", card, _scored(random, charge, action)
-        about |= {"charge": charge["id"], "created": charge["created"] + 3600.0}
-        if random.random() < 0.02:
-            yield "disputes", card, about | {"id": f"d{number}", "reason": "fraudulent"}
-        if action == "review" and random.random() < 0.6:
-            verdict = random.choice(("review_fraud", "review_genuine"))
-            yield "outcomes", card, about | {"id": f"o{number}", "outcome": verdict, "by": "ann"}
-
-
-def _charge(random: Random, number: int, created: float) -> dict[str, Any]:
-    """Return a charge. A few cards and merchants have many: what is asked of them is the worst."""
-    return {
-        "id": f"ch_{random.getrandbits(64):016x}", "created": created,
-        "amount": random.randrange(100, 50_000), "currency": "usd",
-        "card": f"card_{int(random.paretovariate(0.5)) % 300_000:06d}",
-        "merchant": f"acct_{int(random.paretovariate(0.8)) % 2000:05d}", "mcc": 5411,
-        "merchant_country": "US", "card_country": "US", "ip_country": "US", "funding": "credit",
-        "channel": "online", "device": f"dev_{int(random.paretovariate(0.5)) % 300_000}",
-        "ip": f"ip_{random.randrange(300_000)}", "email": f"em_{random.randrange(300_000)}",
-        "cvc_check": "pass", "postal_check": "pass", "order": number,
-    }  # fmt: skip
-
-
-def _scored(random: Random, charge: dict[str, Any], action: str) -> dict[str, Any]:
-    carried = ("card", "merchant", "amount", "currency", "created", "order")
-    reasons = [
-        {"feature": f"feature_{n}", "value": 3.25, "text": "3.2 times what this card usually pays"}
-        for n in range(3)
-    ]
-    return {
-        "charge": charge["id"], **{name: charge[name] for name in carried},
-        "score": random.random() ** 8, "risk": random.randrange(100), "action": action,
-        "reasons": reasons, "model": "stack-12345", "scored_at": charge["created"] + 0.1,
-        "decided_by": "model",
-    }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -182,15 +172,43 @@ def show(database: str, events: int, built: Built, url: URL) -> None:
     )
     if url.get_backend_name() == "sqlite":
         console.print(f"{Path(url.database or '').stat().st_size / 2**20:,.0f} MB")
-    table = Table(box=box.SIMPLE)
-    for name in ("query", "first, ms", "median", "slowest"):
-        table.add_column(name, justify="left" if name == "query" else "right")
     read_model = ReadModel(url)
-    for what, ask in _queries(read_model):
-        took_ms = [_asked_ms(read_model, ask) for _ in range(ROUNDS)]
-        figures = took_ms[0], quantile(sorted(took_ms), 0.5), max(took_ms)
-        table.add_row(what, *(f"{each:.1f}" for each in figures))
-    console.print(table)
+    took_ms = {
+        what: [_asked_ms(read_model, ask) for _ in range(ROUNDS)]
+        for what, ask in _queries(read_model)
+    }
+    read_model.close()
+    console.print(_table("query", took_ms))
+
+
+def show_pages(kafka: Kafka, gateway: Gateway, url: URL, charges: int) -> None:
+    """Have a console go on with the read model, ask for its pages, and print how long it took."""
+    put_what_else_there_is(kafka, gateway, charges, UNTIL)
+    read_model = ReadModel(url)
+    with read_model.reading() as connection:
+        most, charge = _most(connection), _some_charge(connection)
+    read_model.close()
+    port = gateway.console(
+        CHARGEWATCH_READ_MODEL_URL=url.render_as_string(hide_password=False)
+    ).port
+    publish(kafka.config, LATEST, time.time() - LATEST_SPAN_S, LATEST_SPAN_S)
+    wait_until_fresh(url, time.time())
+    took_ms = times_ms(port, addresses(charge, most), ROUNDS)
+    took_ms["a verdict, and the next charge"] = verdicts_ms(port)
+    console = Console(width=100)
+    console.print(_table("page", took_ms))
+    console.print(f"load {os.getloadavg()}")
+
+
+def _table(what: str, took_ms: Mapping[str, Sequence[float]]) -> Table:
+    """Tell how long each took: the first time, in the median, at the most."""
+    table = Table(box=box.SIMPLE)
+    for name in (what, "first, ms", "median", "slowest"):
+        table.add_column(name, justify="left" if name == what else "right")
+    for name, each in took_ms.items():
+        figures = each[0], quantile(sorted(each), 0.5), max(each)
+        table.add_row(name, *(f"{figure:.1f}" for figure in figures))
+    return table
 
 
 def _asked_ms(read_model: ReadModel, ask: Callable[[Connection], object]) -> float:
@@ -201,14 +219,8 @@ def _asked_ms(read_model: ReadModel, ask: Callable[[Connection], object]) -> flo
 
 
 def _queries(read_model: ReadModel) -> list[Query]:
-    most: dict[str, str] = {}
     with read_model.reading() as connection:
-        for table, names in ((tables.charges, ("card", "merchant")), (tables.details, ("device",))):
-            for name in names:
-                column = table.c[name]
-                query = select(column).group_by(column).order_by(func.count().desc()).limit(1)
-                most[name] = str(connection.scalar(query))
-        charge = connection.scalars(select(tables.charges.c.charge).limit(1).offset(1000)).one()
+        most, charge = _most(connection), _some_charge(connection)
     middle = BEGAN + SPAN_S / 2
     orders: list[Any] = ["oldest", "newest", "risk", "amount"]
     of_it, free = QueueFilter(merchant=most["merchant"]), QueueFilter(free_for="ann", now=1.0)
@@ -229,6 +241,21 @@ def _queries(read_model: ReadModel) -> list[Query]:
         *((f"search {begun!r}", _search(begun)) for begun in ("c", "ch_0", charge, "acct_")),
         ("rejected inputs", lambda c: (count_by_reason(c), rejected_page(c))),
     ]
+
+
+def _most(connection: Connection) -> dict[str, str]:
+    """Return the card, merchant and device that have the most charges."""
+    most: dict[str, str] = {}
+    for table, names in ((tables.charges, ("card", "merchant")), (tables.details, ("device",))):
+        for name in names:
+            column = table.c[name]
+            query = select(column).group_by(column).order_by(func.count().desc()).limit(1)
+            most[name] = str(connection.scalar(query))
+    return most
+
+
+def _some_charge(connection: Connection) -> str:
+    return str(connection.scalar(select(tables.charges.c.charge).limit(1).offset(1000)))
 
 
 def _second_page(connection: Connection) -> object:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from agents.backtest.backtest import Step
     from tests.agents.web.console.installation import Installation
 
@@ -81,7 +83,8 @@ def live(installation: Installation, directory: Path) -> None:
     outcomes, came = loop.taken()
     since = now - SHOWN_DAYS * DAY_S
     _put(installation, NAMES.charges, files["charges"].read_bytes().splitlines(), since, now)
-    _put(installation, NAMES.scored, scored, since, now)
+    took_s = np.random.default_rng(11).lognormal(np.log(0.06), 0.4, len(scored))
+    _put(installation, NAMES.scored, scored, since, now, took_s)
     _put(installation, NAMES.disputes, came, since, now)
     decided = [each for each in outcomes if not _is_open(each, now)]
     _put(installation, NAMES.outcomes, decided, since, now)
@@ -94,17 +97,26 @@ def _is_open(outcome: bytes, now: float) -> bool:
 
 
 def _put(
-    installation: Installation, topic: str, payloads: list[bytes], since: float, now: float
+    installation: Installation,
+    topic: str,
+    payloads: list[bytes],
+    since: float,
+    now: float,
+    took_s: NDArray[np.float64] | float = 0.0,
 ) -> None:
+    """Put events on their topic, so long after their time."""
     events = [(orjson.loads(payload), payload) for payload in payloads]
     times = np.array([_time_of(event) for event, _ in events])
+    shown = (since <= times) & (times <= now)
     records = [
         Written(topic, str(event["card"]).encode(), payload)
-        for (event, payload), shown in zip(events, (since <= times) & (times <= now), strict=True)
-        if shown
+        for (event, payload), is_shown in zip(events, shown, strict=True)
+        if is_shown
     ]
+    written_at = (times + took_s)[shown].tolist()
     for first in range(0, len(records), _AT_A_TIME):
-        installation.put(records[first : first + _AT_A_TIME])
+        part = slice(first, first + _AT_A_TIME)
+        installation.put(records[part], None, written_at[part])
 
 
 def _time_of(event: dict[str, object]) -> float:

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from tests.agents.web.console.installation import Installation
 
 
+def is_in_sight(page: Page, selector: str) -> None:
+    """Check that nobody has to scroll sideways to something."""
+    place, frame = page.locator(selector).bounding_box(), page.locator("main").bounding_box()
+    assert place is not None
+    assert frame is not None
+    assert place["x"] + place["width"] <= frame["x"] + frame["width"]
+
+
 def test_a_challenger_is_promoted_frozen_and_rolled_back(
     visit: Callable[..., Page], installation: Installation
 ) -> None:
@@ -24,6 +32,7 @@ def test_a_challenger_is_promoted_frozen_and_rolled_back(
     page.wait_for_selector("#calibration-told")
     assert page.locator("svg[aria-label^='Calibration of']").count() == 2
     assert page.inner_text("tbody tr:first-child td:first-child") == "additive"
+    is_in_sight(page, "button:text('Promote linear')")
     page.click("text=Promote linear")
     page.wait_for_selector("text=linear scores")
     assert page.locator("tbody tr").first.inner_text().split()[:2] == ["linear", "champion"]

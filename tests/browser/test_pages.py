@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from streams.kafka.editor import Written
-from tests.agents.web.console.installation import NAMES, charge_of, scored
-from tests.agents.web.console.test_hostile_text import HOSTILE
+from tests.agents.web.console.test_hostile_text import HOSTILE, pages_with, put_everywhere
 from tests.browser.looking import KINDS, look
 
 if TYPE_CHECKING:
@@ -77,17 +75,30 @@ def test_times_are_in_the_readers_zone(visit: Callable[..., Page]) -> None:
     assert re.search(rf"\b0?{hour % 12 or 12}:", shown), (shown, at)
 
 
+def test_on_a_phone_the_header_leaves_room(visit: Callable[..., Page]) -> None:
+    page = visit("ann", **KINDS["phone"])
+    for path in ("/", "/users"):
+        page.goto(path)
+        here = page.locator("header nav [aria-current]").bounding_box()
+        header = page.locator("header").bounding_box()
+        assert here is not None
+        assert header is not None
+        assert header["height"] <= 120, "of 800"
+        assert 0 <= here["x"] <= 390 - here["width"], "the page that is open is in sight"
+    for path, rows in (("/users", "tbody tr"), ("/?days=7", "table.days tbody tr")):
+        page.goto(path)
+        heights = {
+            row.bounding_box()["height"]  # type: ignore[index]
+            for row in page.locator(rows).all()
+        }
+        assert max(heights) < 60, "a name, and a day, is a line"
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_runs_nothing(
     visit: Callable[..., Page], installation: Installation, text: str
 ) -> None:
-    same = {"card": text, "merchant": text}
-    more = {"device": text, "ip": text, "email": text, text: text}
-    installation.put([Written(NAMES.charges, text.encode(), charge_of(text, **same, **more))])
-    reasons = [{"feature": text, "value": 1.0, "text": text}]
-    installation.put(
-        [Written(NAMES.scored, text.encode(), scored(text, **same, reasons=reasons, model=text))]
-    )
+    put_everywhere(installation, text)
     page = visit("ann")
     page.goto("/reviews?sort=newest")
     page.locator("tr[data-row] a").first.click()
@@ -104,3 +115,7 @@ def test_hostile_text_runs_nothing(
     with page.expect_navigation():
         page.click("text=Put in force")
     page.goto("/audit")
+    for path in pages_with(text):
+        page.goto(path)
+        if page.locator("[hx-get]").count():
+            page.wait_for_load_state("networkidle")

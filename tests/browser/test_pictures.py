@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
+from agents.web.console.worker_lag import Lag, WorkerLag
 from tests.browser.conftest import SHOTS
 from tests.browser.lived_in import RULES, live
 
@@ -39,7 +40,10 @@ def fill(tmp_path: Path) -> Callable[[Installation], None]:
     return partial(live, directory=tmp_path)
 
 
-def test_pictures_of_an_installation_in_use(visit: Callable[..., Page]) -> None:
+def test_pictures_of_an_installation_in_use(
+    visit: Callable[..., Page], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WorkerLag, "lags", lambda _: [Lag("charges", 4, 2)])
     size: dict[str, Any] = {"viewport": {"width": 1280, "height": 860}, "color_scheme": "light"}
     mia, bob, eve = (visit(name, **size) for name in ("mia", "bob", "eve"))
     mia.goto("/rules")

@@ -75,6 +75,7 @@ def test_a_rule_is_tried_as_it_is_written_and_rolled_back(
     page.click("button:has-text('To shadow')")
     page.wait_for_selector("text=in shadow")
     page.click("td a:text-is('1')")
+    assert "-shadow block if :amount_usd: > 500" in page.inner_text("main")
     page.click("text=Put version 1 in force again")
     page.wait_for_selector("text=Version 3 is in force")
     assert installation.policy.rules().records["*"].text.startswith("# large")
@@ -104,6 +105,8 @@ def test_a_rejected_input_is_mended_and_published(
     page.click("text=Publish to charges")
     page.wait_for_selector("text=ch_rejected is on charges again")
     assert installation.written[-1][-1].topic == NAMES.charges
+    page.click("tr:has-text('published again') >> text=Look")
+    assert "Published again as ch_rejected by mia" in page.inner_text("main")
 
 
 def test_a_role_is_refused_what_it_may_not_do(

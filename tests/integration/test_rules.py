@@ -311,6 +311,9 @@ def test_of_two_edits_at_once_one_is_made(installation: Installation) -> None:
     [record] = topics.rules().records.values()
     assert (record.version, record.text) == (1, BLOCK_LARGE)
     assert [change.version for change in topics.changes("rules")] == [1]
+    others.edit_rules(lambda theirs: put_rules(theirs.records, "*", REVIEW_LARGE, signed))
+    assert [change.version for change in topics.changes("rules")] == [1, 2]
+    assert [change.version for change in others.changes("rules", "m1")] == []
 
 
 def test_what_is_on_a_list_is_blocked_until_it_is_off(

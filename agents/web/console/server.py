@@ -105,12 +105,17 @@ async def serve(
     show_certificates({"console": settings.console_tls_cert}, os.environ)
     clock = asyncio.get_running_loop().time
     link = ConsoleLink(topics, config, admin)
+    policy, models = Turns(PolicyTopics(settings)), Turns(ModelTopic(settings))
     turns = (
-        Turns(PolicyTopics(settings)),
+        policy,
         Turns(MaturedTopic(Clients(config), topics, DAYS)),
-        Turns(ModelTopic(settings)),
+        models,
         Turns(KeptVectors(Clients(config), admin, topics, settings)),
         Turns(UserTopic(settings)),
+    )
+    # Nobody has to wait for what is read before; pages tell what goes wrong.
+    ahead = asyncio.gather(
+        policy.run(PolicyTopics.read), models.run(ModelTopic.book), return_exceptions=True
     )
     reader = DatabaseReader(ReadModel(database_url(settings)))
     backtests = Backtests(backtest)
@@ -140,6 +145,7 @@ async def serve(
         await link.close()
         for each in turns:
             await each.close()
+        await ahead
         reader.close()
 
 
@@ -193,7 +199,7 @@ class Console(NamedTuple):
             ListPages(templates, policy),
             MerchantPages(templates, policy),
             ModelPages(templates, models, matured, recorder, names, link.log),
-            RejectedPages(templates, reader, recorder, names, settings),
+            RejectedPages(templates, reader, recorder, names, settings, link.log),
             AuditPages(templates, link.log),
             HealthPages(templates, link, reader, lag),
             UserPages(templates, link.users, users),

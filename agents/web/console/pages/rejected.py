@@ -28,11 +28,13 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from agents.settings.schema import Settings
+    from agents.web.console.link import Log
     from agents.web.console.reader import Reader
     from agents.web.console.recorder import Recorder
     from agents.web.console.rendering import Templates
     from agents.web.console.visit import Visit
     from agents.web.read_model.queries.rejected_inputs import RejectedInput
+    from schemas.audit import AuditEvent
     from streams.kafka.topics import Topics
 
 PAGE: Final = 50
@@ -48,11 +50,13 @@ class RejectedPages:
         recorder: Recorder,
         names: Topics,
         settings: Settings,
+        log: Log,
     ) -> None:
         self._templates = templates
         self._reader = reader
         self._recorder = recorder
         self._names = names
+        self._log = log
         self._rules = settings.input_rules
         self._ahead_s = 60.0 * settings.future_allowance_minutes
         self._parsers: Mapping[str, Callable[..., Any]] = {
@@ -79,8 +83,10 @@ class RejectedPages:
             )
         except CursorError:
             return see("/rejected")
+        published = self._published()
         return self._templates.render(
-            visit, "rejected.html", counts=counts, inputs=page.inputs, next=page.next,
+            visit, "rejected.html", counts=counts, next=page.next,
+            inputs=[(each, published.get(_named(each))) for each in page.inputs],
             reason=reason or "",
         )  # fmt: skip
 
@@ -101,7 +107,7 @@ class RejectedPages:
             event, _ = parse(payload, card, time.time() + self._ahead_s, self._rules)
         except InvalidEvent as error:
             return self._show(visit, found, text, str(error))
-        signed = visit.signature(f"{found.topic}: partition {found.partition}, {found.place}")
+        signed = visit.signature(_named(found))
         await self._recorder.write(
             [
                 audited("rejected_published", signed, event.id, self._names),
@@ -131,7 +137,17 @@ class RejectedPages:
             text=text,
             key=printable((found.key or b"").decode(errors="backslashreplace")),
             mistake=mistake,
+            published=self._published().get(_named(found)),
         )
+
+    def _published(self) -> dict[str, AuditEvent]:
+        """Return what was published again lately, by what was rejected."""
+        return {act.note: act for act in self._log.acts if act.action == "rejected_published"}
+
+
+def _named(found: RejectedInput) -> str:
+    """Name one for the audit log."""
+    return f"{found.topic}: partition {found.partition}, {found.place}"
 
 
 def _text(found: RejectedInput) -> str:

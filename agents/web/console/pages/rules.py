@@ -107,8 +107,7 @@ class RulePages:
         """Tell what is wrong with a text, or what it would change."""
         merchant, text = merchant_named(visit.field("merchant")), sent_text(visit)
         checked = await self._policy.run(lambda topics: check(topics, merchant, text))
-        tried = self._backtests.of(visit.user.name)
-        is_other = tried is not None and tried.is_of_other(merchant, text)
+        is_other = self._is_backtest_of_other(visit, merchant, text)
         return self._templates.part(
             visit, "rules_checked.html", checked=checked, is_backtest_of_other=is_other
         )
@@ -154,6 +153,7 @@ class RulePages:
             record=record,
             newest=newest.version if newest else 0,
             changes=differences(before.text, record.text),
+            to_it=differences(newest.text if newest else "", record.text),
         )
 
     async def figures(self, visit: Visit) -> Response:
@@ -196,7 +196,9 @@ class RulePages:
             made_from=(record.version if record else 0) if made_from is None else made_from,
             note=note,
             checked=seen.checked,
-            is_backtest_of_other=False,
+            is_backtest_of_other=self._is_backtest_of_other(
+                visit, merchant, in_force if text is None else text
+            ),
             stale=stale,
             changes=seen.changes[::-1],
             others=sorted(seen.records.keys() - {merchant}),
@@ -205,6 +207,10 @@ class RulePages:
             backtest=shown(self._backtests.of(visit.user.name), merchant),
             spans=SPANS,
         )
+
+    def _is_backtest_of_other(self, visit: Visit, merchant: str, text: str) -> bool:
+        tried = self._backtests.of(visit.user.name)
+        return tried is not None and tried.is_of_other(merchant, text)
 
     async def _change(
         self, visit: Visit, merchant: str, text: str, signed: Signature, made_from: int

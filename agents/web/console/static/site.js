@@ -118,3 +118,6 @@ document.addEventListener("htmx:sendError", (event) => tellWhy(event, "The conso
 
 document.addEventListener("htmx:afterSwap", (event) => showTimes(event.detail.target));
 showTimes(document);
+
+// On a phone the pages are a line that scrolls: the one that is open is in sight.
+document.querySelector("header nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });

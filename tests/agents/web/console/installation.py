@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from types import SimpleNamespace
@@ -50,7 +51,7 @@ from tests.agents.web.read_model.databases import sqlite_url
 from tests.agents.web.read_model.made import MadeMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from starlette.types import ASGIApp
@@ -268,11 +269,13 @@ class Installation:
         self,
         records: Sequence[Written],
         headers: list[tuple[str, bytes]] | None = None,
-        written_at: float | None = None,
+        written_at: float | Sequence[float] | None = None,
     ) -> list[Place]:
-        at = time.time() if written_at is None else written_at
+        """Put records on their topics: at one time, each at its own, or now."""
+        if not isinstance(written_at, Sequence):
+            written_at = [time.time() if written_at is None else written_at] * len(records)
         messages, places = [], []
-        for each in records:
+        for each, at in zip(records, written_at, strict=True):
             offset = self._offsets.get(each.topic, 0)
             self._offsets[each.topic] = offset + 1
             places.append(Place(each.topic, 0, offset))

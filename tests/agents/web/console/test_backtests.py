@@ -118,6 +118,7 @@ def test_it_tells_what_the_command_tells(
         page = await mia.get("/rules")
         assert f"Done: {counted:,} charges" in page.text, "it is there when the page is read again"
         assert f"Done: {counted:,} charges" not in (await mia.get("/rules?merchant=m1")).text
+        assert "of another text" in page.text, "what is in force was not tried"
         other = await mia.post("/rules/check", merchant="*", text="block if :risk: > 3")
         assert "of another text" in other.text
         assert (

@@ -79,37 +79,60 @@ def check(page: str) -> str:
     return "".join(parser.text)
 
 
+def put_everywhere(installation: Installation, text: str) -> None:
+    """Put a text into every field of charges, and of all that is about them."""
+    put = installation.put
+    optional = {
+        name: text
+        for name in Charge.__struct_fields__
+        if name not in {"id", "created", "amount", "currency", "card", "merchant"}
+    }
+    same = {"card": text, "merchant": text}
+    key = text.encode()
+    put([Written(NAMES.charges, key, charge_of(text, **same, **optional, **{text: text}))])
+    reasons = [{"feature": text, "value": 1.0, "text": text}]
+    rules = [{"id": text, "action": "review", "shadow": True}]
+    more = {"reasons": reasons, "rules": rules, "rule_set": text, "model": text, text: text,
+            "decided_by": f"rule:{text}", "ignored": [text], "masked": [text]}  # fmt: skip
+    put([Written(NAMES.scored, key, scored(text, **same, **more))])
+    put([Written(NAMES.scored, key, scored(f"{text}2", **same, action="block"))])
+    about = {"charge": text, "card": text, "merchant": text, "created": time.time()}
+    dispute = {"id": text, **about, "reason": text}
+    outcome = {"id": text, **about, "outcome": "authorized", "by": text}
+    put([Written(NAMES.disputes, key, orjson.dumps(dispute))])
+    put([Written(NAMES.outcomes, key, orjson.dumps(outcome))])
+    header = text.encode()
+    names = ("error", "topic", "partition", "offset")
+    put(
+        [Written(NAMES.rejected, key, key)],
+        list(zip(names, (header, header, b"0", b"1"), strict=True)),
+    )
+    vector = {feature.name: 1.0 for feature in FEATURES}
+    installation.vectors.kept[text] = installation.vectors.kept[f"{text}2"] = vector
+
+
+def pages_with(text: str) -> list[str]:
+    """Return pages that show a text, or are asked for by it."""
+    value = quote(text, safe="")
+    return [
+        "/", "/reviews", f"/reviews?merchant={value}&sort={value}", f"/charge?id={value}",
+        f"/charge?id={value}&card={value}&queue={value}", f"/search?id={value}",
+        f"/search?id={value[:3]}", f"/history?kind=card&value={value}", "/rejected/0/0",
+        f"/history?kind=merchant&value={value}", f"/history?kind=email&value={value}",
+        f"/history?kind={value}&value={value}", "/rejected", f"/rejected?reason={value}",
+        f"/rules?merchant={value}", f"/lists?list=watched&begins={value}",
+        "/lists?list=watched", f"/lists?list={value}", f"/merchants?merchant={value}",
+        "/audit", f"/audit?by={value}", f"/aggregates?kind=card&id={value}",
+        f"/aggregates?kind={value}&id={value}", f"/merchants/holds?merchant={value}",
+        f"/rules/version?merchant={value}&version={value}", f"/sign-in?next={value}", "/models",
+        f"/{value}",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_it_is_text_on_every_page(installation: Installation, text: str) -> None:
     async def play() -> None:
-        put = installation.put
-        optional = {
-            name: text
-            for name in Charge.__struct_fields__
-            if name not in {"id", "created", "amount", "currency", "card", "merchant"}
-        }
-        same = {"card": text, "merchant": text}
-        key = text.encode()
-        put([Written(NAMES.charges, key, charge_of(text, **same, **optional, **{text: text}))])
-        reasons = [{"feature": text, "value": 1.0, "text": text}]
-        rules = [{"id": text, "action": "review", "shadow": True}]
-        more = {"reasons": reasons, "rules": rules, "rule_set": text, "model": text, text: text,
-                "decided_by": f"rule:{text}", "ignored": [text], "masked": [text]}  # fmt: skip
-        put([Written(NAMES.scored, key, scored(text, **same, **more))])
-        put([Written(NAMES.scored, key, scored(f"{text}2", **same, action="block"))])
-        about = {"charge": text, "card": text, "merchant": text, "created": time.time()}
-        dispute = {"id": text, **about, "reason": text}
-        outcome = {"id": text, **about, "outcome": "authorized", "by": text}
-        put([Written(NAMES.disputes, key, orjson.dumps(dispute))])
-        put([Written(NAMES.outcomes, key, orjson.dumps(outcome))])
-        header = text.encode()
-        names = ("error", "topic", "partition", "offset")
-        put(
-            [Written(NAMES.rejected, key, key)],
-            list(zip(names, (header, header, b"0", b"1"), strict=True)),
-        )
-        vector = {feature.name: 1.0 for feature in FEATURES}
-        installation.vectors.kept[text] = installation.vectors.kept[f"{text}2"] = vector
+        put_everywhere(installation, text)
         app = installation.app()
         bob, mia = Browser(app), Browser(app)
         await bob.sign_in("bob")
@@ -119,21 +142,7 @@ def test_it_is_text_on_every_page(installation: Installation, text: str) -> None
         await mia.post("/lists", list="watched", value=text, note=text)
         await mia.post("/rules", merchant=text, text=f"# a: {text}", made_from="0", note=text)
         await mia.post("/merchants", merchant=text, block_at=text, made_from="0", note=text)
-        value = quote(text, safe="")
-        paths = [
-            "/", "/reviews", f"/reviews?merchant={value}&sort={value}", f"/charge?id={value}",
-            f"/charge?id={value}&card={value}&queue={value}", f"/search?id={value}",
-            f"/search?id={value[:3]}", f"/history?kind=card&value={value}", "/rejected/0/0",
-            f"/history?kind=merchant&value={value}", f"/history?kind=email&value={value}",
-            f"/history?kind={value}&value={value}", "/rejected", f"/rejected?reason={value}",
-            f"/rules?merchant={value}", f"/lists?list=watched&begins={value}",
-            "/lists?list=watched", f"/lists?list={value}", f"/merchants?merchant={value}",
-            "/audit", f"/audit?by={value}", f"/aggregates?kind=card&id={value}",
-            f"/aggregates?kind={value}&id={value}", f"/merchants/holds?merchant={value}",
-            f"/rules/version?merchant={value}&version={value}", f"/sign-in?next={value}", "/models",
-            f"/{value}",
-        ]  # fmt: skip
-        for path in paths:
+        for path in pages_with(text):
             page = await mia.get(path)
             assert page.status in {200, 303, 404, 422}, (path, page.status)
             told = check(page.text)
