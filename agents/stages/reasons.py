@@ -13,10 +13,12 @@ import numpy as np
 import orjson
 
 from streams.compiled import compiled
+from streams.durations import in_words
+from streams.features.spec import SECONDS
 from streams.layouts.layout import NO_PLACE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -38,7 +40,7 @@ NO_CATEGORIES: Mapping[int, str] = MappingProxyType({})
 
 _F4, _U4 = Struct("f"), Struct("I")
 
-_VALUE = re.compile(r"\{value(?::(?P<form>[+.\d]*)(?P<kind>[fg%]))?\}")
+_VALUE = re.compile(r"\{value(?::(?P<form>[+.\d]*)(?P<kind>[fgs%]))?\}")
 
 
 class _Words(NamedTuple):
@@ -48,15 +50,12 @@ class _Words(NamedTuple):
     ----------
     template
         Takes the value, and what the text shows of it if it shows it.
-    is_shown
-        Whether the text does.
-    scale
-        What the text shows is so many times the value: 100 in a percentage.
+    shown
+        Returns what the text shows of a value; `None` where it shows nothing.
     """
 
     template: str
-    is_shown: bool
-    scale: float
+    shown: Callable[[float], object] | None
 
 
 class Reasons:
@@ -132,8 +131,8 @@ class Reasons:
             if feature.scope == "signal" and category != 0 and category not in categories:
                 return encoded
         else:
-            shown = (value, value * words.scale) if words.is_shown else value
-            encoded = (words.template % shown).encode()
+            told = (value, words.shown(value)) if words.shown else value
+            encoded = (words.template % told).encode()
         self._known[code] = encoded
         return encoded
 
@@ -169,16 +168,21 @@ def _words(feature: Feature) -> _Words:
     '{"feature":"cvc_check_fail","value":%.6g,"text":"the CVC check failed"}'
     """
     name, text = orjson.dumps(feature.name).decode(), orjson.dumps(feature.text).decode()
-    before, *parts = _VALUE.split(text)
+    before, *parts = _VALUE.split(text.replace(SECONDS, "{value:s}"))
     template = f'{{"feature":{_plain(name)},"value":%.6g,"text":{_plain(before)}'
     if not parts:
-        return _Words(template + "}", is_shown=False, scale=1.0)
+        return _Words(template + "}", shown=None)
     form, kind, after = parts
     if kind == "%":
-        return _Words(f"{template}%{form}f%%{_plain(after)}}}", is_shown=True, scale=100.0)
+        return _Words(f"{template}%{form}f%%{_plain(after)}}}", shown=_percent)
     return _Words(
-        f"{template}%{form or ''}{kind or 'g'}{_plain(after)}}}", is_shown=True, scale=1.0
+        f"{template}%{form or ''}{kind or 'g'}{_plain(after)}}}",
+        shown=in_words if kind == "s" else float,
     )
+
+
+def _percent(share: float) -> float:
+    return 100.0 * share
 
 
 def _plain(text: str) -> str:

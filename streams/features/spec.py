@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 Scope = Literal["charge", "card", "merchant", "entity", "signal"]
 Transform = Literal["none", "log1p", "signed_log", "category", "adaptive"]
 
+SECONDS = "{value:.0f} s"
+"""In a text, a length of time: people are told it as `streams.durations.in_words` says it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Feature:

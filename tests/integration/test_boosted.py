@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from tests.integration.kafka import Kafka
 
 KIND = "blend"
-TIMEOUT_S = 280.0
-"""A trainer takes what no other process of the machine wants."""
+TRAINS_AT_ONCE = "tests.integration.trains_at_once"
+TIMEOUT_S = 120.0
 
 
 def newest(kafka: Kafka, topics: Topics) -> Snapshot | None:
@@ -54,7 +54,7 @@ def is_there(pid: int) -> bool:
     return True
 
 
-@pytest.mark.timeout(1000)
+@pytest.mark.timeout(600)
 def test_a_trainer_that_is_killed_begins_anew_and_one_whose_worker_is_killed_ends(
     kafka: Kafka, prefix: str, tmp_path: Path
 ) -> None:
@@ -69,7 +69,7 @@ def test_a_trainer_that_is_killed_begins_anew_and_one_whose_worker_is_killed_end
     command(env, "topics", "--partitions", 1)
     for file in write_history(tmp_path):
         command(env, "publish", file)
-    with WorkerProcess(tmp_path, env) as worker:
+    with WorkerProcess(tmp_path, env, TRAINS_AT_ONCE) as worker:
         first = await_trees(kafka, topics, 1)
         assert first.version.endswith(".1")
         os.kill(trainers(worker)[-1], signal.SIGKILL)
@@ -82,7 +82,7 @@ def test_a_trainer_that_is_killed_begins_anew_and_one_whose_worker_is_killed_end
         while is_there(trainers(worker)[-1]):
             assert time.monotonic() < deadline, "the trainer outlives its worker"
             time.sleep(0.1)
-    with WorkerProcess(tmp_path, env) as worker:
+    with WorkerProcess(tmp_path, env, TRAINS_AT_ONCE) as worker:
         third = await_trees(kafka, topics, 3)
         assert third.examples >= second.examples
         assert worker.stop() == 0

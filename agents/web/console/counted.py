@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from agents.web.console.rendering import took
+from streams.durations import in_words
+from streams.features.spec import SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +25,6 @@ WINDOWS: Final = {
 _OF_THE_CHARGE: Final = {"flag", "ln", "ln squared", "standard deviations"}
 """Units of features that say how the charge itself compares with the others."""
 
-_SECONDS: Final = "{value:.0f} s"
 _BEGINNING: Final = re.compile(r"(\{value[^}]*\}) (.*)")
 _WINDOW: Final = re.compile(r" in (the last .*|an hour|a day|(the )?\d+ days.*)$")
 
@@ -80,7 +80,7 @@ def counted(features: Sequence[Feature], kind: str, vector: Mapping[str, float])
             what = _WINDOW.sub("", found[2])
             cells.setdefault(what, {})[window] = found[1].format(value=value)
         else:
-            text = feature.text.replace(_SECONDS, took(value))
+            text = feature.text.replace(SECONDS, in_words(value))
             sentences.append(text.format(value=value))
     windows = [window for window in WINDOWS if any(window in each for each in cells.values())]
     rows = [

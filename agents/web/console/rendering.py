@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from hashlib import sha256
 from http import HTTPStatus
-from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
@@ -21,7 +20,7 @@ from agents.evaluation.formatting import dollars, percent
 from agents.web.console.links import aggregates_path, charge_path, history_path
 from agents.web.console.visit import CSRF_FIELD, Again
 from schemas.printable import printable_lines
-from streams.durations import DAY_S, HOUR_S, MINUTE_S
+from streams.durations import in_words
 
 if TYPE_CHECKING:
     from agents.web.console.access.users import UserBook
@@ -67,7 +66,7 @@ class Templates:
             "amount": self.amount,
             "time": time_element,
             "dollars": dollars,
-            "took": took,
+            "took": in_words,
             "percent": percent,
             "query": urlencode,
             "tojson": as_json,
@@ -159,20 +158,6 @@ def _shown(value: object) -> object:
     if isinstance(value, str) and not isinstance(value, Markup):
         return printable_lines(value)
     return value
-
-
-def took(seconds: float) -> str:
-    """Return how long something took.
-
-    >>> took(0.0432), took(1.26), took(150.0), took(7200.0), took(900_000.0)
-    ('43 ms', '1.3 s', '2.5 minutes', '2.0 hours', '10.4 days')
-    """
-    if seconds < 1.0:
-        return f"{1e3 * seconds:.0f} ms"
-    if seconds < MINUTE_S:
-        return f"{seconds:.1f} s"
-    units = (HOUR_S, MINUTE_S, "minutes"), (DAY_S, HOUR_S, "hours"), (inf, DAY_S, "days")
-    return next(f"{seconds / unit:.1f} {name}" for below, unit, name in units if seconds < below)
 
 
 def as_json(value: object) -> str:

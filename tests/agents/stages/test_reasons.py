@@ -89,7 +89,27 @@ def test_every_feature_can_be_a_reason_at_any_value(value: float) -> None:
         assert set(reason) == set(Reason.__struct_fields__)
         assert reason["feature"] == feature.name
         assert reason["value"] == pytest.approx(value, rel=1e-5)
-        assert reason["text"] == feature.text.format(value=float(np.float32(value)))
+        if feature.unit != "s":
+            assert reason["text"] == feature.text.format(value=float(np.float32(value)))
+
+
+@pytest.mark.parametrize(
+    ("feature", "seconds", "text"),
+    [
+        ("card_age", 100.0, "the card was first seen 100 s ago"),
+        ("merchant_age", 5400.0, "the merchant was first seen 90 minutes ago"),
+        ("device_age", 0.0, "this device was first seen 0 s ago"),
+        ("card_since_merchant", 7_776_000.0,
+         "90 days since the card was last used at this merchant"),
+        ("card_since_previous", 0.25, "250 ms since the card's previous charge"),
+    ],
+)  # fmt: skip
+def test_lengths_of_time_are_told_as_people_say_them(
+    feature: str, seconds: float, text: str
+) -> None:
+    features = [each for each in PRODUCT_FEATURES if each.name == feature]
+    ((reason,),) = reasons_of(features, np.array([[seconds]], np.float32), np.ones((1, 1)))
+    assert reason == {"feature": feature, "value": seconds, "text": text}
 
 
 @pytest.mark.parametrize(
