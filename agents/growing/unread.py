@@ -60,7 +60,7 @@ def check_nobody_works(admin: Admin, clients: Clients, group: str) -> None:
             hosts = ", ".join(sorted({str(member.client_host) for member in found.members}))
             raise GrowError(
                 f"workers of the group {group} are alive ({len(found.members)}, at {hosts}): stop "
-                "all of them and type the command again; one that was killed is forgotten after "
+                "all workers and type the command again; one that was killed is forgotten after "
                 "session_timeout_ms"
             )
 
