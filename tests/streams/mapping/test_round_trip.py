@@ -152,5 +152,5 @@ EVENT = {"id": "c1", "created": 1.6e9, "amount": 1999, "currency": "usd", "card"
 @given(st.datetimes(datetime(2000, 1, 1), datetime(2037, 1, 1)))
 def test_local_times_are_those_of_the_zone(local: datetime) -> None:
     zone = ZoneInfo("Europe/Berlin")
-    wanted = local.replace(tzinfo=zone).astimezone(UTC).timestamp()
+    wanted = local.replace(tzinfo=zone, fold=0).astimezone(UTC).timestamp()  # no text has a fold
     assert time_reader(TimeSpec(zone="Europe/Berlin"))(local.isoformat(" ")) == wanted
