@@ -25,14 +25,18 @@ _USERS_OWN: Final = "KAFKA_SASL_PASSWORD"
 
 Config = dict[str, str | int | float | bool]
 
-LASTING_SETTINGS: Config = {"reconnect.backoff.max.ms": 1000}
+LASTING_SETTINGS: Config = {"reconnect.backoff.max.ms": 1000, "retry.backoff.max.ms": 100}
 """Of every client that outlives its brokers' restarts: one that comes back is found again within a
-second. By default it may be ten, and the next broker may have gone by then.
+second. By default it may be ten, and the next broker may have gone by then. What a coordinator does
+not answer yet that has just moved is asked again every tenth of a second: by default ever later,
+when the other coordinator of a commit may have gone, too.
 """
 
-CONSUMER_SETTINGS: Config = {"fetch.queue.backoff.ms": 5}
+CONSUMER_SETTINGS: Config = {"fetch.queue.backoff.ms": 5, "fetch.error.backoff.ms": 50}
 """Of every consumer. What waits in one is counted over all its partitions: once it is enough, none
-of them is asked for until this time has passed, however soon that is taken. By default, a second.
+of them is asked for until the first time has passed, however soon that is taken. By default, a
+second. A partition whose leader has moved rests for the other before its new leader is asked, which
+would be half a second.
 """
 
 
