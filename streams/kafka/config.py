@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from streams.kafka.remedies import remedy
 SECURITY_SETTINGS = re.compile(r"KAFKA_(SECURITY_PROTOCOL|(SASL|SSL|HTTPS|ENABLE_(SASL|SSL))_\w+)")
 # Secrets that may be in a file, as containers get them: a variable names it, with _FILE behind.
 _IN_FILE = re.compile(r"(KAFKA_(?:SASL|SSL)_\w*(?:PASSWORD|PASSPHRASE|SECRET))_FILE")
+_ANSWER_S: Final = 1.0
 _USERS_OWN: Final = "KAFKA_SASL_PASSWORD"
 
 Config = dict[str, str | int | float | bool]
@@ -132,6 +134,14 @@ class Admin(Showing, AdminClient):
     def forget(self) -> None:
         """Take what went wrong for mended, as brokers answer."""
         self._problem = None
+
+    def find_leaders(self) -> None:
+        """Ask who leads which partition, which librdkafka 2.16 does not do by itself.
+
+        What it knows of a broker that has been restarted is refused for ever (`list_offsets`).
+        """
+        with suppress(KafkaException):
+            self.list_topics(timeout=_ANSWER_S)
 
     def is_refused(self) -> bool:
         """Tell whether what went wrong is of the settings, and waiting does not help."""
