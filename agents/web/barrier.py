@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
@@ -118,13 +117,5 @@ class Barrier:
                     ends[place.topic, place.partition] = found.offset
             if len(ends) == len(answers):
                 return ends
-            await asyncio.to_thread(self._find_leaders)
+            await asyncio.to_thread(self._admin.find_leaders)
             await asyncio.sleep(_AGAIN_S)
-
-    def _find_leaders(self) -> None:
-        """Ask who leads which partition, which librdkafka 2.16 does not do by itself.
-
-        What it knows of a broker that has been restarted is refused for ever.
-        """
-        with suppress(KafkaException):
-            self._admin.list_topics(timeout=_ANSWER_S)

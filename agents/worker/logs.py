@@ -81,10 +81,16 @@ def setup_logging(level: str) -> LogLevel:
             "root": {"handlers": ["stderr"]},
         }
     )
+    logging.getLogger("kafka").addFilter(_is_told_here)
     log_level = LogLevel(level)
     log_level.set()
     signal.signal(LEVEL_SIGNAL, lambda *_: log_level.switch())
     return log_level
+
+
+def _is_told_here(record: logging.LogRecord) -> bool:
+    """Leave out each failed connection of each client, of which `Outage` tells now and then."""
+    return not record.getMessage().startswith("FAIL ") or logging.root.level <= logging.DEBUG
 
 
 def _set_levels(level: str) -> None:

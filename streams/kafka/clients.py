@@ -128,7 +128,11 @@ class Clients:
             isolation_level=IsolationLevel.READ_UNCOMMITTED,
             request_timeout=_ANSWER_S,
         )
-        ends = {(at.topic, at.partition): end.result().offset for at, end in answers.items()}
+        try:
+            ends = {(at.topic, at.partition): end.result().offset for at, end in answers.items()}
+        except KafkaException:
+            self._admin.find_leaders()
+            raise
         return {topic: [ends[topic, number] for number in range(partitions)] for topic in topics}
 
     def answer_to(self, question: Callable[[], Answer], *needed: Right) -> Answer:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,18 +22,23 @@ from streams.kafka.remedies import remedy
 SECURITY_SETTINGS = re.compile(r"KAFKA_(SECURITY_PROTOCOL|(SASL|SSL|HTTPS|ENABLE_(SASL|SSL))_\w+)")
 # Secrets that may be in a file, as containers get them: a variable names it, with _FILE behind.
 _IN_FILE = re.compile(r"(KAFKA_(?:SASL|SSL)_\w*(?:PASSWORD|PASSPHRASE|SECRET))_FILE")
+_ANSWER_S: Final = 1.0
 _USERS_OWN: Final = "KAFKA_SASL_PASSWORD"
 
 Config = dict[str, str | int | float | bool]
 
-LASTING_SETTINGS: Config = {"reconnect.backoff.max.ms": 1000}
+LASTING_SETTINGS: Config = {"reconnect.backoff.max.ms": 1000, "retry.backoff.max.ms": 100}
 """Of every client that outlives its brokers' restarts: one that comes back is found again within a
-second. By default it may be ten, and the next broker may have gone by then.
+second. By default it may be ten, and the next broker may have gone by then. What a coordinator does
+not answer yet that has just moved is asked again every tenth of a second: by default ever later,
+when the other coordinator of a commit may have gone, too.
 """
 
-CONSUMER_SETTINGS: Config = {"fetch.queue.backoff.ms": 5}
+CONSUMER_SETTINGS: Config = {"fetch.queue.backoff.ms": 5, "fetch.error.backoff.ms": 50}
 """Of every consumer. What waits in one is counted over all its partitions: once it is enough, none
-of them is asked for until this time has passed, however soon that is taken. By default, a second.
+of them is asked for until the first time has passed, however soon that is taken. By default, a
+second. A partition whose leader has moved rests for the other before its new leader is asked, which
+would be half a second.
 """
 
 
@@ -128,6 +134,14 @@ class Admin(Showing, AdminClient):
     def forget(self) -> None:
         """Take what went wrong for mended, as brokers answer."""
         self._problem = None
+
+    def find_leaders(self) -> None:
+        """Ask who leads which partition, which librdkafka 2.16 does not do by itself.
+
+        What it knows of a broker that has been restarted is refused for ever (`list_offsets`).
+        """
+        with suppress(KafkaException):
+            self.list_topics(timeout=_ANSWER_S)
 
     def is_refused(self) -> bool:
         """Tell whether what went wrong is of the settings, and waiting does not help."""

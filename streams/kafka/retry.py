@@ -138,10 +138,17 @@ _TRANSIENT = {
     KafkaError._ALL_BROKERS_DOWN,
     KafkaError._DESTROY_BROKER,  # of a question to a broker whose connection is given up
     KafkaError._WAIT_COORD,
+    # Of a password or certificate that is changed meanwhile; librdkafka says it, too, of a broker
+    # that goes away amid the handshake. What is wrong from the start has been told before.
+    KafkaError._AUTHENTICATION,
+    KafkaError._SSL,
     KafkaError.REQUEST_TIMED_OUT,
     KafkaError.NETWORK_EXCEPTION,
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError._NOENT,  # no leader is known
     KafkaError.COORDINATOR_NOT_AVAILABLE,
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError.NOT_COORDINATOR,

@@ -375,18 +375,22 @@ class TransactionalProducer:
             self._call(partial(_init, producer))
         return producer
 
-    def _send_offsets(self, offsets: list[TopicPartition], group: object, timeout_s: float) -> None:
+    def _send_offsets(
+        self, offsets: list[TopicPartition], group: object, look_every_s: float
+    ) -> None:
         """Send offsets in a thread of its own, as the client may wait for ever.
 
         librdkafka 2.16 can miss that a group has another coordinator, or its own is back, whatever
         timeout it is given (its issues 5456 and 5511). The thread and the producer it hangs in are
         then left behind. It is given some times as long as the one before, and twice as long after
-        each one that was given up: brokers may be as slow as that.
+        each one that was given up: brokers may be as slow as that. So is the client, which would
+        throw away an answer that comes later, and ask again.
         """
-        send = partial(self._producer.send_offsets_to_transaction, offsets, group, timeout_s)
+        patience_s = self._hangs_after_s
+        send = partial(self._producer.send_offsets_to_transaction, offsets, group, patience_s)
         sending, began = Attempt(self._clients, send), self._clients.clock()
-        for _ in range(round(self._hangs_after_s / _CALL_TIMEOUT_S)):
-            if sending.has_ended(_CALL_TIMEOUT_S):
+        for _ in range(round(patience_s / look_every_s)):
+            if sending.has_ended(look_every_s):
                 took_s = self._clients.clock() - began
                 self._hangs_after_s = min(max(_HUNG_S, _TIMES_AS_LONG * took_s), _HUNG_MAX_S)
                 return

@@ -3,9 +3,9 @@
 import logging
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 
-from streams.kafka.retry import Outage
+from streams.kafka.retry import Outage, RetryPolicy
 
 REFUSED = KafkaError(KafkaError._TRANSPORT, "connection refused")
 ALL_DOWN = KafkaError(KafkaError._ALL_BROKERS_DOWN, "1/1 brokers are down")
@@ -30,3 +30,16 @@ def test_that_no_broker_is_left_is_told_beside_it(caplog: pytest.LogCaptureFixtu
     assert outage.is_complete
     said = [record.getMessage() for record in caplog.records]
     assert said == ["Kafka: connection refused", "Kafka: 1/1 brokers are down"]
+
+
+@pytest.mark.parametrize("code", [KafkaError._AUTHENTICATION, KafkaError._SSL])
+def test_who_is_refused_while_it_runs_asks_again(code: int) -> None:
+    refusals = [KafkaException(KafkaError(code))] * 3
+
+    def answer() -> str:
+        if refusals:
+            raise refusals.pop()
+        return "answer"
+
+    assert RetryPolicy(rest=lambda _: None).ask(answer) == "answer"
+    assert not refusals
