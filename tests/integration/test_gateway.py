@@ -17,6 +17,7 @@ from streams.kafka.config import client_config
 from tests.integration.gateway import Balancer, Gateway, ask, charge, charge_request
 from tests.integration.http_load import HttpLoad, Reply, request
 from tests.integration.kafka import Kafka
+from tests.integration.test_membership import markers_written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,16 +158,17 @@ def test_brokers_that_stop_and_come_back(tmp_path: Path, prefix: str) -> None:
             for reply in refused:
                 assert (reply.status, reply.json["accepted"]) == (503, "no")
             local.restart()
-            _wait_for(lambda: replica.page("/readyz")[0] == 200)
-            requests = [charge_request(charge(n), deadline_ms=PATIENT_MS) for n in range(20)]
-            after = ask(port, *requests, told)
-            assert [reply.status for reply in after] == [200] * 20 + [202]
-            # The worker may be longer away than the API: see `GroupOffsets.committed_offsets`.
-            accepted = {"ch_before"} | {f"ch_{number}" for number in range(20)}
-            _wait_for(lambda: gateway.scored().keys() >= accepted)
-            scored = gateway.scored()
-            assert "ch_refused" not in scored
-            assert all(len(scored[charge_id]) == 1 for charge_id in accepted)
+            with markers_written(local, prefix):
+                _wait_for(lambda: replica.page("/readyz")[0] == 200)
+                requests = [charge_request(charge(n), deadline_ms=PATIENT_MS) for n in range(20)]
+                after = ask(port, *requests, told)
+                assert [reply.status for reply in after] == [200] * 20 + [202]
+                # The worker may be longer away than the API: see `GroupOffsets.committed_offsets`.
+                accepted = {"ch_before"} | {f"ch_{number}" for number in range(20)}
+                _wait_for(lambda: gateway.scored().keys() >= accepted)
+                scored = gateway.scored()
+                assert "ch_refused" not in scored
+                assert all(len(scored[charge_id]) == 1 for charge_id in accepted)
 
 
 def test_the_python_client(gateway: Gateway) -> None:
