@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
+    from confluent_kafka.admin import AdminClient
+
     from deploy.nodes import Nodes
 
 LEADERS_MOVED: Final = "leaders of a broker moved"
 
 _AWAY_S: Final = 2.0
+_ANSWER_S: Final = 10.0
+_MOVED_TIMEOUT_S: Final = 30.0
 _FENCED_AFTER_S: Final = int(COMMON_SETTINGS["broker.session.timeout.ms"]) / 1e3
 
 
@@ -101,12 +105,27 @@ class BrokerFaults:
             process.send_signal(signal.SIGCONT)
 
     def _move_leaders(self) -> None:
-        """Have the first copy of each partition lead it again."""
-        # Without a timeout: with one, the call of confluent-kafka 2.16 is a SystemError.
-        elected = self._kafka.admin().elect_leaders(ElectionType.PREFERRED)
-        with suppress(KafkaException):  # some are led by their first copy already
-            elected.result()
+        """Have the first copy of each partition lead it again, and wait until it does."""
+        admin = self._kafka.admin()
+        deadline = time.monotonic() + _MOVED_TIMEOUT_S
+        assert _led_by_others(admin), "no leader has been moved away"
+        while left := _led_by_others(admin):
+            assert time.monotonic() < deadline, f"not led by their first copies: {left}"
+            # Without a timeout: with one, the call of confluent-kafka 2.16 is a SystemError.
+            with suppress(KafkaException):  # some are led by their first copy already
+                admin.elect_leaders(ElectionType.PREFERRED).result()
 
     def _fill_disk(self, kafka: TornCluster) -> None:
         kafka.fill_disk(self._turn)
         kafka.restart_node(self._turn)
+
+
+def _led_by_others(admin: AdminClient) -> list[str]:
+    """Return the partitions that are not led by their first copy."""
+    topics = admin.list_topics(timeout=_ANSWER_S).topics.values()
+    return [
+        f"{topic.topic}[{number}]"
+        for topic in topics
+        for number, partition in topic.partitions.items()
+        if partition.leader != partition.replicas[0]
+    ]
