@@ -14,6 +14,10 @@ from typing import Final
 from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
     ScramCredentialInfo,
     ScramMechanism,
     UserScramCredentialUpsertion,
@@ -129,6 +133,29 @@ class KafkaCluster(Nodes):
     def add_certificate(self, name: str, valid: timedelta = timedelta(days=1)) -> dict[str, str]:
         """Issue a certificate; return the variables of clients that show it, as `add_user`."""
         return self._certificate_env(self.authority.issue(name, valid=valid))
+
+    def renew_certificate(self) -> None:
+        """Issue the nodes a new certificate in the place of theirs, and have them show it at once.
+
+        Raises
+        ------
+        KafkaException
+            When a node does not take it.
+        """
+        file = str(self.authority.issue(_BROKER, [HOST]).both)
+        taken = [
+            ConfigEntry(
+                f"listener.name.{listener.lower()}.ssl.keystore.location",
+                file,
+                incremental_operation=AlterConfigOpType.SET,
+            )
+            for listener in (_BY_PASSWORD, _BY_TOKEN, _BY_CERTIFICATE)
+        ]
+        admin = self.admin()
+        for node in self.nodes:
+            told = ConfigResource(ResourceType.BROKER, str(node.node_id), incremental_configs=taken)
+            for answer in admin.incremental_alter_configs([told]).values():
+                answer.result()
 
     def add_token_user(self, name: str) -> dict[str, str]:
         """Make a user who shows tokens; return the variables of its clients, as `add_user`."""

@@ -2,30 +2,28 @@
 
 A worker, an API and a console run on three brokers with the least rights of their roles while
 charges come in. What lets them in is spoiled, for a while refused, and mended. Every charge has to
-be scored once, whatever happened meanwhile. Takes about five minutes.
+be scored once, whatever happened meanwhile. Takes about a quarter of an hour.
 """
 
 from __future__ import annotations
 
+import os
+import ssl
 import sys
 import tempfile
 import time
-from collections import Counter
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
-from threading import Event, Thread
 from typing import TYPE_CHECKING, Final
 
 import click
-import orjson
 
 from deploy.kafka_cluster import KafkaCluster
-from streams.kafka.config import Admin, client_config
-from streams.kafka.publisher import Publisher
-from streams.kafka.subscriber import Subscriber
-from streams.kafka.topics import Topics, ensure_topics
+from streams.kafka.topics import Topics
+from tests.deploy.stream import TIMEOUT_S, Stream, until
 from tests.integration.access_lists import rights_of
+from tests.integration.broker_classes import java_options
 from tests.integration.gateway import ask, charge, charge_request
 from tests.integration.worker import WorkerProcess
 
@@ -35,77 +33,9 @@ if TYPE_CHECKING:
     from typing import Self
 
 VERBS: Final = ("worker", "serve", "console")
-EVERY_S: Final = 0.1
 GOES_ON_S: Final = 10.0
-TIMEOUT_S: Final = 180.0
 TOKEN_LIFETIME: Final = timedelta(seconds=30)
-CERTIFICATE_LIFETIME: Final = timedelta(seconds=120)
-
-
-class Stream:
-    """Charges that come in all the time, and what becomes of them."""
-
-    def __init__(self, kafka: KafkaCluster, topics: Topics) -> None:
-        config = client_config(kafka.env["KAFKA_BOOTSTRAP_SERVERS"], kafka.env)
-        ensure_topics(Admin(config), topics, 3)
-        self.sent: dict[str, float] = {}
-        self.waited: dict[str, float] = {}
-        self.times = Counter[str]()
-        self._topics = topics
-        self._publisher = Publisher(config)
-        self._subscriber = Subscriber(config, [topics.scored])
-        self._stopping = Event()
-        self._threads = [Thread(target=run) for run in (self._publish, self._watch)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join()
-
-    def longest_s(self, since: float) -> float:
-        """Return the longest time that a charge waited that was sent since a moment."""
-        return max(waited for id_, waited in self.waited.items() if self.sent[id_] >= since)
-
-    def await_scored(self) -> None:
-        """Wait until all that was sent by now is scored."""
-        sent = set(self.sent)
-        until(lambda: sent <= self.waited.keys(), "all is scored")
-
-    def _publish(self) -> None:
-        number = 0
-        while not self._stopping.wait(EVERY_S):
-            event = charge(f"{self._topics.prefix}{(number := number + 1)}")
-            self.sent[event["id"]] = time.monotonic()
-            keyed = event["card"].encode(), orjson.dumps(event)
-            self._publisher.publish(self._topics.charges, [keyed])
-        self._publisher.flush()
-
-    def _watch(self) -> None:
-        while not self._stopping.is_set():
-            for message in self._subscriber.read(0.5):
-                id_ = orjson.loads(message.value() or b"")["charge"]
-                self.times[id_] += 1
-                if id_ in self.sent:
-                    self.waited.setdefault(id_, time.monotonic() - self.sent[id_])
-
-
-def until(is_so: Callable[[], object], what: str) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + TIMEOUT_S
-    while not is_so():
-        if time.monotonic() > deadline:
-            raise TimeoutError(what)
-        time.sleep(0.1)
+CERTIFICATE_LIFETIME: Final = timedelta(seconds=180)
 
 
 class Trial:
@@ -174,7 +104,7 @@ class Trial:
         answers = [part.page("/readyz")[0] for part in self.parts.values()]
         if reply.status != 200 or answers != [200] * len(answers):
             raise AssertionError(f"{self.name}: {what}: {reply.status} {answers}")
-        self.tell(f"{what}: no charge waited longer than {self.stream.longest_s(began):.2f} s")
+        self.tell(f"{what}: no charge waited longer than {max(self.stream.waited_s(began)):.2f} s")
 
     def await_refusal(self, said: str) -> None:
         """Wait until every part has said why it is not let in."""
@@ -218,7 +148,7 @@ def passwords(trial: Trial) -> None:
     began = time.monotonic()
     trial.restart_brokers()
     trial.stream.await_scored()
-    trial.tell(f"brokers restarted: a charge waited {trial.stream.longest_s(began):.2f} s")
+    trial.tell(f"brokers restarted: a charge waited {max(trial.stream.waited_s(began)):.2f} s")
     trial.go_on("after that")
     for verb in VERBS:
         change(verb)
@@ -252,12 +182,16 @@ def tokens(trial: Trial) -> None:
 
 
 def certificates(trial: Trial) -> None:
-    """Let them expire, and renew them with a restart."""
+    """Renew the brokers'; let the clients' expire, and renew them with a restart."""
     began = time.monotonic()
     for verb in VERBS:
         trial.let_in(verb, trial.kafka.add_certificate(trial.user(verb), CERTIFICATE_LIFETIME))
     trial.await_ready()
     trial.go_on("at first")
+    before = shown_by(trial.kafka)
+    trial.kafka.renew_certificate()
+    until(lambda: shown_by(trial.kafka).isdisjoint(before), "the brokers show the new one")
+    trial.go_on("those of the brokers renewed")
     time.sleep(max(0.0, began + CERTIFICATE_LIFETIME.total_seconds() + 10.0 - time.monotonic()))
     trial.go_on("expired")
     trial.restart_brokers()
@@ -271,6 +205,12 @@ def certificates(trial: Trial) -> None:
     trial.go_on("renewed, and the parts restarted")
 
 
+def shown_by(kafka: KafkaCluster) -> set[str]:
+    """Return the certificates that the brokers show."""
+    places = [place.split(":") for place in kafka.env["KAFKA_BOOTSTRAP_SERVERS"].split(",")]
+    return {ssl.get_server_certificate((host, int(port))) for host, port in places}
+
+
 WAYS: Final[dict[str, Callable[[Trial], None]]] = {
     "passwords": passwords,
     "tokens": tokens,
@@ -282,6 +222,7 @@ WAYS: Final[dict[str, Callable[[Trial], None]]] = {
 @click.option("--only", multiple=True, type=click.Choice(list(WAYS)))
 def main(only: Iterable[str]) -> None:
     """Change passwords, tokens and certificates while a worker, an API and a console run."""
+    os.environ.setdefault("JDK_JAVA_OPTIONS", java_options())
     with KafkaCluster() as kafka, tempfile.TemporaryDirectory(prefix="chargewatch-") as directory:
         for name in only or WAYS:
             with Trial(kafka, name, Path(directory)) as trial:
