@@ -2,7 +2,7 @@
 
 A worker, an API and a console run on three brokers with the least rights of their roles while
 charges come in. What lets them in is spoiled, for a while refused, and mended. Every charge has to
-be scored once, whatever happened meanwhile. Takes about five minutes.
+be scored once, whatever happened meanwhile. Takes about a quarter of an hour.
 """
 
 from __future__ import annotations
